@@ -1,0 +1,1 @@
+"""Captures: photos with known cameras, from every kind of input people have."""

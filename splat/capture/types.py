@@ -1,0 +1,69 @@
+"""What every reader returns: frames with cameras, lazily loaded images, initial points and a split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from splat.cameras import Camera
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One photo: an undistorted pinhole camera at the capture's working resolution, and its side of the split."""
+
+    camera: Camera
+    split: Split
+    path: Path  # the photo as the user has it; images come from `Capture.image`
+
+
+@dataclass(frozen=True)
+class Points:
+    """Initial points in the capture's own frame."""
+
+    xyz: np.ndarray  # [P, 3] float64
+    rgb: np.ndarray  # [P, 3] uint8
+    origin: Literal["capture", "triangulated"] = "capture"
+
+
+class ImageSource(Protocol):
+    """Loads pixels on demand and keeps a bounded cache; all arrays have the size of the frame's camera."""
+
+    def image(self, index: int) -> np.ndarray:
+        """[H, W, 3] uint8 sRGB, undistorted; colours of transparent pixels are as stored (not composited)."""
+        ...
+
+    def alpha(self, index: int) -> np.ndarray | None:
+        """[H, W] uint8 opacity, or None where the photo is opaque."""
+        ...
+
+    def mask(self, index: int) -> np.ndarray | None:
+        """[H, W] bool, True where the pixel counts; None where all do (undistortion borders do not count)."""
+        ...
+
+
+@dataclass
+class Capture:
+    """Photos, cameras and what else a capture brings, in the capture's own world frame."""
+
+    name: str  # from the folder; names the default run folder
+    root: Path
+    kind: str  # colmap, transforms, blender, photos, video
+    frames: list[Frame]
+    images: ImageSource
+    points: Points | None = None
+    data_factor: float = 1.0
+    notes: list[str] = field(default_factory=list)  # what the reader had to decide, for the log and the report
+
+    def indices(self, split: Split) -> list[int]:
+        """Indices into `frames` of one side of the split, in capture order."""
+        return [index for index, frame in enumerate(self.frames) if frame.split == split]
+
+    def cameras(self, split: Split | None = None) -> list[Camera]:
+        """Cameras of one side of the split, or of all frames."""
+        return [frame.camera for frame in self.frames if split is None or frame.split == split]

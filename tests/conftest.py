@@ -1,0 +1,29 @@
+"""What every test may ask for."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def find_shared_data(name: str) -> Path:
+    """The file or folder `name` of the real test data; skips the test, saying why, where there is none.
+
+    The data lies in $SPLAT_TEST_DATA, else in `../shared/data` beside the repository.
+    """
+    variable = os.environ.get("SPLAT_TEST_DATA")
+    root = Path(variable) if variable else REPOSITORY.parent / "shared" / "data"
+    path = root / name
+    if not path.exists():
+        source = "$SPLAT_TEST_DATA" if variable else "no $SPLAT_TEST_DATA, and ../shared/data"
+        pytest.skip(f"real test data '{name}' not found ({source} has none)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """`shared_data("fox")` is the folder of that real capture, or a skip with the reason."""
+    return find_shared_data

@@ -7,11 +7,14 @@ from typing import Any
 def option(default: Any, help: str, choices: tuple[str, ...] = ()) -> Any:
     """A dataclass field with a default, its meaning and, for words, the words that are allowed.
 
-    A mutable default (list, dict, dataclass instance) is copied for every instance.
+    Args:
+        default: the value, or a dataclass type for a group of options; lists and dicts are copied for every instance.
+        help: one sentence without a full stop.
+        choices: the allowed words, for the message when another one is given.
     """
     metadata = {"help": help, "choices": choices}
-    if isinstance(default, (list, dict, set)) or dataclasses.is_dataclass(default):
-        kind = default if isinstance(default, type) else None
-        factory = kind if kind is not None else (lambda: dataclasses.replace(default) if dataclasses.is_dataclass(default) else type(default)(default))
-        return dataclasses.field(default_factory=factory, metadata=metadata)
+    if isinstance(default, type):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    if isinstance(default, (list, dict)):
+        return dataclasses.field(default_factory=default.copy, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)

@@ -1,0 +1,69 @@
+"""Everything that can be set for training. The defaults here are the defaults everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splat.options import option
+from splat.render.config import RenderOptions
+
+
+@dataclass
+class InitialOptions:
+    """Where the first Gaussians stand (gsplat: init_*)."""
+
+    seeds: int | None = option(
+        None,
+        "Gaussians to begin with: the capture's points plus pixels placed at the depth of the points near them, so that"
+        " plain walls are covered too (null: from the plan, 0: only the capture's points)",
+    )
+    random_points: int = option(50_000, "points to begin with where neither the capture nor its photos give any")
+    opacity: float = option(0.1, "opacity of a new Gaussian, 0 to 1 (gsplat: init_opa)")
+    scale: float = option(1.0, "size of a new Gaussian over the mean distance to its 3 neighbours (gsplat: init_scale)")
+
+
+@dataclass
+class LossOptions:
+    """What training minimises."""
+
+    ssim_lambda: float = option(0.2, "weight of 1 - SSIM against L1 (3DGS: lambda_dssim)")
+    opacity_reg: float = option(0.0, "weight of the mean opacity; MCMC uses 0.01")
+    scale_reg: float = option(0.0, "weight of the mean standard deviation; MCMC uses 0.01")
+    background: str = option(
+        "auto",
+        "colour behind the scene while training; auto: black for photos, random for photos with transparency",
+        choices=("auto", "black", "white", "random"),
+    )
+
+
+@dataclass
+class ScheduleOptions:
+    """What happens when. Steps are counted in training steps and are not scaled with max_steps."""
+
+    sh_degree: int = option(3, "degree of the view-dependent colour, 0 to 3")
+    sh_degree_interval: int | None = option(
+        None, "a degree more is switched on every so many steps (null: 1000, sooner in trainings under 10,000 steps)"
+    )
+    eval_every: int | None = option(None, "steps between test PSNRs while training (null: five times, 0: never)")
+    save_every: int | None = option(None, "steps between checkpoints (null: about every two minutes, 0: only at the end)")
+
+
+@dataclass
+class TrainConfig:
+    """`splat train`: photos in, a scene and its metrics out."""
+
+    data: str = option("", "the capture: a folder of photos, a video, a COLMAP, nerfstudio, instant-ngp or Blender folder")
+    out: str | None = option(None, "run folder (null: runs/<capture>/<name>)")
+    name: str = option("default", "name of the run")
+    resume: bool = option(False, "continue an interrupted run as if it had never stopped")
+    overwrite: bool = option(False, "move a finished run of the same name aside and start again")
+    seed: int = option(42, "seed of every random choice")
+    preset: str = option("auto", "a set of defaults; auto fits resolution, steps and size to this machine")
+    max_steps: int | None = option(None, "training steps (null: from the preset; 3DGS: iterations)")
+    data_factor: float | None = option(None, "divide the photos' width and height by this (null: from the preset)")
+    test_every: int = option(8, "every n-th photo is held out for testing (0: none); a capture's own split wins")
+    cap_max: int | None = option(None, "the most Gaussians the scene may have, whatever the strategy (null: from the preset)")
+    initial: InitialOptions = option(InitialOptions, "the first Gaussians")
+    loss: LossOptions = option(LossOptions, "what training minimises")
+    schedule: ScheduleOptions = option(ScheduleOptions, "what happens when")
+    render: RenderOptions = option(RenderOptions, "how Gaussians become pixels")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.live import Live
 
 PLAIN_SECONDS = 10.0  # a piped log gets a line at least this often …
 PLAIN_FRACTION = 0.1  # … or whenever this much more is done,
@@ -20,6 +21,7 @@ LABELS = {"psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS", "gaussians": "Gaussi
 
 _console: Console | None = None
 _active: list[Progress] = []  # nested bars, the outermost first
+_live: Live | None = None  # draws all of them
 
 
 def info(message: str) -> None:
@@ -49,18 +51,18 @@ def progress(description: str, total: int | None, unit: str = "step", completed:
     """
     bar = Progress(description, total, unit, completed)
     _active.append(bar)
-    live = _start_live() if len(_active) == 1 and is_terminal() else None
+    if len(_active) == 1 and is_terminal():
+        _start_live()
     finished = False
     try:
         yield bar
         finished = True
     finally:
-        if live is not None:
-            live.refresh()
-            live.stop()
-        _active.remove(bar)
-        if live is None and finished and not (_active and is_terminal()):
+        if len(_active) == 1 and _live is not None:
+            _stop_live()
+        elif finished and not is_terminal():
             bar.print_line(done=True)
+        _active.remove(bar)
 
 
 class Progress:
@@ -139,7 +141,8 @@ class Progress:
 
 def is_terminal() -> bool:
     """Whether a person watches stderr live."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    # While a bar is drawn, rich puts its own stand-in for sys.stderr, which does not know.
+    return _live is not None or (sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
 
 
 def duration(seconds: float) -> str:
@@ -191,19 +194,27 @@ def _say(message: str, prefix: str = "", style: str = "") -> None:
 def _shared_console() -> Console:
     # One console for messages and bars, so that a message appears above a live bar instead of tearing it.
     global _console
-    if _console is None or _console.file is not sys.stderr:
+    if _console is None:
         from rich.console import Console
 
         _console = Console(stderr=True, highlight=False)
     return _console
 
 
-def _start_live() -> Any:
+def _start_live() -> None:
+    global _live
     from rich.live import Live
 
-    live = Live(get_renderable=_draw, console=_shared_console(), refresh_per_second=5, redirect_stdout=False)
-    live.start()
-    return live
+    _live = Live(get_renderable=_draw, console=_shared_console(), refresh_per_second=5, redirect_stdout=False)
+    _live.start()
+
+
+def _stop_live() -> None:
+    global _live
+    if _live is not None:
+        _live.refresh()
+        _live.stop()
+    _live = None
 
 
 def _draw() -> RenderableType:

@@ -52,6 +52,7 @@ def test_terminal_gets_a_live_bar() -> None:
     assert child.returncode == 0
     text = seen.decode()
     assert "\x1b[" in text and "40/40" in text and "Gaussians 120,000" in text and "[saved] /tmp/a b/[x].ply" in text
+    assert "elapsed" not in text  # no plain lines between
 
 
 def test_failed_work_is_not_reported_as_finished(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,9 @@ class RenderOptions:
     """How Gaussians become pixels."""
 
     backend: str = option("auto", "renderer: gsplat needs CUDA, cpu runs everywhere", choices=("auto", "gsplat", "cpu"))
-    antialiased: bool = option(False, "keep small Gaussians from gaining weight when they are blurred to a pixel's size")
+    antialiased: bool = option(
+        False, "keep small Gaussians from gaining weight when they are blurred to a pixel's size"
+    )
     near_plane: float = option(0.01, "nearest depth that is drawn, in units where the cameras span about 1")
     far_plane: float = option(1e10, "farthest depth that is drawn")
     eps2d: float = option(0.3, "blur in square pixels added to every projected Gaussian")

@@ -45,14 +45,18 @@ class ScheduleOptions:
         None, "a degree more is switched on every so many steps (null: 1000, sooner in trainings under 10,000 steps)"
     )
     eval_every: int | None = option(None, "steps between test PSNRs while training (null: five times, 0: never)")
-    save_every: int | None = option(None, "steps between checkpoints (null: about every two minutes, 0: only at the end)")
+    save_every: int | None = option(
+        None, "steps between checkpoints (null: about every two minutes, 0: only at the end)"
+    )
 
 
 @dataclass
 class TrainConfig:
     """`splat train`: photos in, a scene and its metrics out."""
 
-    data: str = option("", "the capture: a folder of photos, a video, a COLMAP, nerfstudio, instant-ngp or Blender folder")
+    data: str = option(
+        "", "the capture: a folder of photos, a video, a COLMAP, nerfstudio, instant-ngp or Blender folder"
+    )
     out: str | None = option(None, "run folder (null: runs/<capture>/<name>)")
     name: str = option("default", "name of the run")
     resume: bool = option(False, "continue an interrupted run as if it had never stopped")
@@ -62,7 +66,9 @@ class TrainConfig:
     max_steps: int | None = option(None, "training steps (null: from the preset; 3DGS: iterations)")
     data_factor: float | None = option(None, "divide the photos' width and height by this (null: from the preset)")
     test_every: int = option(8, "every n-th photo is held out for testing (0: none); a capture's own split wins")
-    cap_max: int | None = option(None, "the most Gaussians the scene may have, whatever the strategy (null: from the preset)")
+    cap_max: int | None = option(
+        None, "the most Gaussians the scene may have, whatever the strategy (null: from the preset)"
+    )
     initial: InitialOptions = option(InitialOptions, "the first Gaussians")
     loss: LossOptions = option(LossOptions, "what training minimises")
     schedule: ScheduleOptions = option(ScheduleOptions, "what happens when")

@@ -1,0 +1,10 @@
+// The Python module. Its name carries the instruction set; see CMakeLists.txt.
+#include "bindings.h"
+
+NB_MODULE(SPLAT_MODULE, m) {
+    m.attr("isa") = SPLAT_ISA;
+    bind_cpu(m);
+    bind_render(m);
+    bind_loss(m);
+    bind_optimise(m);
+}

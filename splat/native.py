@@ -1,0 +1,94 @@
+"""The compiled kernels: picks the instruction set that suits this processor.
+
+The package holds one extension module per instruction set, all built from the same sources (`native/`). Importing this
+module is cheap; the extension is loaded by the first call of `kernels()`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import os
+from types import ModuleType
+from typing import Any
+
+from splat.errors import SplatError
+
+# Every instruction set that a build may hold, best first; each list belongs to one kind of processor.
+SETS = ("avx512", "avx2", "sse2", "neon", "generic")
+BASELINES = ("sse2", "neon", "generic")
+
+
+@functools.cache
+def kernels() -> ModuleType:
+    """The extension module for the best instruction set that is built and that this processor runs.
+
+    The environment variable SPLAT_ISA (avx512, avx2, sse2, neon) chooses another one.
+
+    Raises:
+        SplatError: no module is built, or SPLAT_ISA names one that is absent or that the processor cannot run.
+    """
+    wanted = os.environ.get("SPLAT_ISA", "").strip().lower()
+    usable = usable_sets()
+    if wanted and wanted not in usable:
+        raise SplatError(f"SPLAT_ISA={wanted} is not usable here; choose one of: {', '.join(usable)}")
+    return load_set(wanted or usable[0])
+
+
+def load_set(isa: str) -> ModuleType:
+    """The module of one instruction set; raises ImportError when it is not built."""
+    return importlib.import_module(f"splat._native_{isa}")
+
+
+def built_sets() -> list[str]:
+    """Instruction sets that this installation holds, best first."""
+    return [isa for isa in SETS if importlib.util.find_spec(f"splat._native_{isa}") is not None]
+
+
+@functools.cache
+def usable_sets() -> list[str]:
+    """Instruction sets that are built and that this processor runs, best first.
+
+    Raises:
+        SplatError: the kernels are not built.
+    """
+    built = built_sets()
+    baseline = next((isa for isa in built if isa in BASELINES), None)
+    if baseline is None:
+        raise SplatError("The compiled kernels are missing; install the package with `pip install .` (needs a C++ compiler)")
+    supported = load_set(baseline).supported_sets()
+    return [isa for isa in supported if isa in built]
+
+
+def default_threads() -> int:
+    """Threads that kernels use unless told otherwise: SPLAT_NUM_THREADS, else the cores this process may use."""
+    text = os.environ.get("SPLAT_NUM_THREADS", "").strip()
+    if text:
+        if not text.isdigit() or int(text) < 1:
+            raise SplatError(f"SPLAT_NUM_THREADS={text} is not a positive whole number")
+        return int(text)
+    return _cores()
+
+
+@functools.cache
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def info() -> dict[str, Any]:
+    """What `splat doctor` shows: instruction set in use, those built and usable, vector width, threads."""
+    try:
+        module = kernels()
+    except SplatError as error:
+        return {"available": False, "problem": str(error), "built": built_sets(), "threads": default_threads()}
+    return {
+        "available": True,
+        "isa": module.isa,
+        "vector_width": module.vector_width,
+        "usable": usable_sets(),
+        "built": built_sets(),
+        "threads": default_threads(),
+    }

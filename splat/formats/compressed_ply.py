@@ -1,0 +1,99 @@
+"""Reading the compressed PLY of PlayCanvas and SuperSplat.
+
+Gaussians come in chunks of 256; a chunk stores the bounds of positions, log scales and (newer files) colours, a vertex
+four 32-bit words of fractions between them. Layout: developer.playcanvas.com, "Compressed PLY"; checked against files
+of SuperSplat 2.7.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from splat.errors import SplatError
+from splat.formats.common import gaussians_from_numpy, logit
+from splat.formats.ply_file import read_elements
+from splat.gaussians import Gaussians
+from splat.sh import SH_C0
+
+CHUNK = 256
+
+
+def _fraction(words: np.ndarray, shift: int, bits: int) -> np.ndarray:
+    """[N] float64 in [0, 1]: the `bits` wide field that starts at bit `shift`."""
+    top = (1 << bits) - 1
+    return ((words >> np.uint32(shift)) & np.uint32(top)).astype(np.float64) / top
+
+
+def _between(chunk: np.ndarray, chunk_of: np.ndarray, names: tuple[str, ...], fractions: np.ndarray) -> np.ndarray:
+    """[N, 3] float64: fractions [N, 3] of the way from each chunk's min_NAME to its max_NAME."""
+    low = np.stack([chunk[f"min_{name}"] for name in names], axis=-1).astype(np.float64)[chunk_of]
+    high = np.stack([chunk[f"max_{name}"] for name in names], axis=-1).astype(np.float64)[chunk_of]
+    return low * (1 - fractions) + high * fractions
+
+
+def _vector(words: np.ndarray) -> np.ndarray:
+    """[N, 3] float64 in [0, 1] from fields of 11, 10 and 11 bits, x in the highest."""
+    return np.stack([_fraction(words, 21, 11), _fraction(words, 11, 10), _fraction(words, 0, 11)], axis=-1)
+
+
+def _quats(words: np.ndarray) -> np.ndarray:
+    """[N, 4] float64 wxyz: the top two bits name the largest component, which is left out and positive.
+
+    The other three follow in order, 10 bits each, over +-1/sqrt(2), the most that a component beside a larger one has.
+    """
+    fields = np.stack([_fraction(words, shift, 10) for shift in (20, 10, 0)], axis=-1)
+    small = (fields - 0.5) * math.sqrt(2)
+    largest = (words >> np.uint32(30)).astype(np.int64)
+    rows = np.arange(len(words))
+    quats = np.empty((len(words), 4))
+    others = np.arange(3)[None] + (np.arange(3)[None] >= largest[:, None])  # [N, 3] the components that were stored
+    quats[rows[:, None], others] = small
+    quats[rows, largest] = np.sqrt(np.clip(1 - (small * small).sum(axis=1), 0, None))
+    return quats
+
+
+def _directional(elements: dict[str, np.ndarray], count: int, path: Path) -> np.ndarray | None:
+    """[N, K-1, 3] coefficients from bytes over [-4, 4], or None where the file has none."""
+    table = elements.get("sh")
+    if table is None:
+        return None
+    width = len(table.dtype.names or ())
+    if width not in (9, 24, 45) or len(table) != count:
+        raise SplatError(f"{path} is a damaged compressed PLY: {width} colour coefficients for {len(table)} Gaussians")
+    values = np.stack([table[f"f_rest_{i}"] for i in range(width)], axis=-1).astype(np.float64)
+    # Writers put a value into the middle of one of 256 bins, but keep the two ends exact.
+    fractions = np.where(values == 0, 0.0, np.where(values == 255, 1.0, (values + 0.5) / 256))
+    return ((fractions - 0.5) * 8).reshape(count, 3, width // 3).transpose(0, 2, 1)
+
+
+def read(path: Path) -> Gaussians:
+    """Read a compressed PLY, with or without colour bounds and directional colour.
+
+    Raises:
+        SplatError: when the file is damaged.
+    """
+    elements = {element.name: element.data for element in read_elements(path).elements}
+    try:
+        chunk, vertex = elements["chunk"], elements["vertex"]
+        position, rotation, scale, color = (
+            np.asarray(vertex[f"packed_{name}"], dtype=np.uint32) for name in ("position", "rotation", "scale", "color")
+        )
+        if len(chunk) * CHUNK < len(vertex):
+            raise SplatError(f"{path} is a damaged compressed PLY: {len(chunk)} chunks for {len(vertex)} Gaussians")
+        chunk_of = np.arange(len(vertex)) // CHUNK
+        rgb = np.stack([_fraction(color, shift, 8) for shift in (24, 16, 8)], axis=-1)
+        if "min_r" in (chunk.dtype.names or ()):
+            rgb = _between(chunk, chunk_of, ("r", "g", "b"), rgb)
+        return gaussians_from_numpy(
+            means=_between(chunk, chunk_of, ("x", "y", "z"), _vector(position)),
+            quats=_quats(rotation),
+            scales=_between(chunk, chunk_of, ("scale_x", "scale_y", "scale_z"), _vector(scale)),
+            opacities=logit(_fraction(color, 0, 8)),
+            sh0=(rgb - 0.5) / SH_C0,
+            shN=_directional(elements, len(vertex), path),
+        )
+    except (KeyError, ValueError) as error:
+        raise SplatError(f"{path} is a damaged compressed PLY: it lacks {error}") from error

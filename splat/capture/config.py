@@ -1,0 +1,46 @@
+"""Options of reading a capture. Light: imports neither torch nor any reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splat.options import option
+
+
+@dataclass
+class CaptureOptions:
+    """How photos, cameras, masks and initial points are read."""
+
+    format: str = option(
+        "auto",
+        "what the folder holds (auto: look at it)",
+        choices=("auto", "colmap", "transforms", "blender", "photos", "video"),
+    )
+    data_factor: float = option(1.0, "divide the photos' width and height by this (1 or more, fractions allowed)")
+    test_every: int = option(8, "every n-th photo in name order is held out (0: none); a capture's own split wins")
+    masks: str = option(
+        "auto",
+        "masked or transparent pixels: ignore them, make them transparent (the background shows through), or none: use"
+        " every pixel; auto: a masks folder is ignored pixels, an alpha channel is transparency",
+        choices=("auto", "ignore", "transparent", "none"),
+    )
+    points: str = option(
+        "auto",
+        "initial points: the capture's own, else triangulated from the photos (auto), only the capture's own, or none",
+        choices=("auto", "capture", "none"),
+    )
+    cache_gb: float = option(2.0, "memory for decoded photos in GB; the least recently used are dropped")
+    matcher: str = option(
+        "auto",
+        "which photos are matched in structure from motion: all pairs, or neighbours in name order (for videos and"
+        " ordered photos); auto: all pairs up to 150 photos",
+        choices=("auto", "exhaustive", "sequential"),
+    )
+    sfm_image_size: int = option(1600, "longest side in pixels at which features are searched")
+    sfm_features: int = option(4096, "most features a photo in structure from motion and triangulation")
+    fps: float | None = option(None, "frames a second taken from a video (null: max_frames spread over its length)")
+    max_frames: int = option(150, "most frames taken from a video")
+    num_threads: int | None = option(None, "threads of structure from motion (null: the processors of this process)")
+    cache_dir: str | None = option(
+        None, "where structure from motion and video frames are kept (null: $SPLAT_CACHE, else the user's cache folder)"
+    )

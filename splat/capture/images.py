@@ -1,0 +1,176 @@
+"""Pixels on demand: decode, turn upright, scale, undistort; the results live in a cache of bounded size."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from splat.capture.lens import Lens, undistortion_maps
+from splat.capture.photo import oriented, read_mask, read_photo
+
+
+@dataclass(frozen=True)
+class PhotoPlan:
+    """How one photo becomes the image of its frame's camera."""
+
+    path: Path
+    orientation: int  # the EXIF turn to apply; 1 for none
+    lens: Lens | None  # None: no undistortion
+    width: int  # of the frame's camera
+    height: int
+    mask_path: Path | None = None
+    alpha_means: str = "transparent"  # ignore, transparent or none
+    mask_means: str = "ignore"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One photo at working size."""
+
+    image: np.ndarray  # [H, W, 3] uint8
+    alpha: np.ndarray | None  # [H, W] uint8
+    mask: np.ndarray | None  # [H, W] bool
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in (self.image, self.alpha, self.mask) if array is not None)
+
+
+class PhotoImages:
+    """The `ImageSource` of photos on disk. Thread-safe; arrays are shared with the cache and read-only."""
+
+    def __init__(self, plans: list[PhotoPlan], cache_bytes: int) -> None:
+        self.plans = plans
+        self.cache_bytes = cache_bytes
+        self.cached_bytes = 0
+        self._cache: OrderedDict[int, Loaded] = OrderedDict()
+        self._lock = threading.Lock()
+        self._loading = [threading.Lock() for _ in plans]  # so that two threads do not decode the same photo
+
+    def image(self, index: int) -> np.ndarray:
+        """[H, W, 3] uint8 sRGB, undistorted; colours of transparent pixels are as stored (not composited)."""
+        return self.load(index).image
+
+    def alpha(self, index: int) -> np.ndarray | None:
+        """[H, W] uint8 opacity, or None where the photo is opaque."""
+        return self.load(index).alpha
+
+    def mask(self, index: int) -> np.ndarray | None:
+        """[H, W] bool, True where the pixel counts; None where all do."""
+        return self.load(index).mask
+
+    def load(self, index: int) -> Loaded:
+        """Image, alpha and mask of one frame.
+
+        Raises:
+            SplatError: when the photo cannot be read; names the file.
+        """
+        with self._loading[index]:
+            with self._lock:
+                if index in self._cache:
+                    self._cache.move_to_end(index)
+                    return self._cache[index]
+            loaded = load_photo(self.plans[index])
+            with self._lock:
+                self._keep(index, loaded)
+            return loaded
+
+    def _keep(self, index: int, loaded: Loaded) -> None:
+        if loaded.nbytes > self.cache_bytes:
+            return
+        while self.cached_bytes + loaded.nbytes > self.cache_bytes:
+            _, dropped = self._cache.popitem(last=False)
+            self.cached_bytes -= dropped.nbytes
+        self._cache[index] = loaded
+        self.cached_bytes += loaded.nbytes
+
+
+def load_photo(plan: PhotoPlan) -> Loaded:
+    """Decode one photo and bring it to its camera's size and pinhole geometry."""
+    pixels = oriented(read_photo(plan.path), plan.orientation)
+    if pixels.shape[2] == 4 and (plan.alpha_means == "none" or pixels[:, :, 3].min() == 255):
+        pixels = np.ascontiguousarray(pixels[:, :, :3])
+    pixels, valid = _undistort(_resize(pixels, plan), plan)
+    image = np.ascontiguousarray(pixels[:, :, :3])
+    opacity = np.ascontiguousarray(pixels[:, :, 3]) if pixels.shape[2] == 4 else None
+    keep = _user_mask(plan)
+
+    alpha: np.ndarray | None = None
+    mask: np.ndarray | None = valid
+    for layer, means in ((opacity, plan.alpha_means), (keep, plan.mask_means)):
+        if layer is None:
+            continue
+        if means == "transparent":
+            alpha = layer if alpha is None else np.minimum(alpha, layer)
+        elif means == "ignore":
+            counts = layer >= 128
+            mask = counts if mask is None else mask & counts
+    for array in (image, alpha, mask):
+        if array is not None:
+            array.setflags(write=False)
+    return Loaded(image, alpha, mask)
+
+
+def _user_mask(plan: PhotoPlan) -> np.ndarray | None:
+    """[H, W] uint8 at working size, 255 where the mask file keeps the pixel."""
+    if plan.mask_path is None or plan.mask_means == "none":
+        return None
+    mask = read_mask(plan.mask_path)
+    turned = oriented(mask, plan.orientation)
+    # A mask painted over the upright photo has its shape already; one in the photo's stored layout turns with it.
+    shape_error = [abs(m.shape[1] * plan.height - m.shape[0] * plan.width) / m.size**0.5 for m in (turned, mask)]
+    mask = turned if shape_error[0] <= shape_error[1] else mask
+    return _undistort(_resize(mask, plan), plan, fill=0)[0]
+
+
+def _resize(pixels: np.ndarray, plan: PhotoPlan) -> np.ndarray:
+    """Scale by area to the camera's size; colours of RGBA are weighted with alpha so that hidden ones do not bleed."""
+    import cv2
+
+    size = (plan.width, plan.height)
+    if pixels.shape[1::-1] == size:
+        return pixels
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        return _straight(cv2.resize(_premultiplied(pixels), size, interpolation=cv2.INTER_AREA))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def _undistort(pixels: np.ndarray, plan: PhotoPlan, fill: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Undistorted pixels and the mask of those that have a source (None: all have)."""
+    import cv2
+
+    if plan.lens is None:
+        return pixels, None
+    x, y, valid = _maps(plan.lens, plan.width, plan.height)
+    premultiply = pixels.ndim == 3 and pixels.shape[2] == 4
+    source = _premultiplied(pixels) if premultiply else pixels
+    warped = cv2.remap(source, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if premultiply:
+        warped = _straight(warped)
+    if valid is not None:
+        warped[~valid] = 0 if fill is None else fill
+    return warped, valid
+
+
+@functools.lru_cache(maxsize=4)  # usually one lens for all photos; a set of 12 MP maps takes 100 MB
+def _maps(lens: Lens, width: int, height: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    return undistortion_maps(lens, width, height)
+
+
+def _premultiplied(rgba: np.ndarray) -> np.ndarray:
+    """[H, W, 4] float32 with colours times alpha."""
+    result = rgba.astype(np.float32)
+    result[:, :, :3] *= result[:, :, 3:] / 255.0
+    return result
+
+
+def _straight(premultiplied: np.ndarray) -> np.ndarray:
+    """[H, W, 4] uint8 with colours divided by alpha again."""
+    colours = premultiplied[:, :, :3] * (255.0 / np.maximum(premultiplied[:, :, 3:], 1e-3))
+    result = np.concatenate([colours, premultiplied[:, :, 3:]], axis=2)
+    return np.clip(np.rint(result), 0, 255).astype(np.uint8)

@@ -1,0 +1,86 @@
+"""`load_capture`: look at what the user has and read it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from splat.capture.blender import read_blender
+from splat.capture.colmap import model_folder, read_colmap
+from splat.capture.config import CaptureOptions
+from splat.capture.shots import Found, build_capture
+from splat.capture.transforms import read_transforms
+from splat.capture.types import Capture
+from splat.errors import SplatError
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"})
+
+Reader = Callable[[Path, CaptureOptions], Found]
+
+READERS: dict[str, Reader] = {
+    "colmap": read_colmap,
+    "transforms": read_transforms,
+    "blender": read_blender,
+}
+
+
+def load_capture(path: str | Path, options: CaptureOptions | None = None, **changes: Any) -> Capture:
+    """Read a capture: a COLMAP, nerfstudio, instant-ngp or Blender folder, a folder of photos, or a video.
+
+    Args:
+        path: the folder or file.
+        options: how to read it; the defaults where None.
+        changes: single options by name, for example `data_factor=4, test_every=0`.
+
+    Raises:
+        SplatError: nothing there, nothing recognised, or nothing usable left.
+    """
+    options = dataclasses.replace(options or CaptureOptions(), **changes)
+    _check(options)
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise SplatError(f"no such capture: {path}; give a folder of photos, a capture folder or a video")
+    kind = capture_format(path) if options.format == "auto" else options.format
+    if path.suffix == ".json" and path.is_file():
+        found = read_transforms(path.parent, options, path)
+    else:
+        found = READERS[kind](path, options)
+    name = found.root.resolve().name or "capture"
+    return build_capture(found, name, options)
+
+
+def capture_format(path: Path) -> str:
+    """Which reader a file or folder is for: a key of `READERS`.
+
+    Raises:
+        SplatError: nothing in it is recognised.
+    """
+    if path.is_file():
+        if path.suffix == ".json":
+            return "transforms"
+        raise SplatError(f"{path} is no capture; give a folder of photos, a capture folder or a video")
+    if any((path / "sparse" / sub / f"cameras{suffix}").is_file() for sub in ("0", ".") for suffix in (".bin", ".txt")):
+        return "colmap"
+    if (path / "transforms.json").is_file():
+        return "transforms"
+    if (path / "transforms_train.json").is_file():
+        return "blender"
+    if model_folder(path) is not None:
+        return "colmap"
+    raise SplatError(f"{path} holds no capture: no COLMAP model, transforms.json, photos or video")
+
+
+def _check(options: CaptureOptions) -> None:
+    for item in dataclasses.fields(options):
+        choices, value = item.metadata.get("choices"), getattr(options, item.name)
+        if choices and value not in choices:
+            raise SplatError(f"{item.name}={value} is unknown; use one of {', '.join(choices)}")
+    if not (math.isfinite(options.data_factor) and options.data_factor >= 1):
+        raise SplatError(f"data_factor={options.data_factor} must be 1 or more (2 halves width and height)")
+    if options.test_every < 0:
+        raise SplatError(f"test_every={options.test_every} must be 0 (no test views) or more")
+    if options.cache_gb < 0:
+        raise SplatError(f"cache_gb={options.cache_gb} must not be negative")

@@ -1,0 +1,99 @@
+"""Photo files to arrays: header, decoding and orientation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from splat.errors import SplatError
+
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+_EXIF_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class PhotoHeader:
+    """What a photo's header says, without decoding it."""
+
+    width: int  # pixels as stored
+    height: int
+    orientation: int  # EXIF, 1..8; 1 is upright
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """(width, height) after the EXIF rotation."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+
+def photo_header(path: Path) -> PhotoHeader:
+    """Size and orientation of a photo.
+
+    Raises:
+        SplatError: when the file is missing or no photo.
+    """
+    from PIL import Image
+
+    if path.suffix.lower() in HEIC_SUFFIXES:
+        raise SplatError(f"{path} is HEIC, which cannot be read here; convert the photos to JPEG first")
+    try:
+        with Image.open(path) as photo:
+            orientation = photo.getexif().get(_EXIF_ORIENTATION, 1)
+            return PhotoHeader(photo.width, photo.height, orientation if orientation in range(1, 9) else 1)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from error
+
+
+def read_photo(path: Path) -> np.ndarray:
+    """[H, W, 3] or, with an alpha channel, [H, W, 4] uint8 RGB(A) as stored: EXIF orientation is not applied.
+
+    Raises:
+        SplatError: when the file is missing, damaged or of an unknown kind.
+    """
+    import cv2
+
+    try:
+        data = np.fromfile(path, np.uint8)  # cv2.imread cannot open every name on Windows
+        # A palette or CMYK file comes out as plain colour; orientation is applied by the caller, who knows the camera.
+        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    except (OSError, cv2.error) as error:
+        raise _unreadable(path, error) from error
+    if pixels is None:
+        raise _unreadable(path, None)
+    pixels = _eight_bits(pixels, path)
+    if pixels.ndim == 2:
+        return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
+    if pixels.shape[2] == 2:
+        return np.ascontiguousarray(pixels[:, :, [0, 0, 0, 1]])
+    return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """[H, W] uint8 mask as stored: 255 where the file is not zero (any channel but alpha), else 0."""
+    pixels = read_photo(path)
+    return np.where(pixels[:, :, :3].any(axis=2), np.uint8(255), np.uint8(0))
+
+
+def oriented(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels [H, W, ...] turned upright according to an EXIF orientation (1..8)."""
+    if orientation in (2, 4, 5, 7):  # the mirrored ones: mirror left-right, then rotate
+        pixels = pixels[:, ::-1]
+    turns = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0)  # quarter turns, counter-clockwise
+    return np.ascontiguousarray(np.rot90(pixels, turns))
+
+
+def _eight_bits(pixels: np.ndarray, path: Path) -> np.ndarray:
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    raise SplatError(f"{path} holds {pixels.dtype} pixels; convert the photos to 8 or 16 bit")
+
+
+def _unreadable(path: Path, error: BaseException | None) -> SplatError:
+    if not path.exists():
+        return SplatError(f"photo {path} does not exist; restore it or remove it from the capture")
+    reason = f" ({error})" if isinstance(error, OSError) and error.strerror else ""
+    return SplatError(f"cannot read photo {path}{reason}; it is damaged or no image: replace or remove it")

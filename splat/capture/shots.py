@@ -1,0 +1,183 @@
+"""What the readers find, and how it becomes a `Capture`: sizes, orientation, split, masks, lazily loaded pixels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from splat.cameras import Camera
+from splat.capture.config import CaptureOptions
+from splat.capture.images import PhotoImages, PhotoPlan
+from splat.capture.lens import Lens, undistorted_matrix
+from splat.capture.masks import MaskFolder, alpha_meaning, file_meaning
+from splat.capture.photo import PHOTO_SUFFIXES, PhotoHeader, photo_header
+from splat.capture.types import Capture, Frame, Points, Split
+from splat.errors import SplatError
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One posed photo as a reader found it."""
+
+    name: str  # relative to the photos' folder, with forward slashes; the order of names is the order of frames
+    path: Path
+    viewmat: np.ndarray  # [4, 4] float64, world to camera, OpenCV axes
+    lens: Lens
+    mask_path: Path | None = None
+    split: Split | None = None  # where the capture itself says
+    reduced: int = 1  # the file is already this many times smaller than the lens's image (an images_N folder)
+    upright: bool = False  # the lens describes the photo after its EXIF rotation, whatever the sizes say
+
+
+@dataclass
+class Found:
+    """All that a reader found."""
+
+    kind: str
+    root: Path
+    shots: list[Shot]
+    points: Points | None = None
+    notes: list[str] = field(default_factory=list)
+    mask_folders: list[Path] = field(default_factory=list)
+
+
+def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
+    """Turn what a reader found into a capture at the working resolution.
+
+    Raises:
+        SplatError: an unreadable photo, or one whose shape is not its camera's.
+    """
+    shots = sorted(found.shots, key=lambda shot: shot.name)
+    repeated = [name for name, count in Counter(shot.name for shot in shots).items() if count > 1]
+    if repeated:
+        raise SplatError(f"{found.root} lists {repeated[0]} more than once; keep one entry for each photo")
+    splits = assign_splits(shots, options.test_every)
+    folders = [MaskFolder(folder) for folder in found.mask_folders]
+    notes = list(found.notes)
+    frames: list[Frame] = []
+    plans: list[PhotoPlan] = []
+    for shot, split in zip(shots, splits):
+        frame, plan = _frame_and_plan(shot, split, options)
+        if plan.mask_path is None and options.masks != "none":
+            mask_path = next((path for folder in folders if (path := folder.find(shot.name))), None)
+            plan = PhotoPlan(**{**vars(plan), "mask_path": mask_path})
+        frames.append(frame)
+        plans.append(plan)
+    masked = sum(plan.mask_path is not None for plan in plans)
+    if masked:
+        notes.append(f"masks for {masked} of {len(plans)} photos ({file_meaning(options.masks)})")
+    if any(plan.lens is not None for plan in plans):
+        notes.append("photos are undistorted to a pinhole camera")
+    images = PhotoImages(plans, int(options.cache_gb * 1e9))
+    return Capture(
+        name=name,
+        root=found.root,
+        kind=found.kind,
+        frames=frames,
+        images=images,
+        points=found.points,
+        data_factor=options.data_factor,
+        notes=notes,
+    )
+
+
+def assign_splits(shots: list[Shot], test_every: int) -> list[Split]:
+    """The side of every shot: the capture's own where it has one, else every `test_every`-th in order is a test view.
+
+    The first is a test view, as in 3DGS and gsplat; 0 means none. A capture of fewer than two shots is all training.
+    """
+    if any(shot.split is not None for shot in shots):
+        return [shot.split or "train" for shot in shots]
+    hold_out = test_every > 0 and len(shots) > 1
+    if hold_out and test_every == 1:
+        raise SplatError("test_every=1 would hold out every photo; use 2 or more, or 0 for none")
+    return ["test" if hold_out and index % test_every == 0 else "train" for index in range(len(shots))]
+
+
+def _frame_and_plan(shot: Shot, split: Split, options: CaptureOptions) -> tuple[Frame, PhotoPlan]:
+    header = photo_header(shot.path)
+    orientation = _orientation(shot, header)
+    width, height = header.upright_size if orientation >= 5 else (header.width, header.height)
+    if shot.reduced == 1:
+        width, height = (max(1, round(side / options.data_factor)) for side in (width, height))
+    K = torch.tensor(undistorted_matrix(shot.lens), dtype=torch.float64)
+    viewmat = torch.from_numpy(np.array(shot.viewmat, np.float64))
+    camera = Camera(viewmat, K, shot.lens.width, shot.lens.height, shot.name).resized(width, height)
+    plan = PhotoPlan(
+        path=shot.path,
+        orientation=orientation,
+        lens=shot.lens if shot.lens.pinhole() is None else None,
+        width=width,
+        height=height,
+        mask_path=shot.mask_path if options.masks != "none" else None,
+        alpha_means=alpha_meaning(options.masks),
+        mask_means=file_meaning(options.masks),
+    )
+    return Frame(camera, split, shot.path), plan
+
+
+def _orientation(shot: Shot, header: PhotoHeader) -> int:
+    """The EXIF turn that makes the photo fit its camera.
+
+    COLMAP and nerfstudio calibrate pixels as stored, phones' own apps the upright photo; the camera's shape tells.
+    """
+    lens = shot.lens
+
+    def fits(width: int, height: int) -> bool:  # within the rounding of an images_8 folder
+        return abs(width / height / (lens.width / lens.height) - 1.0) < 0.02 + 1.0 / min(width, height)
+
+    if shot.upright and header.orientation != 1:
+        return header.orientation
+    if fits(header.width, header.height):
+        return 1
+    if fits(*header.upright_size):
+        return header.orientation
+    raise SplatError(
+        f"{shot.path} is {header.width}x{header.height} but its camera {lens.width}x{lens.height}: another shape;"
+        " use the photos that the cameras were computed from"
+    )
+
+
+def find_photo(path: Path) -> Path | None:
+    """`path`, or the photo beside it with the same stem and another known suffix (or none given); None if missing."""
+    if path.is_file():
+        return path
+    candidates = [path.with_name(path.name + suffix) for suffix in sorted(PHOTO_SUFFIXES)]
+    candidates += [path.with_suffix(suffix) for suffix in sorted(PHOTO_SUFFIXES) if path.suffix]
+    for candidate in candidates:
+        for variant in (candidate, candidate.with_suffix(candidate.suffix.upper())):
+            if variant.is_file():
+                return variant
+    return None
+
+
+def reduced_folder(images: Path, data_factor: float) -> Path | None:
+    """The folder of already reduced photos for a whole `data_factor` (images_4 beside images), or None."""
+    if data_factor <= 1 or data_factor != round(data_factor):
+        return None
+    folder = images.with_name(f"{images.name}_{round(data_factor)}")
+    return folder if folder.is_dir() else None
+
+
+def report_missing(missing: list[str], found: int, listed_in: str) -> str | None:
+    """One warning that counts the photos that are listed but not there; returns it as a note.
+
+    Raises:
+        SplatError: when none is left.
+    """
+    from splat import console
+
+    if not missing:
+        return None
+    if found == 0:
+        raise SplatError(
+            f"none of the {len(missing)} photos listed in {listed_in} exists (first: {missing[0]});"
+            " put them where the list says"
+        )
+    note = f"{len(missing)} of {len(missing) + found} photos listed in {listed_in} are missing (first: {missing[0]})"
+    console.warn(f"{note}; going on with the other {found}")
+    return note

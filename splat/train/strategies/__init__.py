@@ -1,0 +1,13 @@
+"""Densification: how the number of Gaussians grows and shrinks while training.
+
+Every strategy is a dataclass of options that speaks gsplat's protocol, so that gsplat's own strategies can stand in for
+these and the other way round. Importing this package needs no torch.
+"""
+
+from splat.train.strategies.base import NoneStrategy, Strategy
+from splat.train.strategies.default import DefaultStrategy
+from splat.train.strategies.mcmc import MCMCStrategy
+
+STRATEGIES: dict[str, type[Strategy]] = {"none": NoneStrategy, "default": DefaultStrategy, "mcmc": MCMCStrategy}
+
+__all__ = ["STRATEGIES", "DefaultStrategy", "MCMCStrategy", "NoneStrategy", "Strategy"]

@@ -1,0 +1,21 @@
+"""Learning rates as options; importing this needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splat.options import option
+
+
+@dataclass
+class LearningRates:
+    """Step sizes of Adam, one for each kind of parameter; the defaults are those of 3DGS and gsplat."""
+
+    means: float = option(1.6e-4, "learning rate of the centres, in units of the scene's radius")
+    means_final: float = option(0.01, "rate of the centres at the last step, as a part of its start")
+    scales: float = option(5e-3, "learning rate of the logarithms of the sizes")
+    opacities: float = option(5e-2, "learning rate of the opacity logits")
+    quats: float = option(1e-3, "learning rate of the rotations")
+    sh0: float = option(2.5e-3, "learning rate of the base colour")
+    shN: float = option(2.5e-3 / 20, "learning rate of the view-dependent colour")  # noqa: N815, the field's name
+    visible_adam: bool = option(False, "update only the Gaussians that the current view saw (faster, other result)")

@@ -1,0 +1,35 @@
+"""Random draws that a checkpoint can repeat."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+import torch
+
+_MIX = 0x9E3779B97F4A7C15  # odd, so that different draws of one seed never collide
+
+
+def next_draw(state: MutableMapping[str, Any]) -> int:
+    """A fresh 63-bit seed from `state["seed"]` and the counter `state["draws"]`, which it moves on."""
+    draw = int(state["draws"])
+    state["draws"] = draw + 1
+    mixed = (int(state["seed"]) * 0xD1342543DE82EF95 + (draw + 1) * _MIX) % 2**64
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) % 2**64
+    return (mixed ^ (mixed >> 31)) >> 1
+
+
+def next_generator(state: MutableMapping[str, Any], device: torch.device) -> torch.Generator:
+    """A generator on `device` for the next draw of `state`."""
+    return torch.Generator(device=device).manual_seed(next_draw(state))
+
+
+def sample_indices(weights: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
+    """`count` indices [count] int64 drawn with replacement, with probability proportional to `weights` [N] >= 0.
+
+    By inversion of the cumulative sum in float64; torch.multinomial stops at 2^24 categories.
+    """
+    cumulative = weights.double().cumsum(0)
+    draws = torch.rand(count, dtype=torch.float64, device=weights.device, generator=generator) * cumulative[-1]
+    return torch.searchsorted(cumulative, draws, right=True).clamp_(max=len(weights) - 1)

@@ -1,0 +1,184 @@
+"""Changes to the set of Gaussians that keep parameters, optimiser states and strategy state row by row in step.
+
+All functions work in place on the three mappings: `params` (every tensor one row a Gaussian), `optimizers` (one for
+each trainable parameter, holding that one parameter) and `state` (its tensors have one row a Gaussian; numbers are left
+alone). Parameters that change their length are replaced by new ones without gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from splat.gaussians import quat_to_matrix
+from splat.train.strategies.draws import sample_indices
+from splat.train.strategies.relocation import compute_relocation
+
+if TYPE_CHECKING:
+    from splat.train.strategies.base import Optimizers, Params, State
+
+SPLIT_SHRINK = 1.6  # 3DGS: the two halves of a split Gaussian are this much smaller than it was
+
+
+def _replace(
+    params: Params,
+    optimizers: Optimizers,
+    new_param: Callable[[str, Tensor], Tensor],
+    new_moment: Callable[[Tensor], Tensor],
+    names: Iterable[str] | None = None,
+) -> None:
+    """Put new parameters in place, and carry each optimiser's per-row tensors over with `new_moment`."""
+    for name in list(params.keys()) if names is None else names:
+        old = params[name]
+        new = torch.nn.Parameter(new_param(name, old.detach()), requires_grad=old.requires_grad)
+        params[name] = new
+        if name not in optimizers:
+            continue
+        optimizer = optimizers[name]
+        moments = optimizer.state.pop(old, None)
+        optimizer.param_groups[0]["params"] = [new]
+        if moments is not None:
+            per_row = {key: torch.is_tensor(value) and value.shape == old.shape for key, value in moments.items()}
+            optimizer.state[new] = {key: new_moment(value) if per_row[key] else value for key, value in moments.items()}
+
+
+def _map_state(state: State, function: Callable[[Tensor], Tensor]) -> None:
+    for key, value in state.items():
+        if torch.is_tensor(value):
+            state[key] = function(value)
+
+
+def _append_zeros(values: Tensor, count: int) -> Tensor:
+    return torch.cat([values, values.new_zeros((count, *values.shape[1:]))])
+
+
+@torch.no_grad()
+def duplicate(params: Params, optimizers: Optimizers, state: State, mask: Tensor) -> None:
+    """Append a copy of each Gaussian in `mask` [N] bool; the copies start with zero moments."""
+    chosen = mask.nonzero().squeeze(1)
+    _replace(
+        params,
+        optimizers,
+        lambda _, p: torch.cat([p, p[chosen]]),
+        lambda m: _append_zeros(m, len(chosen)),
+    )
+    _map_state(state, lambda v: torch.cat([v, v[chosen]]))
+
+
+@torch.no_grad()
+def split(
+    params: Params,
+    optimizers: Optimizers,
+    state: State,
+    mask: Tensor,
+    generator: torch.Generator,
+    revised_opacity: bool = False,
+) -> None:
+    """Replace each Gaussian in `mask` [N] bool by two, 1.6 times smaller, at places drawn from it.
+
+    Args:
+        revised_opacity: give the halves 1 - sqrt(1 - o), so that both together cover what one did (Rota Bulò et al.,
+            "Revising Densification in Gaussian Splatting", 2024), instead of o each.
+    """
+    chosen, rest = mask.nonzero().squeeze(1), (~mask).nonzero().squeeze(1)
+    sizes = params["scales"].detach()[chosen].exp()
+    axes = quat_to_matrix(params["quats"].detach()[chosen])
+    normal = torch.randn((2, *sizes.shape), device=sizes.device, dtype=sizes.dtype, generator=generator)
+    offsets = torch.einsum("nij,bnj->bni", axes, normal * sizes)
+
+    def halves(name: str, p: Tensor) -> Tensor:
+        both = p[chosen].expand(2, *p[chosen].shape)
+        if name == "means":
+            both = both + offsets
+        elif name == "scales":
+            both = (sizes / SPLIT_SHRINK).log().expand_as(both)
+        elif name == "opacities" and revised_opacity:
+            both = torch.logit(1 - torch.sqrt(1 - torch.sigmoid(both)), eps=1e-7)
+        return torch.cat([p[rest], both.reshape(-1, *p.shape[1:])])
+
+    _replace(params, optimizers, halves, lambda m: _append_zeros(m[rest], 2 * len(chosen)))
+    _map_state(state, lambda v: torch.cat([v[rest], v[chosen], v[chosen]]))
+
+
+@torch.no_grad()
+def remove(params: Params, optimizers: Optimizers, state: State, mask: Tensor) -> None:
+    """Take the Gaussians in `mask` [N] bool away."""
+    rest = (~mask).nonzero().squeeze(1)
+    _replace(params, optimizers, lambda _, p: p[rest], lambda m: m[rest])
+    _map_state(state, lambda v: v[rest])
+
+
+@torch.no_grad()
+def reset_opacity(params: Params, optimizers: Optimizers, state: State, value: float) -> None:
+    """Lower every opacity above `value` (0 to 1) to it, and forget the moments of the opacities."""
+    limit = torch.logit(torch.tensor(value, dtype=torch.float64)).item()
+    _replace(params, optimizers, lambda _, p: p.clamp(max=limit), torch.zeros_like, names=["opacities"])
+
+
+def _stacked(params: Params, sources: Tensor, min_opacity: float) -> tuple[Tensor, Tensor]:
+    """Logits [M] and log sizes [M, 3] of the Gaussians `sources` [M], one more of which stands for each mention."""
+    opacities = torch.sigmoid(params["opacities"].detach()[sources].flatten())
+    ratios = torch.bincount(sources, minlength=len(params["opacities"]))[sources] + 1
+    new_opacities, new_sizes = compute_relocation(opacities, params["scales"].detach()[sources].exp(), ratios)
+    eps = torch.finfo(torch.float32).eps
+    return torch.logit(new_opacities.clamp(min_opacity, 1 - eps)), new_sizes.log()
+
+
+def _set_rows(params: Params, rows: Tensor, logits: Tensor, log_sizes: Tensor) -> None:
+    opacities = params["opacities"].data
+    opacities[rows] = logits.reshape(-1, *opacities.shape[1:])
+    params["scales"].data[rows] = log_sizes
+
+
+def _zero_moments(params: Params, optimizers: Optimizers, state: State, rows: Tensor) -> None:
+    for name, optimizer in optimizers.items():
+        for value in optimizer.state.get(params[name], {}).values():
+            if torch.is_tensor(value) and value.shape == params[name].shape:
+                value[rows] = 0
+    for value in state.values():
+        if torch.is_tensor(value):
+            value[rows] = 0
+
+
+@torch.no_grad()
+def relocate(
+    params: Params,
+    optimizers: Optimizers,
+    state: State,
+    mask: Tensor,
+    generator: torch.Generator,
+    min_opacity: float = 0.005,
+) -> None:
+    """Move the dead Gaussians of `mask` [N] bool onto live ones, drawn in proportion to opacity.
+
+    Each live one and its new neighbours share its look (`compute_relocation`); both lose their moments, because the
+    gradients that those remember were of another place. Nothing happens if no Gaussian lives.
+    """
+    dead, alive = mask.nonzero().squeeze(1), (~mask).nonzero().squeeze(1)
+    if len(dead) == 0 or len(alive) == 0:
+        return
+    weights = torch.sigmoid(params["opacities"].detach()[alive].flatten())
+    sources = alive[sample_indices(weights, len(dead), generator)]
+    _set_rows(params, sources, *_stacked(params, sources, min_opacity))
+    for param in params.values():
+        param.data[dead] = param.data[sources]
+    _zero_moments(params, optimizers, state, torch.cat([sources, dead]))
+
+
+@torch.no_grad()
+def sample_add(
+    params: Params,
+    optimizers: Optimizers,
+    state: State,
+    count: int,
+    generator: torch.Generator,
+    min_opacity: float = 0.005,
+) -> None:
+    """Append `count` Gaussians in the places of existing ones, drawn in proportion to opacity, and share their look."""
+    sources = sample_indices(torch.sigmoid(params["opacities"].detach().flatten()), count, generator)
+    _set_rows(params, sources, *_stacked(params, sources, min_opacity))
+    _replace(params, optimizers, lambda _, p: torch.cat([p, p[sources]]), lambda m: _append_zeros(m, count))
+    _map_state(state, lambda v: _append_zeros(v, count))

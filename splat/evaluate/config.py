@@ -1,0 +1,42 @@
+"""Options of `splat evaluate`; free of torch, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splat.options import option
+
+PROTOCOL_NAMES = ("gsplat", "3dgs")
+LPIPS_NETS = ("alex", "vgg", "squeeze")
+
+
+@dataclass
+class EvaluateConfig:
+    """`splat evaluate`: PSNR, SSIM and LPIPS of a finished run."""
+
+    run: str = option("", "the run folder")
+    protocol: str = option(
+        "gsplat",
+        "rules of scoring; gsplat: float renders, LPIPS alex; 3dgs: 8-bit images, LPIPS vgg, as the original scores",
+        choices=PROTOCOL_NAMES,
+    )
+    split: str = option(
+        "test", "views to score; train: all training photos, kept apart from the test scores", choices=("test", "train")
+    )
+    train_views: int = option(12, "training photos scored beside the test photos, to show overfitting (0: none)")
+    background: str = option(
+        "auto",
+        "colour behind the scene; auto: white for photos with transparency, else black",
+        choices=("auto", "black", "white"),
+    )
+    lpips_net: str = option(
+        "auto",
+        "network of LPIPS; auto: the protocol's, or squeeze where only its weights are on this machine; none: no LPIPS",
+        choices=("auto", *LPIPS_NETS, "none"),
+    )
+    lpips_download: bool = option(
+        False, "fetch the network's weights once if they are missing (alex 233 MB, vgg 528 MB, squeeze 5 MB)"
+    )
+    save_images: bool = option(True, "write renders, photos and error pictures to RUN/renders")
+    report: bool = option(True, "write RUN/report.html")
+    backend: str = option("auto", "renderer", choices=("auto", "gsplat", "cpu"))

@@ -1,0 +1,108 @@
+"""PSNR and SSIM of images in [0, 1], summed in float64, over the pixels that count.
+
+These are the reported metrics, exact and slow; training has its own fused loss.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+MAX_PSNR = 100.0  # dB; what identical images get, so that means stay finite and JSON stays valid
+_SIGMA, _RADIUS = 1.5, 5
+_C1, _C2 = 0.01**2, 0.03**2
+
+
+def psnr(
+    image: Tensor,  # [H, W, 3] in [0, 1]
+    target: Tensor,  # [H, W, 3] in [0, 1]
+    mask: Tensor | None = None,  # [H, W] bool, True where the pixel counts
+) -> float:
+    """Peak signal-to-noise ratio in dB, 10 log10(1 / MSE), over the counted pixels; at most `MAX_PSNR`.
+
+    NaN when no pixel counts.
+    """
+    squares = (image.double() - target.double()).square()
+    if mask is not None:
+        squares = squares[mask]
+    if squares.numel() == 0:
+        return math.nan
+    mse = float(squares.mean())
+    if math.isnan(mse):
+        return math.nan
+    return MAX_PSNR if mse <= 10 ** (-MAX_PSNR / 10) else -10 * math.log10(mse)
+
+
+def _blur(planes: Tensor, padding: int) -> Tensor:
+    """Gaussian window of 11 x 11, sigma 1.5, over planes [P, 1, H, W]."""
+    offsets = torch.arange(-_RADIUS, _RADIUS + 1, dtype=planes.dtype, device=planes.device)
+    window = torch.exp(-offsets.square() / (2 * _SIGMA**2))
+    window = window / window.sum()
+    planes = functional.conv2d(planes, window.view(1, 1, -1, 1), padding=(padding, 0))
+    return functional.conv2d(planes, window.view(1, 1, 1, -1), padding=(0, padding))
+
+
+def ssim_map(image: Tensor, target: Tensor, border: Literal["valid", "same"] = "valid") -> Tensor:
+    """Structural similarity at every window.
+
+    Wang et al. 2004: Gaussian windows of 11 x 11 with sigma 1.5, K1 = 0.01, K2 = 0.03, data range 1, population
+    variances.
+
+    Args:
+        image: [H, W, 3] in [0, 1].
+        target: [H, W, 3] in [0, 1].
+        border: "valid" keeps windows wholly inside, as torchmetrics and scikit-image average; "same" pads with zeros,
+            as 3DGS does.
+
+    Returns:
+        [H - 10, W - 10, 3] or [H, W, 3], float64.
+    """
+    padding = _RADIUS if border == "same" else 0
+    # one channel at a time: in float64 the ten planes of a large photo would fill the memory
+    channels = [_ssim_plane(image[..., c].double(), target[..., c].double(), padding) for c in range(image.shape[-1])]
+    return torch.stack(channels, dim=-1)
+
+
+def _ssim_plane(x: Tensor, y: Tensor, padding: int) -> Tensor:
+    """`ssim_map` of one channel [H, W] float64."""
+    x, y = x[None, None], y[None, None]
+    mean_x, mean_y = _blur(x, padding), _blur(y, padding)
+    var_x = _blur(x * x, padding) - mean_x * mean_x
+    var_y = _blur(y * y, padding) - mean_y * mean_y
+    cov = _blur(x * y, padding) - mean_x * mean_y
+    luminance = (2 * mean_x * mean_y + _C1) / (mean_x * mean_x + mean_y * mean_y + _C1)
+    structure = (2 * cov + _C2) / (var_x.clamp(min=0) + var_y.clamp(min=0) + _C2)
+    return (luminance * structure)[0, 0]
+
+
+def ssim(
+    image: Tensor,
+    target: Tensor,
+    mask: Tensor | None = None,  # [H, W] bool, True where the pixel counts
+    border: Literal["valid", "same"] = "valid",
+) -> float:
+    """Mean of `ssim_map` over the windows whose centre counts; NaN when there is none.
+
+    With a mask, give images that agree where pixels do not count (see `hide_uncounted`), else what lies behind the mask
+    leaks into the windows beside it.
+    """
+    if border == "valid" and min(image.shape[:2]) <= 2 * _RADIUS:
+        return math.nan
+    values = ssim_map(image, target, border)
+    if mask is not None:
+        values = values[mask[_RADIUS:-_RADIUS, _RADIUS:-_RADIUS] if border == "valid" else mask]
+    return float(values.mean()) if values.numel() else math.nan
+
+
+def hide_uncounted(image: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
+    """The image with the target's pixels [H, W, 3] where `mask` [H, W] is False: no difference outside what counts."""
+    return image if mask is None else torch.where(mask[..., None], image, target)
+
+
+def quantise(image: Tensor) -> Tensor:
+    """Round to the 256 levels of an 8-bit file, halves up: what writing and reading a PNG does."""
+    return torch.floor(image.clamp(0, 1) * 255 + 0.5) / 255

@@ -40,7 +40,10 @@ def test_desk_points_lie_in_front_of_the_cameras_and_have_the_photos_colours(sha
     inside = (pixels[:, 2] > 0) & (u >= 0) & (v >= 0) & (u < camera.width) & (v < camera.height)
     assert inside.mean() > 0.7
     seen = image[v[inside].astype(int), u[inside].astype(int)].astype(float)
-    assert np.median(np.abs(seen - capture.points.rgb[inside])) < 15
+    expected = capture.points.rgb[inside].astype(float)
+    error = np.abs(seen - expected).mean()
+    mixed_up = np.abs(seen - np.random.default_rng(0).permutation(expected)).mean()
+    assert error < 0.5 * mixed_up  # not equal: exposure varies, and many points lie on edges
 
 
 def test_lego_has_its_official_split_and_its_alpha(shared_data):

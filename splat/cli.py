@@ -1,0 +1,101 @@
+"""The console command `splat`: picks the command, and turns every failure into one line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from splat import __version__, console
+from splat.commands import SUMMARIES
+from splat.errors import SplatError
+
+if TYPE_CHECKING:
+    from splat.commands.app import Command
+
+USER_MISTAKE = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `splat` with these words (default: those of the process) and return its exit code.
+
+    0: done; 1: a defect of splat; 2: something the user can mend; 130: interrupted. With SPLAT_DEBUG=1 failures keep
+    their traceback.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    console.quiet_libraries()
+    try:
+        return dispatch(words)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException as failure:
+        if os.environ.get("SPLAT_DEBUG", "") not in ("", "0"):
+            raise
+        return report(failure)
+
+
+def dispatch(words: list[str]) -> int:
+    """Answer the words: help, version, completion or a command."""
+    from splat.commands import help_text
+
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(help_text.command(load(words[1])) if words[1:] and words[0] == "help" else help_text.overview())
+        return 0
+    if words[0] in ("--version", "-V", "version"):
+        print(f"splat {__version__}")
+        return 0
+    if words[0].split("=")[0] in ("-sc", "--shell-completion"):
+        from splat.commands.completion import complete
+
+        return complete(words)
+    command = load(words[0])
+    options = words[1 : words.index("--")] if "--" in words else words[1:]
+    if "--help" in options or "-h" in options:
+        print(help_text.command(command))
+        return 0
+    from splat.commands.app import launch
+
+    launch(command, words[1:])
+    return 0
+
+
+def load(name: str) -> Command:
+    """The command of that name.
+
+    Raises:
+        SplatError: naming the nearest command, when there is none of that name.
+    """
+    if name in SUMMARIES:
+        command: Command = importlib.import_module(f"splat.commands.{name}").COMMAND
+        return command
+    from splat.commands.keys import nearest
+
+    near = nearest(name, SUMMARIES)
+    hint = f"did you mean `splat {near}`?" if near else "`splat --help` lists them"
+    raise SplatError(f"there is no command {name!r}; {hint}")
+
+
+def report(failure: BaseException) -> int:
+    """Say in one line what went wrong; returns the exit code."""
+    if isinstance(failure, SplatError):
+        console.error(str(failure))
+        return USER_MISTAKE
+    if isinstance(failure, KeyboardInterrupt):
+        console.error("interrupted")
+        return INTERRUPTED
+    if isinstance(failure, BrokenPipeError):  # `splat info … | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED
+    if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT):
+        place = f" ({failure.filename})" if failure.filename else ""
+        console.error(f"the disk is full{place}; free some space or choose another out=")
+        return USER_MISTAKE
+    lines = str(failure).strip().splitlines() or [""]
+    console.error(
+        f"{type(failure).__name__}: {lines[0]} (a defect of splat: set SPLAT_DEBUG=1 for the traceback; please report)"
+    )
+    return 1

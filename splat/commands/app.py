@@ -1,0 +1,236 @@
+"""What every command is: a typed configuration, a function that takes it, and Hydra between the two."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import splat
+from splat import console
+from splat.commands import keys as key_tools
+from splat.commands import words as word_tools
+from splat.errors import SplatError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of `splat`. Calling it with a composed configuration runs it, here or in a launcher's worker."""
+
+    name: str
+    summary: str  # one line
+    config: type  # a dataclass made with `splat.options.option`; no torch behind it
+    run: Callable[[Any], int | None]  # takes an instance of `config`, returns the exit code (None: 0)
+    words: tuple[str, ...] = ()  # keys that stand for the plain words, "runs*" for all that follow
+    examples: tuple[str, ...] = ()
+    schemas: Mapping[str, Mapping[str, type]] = field(default_factory=dict)  # group → option → dataclass
+    folder_per_job: bool = False  # whether `out` and `name` tell several jobs of one --multirun apart
+
+    def __call__(self, cfg: DictConfig) -> None:
+        console.quiet_libraries()
+        try:
+            refuse_added_keys(cfg, self)
+            config = to_config(cfg, self.config)
+            key_tools.check_choices(config)
+            if self.folder_per_job:
+                name_job(config)
+            code = self.run(config)
+        except Exception as failure:
+            if is_multirun():
+                raise  # Hydra says which of the jobs it was
+            raise Failed(failure) from failure
+        if code:
+            raise SystemExit(code)
+
+    def all_keys(self) -> list[key_tools.Key]:
+        """All keys, those of group options included."""
+        found = list(key_tools.keys_of(self.config))
+        for group, options in self.schemas.items():
+            for schema in options.values():
+                found += [key for key in key_tools.keys_of(schema, f"{group}.") if key not in found]
+        return found
+
+    def groups(self) -> dict[str, list[str]]:
+        """Config groups and their options, as far as they come with splat."""
+        folder = conf_folder()
+        return {
+            group: sorted(path.stem for path in (folder / group).glob("*.yaml"))
+            for group in group_names(folder / f"{self.name}.yaml")
+        }
+
+
+class Failed(BaseException):
+    """Carries an exception past Hydra, which would print the overrides of a single job as well."""
+
+    def __init__(self, failure: Exception) -> None:
+        self.failure = failure
+
+
+def conf_folder() -> Path:
+    """Where the configuration lies: in the package when it was installed, beside it in a checkout.
+
+    Raises:
+        SplatError: when it is in neither place.
+    """
+    package = Path(splat.__file__).resolve().parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise SplatError(f"the configuration folder of splat is missing beside {package}; install splat again")
+
+
+def group_names(primary: Path) -> list[str]:
+    """The config groups that a primary configuration names in its defaults list, `experiment` included."""
+    names = []
+    for line in primary.read_text(encoding="utf-8").splitlines():
+        entry, colon, _ = line.strip().removeprefix("- ").partition(":")
+        if line.strip().startswith("- ") and colon and not entry.startswith(("override", "/", "schema")):
+            names.append(entry.removeprefix("optional ").strip())
+    return names
+
+
+def launch(command: Command, arguments: Sequence[str]) -> None:
+    """Compose the configuration from `arguments` and run the command once, or once for each job of a --multirun.
+
+    Raises:
+        SplatError: for any mistake in the words, and whatever the command itself raises.
+        SystemExit: when the command ends with an exit code of its own.
+    """
+    taken = word_tools.take_apart(arguments, top_level_names(command))
+    overrides = word_tools.positional_overrides(taken.plain, command.words)
+    overrides += [
+        "+" + override if override.startswith("experiment=") else override
+        for override in word_tools.quote_values(
+            taken.overrides, {key.name for key in command.all_keys() if key.kind is str}, taken.multirun
+        )
+    ]
+    settings = multirun_settings(overrides) if taken.multirun else []
+    run_hydra(command, [*taken.flags, *settings, *overrides], overrides)
+
+
+def run_hydra(command: Command, argv: list[str], overrides: list[str]) -> None:
+    """Hand the words over to Hydra, and turn its complaints about them into one line."""
+    import hydra
+    import hydra.errors
+    from omegaconf.errors import OmegaConfBaseException
+
+    from splat.commands.mistakes import explain
+
+    register(command)
+    before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    # With it Hydra lets exceptions through instead of printing them and ending the process.
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = ["splat", *argv], "1"
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command.name)(command)()
+    except Failed as failed:
+        raise failed.failure from failed.failure.__cause__
+    except (hydra.errors.HydraException, OmegaConfBaseException) as error:
+        raise SplatError(explain(error, command, overrides)) from error
+    finally:
+        sys.argv = before[0]
+        if before[1] is None:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before[1]
+
+
+def register(command: Command) -> None:
+    """Store the command's dataclasses where Hydra finds them: schema/NAME and schema/GROUP/OPTION."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    store.store(group="schema", name=command.name, node=command.config, package="_global_", provider="splat")
+    for group, options in command.schemas.items():
+        for name, schema in options.items():
+            store.store(group=f"schema/{group}", name=name, node=schema, package=group, provider="splat")
+
+
+def top_level_names(command: Command) -> set[str]:
+    """Every word that may stand before the first dot of a key."""
+    return {key.name.split(".")[0] for key in command.all_keys()} | set(command.groups()) | {"hydra"}
+
+
+def to_config(cfg: DictConfig, config: type) -> Any:
+    """A plain instance of the dataclass `config` from what Hydra composed."""
+    from omegaconf import OmegaConf
+
+    value = OmegaConf.to_object(cfg)
+    if not isinstance(value, config):
+        raise SplatError(f"the configuration is not a {config.__name__}; does its defaults list begin with schema/…?")
+    return value
+
+
+def refuse_added_keys(cfg: DictConfig, command: Command) -> None:
+    """`+key=value` makes Hydra add keys; one that no dataclass knows would be ignored without a word.
+
+    Raises:
+        SplatError: naming the nearest key that there is.
+    """
+    from omegaconf import DictConfig, OmegaConf
+
+    from splat.commands.mistakes import wrong_key
+
+    nodes = [("", cfg)]
+    while nodes:
+        prefix, node = nodes.pop()
+        schema = OmegaConf.get_type(node)
+        for name in map(str, node):
+            child = node._get_node(name)
+            if dataclasses.is_dataclass(schema) and name not in {field.name for field in dataclasses.fields(schema)}:
+                raise SplatError(wrong_key(f"{prefix}{name}", command))
+            if isinstance(child, DictConfig) and not child._is_none():
+                nodes.append((f"{prefix}{name}.", child))
+
+
+def multirun_settings(overrides: list[str]) -> list[str]:
+    """Make Hydra name each job by the keys that differ between the jobs."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    fixed = []
+    for override in overrides:
+        try:
+            parsed = OverridesParser.create().parse_override(override)
+        except HydraException:  # Hydra meets it again and complains
+            return []
+        if not parsed.is_sweep_override():
+            fixed.append(word_tools.quote(parsed.get_key_element()))
+    return [f"hydra.job.config.override_dirname.exclude_keys=[{','.join(fixed)}]"]
+
+
+def user_path(text: str) -> Path:
+    """A path as typed; the shell does not expand the tilde in `key=~/folder`."""
+    return Path(text).expanduser() if text == "~" or text.startswith("~/") else Path(text)
+
+
+def is_multirun() -> bool:
+    """Whether this is one of several jobs of a --multirun."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def name_job(config: Any) -> None:
+    """Give each job of a --multirun a run folder of its own: what differs becomes part of its name."""
+    from hydra.core.hydra_config import HydraConfig
+
+    if not is_multirun():
+        return
+    job = HydraConfig.get().job
+    suffix = job.override_dirname.replace("/", "_").replace("+", "")
+    if not suffix:
+        return
+    given = [override.split("=")[0] for override in HydraConfig.get().overrides.task]
+    if config.out:
+        config.out = str(Path(config.out) / suffix)
+    else:
+        config.name = f"{config.name},{suffix}" if "name" in given else suffix
+    console.info(f"job {job.num}: {suffix}")

@@ -1,0 +1,73 @@
+"""`splat demo`: copy the demo capture, to try everything on."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import splat
+from splat import console
+from splat.commands import SUMMARIES
+from splat.commands.app import Command, user_path
+from splat.errors import SplatError
+from splat.options import option
+
+
+@dataclass
+class DemoConfig:
+    """`splat demo`."""
+
+    dir: str = option("demo", "where the copy goes; must not exist yet")
+
+
+def run(config: DemoConfig) -> None:
+    """Copy the demo capture and say what comes next; prints the folder."""
+    target = user_path(config.dir)
+    copy_demo(find_demo(), target)
+    console.info(f"the demo capture is in {target}; next: splat train {target}")
+    print(target)
+
+
+def find_demo() -> Path:
+    """The demo capture of the repository this package lies in.
+
+    Raises:
+        SplatError: for an installed package, which comes without it.
+    """
+    folder = Path(splat.__file__).resolve().parent.parent / "data" / "demo"
+    if folder.is_dir() and any(folder.iterdir()):
+        return folder
+    raise SplatError(
+        "this installation has no demo capture; it is the folder data/demo of splat's repository: check that out and "
+        "run `splat train data/demo` there (`python -m tools.demo_world` makes it anew)"
+    )
+
+
+def copy_demo(source: Path, target: Path) -> None:
+    """Copy the capture; on any failure nothing is left behind.
+
+    Raises:
+        SplatError: when the target exists or cannot be written.
+    """
+    if target.exists():
+        raise SplatError(f"{target} exists already and stays as it is; name another folder: splat demo DIR")
+    partial = target.with_name(f".{target.name}-partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        shutil.copytree(source, partial)
+        partial.rename(target)
+    except OSError as error:
+        raise SplatError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+COMMAND = Command(
+    name="demo",
+    summary=SUMMARIES["demo"],
+    config=DemoConfig,
+    run=run,
+    words=("dir",),
+    examples=("splat demo", "splat demo ~/captures/demo"),
+)

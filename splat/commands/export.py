@@ -1,0 +1,69 @@
+"""`splat export`: a run or scene file in another format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from splat import console
+from splat.commands import SUMMARIES
+from splat.commands.app import Command, user_path
+from splat.errors import SplatError
+from splat.options import option
+
+
+@dataclass
+class ExportConfig:
+    """`splat export`."""
+
+    run: str = option("", "a run folder or a scene file")
+    format: str | None = option(None, "ply, splat, ...: the scene's format (null: from output's suffix, else ply)")
+    output: str | None = option(None, "the file to write (null: RUN/exports/scene.FORMAT)")
+    overwrite: bool = option(False, "replace the file if it exists")
+
+
+def run(config: ExportConfig) -> None:
+    """Write the scene and print the file's name."""
+    from splat.commands.keys import wrong_choice
+    from splat.formats import FORMATS, read_scene, write_scene
+
+    if not config.run:
+        raise SplatError("which one? splat export RUN format=splat")
+    source = user_path(config.run)
+    writable = [name for name, entry in FORMATS.items() if entry.writable]
+    if config.format is not None and config.format not in writable:
+        raise SplatError(wrong_choice("format", config.format, writable))
+    output = output_path(source, config.output, config.format)
+    if output.exists() and not config.overwrite:
+        raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
+    gaussians = read_scene(scene_file(source))
+    write_scene(output, gaussians, format=config.format)
+    console.info(f"{len(gaussians):,} Gaussians, {output.stat().st_size / 1e6:.1f} MB")
+    print(output)
+
+
+def scene_file(source: Path) -> Path:
+    """The scene of a run folder, or the file itself."""
+    if source.is_dir():
+        from splat.run import open_run
+
+        return open_run(source).scene_path
+    return source
+
+
+def output_path(source: Path, output: str | None, format: str | None) -> Path:
+    """Where the export goes: RUN/exports/scene.FORMAT, or beside a scene file, unless the user says."""
+    if output is not None:
+        return user_path(output)
+    suffix = f".{format or 'ply'}"
+    return source / "exports" / f"scene{suffix}" if source.is_dir() else source.with_suffix(suffix)
+
+
+COMMAND = Command(
+    name="export",
+    summary=SUMMARIES["export"],
+    config=ExportConfig,
+    run=run,
+    words=("run",),
+    examples=("splat export runs/demo/default format=splat", "splat export scene.spz output=scene.ply"),
+)

@@ -1,0 +1,112 @@
+"""Help for 80 columns, made from the dataclasses; needs neither torch nor Hydra."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from splat import __version__
+from splat.commands import SUMMARIES, keys
+from splat.commands.app import Command, conf_folder
+
+WIDTH = 80
+COLUMN = 30
+
+
+def overview() -> str:
+    """What `splat --help` prints."""
+    commands = "\n".join(f"  {name:<10} {summary}" for name, summary in SUMMARIES.items())
+    return f"""splat {__version__}: photos to 3D Gaussian scenes, with or without a GPU
+
+Usage: splat COMMAND [WORDS] [key=value ...]
+
+Commands:
+{commands}
+
+Examples:
+  splat train photos/                       a scene from a folder of photos
+  splat train data/demo preset=fast         less time, less detail
+  splat render runs/demo/default path=orbit a video around the scene
+  splat export runs/demo/default output=scene.splat
+
+`splat COMMAND --help` lists the keys of a command with meaning and default.
+`splat doctor` says what works on this machine. SPLAT_DEBUG=1 shows tracebacks."""
+
+
+def command(command: Command) -> str:
+    """What `splat COMMAND --help` prints."""
+    plain = " ".join(word.rstrip("*").upper() + (" ..." if word.endswith("*") else "") for word in command.words)
+    usage = " ".join(part for part in ("splat", command.name, plain, "[key=value ...]") if part)
+    parts = [f"splat {command.name}: {command.summary}", f"Usage: {usage}"]
+    if command.examples:
+        parts.append("Examples:\n" + "\n".join(f"  {example}" for example in command.examples))
+    listed = list(keys.keys_of(command.config))
+    groups = command.groups()
+    parts.append("Keys:\n" + _rows([key for key in listed if not key.section and key.name not in groups]))
+    titles = keys.section_titles(command.config)
+    for section, title in titles.items():
+        rows = [key for key in listed if key.section == section]
+        if rows:
+            parts.append(f"{section}: {title}\n" + _rows(rows))
+    for group, options in command.schemas.items():
+        parts += [_schema(group, name, schema) for name, schema in options.items()]
+    if groups:
+        parts.append("Groups (group=choice):\n" + "\n".join(_group(name, options) for name, options in groups.items()))
+    parts.append(_habits(command, groups))
+    return "\n\n".join(parts)
+
+
+def _habits(command: Command, groups: dict[str, list[str]]) -> str:
+    lines = [
+        "Also (Hydra's habits):",
+        "  --cfg job                   print the configuration instead of running",
+        "  --multirun key=1,2,3        one job for each value",
+        "  --config-dir DIR            groups and choices of your own",
+        '  eval "$(splat -sc install=bash)"   completion with the Tab key',
+    ]
+    if "experiment" in groups:
+        lines.insert(3, "  +experiment=NAME            a recorded set of keys from conf/experiment")
+    return "\n".join(lines)
+
+
+def _schema(group: str, name: str, schema: type) -> str:
+    rows = list(keys.keys_of(schema, f"{group}."))
+    summary = (schema.__doc__ or "").strip().splitlines()[0]
+    return f"{group}={name}: {summary}" + ("\n" + _rows(rows) if rows else "")
+
+
+def _group(group: str, options: list[str]) -> str:
+    lines = []
+    for option in options:
+        first = (conf_folder() / group / f"{option}.yaml").read_text(encoding="utf-8").splitlines()
+        comment = next((line[2:] for line in first if line.startswith("# ") and "@package" not in line), "")
+        sign = "+" if group == "experiment" else ""
+        lines.append(_row(f"{sign}{group}={option}", comment))
+    return "\n".join(lines)
+
+
+def _rows(listed: list[keys.Key]) -> str:
+    return "\n".join(_row(f"{key.name}={_value(key.default)}", _meaning(key)) for key in listed)
+
+
+def _meaning(key: keys.Key) -> str:
+    choices = f"; one of {', '.join(key.choices)}" if key.choices else ""
+    return key.help + choices
+
+
+def _row(left: str, right: str) -> str:
+    wrapped = textwrap.wrap(right, WIDTH - COLUMN, break_long_words=False, break_on_hyphens=False)
+    head = f"  {left}"
+    if len(head) >= COLUMN:
+        wrapped.insert(0, "")
+    lines = [head.ljust(COLUMN) + (wrapped[0] if wrapped else "")]
+    lines += [" " * COLUMN + line for line in wrapped[1:]]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _value(default: Any) -> str:
+    if default is None:
+        return "null"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"{default:g}" if isinstance(default, float) else str(default)

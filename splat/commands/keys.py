@@ -1,0 +1,124 @@
+"""The keys of a configuration, read from its dataclass: for help, for checking words and for suggestions."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from splat.errors import SplatError
+
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One thing that can be set: `name=value`."""
+
+    name: str  # with dots: "render.backend"
+    kind: type | None  # int, float, bool, str; None for anything else
+    nullable: bool
+    default: Any
+    help: str
+    choices: tuple[str, ...]
+    section: str  # the dataclass that holds it: "" at the top, "render", …
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        words = "one of " + ", ".join(self.choices) if self.choices else KINDS.get(self.kind or object, "another value")
+        return words + (" or null" if self.nullable else "")
+
+
+def keys_of(config: type, prefix: str = "") -> Iterator[Key]:
+    """All keys of a dataclass and of the dataclasses in it, in the order they are written."""
+    hints = typing.get_type_hints(config)
+    for field in dataclasses.fields(config):
+        hint, nullable = _without_none(hints[field.name])
+        name = prefix + field.name
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            yield from keys_of(hint, name + ".")
+            continue
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        yield Key(
+            name=name,
+            kind=hint if hint in KINDS else None,
+            nullable=nullable,
+            default=default,
+            help=field.metadata.get("help", ""),
+            choices=tuple(field.metadata.get("choices", ())),
+            section=prefix.rstrip("."),
+        )
+
+
+def section_titles(config: type, prefix: str = "") -> dict[str, str]:
+    """The help sentence of every nested dataclass, by section name."""
+    titles: dict[str, str] = {}
+    hints = typing.get_type_hints(config)
+    for field in dataclasses.fields(config):
+        hint, _ = _without_none(hints[field.name])
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            titles[prefix + field.name] = field.metadata.get("help", "")
+            titles.update(section_titles(hint, f"{prefix}{field.name}."))
+    return titles
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that a mistyped word most likely meant; None if nothing is near."""
+    by_lower = {candidate.lower(): candidate for candidate in candidates}
+    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None
+
+
+def suggest_key(word: str, keys: list[Key], groups: Iterable[str] = ()) -> str | None:
+    """The key that was meant: by another program's name for it, by its last part, or by spelling."""
+    for key in keys:
+        if re.search(rf"(3DGS|gsplat|nerfstudio): {re.escape(word)}\b", key.help):
+            return key.name
+    names = [key.name for key in keys] + list(groups)
+    leaf = word.rsplit(".", 1)[-1]
+    for name in names:
+        if name.rsplit(".", 1)[-1] == leaf:
+            return name
+    found = nearest(word, names)
+    if found is None:
+        by_leaf = {name.rsplit(".", 1)[-1]: name for name in reversed(names)}
+        near_leaf = nearest(leaf, by_leaf)
+        found = by_leaf[near_leaf] if near_leaf else None
+    return found
+
+
+def check_choices(config: Any) -> None:
+    """Refuse words that are not among the choices of their field.
+
+    Raises:
+        SplatError: naming the key, the nearest choice and all of them.
+    """
+    for key in keys_of(type(config)):
+        value: Any = config
+        for part in key.name.split("."):
+            value = getattr(value, part)
+        if key.choices and value not in key.choices and not (value is None and key.nullable):
+            raise SplatError(wrong_choice(key.name, str(value), key.choices))
+
+
+def wrong_choice(name: str, value: str, choices: Iterable[str]) -> str:
+    """'strategy=mcmcc: there is no such choice; did you mean mcmc? (default, mcmc, none)'."""
+    choices = list(choices)
+    near = nearest(value, choices)
+    hint = f"; did you mean {near}?" if near else ""
+    return f"{name}={value}: there is no such choice{hint} ({', '.join(choices)})"
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        rest = [part for part in typing.get_args(hint) if part is not type(None)]
+        return (rest[0] if len(rest) == 1 else None), len(rest) < len(typing.get_args(hint))
+    return hint, False

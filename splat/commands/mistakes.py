@@ -1,0 +1,82 @@
+"""One clear line for every way in which the words of a command line can be wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from splat.commands.keys import suggest_key, wrong_choice
+
+if TYPE_CHECKING:
+    from splat.commands.app import Command
+
+
+def explain(error: Exception, command: Command, overrides: list[str]) -> str:
+    """What is wrong with the words, and the nearest right ones.
+
+    Args:
+        error: what Hydra or OmegaConf raised while it composed the configuration.
+        command: the command that was asked for.
+        overrides: its key=value words.
+    """
+    from hydra.errors import MissingConfigException, OverrideParseException
+    from omegaconf.errors import ValidationError
+
+    causes = _chain(error)
+    for cause in causes:
+        if isinstance(cause, OverrideParseException):
+            return _unreadable(cause.override)
+        if isinstance(cause, MissingConfigException):
+            return _wrong_option(cause.missing_cfg_file or "", list(cause.options or []))
+        if isinstance(cause, ValidationError):
+            return _wrong_value(cause, command, overrides)
+    keys = command.all_keys()
+    known = {key.name for key in keys} | {key.section for key in keys} | set(command.groups())
+    for override in overrides:
+        name = override.partition("=")[0].lstrip("+~").split("@")[0]
+        if name not in known and not name.startswith("hydra") and "/" not in name and not override.startswith("+"):
+            return wrong_key(name, command)
+    match = re.search(r"Ambiguous value for argument '([^']*)'", str(error))
+    if match:
+        name, _, value = match[1].partition("=")
+        return f"{match[1]}: several values need --multirun; one value with commas needs quotes: \"{name}='{value}'\""
+    return str(causes[-1]).strip().splitlines()[0]
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    causes: list[BaseException] = []
+    while error is not None and error not in causes:
+        causes.append(error)
+        error = error.__cause__ or error.__context__
+    return causes
+
+
+def _unreadable(override: str) -> str:
+    name, equals, value = override.partition("=")
+    if not equals:
+        return f"{override!r} is not understood; keys are set as key=value"
+    return f"{override}: the value is not understood; put it in quotes: \"{name}='{value}'\""
+
+
+def _wrong_option(missing: str, options: list[str]) -> str:
+    group, _, option = missing.removeprefix("/").rpartition("/")
+    option = option.removesuffix(".yaml")
+    if not group:
+        return f"there is no configuration {option!r}"
+    return wrong_choice(group, option, options)
+
+
+def _wrong_value(error: BaseException, command: Command, overrides: list[str]) -> str:
+    name = getattr(error, "full_key", None) or ""
+    given = next((o for o in reversed(overrides) if o.partition("=")[0].lstrip("+") == name), None)
+    key = next((key for key in command.all_keys() if key.name == name), None)
+    if given is None or key is None:
+        return f"{name}: {str(error).splitlines()[0]}" if name else str(error).splitlines()[0]
+    return f"{given}: the value must be {key.expected} ({key.help})"
+
+
+def wrong_key(name: str, command: Command) -> str:
+    """There is no such key, and which one was most likely meant."""
+    near = suggest_key(name, command.all_keys(), command.groups())
+    hint = f"did you mean {near}?" if near else f"`splat {command.name} --help` lists them"
+    return f"there is no key {name}; {hint}"

@@ -1,0 +1,156 @@
+"""From the words of a command line to flags and overrides that Hydra understands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from splat.commands.keys import nearest
+from splat.errors import SplatError
+
+FLAGS = {"--multirun": "-m", "--run": "-r", "--resolve": "", "--hydra-help": "", "--shell-completion": "-sc"}
+FLAGS_WITH_VALUE = {
+    "--cfg": "-c",
+    "--package": "-p",
+    "--config-path": "-cp",
+    "--config-name": "-cn",
+    "--config-dir": "-cd",
+    "--experimental-rerun": "",
+}
+FLAGS_WITH_CHOICE = {"--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")}
+KEY = re.compile(r"(?P<sign>\+\+|\+|~)?(?P<key>[A-Za-z_][\w./@:-]*)(?P<rest>=.*)?", re.DOTALL)
+
+
+@dataclass
+class Words:
+    """A command line taken apart."""
+
+    flags: list[str] = field(default_factory=list)  # Hydra's own, such as --multirun
+    overrides: list[str] = field(default_factory=list)  # key=value
+    plain: list[str] = field(default_factory=list)  # the rest: what DATA, RUN, … stand for
+
+    @property
+    def multirun(self) -> bool:
+        return "--multirun" in self.flags
+
+
+def take_apart(words: Sequence[str], known: set[str]) -> Words:
+    """Sort words into flags, overrides and plain words.
+
+    Args:
+        words: what follows the command's name.
+        known: names of the keys and groups at the top level; a word such as `a=b/photos` that names an existing file
+            is a plain word unless `a` is one of them.
+
+    Raises:
+        SplatError: for a flag that does not exist.
+    """
+    result = Words()
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            result.plain += rest
+            break
+        if word.startswith("-") and len(word) > 1:
+            result.flags += _flag(word, rest)
+        elif _is_override(word, known):
+            result.overrides.append(word)
+        else:
+            result.plain.append(word)
+    return result
+
+
+def positional_overrides(plain: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Turn plain words into overrides of the keys they stand for.
+
+    Args:
+        plain: words without a key.
+        names: the keys, in order; a name that ends with `*` takes all the words that are left, as a list.
+
+    Raises:
+        SplatError: for more words than the command has places for.
+    """
+    left = list(plain)
+    overrides = []
+    for name in names:
+        if name.endswith("*") and left:
+            overrides.append(f"{name[:-1]}=[{','.join(quote(word) for word in left)}]")
+            left = []
+        elif left:
+            overrides.append(f"{name}={quote(left.pop(0))}")
+    if left:
+        raise SplatError(f"{left[0]!r} is one word too many; everything else is set as key=value")
+    return overrides
+
+
+def quote(text: str) -> str:
+    """A text in Hydra's override grammar, whatever characters it has.
+
+    Backslashes are only special before a quote and before an interpolation (`${`).
+    """
+    text = re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + "\\${", text)
+    text = re.sub(r"(\\*)'", lambda match: match[1] * 2 + "\\'", text)
+    trailing = len(text) - len(text.rstrip("\\"))
+    return f"'{text}{trailing * chr(92)}'"
+
+
+def quote_values(overrides: Sequence[str], text_keys: set[str], multirun: bool) -> list[str]:
+    """Quote values of text keys that Hydra would not take as one text: `out=a b=c`, `data=x,y`, `name=[1]`.
+
+    Args:
+        overrides: key=value as the user typed them.
+        text_keys: the keys whose value is text.
+        multirun: a comma then means several jobs and is left alone.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import QuotedString
+    from hydra.errors import HydraException
+
+    parser = OverridesParser.create()
+    result = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if equals and value and key.lstrip("+") in text_keys:
+            try:
+                parsed = parser.parse_override(override)
+                one_text = isinstance(parsed.value(), (str, int, float, bool, QuotedString, type(None)))
+                keep = (multirun and parsed.is_sweep_override()) or (one_text and not parsed.is_sweep_override())
+            except HydraException:
+                keep = False
+            override = override if keep else f"{key}={quote(value)}"
+        result.append(override)
+    return result
+
+
+def _flag(word: str, rest: list[str]) -> list[str]:
+    name, equals, value = word.partition("=")
+    shorts = {short: long for long, short in {**FLAGS, **FLAGS_WITH_VALUE, "--info": "-i"}.items() if short}
+    name = shorts.get(name, name)
+    if name in FLAGS and not equals:
+        return [name]
+    if name in FLAGS_WITH_VALUE:
+        if not equals:
+            if not rest:
+                raise SplatError(f"{word} needs a value")
+            value = rest.pop(0)
+        return [f"{name}={value}"]
+    if name in FLAGS_WITH_CHOICE:
+        if not equals:
+            value = rest.pop(0) if rest and rest[0] in FLAGS_WITH_CHOICE[name] else "all"
+        return [f"{name}={value}"]
+    near = nearest(name, [*FLAGS, *FLAGS_WITH_VALUE, *FLAGS_WITH_CHOICE, "--help", "--version"])
+    hint = f"did you mean {near}?" if near else "--help lists what there is"
+    raise SplatError(f"there is no option {name}; {hint} (for a path that starts with a dash: ./{word})")
+
+
+def _is_override(word: str, known: set[str]) -> bool:
+    match = KEY.fullmatch(word)
+    if match is None:
+        return False
+    if match["rest"] is None:  # `~key` removes a key; anything else without `=` is a plain word
+        return match["sign"] == "~" and not Path(word).exists()
+    first = re.split(r"[./@:]", match["key"])[0]
+    return first in known or not Path(word).exists()

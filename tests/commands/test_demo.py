@@ -1,0 +1,52 @@
+"""`splat demo` copies the capture once and never overwrites."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from splat.cli import main
+from splat.commands import demo
+from splat.errors import SplatError
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository" / "data" / "demo"
+    (folder / "images").mkdir(parents=True)
+    (folder / "images" / "0001.jpg").write_bytes(b"picture")
+    return folder
+
+
+def test_copies_and_says_what_is_next(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "find_demo", lambda: source)
+    target = tmp_path / "my demo"
+    assert main(["demo", str(target)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{target}\n" and f"next: splat train {target}" in captured.err
+    assert (target / "images" / "0001.jpg").read_bytes() == b"picture"
+
+
+def test_never_overwrites(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "taken"
+    target.mkdir()
+    (target / "mine.txt").write_text("keep")
+    with pytest.raises(SplatError, match="exists already"):
+        demo.copy_demo(source, target)
+    assert [path.name for path in target.iterdir()] == ["mine.txt"]
+
+
+def test_failure_leaves_nothing_behind(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SplatError, match="cannot write"):
+        demo.copy_demo(source, tmp_path / "file" / "demo")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "repository"]
+
+
+def test_an_installed_package_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo.splat, "__file__", str(tmp_path / "site-packages" / "splat" / "__init__.py"))
+    with pytest.raises(SplatError, match=r"no demo capture.*data/demo"):
+        demo.find_demo()

@@ -1,0 +1,77 @@
+"""`splat doctor`: every library is asked in isolation, and a failure names its remedy."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from splat import doctor
+from splat.cli import main
+
+
+def test_report_covers_everything_and_decides_the_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
+    code = main(["doctor", "json=true"])
+    found = json.loads(capfd.readouterr().out)  # nothing but JSON, whatever the libraries print at import
+    checks = {check["name"]: check for check in found["checks"]}
+    assert list(checks)[:2] == ["Python", "torch"] and {"gsplat", "opencv", "lpips", "video", "disk"} <= set(checks)
+    assert checks["torch"]["state"] == "good" and "2." in checks["torch"]["text"]
+    bad = [check for check in found["checks"] if check["required"] and check["state"] == "bad"]
+    assert found["can_train"] is (not bad) and code == (2 if bad else 0)
+    assert all(check["mend"] for check in found["checks"] if check["state"] == "note")
+
+
+def fake_probes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **sources: str) -> None:
+    """Put modules of these names before the real ones in the probes' processes."""
+    for name, source in sources.items():
+        (tmp_path / f"{name}.py").write_text(source)
+    # the repository's folder comes first on the path of the probes, which shadows nothing there
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def test_a_crash_or_an_exit_costs_one_line_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake_probes(
+        monkeypatch, tmp_path,
+        cv2="import os; os.kill(os.getpid(), 11)",
+        open3d="raise OSError('libusb-1.0.so.0: cannot open shared object file: No such file or directory')",
+        pycolmap="import os; print('chatter'); os._exit(3)",
+    )  # fmt: skip
+    probes = [
+        probe for family in doctor.FAMILIES for probe in family if probe.name in ("opencv", "open3d", "pycolmap", "hub")
+    ]
+    opencv, open3d, pycolmap, hub = doctor.ask(probes)
+    assert (
+        opencv.state == "bad"
+        and "SIGSEGV" in opencv.text
+        and opencv.mend == "pip install --upgrade opencv-python-headless"
+    )
+    assert open3d.state == "bad" and open3d.mend == "apt-get install libusb-1.0-0"
+    assert pycolmap.state == "bad" and "exit code 3" in pycolmap.text
+    assert hub.state == "good"
+    assert not doctor.can_train([opencv, hub]) and doctor.can_train([open3d, pycolmap, hub])
+
+
+def test_a_hanging_import_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake_probes(monkeypatch, tmp_path, cv2="import time; time.sleep(100)")
+    monkeypatch.setattr(doctor, "TIMEOUT", 1)
+    (check,) = doctor.ask([doctor.Probe("opencv", "opencv", True, "opencv-python-headless")])
+    assert check.state == "bad" and check.text == "no answer within 1 s"
+
+
+def test_lpips_weights_are_found_where_torch_keeps_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from splat.doctor_probes import lpips
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert lpips()[0] == "note"
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth").write_bytes(b"")
+    state, text, _ = lpips()
+    assert state == "good" and "squeeze" in text and "alex" not in text
+
+
+def test_where_no_run_can_be_written(tmp_path: Path) -> None:
+    check = doctor.disk(tmp_path)
+    assert check.state in ("good", "note") and str(tmp_path) in check.text
+    assert doctor.python().text.startswith(".".join(map(str, sys.version_info[:3])))

@@ -1,0 +1,232 @@
+"""The command line as users meet it: help, mistakes, exit codes, odd paths and Hydra's habits."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from splat import __version__
+from splat.cli import load, main
+from splat.commands import SUMMARIES
+from splat.commands.app import conf_folder
+from splat.errors import SplatError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def splat(*words: str, cwd: Path | None = None, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `splat` in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), **variables}
+    environment = {name: value for name, value in environment.items() if value}
+    done = subprocess.run(
+        [sys.executable, "-m", "splat", *words], capture_output=True, text=True, cwd=cwd, env=environment, check=False
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def fails(capsys: pytest.CaptureFixture[str], *words: str, code: int = 2) -> str:
+    """The one line that a mistake gets."""
+    assert main(words) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1 and captured.err.startswith("error: "), captured.err
+    return captured.err.removeprefix("error: ").rstrip()
+
+
+def config_of(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:
+    """What `--cfg job` composes."""
+    import yaml
+
+    assert main([*words, "--cfg", "job"]) == 0
+    return yaml.safe_load(capsys.readouterr().out)
+
+
+def test_help_teaches_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    alone = capsys.readouterr().out
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out == alone
+    assert all(f"\n  {name} " in alone for name in SUMMARIES)
+    assert max(map(len, alone.splitlines())) <= 80
+    assert alone.count("\n  splat ") >= 3
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_help_of_each_command_lists_its_keys(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    for key in load(name).all_keys():
+        assert f"  {key.name}=" in text or f"  {key.name} " in text, key.name
+        assert key.help, f"{key.name} has no help"
+    assert (conf_folder() / f"{name}.yaml").is_file()
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = """
+import sys
+from splat.cli import main
+from splat.commands import SUMMARIES
+for words in ([], ["--help"], ["--version"], *[[name, "--help"] for name in SUMMARIES]):
+    assert main(words) == 0
+heavy = {"torch", "numpy", "hydra", "omegaconf", "rich", "cv2", "open3d", "transformers", "pycolmap", "av"}
+print(sorted(heavy & set(sys.modules)), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert done.stderr == "[]\n"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"splat {__version__}\n"
+
+
+def test_wrong_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fails(capsys, "exprot") == "there is no command 'exprot'; did you mean `splat export`?"
+    assert "`splat --help` lists them" in fails(capsys, "zzz")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["info", "x", "jsn=true"], "there is no key jsn; did you mean json?"),
+        (["info", "x", "zzzzz=1"], "there is no key zzzzz; `splat info --help` lists them"),
+        (["info", "x", "json=maybe"], "json=maybe: the value must be true or false (print JSON"),
+        (["info", "x", "y"], "'y' is one word too many; everything else is set as key=value"),
+        (["info", "x", "json=[a"], "json=[a: the value is not understood; put it in quotes: \"json='[a'\""),
+        (["info", "x", "json=true,false"], "json=true,false: several values need --multirun; one value with commas"),
+        (["info", "--confg", "job"], "there is no option --confg; did you mean --cfg?"),
+        (["info", "--config-dir"], "--config-dir needs a value"),
+        (["info", "--config-dir", "/nowhere/at/all"], "Additional config directory '/nowhere/at/all' not found"),
+        (["info", "x", "hydra/launcher=nowhere"], "hydra/launcher=nowhere: there is no such choice (basic"),
+        (["info", "x", "+jsn=true"], "there is no key jsn; did you mean json?"),
+        (["info", "/nowhere/at/all"], "/nowhere/at/all does not exist"),
+        (["info"], "which one? splat info FILE or splat info RUN"),
+    ],
+)
+def test_mistakes_get_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fails(capsys, *words).startswith(message)
+
+
+def test_debug_shows_the_traceback() -> None:
+    quiet = splat("info", "/nowhere/at/all", code=2)
+    assert quiet.stderr == "error: /nowhere/at/all does not exist\n" and quiet.stdout == ""
+    loud = splat("info", "/nowhere/at/all", code=1, SPLAT_DEBUG="1")
+    assert "Traceback" in loud.stderr and "splat.errors.SplatError: /nowhere/at/all does not exist" in loud.stderr
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "line"),
+    [
+        (SplatError("no photos in x"), 2, "error: no photos in x\n"),
+        (KeyboardInterrupt(), 130, "error: interrupted\n"),
+        (OSError(28, "No space left on device", "/a/b.ply"), 2, "error: the disk is full (/a/b.ply); free some space"),
+        (ValueError("bad\nnews"), 1, "error: ValueError: bad (a defect of splat: set SPLAT_DEBUG=1"),
+    ],
+)
+def test_failures_of_a_command(
+    failure: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(path: Path) -> None:
+        raise failure
+
+    monkeypatch.setattr("splat.commands.info.describe", fail)
+    monkeypatch.delenv("SPLAT_DEBUG", raising=False)
+    assert main(["info", "x"]) == code
+    captured = capsys.readouterr()
+    assert captured.err.startswith(line) and captured.err.count("\n") == 1
+
+
+ODD = [
+    "a b",
+    "a=b",
+    "x,y",
+    "größe/照片",
+    "[1]",
+    "{a: b}",
+    "it's",
+    "back\\slash\\",
+    "q\\'",
+    "${x}",
+    "a:b#c",
+    "1e3",
+    "null",
+    "~x",
+    "(1",
+]
+
+
+@pytest.mark.parametrize("name", [*ODD, "-dash", "--"])
+def test_odd_paths_arrive_unchanged(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / name
+    assert fails(capsys, "info", str(path)) == f"{path} does not exist"
+    assert fails(capsys, "info", "--", name) == f"{name} does not exist"
+
+
+@pytest.mark.parametrize("name", [name for name in ODD if name not in ("null", "it's", "q\\'", "${x}")])
+def test_odd_values_of_text_keys_need_no_second_quotes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fails(capsys, "info", f"path=/no/{name}") == f"/no/{name} does not exist"
+
+
+def test_a_path_with_an_equals_sign_is_a_path_when_it_exists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a=b").mkdir()
+    (tmp_path / "json=true").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert config_of(capsys, "info", "a=b") == {"path": "a=b", "json": False}
+    assert config_of(capsys, "info", "json=true") == {"path": "", "json": True}
+
+
+def test_cfg_job_prints_the_configuration_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert config_of(capsys, "export", "runs/a", "format=splat") == {
+        "run": "runs/a", "format": "splat", "output": None, "overwrite": False,
+    }  # fmt: skip
+
+
+def test_users_can_bring_a_configuration_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "web.yaml").write_text("# @package _global_\nformat: splat\n")
+    for word in ("+experiment=web", "experiment=web"):
+        found = config_of(capsys, "export", "a", word, "--config-dir", str(tmp_path))
+        assert found["format"] == "splat"
+
+
+def test_normal_runs_leave_no_trace(tmp_path: Path) -> None:
+    splat("info", "nothing", cwd=tmp_path, code=2)
+    splat("demo", "--cfg", "job", cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_multirun_runs_every_value(tmp_path: Path) -> None:
+    splat("info", "nothing", "json=true,false", "--multirun", cwd=tmp_path, code=2)
+    (record,) = (tmp_path / "runs" / "multirun").iterdir()
+    assert [path.name for path in record.iterdir()] == ["multirun.yaml"]
+
+
+def test_completion_of_commands_and_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    def complete(line: str) -> list[str]:
+        done = splat("-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line)))
+        return done.stdout.split()
+
+    assert complete("splat do") == ["doctor"]
+    assert set(complete("splat export a b=c ov")) == {"overwrite="}
+    assert set(complete("splat export my/run form")) == {"format="}
+    assert "hydra_bash_completion" in splat("-sc", "install=bash").stdout
+
+
+def test_python_m_splat_and_pipe_closed_early() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m splat --help | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=True,
+    )
+    assert done.stdout.startswith("splat ") and done.stderr == ""

@@ -6,3 +6,7 @@ class SplatError(Exception):
 
     The command line prints the message and exits with code 2; library callers catch it as any exception.
     """
+
+
+class Interrupted(SplatError):
+    """The user stopped long work; what was done is saved and the message says how to go on. Exit code 130."""

@@ -33,7 +33,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # mkstemp makes private files; a scene should be as readable as any other
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise SplatError(f"cannot write {path}: {error.strerror}; free some space or choose another out=") from error
     finally:

@@ -56,7 +56,9 @@ def usable_sets() -> list[str]:
     built = built_sets()
     baseline = next((isa for isa in built if isa in BASELINES), None)
     if baseline is None:
-        raise SplatError("The compiled kernels are missing; install the package with `pip install .` (needs a C++ compiler)")
+        raise SplatError(
+            "The compiled kernels are missing; install the package with `pip install .` (needs a C++ compiler)"
+        )
     supported = load_set(baseline).supported_sets()
     return [isa for isa in supported if isa in built]
 

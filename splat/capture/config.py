@@ -8,7 +8,7 @@ from splat.options import option
 
 
 @dataclass
-class CaptureOptions:
+class ReadingOptions:
     """How photos, cameras, masks and initial points are read."""
 
     format: str = option(
@@ -16,8 +16,6 @@ class CaptureOptions:
         "what the folder holds (auto: look at it)",
         choices=("auto", "colmap", "transforms", "blender", "photos", "video"),
     )
-    data_factor: float = option(1.0, "divide the photos' width and height by this (1 or more, fractions allowed)")
-    test_every: int = option(8, "every n-th photo in name order is held out (0: none); a capture's own split wins")
     masks: str = option(
         "auto",
         "masked or transparent pixels: ignore them, make them transparent (the background shows through), or none: use"
@@ -44,3 +42,11 @@ class CaptureOptions:
     cache_dir: str | None = option(
         None, "where structure from motion and video frames are kept (null: $SPLAT_CACHE, else the user's cache folder)"
     )
+
+
+@dataclass
+class CaptureOptions(ReadingOptions):
+    """Everything that decides what `load_capture` returns; commands have these two at their top level."""
+
+    data_factor: float = option(1.0, "divide the photos' width and height by this (1 or more, fractions allowed)")
+    test_every: int = option(8, "every n-th photo in name order is held out (0: none); a capture's own split wins")

@@ -28,7 +28,7 @@ class Points:
 
     xyz: np.ndarray  # [P, 3] float64
     rgb: np.ndarray  # [P, 3] uint8
-    origin: Literal["capture", "triangulated"] = "capture"
+    origin: Literal["capture", "triangulated", "random"] = "capture"
 
 
 class ImageSource(Protocol):

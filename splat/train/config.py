@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from splat.capture.config import ReadingOptions
 from splat.options import option
 from splat.render.config import RenderOptions
+from splat.train.config_optim import LearningRates
+from splat.train.strategies import DefaultStrategy, Strategy
 
 
 @dataclass
@@ -69,6 +72,9 @@ class TrainConfig:
     cap_max: int | None = option(
         None, "the most Gaussians the scene may have, whatever the strategy (null: from the preset)"
     )
+    capture: ReadingOptions = option(ReadingOptions, "how the capture is read")
+    strategy: Strategy = option(DefaultStrategy, "densification: where Gaussians are added and removed")
+    optim: LearningRates = option(LearningRates, "learning rates")
     initial: InitialOptions = option(InitialOptions, "the first Gaussians")
     loss: LossOptions = option(LossOptions, "what training minimises")
     schedule: ScheduleOptions = option(ScheduleOptions, "what happens when")

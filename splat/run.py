@@ -1,0 +1,122 @@
+"""A run folder: what training wrote and every other command reads."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+import yaml
+
+from splat.cameras import Camera
+from splat.errors import SplatError
+from splat.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from splat.capture.types import Capture
+    from splat.gaussians import Gaussians
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder. Files are read when asked for; all geometry is in the capture's own frame."""
+
+    path: Path
+    config: dict[str, Any] = field(repr=False)  # RUN/config.yaml
+
+    @property
+    def name(self) -> str:
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def scene_path(self) -> Path:
+        return self.path / "scene.ply"
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """RUN/metrics.json, empty before the first evaluation."""
+        path = self.path / "metrics.json"
+        return read_json(path) if path.exists() else {}
+
+    def scene(self) -> Gaussians:
+        """The trained Gaussians."""
+        from splat.formats import read_scene
+
+        return read_scene(self.scene_path)
+
+    def cameras(self, split: Literal["train", "test"] | None = None) -> list[Camera]:
+        """The cameras of one side of the split, or all, at the resolution that was trained."""
+        frames = read_json(self.path / "cameras.json")["frames"]
+        return [_camera(frame) for frame in frames if split is None or frame["split"] == split]
+
+    def capture(self) -> Capture:
+        """The capture as it was loaded for training.
+
+        Raises:
+            SplatError: when the photos are not where they were.
+        """
+        from splat.capture import load_capture
+
+        loaded = self.config["capture"]
+        root = Path(loaded["data"])
+        if not root.exists():
+            raise SplatError(f"the photos of {self.path} are no longer at {root}; put them back or edit config.yaml")
+        return load_capture(root, **{key: value for key, value in loaded.items() if key != "data"})
+
+    @property
+    def background(self) -> tuple[float, float, float]:
+        """The colour behind the scene in evaluations and pictures, RGB from 0 to 1."""
+        red, green, blue = self.config["background"]
+        return red, green, blue
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a finished run folder.
+
+    Raises:
+        SplatError: when it is not a run folder or holds no scene yet.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise SplatError(f"no run folder at {path}; train one with: splat train DATA")
+    if not (path / "config.yaml").exists():
+        raise SplatError(
+            f"{path} is not a run folder (it has no config.yaml); give the folder that splat train printed"
+        )
+    if not (path / "scene.ply").exists():
+        raise SplatError(f"{path} holds no scene yet; finish it with: splat train DATA out={path} resume=true")
+    return Run(path, read_config(path))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """RUN/config.yaml as plain data."""
+    try:
+        return yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise SplatError(f"cannot read {path / 'config.yaml'}: {str(error).splitlines()[0]}") from error
+
+
+def write_cameras(path: Path, capture: Capture) -> None:
+    """RUN/cameras.json: every camera with its side of the split, in the capture's frame, OpenCV axes."""
+    frames = [
+        {
+            "name": frame.camera.name,
+            "split": frame.split,
+            "width": frame.camera.width,
+            "height": frame.camera.height,
+            "K": frame.camera.K.tolist(),
+            "viewmat": frame.camera.viewmat.tolist(),
+        }
+        for frame in capture.frames
+    ]
+    write_json(path, {"convention": "OpenCV, world to camera, pixels", "frames": frames})
+
+
+def _camera(frame: dict[str, Any]) -> Camera:
+    viewmat = torch.tensor(frame["viewmat"], dtype=torch.float64)
+    K = torch.tensor(frame["K"], dtype=torch.float64)
+    if viewmat.shape != (4, 4) or K.shape != (3, 3) or not math.isfinite(float(viewmat.sum())):
+        raise SplatError(f"cameras.json: the camera of {frame.get('name', '?')} is not readable")
+    return Camera(viewmat, K, int(frame["width"]), int(frame["height"]), str(frame["name"]))

@@ -1,0 +1,86 @@
+"""Checkpoints: one safetensors file that holds everything `resume` needs. No pickle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from splat.errors import SplatError
+from splat.files import atomic_path
+
+VERSION = 1
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a nested dictionary of tensors, numbers, strings, None and lists of these, atomically.
+
+    Tensors are stored under their path in the dictionary, everything else as JSON in the file's header.
+    """
+    tensors: dict[str, Tensor] = {}
+    tree = _split(state, (), tensors)
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"version": str(VERSION), "tree": json.dumps(tree)})
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read what `save_checkpoint` wrote; tensors arrive on the CPU.
+
+    Raises:
+        SplatError: when the file is damaged or from a newer version.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if int(metadata.get("version", 0)) != VERSION:
+                raise SplatError(f"{path} was written by another version of splat; train again without resume")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return _join(json.loads(metadata["tree"]), tensors)
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise SplatError(
+            f"cannot read the checkpoint {path}: {error}; remove it to resume from the one before"
+        ) from error
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint with the most steps, or None."""
+    return max(folder.glob("step_*.safetensors"), default=None, key=lambda path: path.name)
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    return folder / f"step_{step:08d}.safetensors"
+
+
+def _split(value: Any, path: tuple[str, ...], tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        name = "/".join(path)
+        tensors[name] = value.detach().cpu().contiguous().clone()
+        return {"__tensor__": name}
+    if isinstance(value, torch.Generator):
+        return {"__generator__": _split(value.get_state(), path, tensors)["__tensor__"]}
+    if isinstance(value, dict):
+        return {str(key): _split(item, (*path, str(key)), tensors) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_split(item, (*path, str(index)), tensors) for index, item in enumerate(value)]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"a checkpoint cannot hold {type(value).__name__} at {'/'.join(path)}")
+
+
+def _join(tree: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(tree, dict):
+        if "__tensor__" in tree:
+            return tensors[tree["__tensor__"]]
+        if "__generator__" in tree:
+            generator = torch.Generator()
+            generator.set_state(tensors[tree["__generator__"]])
+            return generator
+        return {key: _join(item, tensors) for key, item in tree.items()}
+    if isinstance(tree, list):
+        return [_join(item, tensors) for item in tree]
+    return tree

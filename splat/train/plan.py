@@ -1,0 +1,88 @@
+"""`preset=auto`: resolution, steps and size that fit the machine, said before training starts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from splat.train.config import TrainConfig
+
+BYTES_PER_GAUSSIAN = 59 * 4 * 4  # parameters, gradients and two moments of Adam, all float32
+BASE_BYTES = 450e6  # Python, torch and the libraries
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the plan must fit into."""
+
+    device: str  # cpu or cuda
+    cores: int
+    free_bytes: float  # of main memory, or of the GPU's
+
+    @classmethod
+    def here(cls, backend: str) -> Machine:
+        """This machine, as the given backend (cpu or gsplat) sees it."""
+        import psutil
+        import torch
+
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if backend == "gsplat":
+            return cls("cuda", cores, float(torch.cuda.mem_get_info()[0]))
+        return cls("cpu", cores, float(psutil.virtual_memory().available))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What training will do; each figure is either the user's or chosen for the machine."""
+
+    data_factor: float
+    max_steps: int
+    cap_max: int
+    seeds: int
+
+
+def plan_factor(config: TrainConfig, machine: Machine, width: int, height: int) -> float:
+    """Divisor of the photos' sides: the user's, else the largest picture that the machine trains comfortably.
+
+    On a GPU at most 1600 pixels wide or high, as 3DGS does; on a CPU about 80,000 pixels for each core, because a
+    step's time grows with the pixels.
+    """
+    if config.data_factor is not None:
+        return config.data_factor
+    if machine.device == "cuda":
+        return max(1.0, max(width, height) / 1600)
+    pixels = 80_000 * min(machine.cores, 16)
+    factor = (width * height / pixels) ** 0.5
+    return 1.0 if factor < 1.15 else round(factor * 4 + 0.49) / 4  # quarters are easy to type again
+
+
+def make_plan(config: TrainConfig, machine: Machine, data_factor: float, points: int) -> Plan:
+    """Steps, cap and first Gaussians for a machine (see `docs/methods.md` for the measurements behind them).
+
+    Args:
+        points: number of initial points that the capture brings.
+    """
+    if machine.device == "cuda":
+        steps, cap, seeds = 30_000, 1_000_000, 0
+    else:
+        steps = 5_000 if machine.cores <= 4 else 7_000
+        cap = 20_000 * max(2, min(machine.cores, 16))
+        seeds = cap // 2
+    cap = config.cap_max if config.cap_max is not None else min(cap, _fitting(machine))
+    wanted = config.initial.seeds if config.initial.seeds is not None else seeds
+    return Plan(
+        data_factor=data_factor,
+        max_steps=config.max_steps if config.max_steps is not None else steps,
+        cap_max=cap,
+        seeds=min(wanted, cap) if wanted else min(points, cap) if points > cap else 0,
+    )
+
+
+def estimated_bytes(plan: Plan, pixels: int, views: int, cache_bytes: float) -> float:
+    """Peak memory of training with this plan, in bytes: within about a fifth of what was measured."""
+    return BASE_BYTES + plan.cap_max * BYTES_PER_GAUSSIAN + pixels * 150 + min(views * pixels * 3, cache_bytes)
+
+
+def _fitting(machine: Machine) -> int:
+    """Gaussians that leave half of the free memory to everything else."""
+    return max(1_000, int(0.5 * machine.free_bytes / (4 * BYTES_PER_GAUSSIAN)))

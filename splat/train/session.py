@@ -1,0 +1,294 @@
+"""One training from start to end: capture, plan, folder, loop, scene."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from splat.capture import load_capture, random_points
+from splat.capture.types import Capture, Points
+from splat.console import duration, info, progress
+from splat.errors import Interrupted, SplatError
+from splat.formats import write_scene
+from splat.gaussians import Gaussians
+from splat.render import select_backend
+from splat.run import write_cameras
+from splat.train.checkpoint import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
+from splat.train.config import TrainConfig
+from splat.train.folder import prepare_folder, write_config
+from splat.train.history import History
+from splat.train.initial import first_points, initial_gaussians, scene_scale
+from splat.train.losses import psnr
+from splat.train.normalize import Normalization
+from splat.train.plan import Machine, Plan, estimated_bytes, make_plan, plan_factor
+from splat.train.state import TrainState, fitted_strategy, new_state, restored_state, state_record
+from splat.train.trainer import StepReport, composite, render_view, run_steps
+from splat.train.views import TrainingViews
+
+HISTORY_EVERY = 50  # steps between rows of metrics.csv
+TEST_VIEWS = 8  # views of the PSNR that is measured along the way
+KEEP_CHECKPOINTS = 2
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training."""
+
+    folder: Path
+    gaussians: Gaussians  # in the capture's frame
+    capture: Capture
+    max_steps: int
+    train_seconds: float
+    backend: str
+
+    @property
+    def steps_per_second(self) -> float:
+        return self.max_steps / max(self.train_seconds, 1e-9)
+
+
+def train(config: TrainConfig) -> TrainResult:
+    """Train a scene and write its run folder (scene.ply, cameras.json, config.yaml, metrics.csv, checkpoints).
+
+    Raises:
+        SplatError: for anything the user can mend.
+        Interrupted: after Ctrl-C, with a checkpoint written.
+    """
+    backend = select_backend(config.render.backend)
+    machine = Machine.here(backend.name)
+    capture, loaded = _load(config, machine)
+    if not capture.indices("train"):
+        raise SplatError(f"{config.data} has no training views; lower test_every or add photos")
+    folder = prepare_folder(config, capture.name)
+    info(f"{capture.name}: {capture.kind}, {_describe(capture)}")
+    info(f"renderer: {backend.name} ({backend.reason})")
+    seed_everything(config.seed)
+    device = torch.device("cuda" if backend.name == "gsplat" else "cpu")
+    normalization = Normalization.from_cameras(capture.cameras("train"))
+    views = TrainingViews(capture, capture.indices("train"), normalization, device)
+    state, plan = _begin(config, capture, machine, folder, normalization, views)
+    background = [1.0, 1.0, 1.0] if _white(capture) else [0.0, 0.0, 0.0]
+    if state.step == 0:
+        write_config(folder, config, plan, capture, loaded, background, backend.name)
+        write_cameras(folder / "cameras.json", capture)
+    test = TrainingViews(capture, capture.indices("test"), normalization, device)
+    _loop(state, views, config, plan, folder, test, background)
+    gaussians = normalization.to_capture(state.gaussians().to("cpu"))
+    write_scene(folder / "scene.ply", gaussians)
+    return TrainResult(folder, gaussians, capture, plan.max_steps, state.seconds, backend.name)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the generators that libraries use behind our back; our own choices use generators of their own."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _load(config: TrainConfig, machine: Machine) -> tuple[Capture, dict[str, Any]]:
+    """The capture at the planned resolution, and the arguments that load it again."""
+    arguments: dict[str, Any] = {"test_every": config.test_every, **vars(config.capture)}
+    # a look at the size comes first, unless the user has said what to train at
+    first = {"data_factor": config.data_factor} if config.data_factor is not None else {"points": "capture"}
+    capture = load_capture(config.data, **{**arguments, **first})
+    largest = max((frame.camera for frame in capture.frames), key=lambda camera: camera.width * camera.height)
+    factor = plan_factor(config, machine, largest.width, largest.height)
+    arguments["data_factor"] = factor
+    return (capture if config.data_factor is not None else load_capture(config.data, **arguments)), arguments
+
+
+def _begin(
+    config: TrainConfig,
+    capture: Capture,
+    machine: Machine,
+    folder: Path,
+    normalization: Normalization,
+    views: TrainingViews,
+) -> tuple[TrainState, Plan]:
+    """The state to train from: the last checkpoint, or first Gaussians."""
+    scale = scene_scale(views.cameras)
+    if config.resume:
+        record = _checkpoint_record(folder, config)
+        plan = Plan(**record["plan"])
+        strategy = fitted_strategy(config.strategy, plan)
+        state = restored_state(record["state"], config, strategy, scale, views.device)
+        info(f"resuming at step {state.step:,} of {plan.max_steps:,}")
+        return state, plan
+    points = capture.points or _random_points(capture, config)
+    plan = make_plan(config, machine, capture.data_factor, len(points.xyz))
+    gaussians = _first_gaussians(config, normalization, views, plan, points)
+    strategy = fitted_strategy(config.strategy, plan)
+    state = new_state(gaussians, config, strategy, scale, views.device)
+    info(f"points: {len(points.xyz):,} {points.origin}, {len(gaussians):,} Gaussians to begin with")
+    _announce(state, views, config, plan)
+    return state, plan
+
+
+def _random_points(capture: Capture, config: TrainConfig) -> Points:
+    """Grey points where the training cameras look."""
+    xyz = random_points(capture.cameras("train"), config.initial.random_points, config.seed)
+    return Points(xyz, np.full(xyz.shape, 128, np.uint8), origin="random")
+
+
+def _checkpoint_record(folder: Path, config: TrainConfig) -> dict[str, Any]:
+    """The last checkpoint of a run that was started with the same settings."""
+    checkpoint = latest_checkpoint(folder / "checkpoints")
+    if checkpoint is None:
+        raise SplatError(f"{folder} has no checkpoint to resume from; start again with overwrite=true")
+    record = load_checkpoint(checkpoint)
+    before, now = flat(record["config"]), flat(settings(config))
+    different = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
+    if different:
+        key = different[0]
+        raise SplatError(
+            f"{folder} was trained with {key}={before.get(key)}, not {now.get(key)}; resume needs the same settings"
+        )
+    return record
+
+
+def _first_gaussians(
+    config: TrainConfig, normalization: Normalization, views: TrainingViews, plan: Plan, points: Points
+) -> Gaussians:
+    """The capture's points and seeds, in the training frame."""
+    rng = np.random.default_rng(config.seed)
+    images, indices = views.capture.images, views.indices
+    xyz, rgb = first_points(
+        views.cameras,
+        lambda position: images.image(indices[position]),
+        lambda position: images.mask(indices[position]),
+        (normalization.points(torch.from_numpy(points.xyz)).numpy(), points.rgb),
+        plan.seeds,
+        rng,
+    )
+    return initial_gaussians(xyz, rgb, config.initial, config.schedule.sh_degree, rng)
+
+
+def _announce(state: TrainState, views: TrainingViews, config: TrainConfig, plan: Plan) -> None:
+    """Say the plan with an estimate of time, from a few trial renderings, and of memory."""
+    camera = views.cameras[0]
+    pixels = camera.width * camera.height
+    seconds = estimated_seconds(state, views, config, plan)
+    memory = estimated_bytes(plan, pixels, len(views), config.capture.cache_gb * 1e9)
+    info(
+        f"plan: {camera.width}x{camera.height} (data_factor={plan.data_factor:g}), max_steps={plan.max_steps:,}, "
+        f"cap_max={plan.cap_max:,}; about {duration(seconds)} and {memory / 1e9:.1f} GB of memory"
+    )
+
+
+def estimated_seconds(state: TrainState, views: TrainingViews, config: TrainConfig, plan: Plan) -> float:
+    """Seconds that training will take: trial renderings forward and backward, scaled to the size that it grows to."""
+    rounds = min(4, len(views))
+    started = time.perf_counter()
+    for position in range(rounds):
+        if position == 1:
+            started = time.perf_counter()  # the first one also loads and compiles
+        image = render_view(state.params, views[position], config.render, 0, torch.zeros(3), absgrad=False)[0]
+        image.sum().backward()
+    step = (time.perf_counter() - started) / max(rounds - 1, 1)
+    for parameter in state.params.values():
+        parameter.grad = None
+    growth = max(1.0, 0.5 + 0.5 * plan.cap_max / max(len(state.params["means"]), 1)) ** 0.7
+    return 1.4 * step * growth * plan.max_steps  # 1.4: loss, optimisers and densification
+
+
+def _loop(
+    state: TrainState,
+    views: TrainingViews,
+    config: TrainConfig,
+    plan: Plan,
+    folder: Path,
+    test: TrainingViews,
+    background: list[float],
+) -> None:
+    """Train, with progress, records, test PSNRs and checkpoints."""
+    eval_every = config.schedule.eval_every if config.schedule.eval_every is not None else max(1, plan.max_steps // 5)
+    latest: dict[str, float] = {}
+    saved = [time.monotonic()]
+
+    with (
+        History(folder / "metrics.csv", state.step) as history,
+        progress("training", plan.max_steps, completed=state.step) as bar,
+    ):
+
+        def on_step(report: StepReport) -> None:
+            if report.psnr is not None:
+                latest["psnr"] = report.psnr if "psnr" not in latest else 0.8 * latest["psnr"] + 0.2 * report.psnr
+            bar.advance(1, loss=report.loss, gaussians=report.num_gaussians, **latest)
+            test_psnr = None
+            if eval_every and (report.step % eval_every == 0 or report.step == plan.max_steps) and len(test):
+                test_psnr = latest["test_psnr"] = measured_psnr(state, test, config, background)
+            if report.step % HISTORY_EVERY == 0 or test_psnr is not None:
+                history.add(
+                    report.step, state.seconds, report.loss, latest.get("psnr"), test_psnr, report.num_gaussians
+                )
+            if _checkpoint_due(config, report.step, saved[0]):
+                save_state(folder, state, config, plan)
+                saved[0] = time.monotonic()
+
+        finished = run_steps(state, views, config, plan.max_steps, on_step)
+    save_state(folder, state, config, plan)
+    if not finished:
+        raise Interrupted(f"stopped at step {state.step:,}; continue with the same command and resume=true")
+
+
+def _checkpoint_due(config: TrainConfig, step: int, saved: float) -> bool:
+    every = config.schedule.save_every
+    if every is None:
+        return step % 100 == 0 and time.monotonic() - saved > 120
+    return every > 0 and step % every == 0
+
+
+@torch.no_grad()
+def measured_psnr(state: TrainState, views: TrainingViews, config: TrainConfig, background: list[float]) -> float:
+    """Mean PSNR in dB over up to eight evenly spaced views, at the resolution of training."""
+    positions = np.unique(np.linspace(0, len(views) - 1, TEST_VIEWS).round().astype(int))
+    colour = torch.tensor(background)
+    values = []
+    for position in positions:
+        view = views[int(position)]
+        image = render_view(state.params, view, config.render, config.schedule.sh_degree, colour, absgrad=False)[0][0]
+        target = view.target if view.alpha is None else composite(view.target, view.alpha, colour)
+        values.append(psnr(image, target, view.mask))
+    return float(np.mean(values))
+
+
+def save_state(folder: Path, state: TrainState, config: TrainConfig, plan: Plan) -> None:
+    """Write a checkpoint; older ones are removed once the new one stands."""
+    record = {"config": settings(config), "plan": dataclasses.asdict(plan), "state": state_record(state)}
+    save_checkpoint(checkpoint_path(folder / "checkpoints", state.step), record)
+    for old in sorted((folder / "checkpoints").glob("step_*.safetensors"))[:-KEEP_CHECKPOINTS]:
+        old.unlink()
+
+
+def settings(config: TrainConfig) -> dict[str, Any]:
+    """What decides the result: everything but where it goes and whether it is resumed."""
+    record = dataclasses.asdict(config)
+    for key in ("out", "name", "resume", "overwrite"):
+        del record[key]
+    record["strategy"]["kind"] = type(config.strategy).__name__
+    return json.loads(json.dumps(record))
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested keys as dotted ones."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        found.update(flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
+    return found
+
+
+def _white(capture: Capture) -> bool:
+    """Whether evaluations stand on white: scenes with transparency, as nerf_synthetic is evaluated by everyone."""
+    return capture.images.alpha(0) is not None
+
+
+def _describe(capture: Capture) -> str:
+    train, test = len(capture.indices("train")), len(capture.indices("test"))
+    return f"{train} training and {test} test views"

@@ -1,0 +1,106 @@
+"""All that changes while training, and how a checkpoint holds it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.nn import Parameter
+
+from splat.gaussians import Gaussians
+from splat.train.config import TrainConfig
+from splat.train.optimizers import make_optimizers
+from splat.train.plan import Plan
+from splat.train.strategies.base import Strategy
+
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+@dataclass
+class TrainState:
+    """All that changes while training; a checkpoint holds exactly this."""
+
+    params: dict[str, Parameter]
+    optimizers: dict[str, torch.optim.Optimizer]
+    strategy: Strategy
+    strategy_state: dict[str, Any]
+    generator: torch.Generator  # view order, random backgrounds
+    step: int = 0  # steps done
+    queue: list[int] = field(default_factory=list)  # views still to come in this epoch
+    seconds: float = 0.0  # spent so far, over all sessions
+
+    def gaussians(self) -> Gaussians:
+        """The scene in the training frame."""
+        return Gaussians.from_dict({name: value.detach() for name, value in self.params.items()})
+
+
+def fitted_strategy(strategy: Strategy, plan: Plan) -> Strategy:
+    """The strategy with its schedule fitted to the length of training and its cap from the plan."""
+    fitted = strategy.scaled(plan.max_steps)
+    if any(item.name == "cap_max" for item in dataclasses.fields(fitted)):
+        fitted = dataclasses.replace(fitted, cap_max=plan.cap_max)  # type: ignore[call-arg]
+    return fitted
+
+
+def new_state(
+    gaussians: Gaussians, config: TrainConfig, strategy: Strategy, scene_scale: float, device: torch.device
+) -> TrainState:
+    """State before the first step.
+
+    Args:
+        gaussians: the first Gaussians, in the training frame.
+        scene_scale: radius of the scene in the training frame; scales learning rates and thresholds.
+    """
+    params = {name: Parameter(value.to(device).contiguous()) for name, value in gaussians.as_dict().items()}
+    optimizers = make_optimizers(params, scene_scale, config.optim)
+    strategy.check_sanity(params, optimizers)
+    return TrainState(
+        params=params,
+        optimizers=optimizers,
+        strategy=strategy,
+        strategy_state=strategy.initialize_state(scene_scale=scene_scale, seed=config.seed),
+        generator=torch.Generator().manual_seed(config.seed),
+    )
+
+
+def state_record(state: TrainState) -> dict[str, Any]:
+    """The state as a nested dictionary that `save_checkpoint` takes."""
+    moments = {}
+    for name, optimizer in state.optimizers.items():
+        held = optimizer.state.get(state.params[name], {})
+        moments[name] = {key: held[key] for key in MOMENTS if key in held}
+    return {
+        "params": {name: value.detach() for name, value in state.params.items()},
+        "moments": moments,
+        "strategy_state": state.strategy_state,
+        "generator": state.generator,
+        "step": state.step,
+        "queue": state.queue,
+        "seconds": state.seconds,
+    }
+
+
+def restored_state(
+    record: dict[str, Any], config: TrainConfig, strategy: Strategy, scene_scale: float, device: torch.device
+) -> TrainState:
+    """The state that `state_record` described, exactly."""
+    state = new_state(Gaussians.from_dict(record["params"]), config, strategy, scene_scale, device)
+    for name, moments in record["moments"].items():
+        if moments:
+            optimizer = state.optimizers[name]
+            # torch keeps the step count of Adam on the CPU unless it is fused on a GPU
+            held = {
+                key: value.to(device) if torch.is_tensor(value) and value.ndim else value
+                for key, value in moments.items()
+            }
+            optimizer.state[state.params[name]] = held
+    state.strategy_state = {
+        key: value.to(device) if torch.is_tensor(value) else value for key, value in record["strategy_state"].items()
+    }
+    state.generator = record["generator"]
+    state.step = record["step"]
+    state.queue = record["queue"]
+    state.seconds = record["seconds"]
+    return state

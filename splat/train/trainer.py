@@ -1,0 +1,178 @@
+"""The training loop: render a view, compare, step, densify."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from splat.errors import SplatError
+from splat.render import render_gaussians
+from splat.render.config import RenderOptions
+from splat.train.config import LossOptions, TrainConfig
+from splat.train.losses import l1_ssim, psnr
+from splat.train.optimizers import set_active_sh_degree
+from splat.train.state import TrainState
+from splat.train.views import TrainingViews, View
+
+PSNR_EVERY = 10  # steps between training PSNRs for the progress bar
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step found, for progress and the record."""
+
+    step: int
+    loss: float
+    psnr: float | None  # of the training view, dB; every tenth step
+    num_gaussians: int
+    view: int = -1
+
+
+def active_sh_degree(config: TrainConfig, step: int, max_steps: int) -> int:
+    """Degree of the colour at a step: one more every interval; short trainings reach the last within a third."""
+    interval = config.schedule.sh_degree_interval
+    if interval is None:
+        interval = min(1000, max(1, max_steps // 10))
+    return min(config.schedule.sh_degree, step // interval)
+
+
+def means_lr(config: TrainConfig, scene_scale: float, step: int, max_steps: int) -> float:
+    """Learning rate of the positions in the training frame: decays exponentially over the training (3DGS)."""
+    return config.optim.means * scene_scale * config.optim.means_final ** (step / max_steps)
+
+
+def next_view(state: TrainState, count: int) -> int:
+    """Every view once in random order, then anew."""
+    if not state.queue:
+        state.queue = torch.randperm(count, generator=state.generator).tolist()
+    return state.queue.pop()
+
+
+def background_colour(options: LossOptions, has_alpha: bool, generator: torch.Generator) -> Tensor:
+    """[3] float32 on the CPU; see `LossOptions.background`."""
+    kind = options.background
+    if kind == "auto":
+        kind = "random" if has_alpha else "black"
+    if kind == "random":
+        return torch.rand(3, generator=generator)
+    return torch.full((3,), 1.0 if kind == "white" else 0.0)
+
+
+def render_view(
+    params: dict[str, Parameter], view: View, options: RenderOptions, sh_degree: int, background: Tensor, absgrad: bool
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """Render one training view: image [1, H, W, 3], alphas [1, H, W, 1] and the strategy's `info`."""
+    return render_gaussians(
+        params,
+        view.viewmat,
+        view.K,
+        view.width,
+        view.height,
+        sh_degree=sh_degree,
+        backgrounds=background.to(view.viewmat.device)[None],
+        near_plane=options.near_plane,
+        far_plane=options.far_plane,
+        eps2d=options.eps2d,
+        rasterize_mode="antialiased" if options.antialiased else "classic",
+        absgrad=absgrad,
+        backend=options.backend,
+        num_threads=options.num_threads,
+    )
+
+
+def train_step(state: TrainState, views: TrainingViews, config: TrainConfig, max_steps: int) -> StepReport:
+    """One step, in place.
+
+    Raises:
+        SplatError: when the loss is no longer finite.
+    """
+    step, params = state.step, state.params
+    position = next_view(state, len(views))
+    view = views[position]
+    background = background_colour(config.loss, view.alpha is not None, state.generator)
+    degree = active_sh_degree(config, step, max_steps)
+    absgrad = bool(getattr(state.strategy, "absgrad", False))
+    renders, _, info = render_view(params, view, config.render, degree, background, absgrad)
+    target = view.target if view.alpha is None else composite(view.target, view.alpha, background)
+    state.strategy.step_pre_backward(params, state.optimizers, state.strategy_state, step, info)
+    loss = l1_ssim(renders[0], target, config.loss.ssim_lambda, mask=view.mask, statistics=view.statistics)
+    (loss + regularization(params, config.loss)).backward()
+    value = float(loss.detach())
+    if value != value:
+        raise SplatError(f"training broke down at step {step}: the loss is not a number; lower the rates under optim")
+    quality = psnr(renders[0].detach(), target, view.mask) if step % PSNR_EVERY == 0 else None
+    del renders, loss
+    lr = means_lr(config, state.strategy_state["scene_scale"], step, max_steps)
+    state.optimizers["means"].param_groups[0]["lr"] = lr
+    set_active_sh_degree(state.optimizers, degree)
+    for optimizer in state.optimizers.values():
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    state.strategy.step_post_backward(params, state.optimizers, state.strategy_state, step, info, lr=lr)
+    state.step += 1
+    return StepReport(state.step, value, quality, params["means"].shape[0], position)
+
+
+def composite(target: Tensor, alpha: Tensor, background: Tensor) -> Tensor:
+    """[H, W, 3] float32: a photo with transparency over a colour."""
+    return target.float() / 255.0 * alpha + background.to(target.device) * (1.0 - alpha)
+
+
+def regularization(params: dict[str, Parameter], options: LossOptions) -> Tensor | float:
+    """Mean opacity and mean standard deviation, weighted (3DGS-MCMC, section 4)."""
+    total: Tensor | float = 0.0
+    if options.opacity_reg > 0:
+        total = total + options.opacity_reg * torch.sigmoid(params["opacities"]).mean()
+    if options.scale_reg > 0:
+        total = total + options.scale_reg * torch.exp(params["scales"]).mean()
+    return total
+
+
+def run_steps(
+    state: TrainState,
+    views: TrainingViews,
+    config: TrainConfig,
+    max_steps: int,
+    on_step: Callable[[StepReport], None],
+) -> bool:
+    """Train until `max_steps` are done; returns False when the user stopped it with Ctrl-C between two steps."""
+    with _stop_request() as stopped:
+        last = time.perf_counter()
+        while state.step < max_steps:
+            report = train_step(state, views, config, max_steps)
+            now = time.perf_counter()
+            state.seconds += now - last
+            last = now
+            on_step(report)
+            if stopped.is_set():
+                return False
+    return True
+
+
+@contextmanager
+def _stop_request() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event, so that a step is never left half done; a second Ctrl-C interrupts at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def request(signum: int, frame: Any) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    previous = signal.signal(signal.SIGINT, request)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, previous)

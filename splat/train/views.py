@@ -1,0 +1,90 @@
+"""Training views: cameras in the training frame with their pixels, kept where the step needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splat.cameras import stack_cameras
+from splat.capture.types import Capture
+from splat.train.losses import TargetStatistics
+from splat.train.normalize import Normalization
+
+STATISTICS_BYTES = 192e6  # blurred targets are kept for the SSIM while all of them fit into this
+
+
+@dataclass(frozen=True)
+class View:
+    """One training view, ready for a step."""
+
+    viewmat: Tensor  # [1, 4, 4] float32
+    K: Tensor  # [1, 3, 3] float32
+    width: int
+    height: int
+    target: Tensor  # [H, W, 3] uint8
+    alpha: Tensor | None  # [H, W, 1] float32 opacity of the photo
+    mask: Tensor | None  # [H, W] bool, True where the pixel counts
+    statistics: TargetStatistics | None
+
+
+class TrainingViews:
+    """The views of one side of a capture's split, loaded on first use.
+
+    On a GPU the pixels stay on the device once loaded if they fit into a quarter of its memory; on the CPU they are
+    views of the capture's bounded cache.
+    """
+
+    def __init__(
+        self, capture: Capture, indices: list[int], normalization: Normalization, device: torch.device
+    ) -> None:
+        self.capture = capture
+        self.indices = indices
+        self.device = device
+        self.cameras = [normalization.camera(capture.frames[index].camera) for index in indices]
+        self.viewmats, self.Ks = stack_cameras(self.cameras, device)
+        pixels = sum(camera.width * camera.height for camera in self.cameras)
+        room = torch.cuda.mem_get_info()[0] / 4 if device.type == "cuda" else 0
+        self._keep = pixels * 3 < room
+        self._keep_statistics = pixels * 12 < STATISTICS_BYTES
+        self._pixels: dict[int, tuple[Tensor, Tensor | None, Tensor | None]] = {}
+        self._statistics: dict[int, TargetStatistics] = {}
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, position: int) -> View:
+        target, alpha, mask = self._pixels.get(position) or self._load(position)
+        camera = self.cameras[position]
+        return View(
+            viewmat=self.viewmats[position : position + 1],
+            K=self.Ks[position : position + 1],
+            width=camera.width,
+            height=camera.height,
+            target=target,
+            alpha=alpha,
+            mask=mask,
+            statistics=self._blurred(position, target, mask) if alpha is None else None,
+        )
+
+    def _load(self, position: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        index, images = self.indices[position], self.capture.images
+        target = torch.from_numpy(np.ascontiguousarray(images.image(index))).to(self.device)
+        alpha, mask = images.alpha(index), images.mask(index)
+        loaded = (
+            target,
+            None if alpha is None else torch.from_numpy(alpha).to(self.device).float().div(255.0)[..., None],
+            None if mask is None else torch.from_numpy(mask).to(self.device),
+        )
+        if self._keep:
+            self._pixels[position] = loaded
+        return loaded
+
+    def _blurred(self, position: int, target: Tensor, mask: Tensor | None) -> TargetStatistics | None:
+        if not self._keep_statistics or self.device.type != "cpu":
+            return None
+        if position not in self._statistics:
+            self._statistics[position] = TargetStatistics.of(target, mask)
+        return self._statistics[position]

@@ -1,0 +1,66 @@
+import numpy as np
+import torch
+
+from splat.cameras import Camera
+from splat.train.config import InitialOptions
+from splat.train.initial import first_points, initial_gaussians, seed_points
+
+
+def wall_camera(x: float) -> Camera:
+    viewmat = torch.eye(4, dtype=torch.float64)
+    viewmat[0, 3] = -x
+    K = torch.tensor([[40.0, 0, 20], [0, 40, 15], [0, 0, 1]], dtype=torch.float64)
+    return Camera(viewmat, K, 40, 30)
+
+
+def wall_points(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Points of the left half of a wall at depth 4: the right half is plain and has none."""
+    return np.column_stack([rng.uniform(-2, 0, count), rng.uniform(-1.5, 1.5, count), np.full(count, 4.0)])
+
+
+def test_seeds_cover_the_plain_half_of_a_wall() -> None:
+    rng = np.random.default_rng(0)
+    image = np.full((30, 40, 3), (10, 200, 30), np.uint8)
+    xyz, rgb = seed_points([wall_camera(0.0)], lambda i: image, lambda i: None, wall_points(200, rng), 300, rng)
+    assert len(xyz) == 300
+    assert np.allclose(xyz[:, 2], 4.0)
+    assert (xyz[:, 0] > 0.2).mean() > 0.35
+    assert (rgb == (10, 200, 30)).all()
+
+
+def test_seeds_respect_masks_and_empty_views() -> None:
+    rng = np.random.default_rng(0)
+    mask = np.zeros((30, 40), bool)
+    mask[:, :20] = True
+    image = np.zeros((30, 40, 3), np.uint8)
+    xyz, _ = seed_points([wall_camera(0.0)], lambda i: image, lambda i: mask, wall_points(200, rng), 300, rng)
+    assert len(xyz) > 0 and (xyz[:, 0] <= 0).all()
+    none, _ = seed_points([wall_camera(0.0)], lambda i: image, lambda i: None, np.zeros((3, 3)), 300, rng)
+    assert len(none) == 0
+
+
+def test_first_points_meet_the_total() -> None:
+    rng = np.random.default_rng(0)
+    points = (wall_points(200, rng), np.zeros((200, 3), np.uint8))
+    image = np.zeros((30, 40, 3), np.uint8)
+    cameras = [wall_camera(0.0), wall_camera(0.5)]
+    for total, expected in ((0, 200), (50, 50), (200, 200), (500, 500)):
+        xyz, rgb = first_points(cameras, lambda i: image, lambda i: None, points, total, rng)
+        assert len(xyz) == len(rgb) == expected
+
+
+def test_initial_gaussians_are_as_large_as_their_neighbours_are_far() -> None:
+    grid = np.stack(np.meshgrid(*[np.arange(5.0)] * 3), -1).reshape(-1, 3) * 0.1
+    rgb = np.full((125, 3), 255, np.uint8)
+    scene = initial_gaussians(grid, rgb, InitialOptions(opacity=0.2, scale=0.5), 2, np.random.default_rng(0))
+    assert torch.allclose(scene.scales, torch.full((125, 3), float(np.log(0.05))), atol=1e-4)
+    assert torch.allclose(torch.sigmoid(scene.opacities), torch.full((125,), 0.2))
+    assert scene.shN.shape == (125, 8, 3) and scene.sh_degree == 2
+    assert torch.allclose(scene.sh0 * 0.28209479 + 0.5, torch.ones(125, 1, 3))
+
+
+def test_one_point_is_a_scene_too() -> None:
+    scene = initial_gaussians(
+        np.zeros((1, 3)), np.zeros((1, 3), np.uint8), InitialOptions(), 0, np.random.default_rng(0)
+    )
+    assert torch.isfinite(scene.scales).all() and len(scene) == 1

@@ -1,0 +1,203 @@
+"""Runs side by side: a table of their numbers and pictures of the views they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from splat.errors import SplatError
+from splat.evaluate import pictures
+from splat.evaluate.page import number, page, picture_link, table, text
+from splat.files import read_json, write_text
+
+# Differences that make PSNR, SSIM or LPIPS of two runs incomparable.
+RULES = ("name", "split", "resolution", "background", "lpips_net", "masked", "views")
+MAX_VIEWS = 8
+_GAP = 6  # pixels between the pictures of a grid
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run in the comparison; None for what its metrics.json does not have."""
+
+    name: str
+    folder: Path
+    psnr: float | None  # dB
+    ssim: float | None
+    lpips: float | None
+    lpips_net: str | None
+    train_psnr: float | None  # dB
+    num_gaussians: int | None
+    max_steps: int | None
+    train_seconds: float | None
+    backend: str | None
+    protocol: dict[str, Any]
+    views: dict[str, dict[str, Any]]  # per_view by the view's name
+
+
+def _short_names(folders: list[Path]) -> list[str]:
+    """Last parts of the paths, as many as it takes to tell them apart."""
+    parts = [folder.resolve().parts for folder in folders]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{'/'.join(part[-2:])} ({index + 1})" for index, part in enumerate(parts)]
+
+
+def compare_runs(paths: list[str | Path]) -> list[RunRow]:
+    """The runs' numbers, in the order given.
+
+    Raises:
+        SplatError: when a folder has no metrics.json.
+    """
+    folders = [Path(path) for path in paths]
+    rows = []
+    for folder, name in zip(folders, _short_names(folders) if folders else []):
+        if not (folder / "metrics.json").is_file():
+            raise SplatError(
+                f"{folder} has no metrics.json; give a run folder, and score it with `splat evaluate` first"
+            )
+        metrics = read_json(folder / "metrics.json")
+        rows.append(
+            RunRow(
+                name=name,
+                folder=folder,
+                train_psnr=(metrics.get("train") or {}).get("psnr"),
+                protocol=metrics.get("protocol") or {},
+                views={view["name"]: view for view in metrics.get("per_view") or []},
+                **{
+                    key: metrics.get(key)
+                    for key in (
+                        "psnr",
+                        "ssim",
+                        "lpips",
+                        "lpips_net",
+                        "num_gaussians",
+                        "max_steps",
+                        "train_seconds",
+                        "backend",
+                    )
+                },
+            )
+        )
+    return rows
+
+
+def rule_differences(rows: list[RunRow]) -> list[str]:
+    """One sentence for every rule of scoring in which the runs differ: such numbers do not compare."""
+    out = []
+    for rule in RULES:
+        values = [row.protocol.get(rule) for row in rows]
+        if any(value != values[0] for value in values):
+            shown = ", ".join(f"{row.name}: {value}" for row, value in zip(rows, values))
+            label = "protocol" if rule == "name" else rule.replace("_", " ")
+            out.append(f"{label} differs ({shown})")
+    names = [set(row.views) for row in rows]
+    if any(name != names[0] for name in names) and all(row.protocol.get("views") == len(names[0]) for row in rows):
+        out.append("the runs were scored on different views")
+    return out
+
+
+def shared_views(rows: list[RunRow], limit: int = MAX_VIEWS) -> list[str]:
+    """Views that all runs have pictures of, those first on which the runs differ most in PSNR."""
+    if not rows:
+        return []
+    names = [name for name in rows[0].views if all(name in row.views and row.views[name].get("image") for row in rows)]
+
+    def spread(name: str) -> float:
+        scores = [row.views[name].get("psnr") or 0.0 for row in rows]
+        return max(scores) - min(scores)
+
+    return sorted(names, key=spread, reverse=True)[:limit]
+
+
+def _photo_of(row: RunRow, name: str) -> str:
+    return row.views[name]["image"].removesuffix(".png") + "_photo.png"
+
+
+def _relative(path: Path, page_folder: Path) -> str:
+    import os
+
+    return Path(os.path.relpath(path, page_folder)).as_posix()
+
+
+def _number_table(rows: list[RunRow]) -> str:
+    header = ["run", "PSNR", "SSIM", "LPIPS", "training PSNR", "Gaussians", "steps", "minutes", "renderer"]
+    cells = [
+        [
+            text(row.name),
+            number(row.psnr, 2),
+            number(row.ssim, 4),
+            number(row.lpips, 4) + (f" ({text(row.lpips_net)})" if row.lpips is not None else ""),
+            number(row.train_psnr, 2),
+            "–" if row.num_gaussians is None else f"{row.num_gaussians:,}",
+            "–" if row.max_steps is None else f"{row.max_steps:,}",
+            number(None if row.train_seconds is None else row.train_seconds / 60, 1),
+            text(row.backend or "–"),
+        ]
+        for row in rows
+    ]
+    return table(header, cells, numeric=(1, 2, 3, 4, 5, 6, 7))
+
+
+def write_comparison(paths: list[str | Path], out: str | Path) -> list[RunRow]:
+    """Write the comparison as a page: numbers, a warning where they do not compare, pictures of shared views.
+
+    Args:
+        paths: run folders.
+        out: the HTML file.
+
+    Raises:
+        SplatError: when a folder has no metrics.json or the disk refuses.
+    """
+    rows, out = compare_runs(paths), Path(out)
+    body = ["<h1>Comparison</h1>", _number_table(rows)]
+    for sentence in rule_differences(rows):
+        body.append(f'<p class="warn">Not comparable: {text(sentence)}</p>')
+    names = shared_views(rows)
+    if names:
+        lines = []
+        for name in names:
+            photo = rows[0].folder / _photo_of(rows[0], name)
+            cells = [text(name), picture_link(photo, _relative(photo, out.parent), f"photo {name}")]
+            for row in rows:
+                image = row.folder / row.views[name]["image"]
+                link = picture_link(image, _relative(image, out.parent), f"{row.name} {name}")
+                cells.append(f"{link}{number(row.views[name].get('psnr'), 2)} dB")
+            lines.append(cells)
+        body += ["<h2>Views, largest difference first</h2>"]
+        body += [table(["view", "photo", *(text(row.name) for row in rows)], lines)]
+    write_text(out, page("Comparison of runs", body))
+    return rows
+
+
+def comparison_picture(rows: list[RunRow], width: int = 480) -> np.ndarray | None:
+    """Photo and renders of the views that differ most, [H, W, 3] uint8: one line a view, one column a run.
+
+    None where the runs share no pictures.
+    """
+    lines = []
+    for name in shared_views(rows, limit=4):
+        files = [rows[0].folder / _photo_of(rows[0], name), *(row.folder / row.views[name]["image"] for row in rows)]
+        found = [pictures.read_picture(file) for file in files]
+        line = [pictures.thumbnail(picture, width) for picture in found if picture is not None]
+        if len(line) == len(files):
+            lines.append(_beside(line, axis=1))
+    return _beside(lines, axis=0) if lines else None
+
+
+def _beside(parts: list[np.ndarray], axis: int) -> np.ndarray:
+    """The pictures in a row (axis 1) or column (axis 0) on white, aligned at their top left."""
+    other = 1 - axis
+    size = max(part.shape[other] for part in parts)
+    padded = []
+    for index, part in enumerate(parts):
+        edges = [(0, 0), (0, 0), (0, 0)]
+        edges[other] = (0, size - part.shape[other])
+        edges[axis] = (0, _GAP if index < len(parts) - 1 else 0)
+        padded.append(np.pad(part, edges, constant_values=255))
+    return np.concatenate(padded, axis=axis)

@@ -1,0 +1,280 @@
+"""Scoring views: render, compare with the photo, average."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splat.cameras import Camera, stack_cameras
+from splat.capture.types import Capture
+from splat.evaluate import metrics, pictures
+from splat.evaluate.lpips_metric import LpipsChoice, choose_net, lpips
+from splat.evaluate.protocols import Protocol, get_protocol, protocol_record
+from splat.gaussians import Gaussians
+from splat.render.config import RenderOptions
+from splat.train.normalize import Normalization
+
+Renderer = Callable[[Camera], Tensor]  # camera -> [H, W, 3] float, not necessarily inside [0, 1]
+Color = tuple[float, float, float]
+COLORS: dict[str, Color] = {"black": (0.0, 0.0, 0.0), "white": (1.0, 1.0, 1.0)}
+
+
+@dataclass(frozen=True)
+class ViewScore:
+    """One view. None stands for a value that cannot be had: no counted pixel, or no LPIPS."""
+
+    name: str
+    psnr: float | None  # dB
+    ssim: float | None
+    lpips: float | None
+    counted: float = 1.0  # share of the pixels that count
+    image: str | None = None  # the render, relative to the run folder
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """Scores of some views of one capture under one protocol. Means are over the views that have a value."""
+
+    split: str
+    views: list[ViewScore]
+    psnr: float | None  # dB
+    ssim: float | None
+    lpips: float | None
+    lpips_net: str | None
+    lpips_reason: str | None
+    protocol: dict[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A render and its photo, both [H, W, 3] in [0, 1], ready for the metrics."""
+
+    image: Tensor
+    target: Tensor
+    mask: Tensor | None  # [H, W] bool
+
+
+def background_color(capture: Capture, indices: list[int], name: str | Color = "auto") -> Color:
+    """RGB in [0, 1] behind the scene.
+
+    Args:
+        capture: the photos.
+        indices: the frames to score.
+        name: a colour; black or white; or auto: white where the photos have transparency, as everyone scores NeRF's
+            synthetic scenes, else black.
+    """
+    if not isinstance(name, str):
+        return name
+    if name == "auto":
+        name = "white" if indices and capture.images.alpha(indices[0]) is not None else "black"
+    return COLORS[name]
+
+
+def photo(capture: Capture, index: int, background: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The photo over the background [3], as [H, W, 3] float32 in [0, 1], and its mask [H, W] bool or None."""
+    image = torch.tensor(capture.images.image(index)).to(background.device, torch.float32) / 255
+    alpha, mask = capture.images.alpha(index), capture.images.mask(index)
+    if alpha is not None:
+        weight = torch.tensor(alpha).to(image)[..., None] / 255
+        image = image * weight + background * (1 - weight)
+    return image, None if mask is None else torch.tensor(mask, device=image.device)
+
+
+def scene_renderer(
+    gaussians: Gaussians, background: Tensor, options: RenderOptions, unit: float = 1.0
+) -> tuple[Renderer, str]:
+    """A renderer of the scene with all its colour bands, and the name of its backend.
+
+    The Gaussians move to the GPU once when the backend is gsplat.
+
+    Args:
+        gaussians: the scene.
+        background: [3] RGB.
+        options: how to render.
+        unit: length in the scene's frame that the depths in `options` are counted in.
+    """
+    from splat.render import render_gaussians, select_backend
+
+    backend = select_backend(options.backend).name
+    device = torch.device("cuda" if backend == "gsplat" else "cpu")
+    scene = gaussians.detach().to(device)
+    extra: dict[str, Any] = {"num_threads": options.num_threads} if backend == "cpu" else {}
+
+    def render(camera: Camera) -> Tensor:
+        viewmats, Ks = stack_cameras([camera], device)
+        renders, _, _ = render_gaussians(
+            scene,
+            viewmats,
+            Ks,
+            camera.width,
+            camera.height,
+            sh_degree=scene.sh_degree,
+            near_plane=options.near_plane * unit,
+            far_plane=options.far_plane * unit,
+            eps2d=options.eps2d,
+            backgrounds=background.to(device)[None],
+            rasterize_mode="antialiased" if options.antialiased else "classic",
+            backend=backend,
+            **extra,
+        )
+        return renders[0]
+
+    return render, backend
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known else None
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value
+
+
+def score_pair(pair: _Pair, protocol: Protocol, net: str | None) -> dict[str, float | None]:
+    """PSNR, SSIM and LPIPS of one render; pixels that do not count are left out on both sides.
+
+    LPIPS, whose receptive fields reach across any border, sees the photo's own pixels there on both sides.
+    """
+    image, target = pair.image.clamp(0, 1), pair.target
+    if protocol.quantise:
+        image, target = metrics.quantise(image), metrics.quantise(target)
+    image = metrics.hide_uncounted(image, target, pair.mask)
+    return {
+        "psnr": _known(metrics.psnr(image, target, pair.mask)),
+        "ssim": _known(metrics.ssim(image, target, pair.mask, protocol.ssim_border)),
+        "lpips": None if net is None else _known(lpips(image, target, net, protocol.lpips_normalize)),
+    }
+
+
+def _write_pictures(folder: Path, stem: str, pair: _Pair) -> None:
+    pictures.write_picture(folder / f"{stem}.png", pictures.to_bytes(pair.image))
+    pictures.write_picture(folder / f"{stem}_photo.png", pictures.to_bytes(pair.target))
+    error = pictures.error_picture(pair.image.clamp(0, 1), pair.target, pair.mask)
+    pictures.write_picture(folder / f"{stem}_error.jpg", error)
+
+
+@torch.no_grad()
+def score_views(
+    render: Renderer,
+    capture: Capture,
+    indices: list[int],
+    *,
+    split: str,
+    protocol: Protocol,
+    background: Tensor,  # [3] in [0, 1], on the device of the renders
+    choice: LpipsChoice,
+    run_folder: Path | None = None,
+    facts: dict[str, Any] | None = None,
+) -> EvaluationResult:
+    """Score views of a capture, one at a time.
+
+    Args:
+        render: camera to image [H, W, 3].
+        capture: the photos.
+        indices: which frames.
+        split: name of these views, for the record and the folder of the pictures.
+        protocol: the rules.
+        background: colour behind the photos' transparent pixels; the renders have it already.
+        choice: the LPIPS network.
+        run_folder: pictures go to `run_folder/renders/SPLIT`; None writes none.
+        facts: more for the record of the protocol.
+    """
+    from splat.console import progress
+
+    start = time.perf_counter()
+    cameras = [capture.frames[index].camera for index in indices]
+    stems = pictures.unique_stems([camera.name for camera in cameras])
+    views = []
+    with progress(f"scoring {split} views", len(indices)) as bar:
+        for index, camera, stem in zip(indices, cameras, stems):
+            target, mask = photo(capture, index, background)
+            pair = _Pair(render(camera).to(target), target, mask)
+            image = None
+            if run_folder is not None:
+                _write_pictures(run_folder / "renders" / split, stem, pair)
+                image = f"renders/{split}/{stem}.png"
+            scores = score_pair(pair, protocol, choice.net)
+            counted = 1.0 if mask is None else float(mask.double().mean())
+            views.append(ViewScore(camera.name, scores["psnr"], scores["ssim"], scores["lpips"], counted, image))
+            bar.advance()
+    sizes = sorted({(camera.width, camera.height) for camera in cameras})
+    record = protocol_record(
+        protocol,
+        split=split,
+        views=len(views),
+        data_factor=capture.data_factor,
+        resolution=[list(size) for size in sizes],
+        background=[round(float(value), 4) for value in background],
+        lpips_net=choice.net,
+        masked=any(view.counted < 1 for view in views),
+        **(facts or {}),
+    )
+    return EvaluationResult(
+        split=split,
+        views=views,
+        psnr=_mean([view.psnr for view in views]),
+        ssim=_mean([view.ssim for view in views]),
+        lpips=_mean([view.lpips for view in views]),
+        lpips_net=choice.net,
+        lpips_reason=choice.reason,
+        protocol=record,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def evaluate_views(
+    gaussians: Gaussians,
+    capture: Capture,
+    indices: list[int],
+    *,
+    split: str = "test",
+    protocol: str = "gsplat",
+    background: str | Color = "auto",
+    options: RenderOptions | None = None,
+    lpips_net: str = "auto",
+    lpips_download: bool = False,
+    run_folder: Path | None = None,
+) -> EvaluationResult:
+    """Render a scene at views of its capture and score them.
+
+    Args:
+        gaussians: the scene, in the capture's frame.
+        capture: photos and cameras; the resolution is the capture's.
+        indices: frames to score.
+        split: their name.
+        protocol: a name in `PROTOCOLS`.
+        background: auto, black, white or a colour.
+        options: how to render, best as trained; the defaults where None.
+        lpips_net: auto, alex, vgg, squeeze or none.
+        lpips_download: fetch missing LPIPS weights.
+        run_folder: where pictures go, under `renders/SPLIT`; None writes none.
+
+    Raises:
+        SplatError: unknown protocol, or a backend that is not there.
+    """
+    rules = get_protocol(protocol)
+    color = torch.tensor(background_color(capture, indices, background))
+    # options count depths in the frame of training, where the cameras span about 1
+    unit = 1 / Normalization.from_cameras(capture.cameras("train") or capture.cameras()).scale
+    render, backend = scene_renderer(gaussians, color, options or RenderOptions(), unit)
+    color = color.to("cuda" if backend == "gsplat" else "cpu")
+    return score_views(
+        render,
+        capture,
+        indices,
+        split=split,
+        protocol=rules,
+        background=color,
+        choice=choose_net(lpips_net, rules, download=lpips_download, device=str(color.device)),
+        run_folder=run_folder,
+        facts={"renderer": backend},
+    )

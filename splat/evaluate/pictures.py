@@ -1,0 +1,85 @@
+"""Pictures of an evaluation: renders and photos without loss, error pictures, thumbnails for pages."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+from torch import Tensor
+
+from splat.errors import SplatError
+from splat.files import atomic_path
+
+ERROR_WHITE = 0.25  # mean absolute difference of a pixel, in [0, 1], that is drawn brightest in every error picture
+
+
+def view_stem(name: str) -> str:
+    """A file name without suffix for a view: its folders become part of it, what some system forbids an underscore."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    parts = [part for part in path.with_suffix("").parts if part not in ("/", "..", ".")]
+    return re.sub(r'[<>:"|?*\x00-\x1f]', "_", "__".join(parts)) or "view"
+
+
+def unique_stems(names: list[str]) -> list[str]:
+    """`view_stem` of every name; where two would collide, the later ones get a number."""
+    seen: dict[str, int] = {}
+    stems = []
+    for stem in map(view_stem, names):
+        seen[stem] = seen.get(stem, 0) + 1
+        stems.append(stem if seen[stem] == 1 else f"{stem}-{seen[stem]}")
+    return stems
+
+
+def to_bytes(image: Tensor) -> np.ndarray:
+    """[H, W, 3] uint8 RGB of an image in [0, 1] on any device, rounded to nearest."""
+    return (image.detach().clamp(0, 1) * 255).round().byte().cpu().numpy()
+
+
+def error_picture(image: Tensor, target: Tensor, mask: Tensor | None = None) -> np.ndarray:
+    """[H, W, 3] uint8 RGB: mean absolute difference of the channels, black for none, bright from `ERROR_WHITE` on.
+
+    The scale is the same for every view and run, so that pictures compare; pixels that do not count are grey.
+    """
+    error = (image - target).abs().mean(dim=-1) / ERROR_WHITE
+    levels = (error.clamp(0, 1) * 255).round().byte().cpu().numpy()
+    picture = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    if mask is not None:
+        picture[~mask.cpu().numpy()] = 96
+    return picture
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write [H, W, 3] uint8 RGB atomically; the suffix picks PNG or JPEG.
+
+    Raises:
+        SplatError: when the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        if not cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
+            raise SplatError(f"cannot write {path}; free some space or choose another out=")
+
+
+def read_picture(path: Path) -> np.ndarray | None:
+    """[H, W, 3] uint8 RGB, or None where there is no readable picture."""
+    if not path.is_file():
+        return None
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    return None if picture is None else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def thumbnail(picture: np.ndarray, width: int = 320) -> np.ndarray:
+    """The picture [H, W, 3] uint8 scaled to at most `width` pixels across."""
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    if picture.shape[1] <= width:
+        return picture
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def data_uri(picture: np.ndarray, quality: int = 80) -> str:
+    """The picture [H, W, 3] uint8 RGB as a JPEG that stands inside a page."""
+    ok, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert ok
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")

@@ -1,0 +1,127 @@
+"""RUN/report.html: what a run reached, what it costs, and which views are worst. One file that opens anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from splat.evaluate.charts import training_charts
+from splat.evaluate.page import number, page, picture_link, table, text
+from splat.files import read_json, write_text
+
+GAP = 3.0  # dB between training and held-out views from which the page speaks of overfitting
+MAX_PICTURES = 24  # views with thumbnails, about 40 kB each; all views have links
+
+
+def gap_sentence(metrics: dict[str, Any]) -> str | None:
+    """What the difference between training and held-out PSNR means, or None where it is small or unknown."""
+    test, train = metrics.get("psnr"), (metrics.get("train") or {}).get("psnr")
+    if test is None or train is None or train - test <= GAP:
+        return None
+    return (
+        f"Training views score {train - test:.1f} dB above held-out views: the scene has learnt its photos rather than"
+        " the place. More photos from new directions help most; else fewer Gaussians (cap_max) or fewer steps."
+    )
+
+
+def _cards(metrics: dict[str, Any]) -> str:
+    seconds, rate = metrics.get("train_seconds"), metrics.get("steps_per_second")
+    count, steps = metrics.get("num_gaussians"), metrics.get("max_steps")
+    net = metrics.get("lpips_net")
+    cards = [
+        ("PSNR (dB)", number(metrics.get("psnr"), 2)),
+        ("SSIM", number(metrics.get("ssim"), 4)),
+        (f"LPIPS ({net})" if net else "LPIPS", number(metrics.get("lpips"), 4)),
+        ("Gaussians", "–" if count is None else f"{count:,}"),
+        ("steps", "–" if steps is None else f"{steps:,}"),
+        ("training", "–" if seconds is None else f"{seconds / 60:.1f} min"),
+        ("steps per second", number(rate, 1)),
+        ("renderer", metrics.get("backend") or "–"),
+    ]
+    return (
+        '<div class="cards">'
+        + "".join(f'<div class="card">{text(k)}<b>{text(v)}</b></div>' for k, v in cards)
+        + "</div>"
+    )
+
+
+def _scores(metrics: dict[str, Any]) -> list[str]:
+    """Held-out beside training means, and what they say about overfitting."""
+    rows = []
+    for name, block, views in (
+        ("held-out views", metrics, metrics.get("per_view") or []),
+        ("training views", metrics.get("train") or {}, (metrics.get("train") or {}).get("per_view") or []),
+    ):
+        scores = [number(block.get(key), digits) for key, digits in (("psnr", 2), ("ssim", 4), ("lpips", 4))]
+        rows.append([name, str(len(views)), *scores])
+    body = [table(["", "views", "PSNR", "SSIM", "LPIPS"], rows, numeric=(1, 2, 3, 4))]
+    sentence = gap_sentence(metrics)
+    if sentence:
+        body.append(f'<p class="warn">{text(sentence)}</p>')
+    if metrics.get("lpips_reason"):
+        body.append(f'<p class="note">LPIPS: {text(metrics["lpips_reason"])}</p>')
+    return body
+
+
+def _pictures(folder: Path, view: dict[str, Any]) -> list[str]:
+    """Cells with photo, render and error of a view."""
+    image = view.get("image")
+    if not isinstance(image, str) or not image.endswith(".png"):
+        return ["", "", ""]
+    stem = image[: -len(".png")]
+    files = ((f"{stem}_photo.png", "photo"), (image, "render"), (f"{stem}_error.jpg", "error"))
+    return [picture_link(folder / file, file, f"{kind} of {view.get('name')}") for file, kind in files]
+
+
+def view_table(folder: Path, views: list[dict[str, Any]], max_pictures: int = MAX_PICTURES) -> str:
+    """All views, worst PSNR first, the first ones with thumbnails."""
+    worst_first = sorted(views, key=lambda view: view["psnr"] if view.get("psnr") is not None else float("inf"))
+    rows = []
+    for index, view in enumerate(worst_first):
+        cells = _pictures(folder, view) if index < max_pictures else ["", "", ""]
+        scores = [number(view.get(key), digits) for key, digits in (("psnr", 2), ("ssim", 4), ("lpips", 4))]
+        rows.append([text(view.get("name", "")), *scores, *cells])
+    header = ["view", "PSNR", "SSIM", "LPIPS", "photo", "render", "error"]
+    return table(header, rows, numeric=(1, 2, 3))
+
+
+def _protocol(metrics: dict[str, Any]) -> str:
+    protocol = metrics.get("protocol") or {}
+    rows = [[text(key), text(value)] for key, value in protocol.items()]
+    return table(["rule", "value"], rows) if rows else '<p class="note">not recorded</p>'
+
+
+def build_report(folder: Path) -> str:
+    """The page for a run folder with a metrics.json; charts and configuration as far as they are there."""
+    metrics = read_json(folder / "metrics.json")
+    name = folder.resolve().name
+    body = [f"<h1>{text(name)}</h1>", f'<p class="note">{text(folder.resolve().parent.name)}</p>', _cards(metrics)]
+    body += ["<h2>Scores</h2>", *_scores(metrics)]
+    charts = training_charts(folder / "metrics.csv")
+    if charts:
+        body += ["<h2>Training</h2>", f'<div class="charts">{charts}</div>']
+    if metrics.get("per_view"):
+        body += ["<h2>Held-out views, worst first</h2>", view_table(folder, metrics["per_view"])]
+    train_views = (metrics.get("train") or {}).get("per_view") or []
+    if train_views:
+        body += ["<h2>Training views, worst first</h2>", view_table(folder, train_views, max_pictures=4)]
+    body += ["<h2>Protocol</h2>", _protocol(metrics)]
+    config = folder / "config.yaml"
+    if config.is_file():
+        content = config.read_text(encoding="utf-8", errors="replace")
+        body += [
+            "<h2>Configuration</h2>",
+            f"<details><summary>config.yaml</summary><pre>{text(content)}</pre></details>",
+        ]
+    return page(f"{name}: report", body)
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write `report.html` into a run folder and return its path.
+
+    Raises:
+        SplatError: when metrics.json is missing or the disk refuses.
+    """
+    path = Path(folder) / "report.html"
+    write_text(path, build_report(Path(folder)))
+    return path

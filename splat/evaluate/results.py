@@ -1,0 +1,77 @@
+"""The layout of metrics.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from splat.evaluate.evaluate import EvaluationResult, ViewScore
+
+# What training knows and evaluation keeps.
+FACTS = ("num_gaussians", "max_steps", "train_seconds", "steps_per_second", "backend")
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def view_dict(view: ViewScore) -> dict[str, Any]:
+    """One entry of per_view."""
+    entry: dict[str, Any] = {
+        "name": view.name,
+        "psnr": _rounded(view.psnr, 4),
+        "ssim": _rounded(view.ssim, 5),
+        "lpips": _rounded(view.lpips, 5),
+    }
+    if view.counted < 1:
+        entry["counted"] = round(view.counted, 4)
+    if view.image is not None:
+        entry["image"] = view.image
+    return entry
+
+
+def means_dict(result: EvaluationResult | None) -> dict[str, Any]:
+    """psnr, ssim and lpips of a result; all None where nothing was scored."""
+    return {
+        "psnr": _rounded(result.psnr, 4) if result else None,
+        "ssim": _rounded(result.ssim, 5) if result else None,
+        "lpips": _rounded(result.lpips, 5) if result else None,
+    }
+
+
+def train_dict(result: EvaluationResult) -> dict[str, Any]:
+    """The block of the training views, to be read beside the held-out ones."""
+    return {**means_dict(result), "views": len(result.views), "per_view": [view_dict(view) for view in result.views]}
+
+
+def metrics_dict(
+    test: EvaluationResult | None,
+    train: EvaluationResult | None = None,
+    *,
+    facts: dict[str, Any] | None = None,
+    before: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The content of metrics.json.
+
+    Args:
+        test: the held-out views; None where they were not scored (then `before` keeps its own) or there are none.
+        train: training views.
+        facts: values for num_gaussians, max_steps, train_seconds, steps_per_second, backend and anything else.
+        before: an earlier metrics.json; what is not newly known is kept, other blocks (language, ...) too.
+
+    Returns:
+        psnr, ssim, lpips (or None and lpips_reason), lpips_net, the facts, protocol, per_view, and the block train.
+    """
+    out: dict[str, Any] = {**means_dict(None), "lpips_net": None, "lpips_reason": None}
+    out.update(dict.fromkeys(FACTS))
+    out.update({"protocol": {}, "per_view": [], "train": None})
+    out.update(before or {})
+    out.update({key: value for key, value in (facts or {}).items() if value is not None})
+    if test is not None:
+        out.update(means_dict(test))
+        out.update(lpips_net=test.lpips_net, lpips_reason=test.lpips_reason, protocol=test.protocol)
+        out["per_view"] = [view_dict(view) for view in test.views]
+    if train is not None:
+        out["train"] = train_dict(train)
+        if not out["protocol"]:
+            out.update(lpips_net=train.lpips_net, lpips_reason=train.lpips_reason, protocol=train.protocol)
+    return out

@@ -1,0 +1,135 @@
+"""Evaluating a scene against its capture and writing what a run folder holds about it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from splat.capture.types import Capture
+from splat.errors import SplatError
+from splat.evaluate.config import EvaluateConfig
+from splat.evaluate.evaluate import Color, EvaluationResult, evaluate_views
+from splat.evaluate.results import metrics_dict
+from splat.files import read_json, write_json
+from splat.gaussians import Gaussians
+from splat.render.config import RenderOptions
+
+if TYPE_CHECKING:
+    from splat.run import Run
+    from splat.train.session import TrainResult
+
+
+def spread(indices: list[int], count: int) -> list[int]:
+    """At most `count` of the indices, evenly spread, in order."""
+    if count >= len(indices):
+        return indices
+    return [indices[(2 * i + 1) * len(indices) // (2 * count)] for i in range(count)]
+
+
+def evaluate_scene(
+    gaussians: Gaussians,
+    capture: Capture,
+    folder: Path,
+    config: EvaluateConfig | None = None,
+    *,
+    options: RenderOptions | None = None,
+    background: Color | None = None,
+    facts: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Score the held-out views and some training views; write metrics.json, renders/ and report.html.
+
+    Args:
+        gaussians: the scene in the capture's frame.
+        capture: its photos.
+        folder: the run folder; an earlier metrics.json in it is updated.
+        config: the options; the defaults where None.
+        options: how to render, as trained.
+        background: colour behind the scene where the options say auto; None lets the photos decide.
+        facts: what training knows, see `metrics_dict`.
+
+    Returns:
+        The content of metrics.json.
+
+    Raises:
+        SplatError: no views to score, unknown protocol, or the disk refuses.
+    """
+    config = config or EvaluateConfig()
+    render = dataclasses.replace(options or RenderOptions())
+    if config.backend != "auto":
+        render.backend = config.backend
+    chosen = {"test": capture.indices("test"), "train": capture.indices("train")}
+    if config.split == "train":
+        chosen["test"] = []
+    else:
+        chosen["train"] = spread(chosen["train"], config.train_views)
+    if not chosen["test"] and not chosen["train"]:
+        raise SplatError("there are no views to score; use test_every=8 while training, or split=train here")
+    results: dict[str, EvaluationResult | None] = {}
+    for split, indices in chosen.items():
+        results[split] = None
+        if indices:
+            results[split] = evaluate_views(
+                gaussians,
+                capture,
+                indices,
+                split=split,
+                protocol=config.protocol,
+                background=background if background and config.background == "auto" else config.background,
+                options=render,
+                lpips_net=config.lpips_net,
+                lpips_download=config.lpips_download,
+                run_folder=folder if config.save_images else None,
+            )
+    path = folder / "metrics.json"
+    before = read_json(path) if path.exists() else {}
+    known = {"num_gaussians": len(gaussians), **(facts or {})}
+    if before.get("backend") is None:
+        first = results["test"] or results["train"]
+        known.setdefault("backend", first.protocol["renderer"] if first else None)
+    content = metrics_dict(results["test"], results["train"], facts=known, before=before)
+    write_json(path, content)
+    if config.report:
+        from splat.evaluate.report import write_report
+
+        write_report(folder)
+    return content
+
+
+def evaluate_run(run: Run, config: EvaluateConfig | None = None) -> dict[str, Any]:
+    """Score a finished run again, perhaps under another protocol; rendered as it was trained.
+
+    Returns:
+        The content of RUN/metrics.json.
+
+    Raises:
+        SplatError: as `evaluate_scene`, or when scene or capture are gone.
+    """
+    trained = run.config.get("render", {})
+    names = {field.name for field in dataclasses.fields(RenderOptions)}
+    options = RenderOptions(**{name: value for name, value in trained.items() if name in names})
+    options.backend = "auto"  # the machine may be another one than at training
+    background = run.background if "background" in run.config else None
+    return evaluate_scene(run.scene(), run.capture(), run.path, config, options=options, background=background)
+
+
+def evaluate_training(
+    result: TrainResult, options: RenderOptions, config: EvaluateConfig | None = None
+) -> dict[str, Any]:
+    """Score what training has just finished, before its photos leave the memory.
+
+    Args:
+        result: from `splat.train.session.train`.
+        options: how it was rendered while training.
+        config: the options of evaluation; the defaults where None.
+
+    Returns:
+        The content of RUN/metrics.json, with times and sizes of the training.
+    """
+    facts = {
+        "max_steps": result.max_steps,
+        "train_seconds": round(result.train_seconds, 2),
+        "steps_per_second": round(result.steps_per_second, 3),
+        "backend": result.backend,
+    }
+    return evaluate_scene(result.gaussians, result.capture, result.folder, config, options=options, facts=facts)

@@ -1,0 +1,52 @@
+"""A small capture that lives in memory, for scoring without files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from splat.cameras import Camera
+from splat.capture.types import Capture, Frame
+
+
+class ArrayImages:
+    """Photos held as arrays."""
+
+    def __init__(self, images: list[np.ndarray], alphas: list | None = None, masks: list | None = None) -> None:
+        self.images, self.alphas, self.masks = images, alphas, masks
+
+    def image(self, index: int) -> np.ndarray:
+        return self.images[index]
+
+    def alpha(self, index: int) -> np.ndarray | None:
+        return self.alphas[index] if self.alphas else None
+
+    def mask(self, index: int) -> np.ndarray | None:
+        return self.masks[index] if self.masks else None
+
+
+def make_capture(
+    images: list[np.ndarray],
+    names: list[str] | None = None,
+    test_every: int = 2,
+    alphas: list | None = None,
+    masks: list | None = None,
+) -> Capture:
+    frames = []
+    for index, image in enumerate(images):
+        name = names[index] if names else f"{index:04d}.png"
+        K = torch.tensor([[60.0, 0, image.shape[1] / 2], [0, 60.0, image.shape[0] / 2], [0, 0, 1]]).double()
+        viewmat = torch.eye(4).double()
+        viewmat[0, 3] = 0.1 * index
+        camera = Camera(viewmat, K, image.shape[1], image.shape[0], name)
+        split = "test" if test_every and index % test_every == 0 else "train"
+        frames.append(Frame(camera, split, Path(name)))  # type: ignore[arg-type]
+    return Capture("memory", Path(), "transforms", frames, ArrayImages(images, alphas, masks))
+
+
+@pytest.fixture
+def memory_capture() -> Callable[..., Capture]:
+    """`memory_capture(images, names=, test_every=, alphas=, masks=)`: every `test_every`-th frame is a test frame."""
+    return make_capture

@@ -175,8 +175,10 @@ def write_comparison(paths: list[str | Path], out: str | Path) -> list[RunRow]:
     return rows
 
 
-def comparison_picture(rows: list[RunRow], width: int = 480) -> np.ndarray | None:
+def comparison_picture(rows: list[RunRow], size: int = 480) -> np.ndarray | None:
     """Photo and renders of the views that differ most, [H, W, 3] uint8: one line a view, one column a run.
+
+    Pictures larger than `size` pixels are scaled down.
 
     None where the runs share no pictures.
     """
@@ -184,7 +186,7 @@ def comparison_picture(rows: list[RunRow], width: int = 480) -> np.ndarray | Non
     for name in shared_views(rows, limit=4):
         files = [rows[0].folder / _photo_of(rows[0], name), *(row.folder / row.views[name]["image"] for row in rows)]
         found = [pictures.read_picture(file) for file in files]
-        line = [pictures.thumbnail(picture, width) for picture in found if picture is not None]
+        line = [pictures.thumbnail(picture, size, size) for picture in found if picture is not None]
         if len(line) == len(files):
             lines.append(_beside(line, axis=1))
     return _beside(lines, axis=0) if lines else None

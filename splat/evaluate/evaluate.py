@@ -194,7 +194,7 @@ def score_views(
     cameras = [capture.frames[index].camera for index in indices]
     stems = pictures.unique_stems([camera.name for camera in cameras])
     views = []
-    with progress(f"scoring {split} views", len(indices)) as bar:
+    with progress(f"scoring {split} views", len(indices), unit="view") as bar:
         for index, camera, stem in zip(indices, cameras, stems):
             target, mask = photo(capture, index, background)
             pair = _Pair(render(camera).to(target), target, mask)

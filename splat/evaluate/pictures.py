@@ -70,12 +70,11 @@ def read_picture(path: Path) -> np.ndarray | None:
     return None if picture is None else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
-def thumbnail(picture: np.ndarray, width: int = 320) -> np.ndarray:
-    """The picture [H, W, 3] uint8 scaled to at most `width` pixels across."""
-    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
-    if picture.shape[1] <= width:
-        return picture
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+def thumbnail(picture: np.ndarray, width: int = 320, height: int = 240) -> np.ndarray:
+    """The picture [H, W, 3] uint8 scaled down to fit into `width` x `height` pixels; never scaled up."""
+    scale = min(width / picture.shape[1], height / picture.shape[0], 1.0)
+    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+    return picture if scale == 1.0 else cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def data_uri(picture: np.ndarray, quality: int = 80) -> str:

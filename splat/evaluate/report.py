@@ -94,8 +94,8 @@ def _protocol(metrics: dict[str, Any]) -> str:
 def build_report(folder: Path) -> str:
     """The page for a run folder with a metrics.json; charts and configuration as far as they are there."""
     metrics = read_json(folder / "metrics.json")
-    name = folder.resolve().name
-    body = [f"<h1>{text(name)}</h1>", f'<p class="note">{text(folder.resolve().parent.name)}</p>', _cards(metrics)]
+    name = "/".join(folder.resolve().parts[-2:])
+    body = [f"<h1>{text(name)}</h1>", _cards(metrics)]
     body += ["<h2>Scores</h2>", *_scores(metrics)]
     charts = training_charts(folder / "metrics.csv")
     if charts:

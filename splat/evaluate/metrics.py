@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 MAX_PSNR = 100.0  # dB; what identical images get, so that means stay finite and JSON stays valid
 _SIGMA, _RADIUS = 1.5, 5
@@ -37,13 +38,14 @@ def psnr(
     return MAX_PSNR if mse <= 10 ** (-MAX_PSNR / 10) else -10 * math.log10(mse)
 
 
-def _blur(planes: Tensor, padding: int) -> Tensor:
-    """Gaussian window of 11 x 11, sigma 1.5, over planes [P, 1, H, W]."""
-    offsets = torch.arange(-_RADIUS, _RADIUS + 1, dtype=planes.dtype, device=planes.device)
-    window = torch.exp(-offsets.square() / (2 * _SIGMA**2))
-    window = window / window.sum()
-    planes = functional.conv2d(planes, window.view(1, 1, -1, 1), padding=(padding, 0))
-    return functional.conv2d(planes, window.view(1, 1, 1, -1), padding=(0, padding))
+def _blur(plane: np.ndarray, inside: bool) -> np.ndarray:
+    """Gaussian window of 11 x 11, sigma 1.5, over [H, W] float64; zeros outside, or only windows wholly inside."""
+    offsets = np.arange(-_RADIUS, _RADIUS + 1)
+    window = np.exp(-(offsets**2) / (2 * _SIGMA**2))
+    window /= window.sum()
+    # OpenCV: ten times as fast in float64 on a CPU as torch's convolution
+    blurred = cv2.sepFilter2D(plane, cv2.CV_64F, window, window, borderType=cv2.BORDER_CONSTANT)
+    return blurred[_RADIUS:-_RADIUS, _RADIUS:-_RADIUS] if inside else blurred
 
 
 def ssim_map(image: Tensor, target: Tensor, border: Literal["valid", "same"] = "valid") -> Tensor:
@@ -59,24 +61,25 @@ def ssim_map(image: Tensor, target: Tensor, border: Literal["valid", "same"] = "
             as 3DGS does.
 
     Returns:
-        [H - 10, W - 10, 3] or [H, W, 3], float64.
+        [H - 10, W - 10, 3] or [H, W, 3], float64, on the CPU.
     """
-    padding = _RADIUS if border == "same" else 0
     # one channel at a time: in float64 the ten planes of a large photo would fill the memory
-    channels = [_ssim_plane(image[..., c].double(), target[..., c].double(), padding) for c in range(image.shape[-1])]
-    return torch.stack(channels, dim=-1)
+    x, y = (value.detach().cpu().numpy() for value in (image, target))
+    channels = [
+        _ssim_plane(x[..., c].astype(np.float64), y[..., c].astype(np.float64), border == "valid")
+        for c in range(x.shape[-1])
+    ]
+    return torch.from_numpy(np.stack(channels, axis=-1))
 
 
-def _ssim_plane(x: Tensor, y: Tensor, padding: int) -> Tensor:
+def _ssim_plane(x: np.ndarray, y: np.ndarray, inside: bool) -> np.ndarray:
     """`ssim_map` of one channel [H, W] float64."""
-    x, y = x[None, None], y[None, None]
-    mean_x, mean_y = _blur(x, padding), _blur(y, padding)
-    var_x = _blur(x * x, padding) - mean_x * mean_x
-    var_y = _blur(y * y, padding) - mean_y * mean_y
-    cov = _blur(x * y, padding) - mean_x * mean_y
+    mean_x, mean_y = _blur(x, inside), _blur(y, inside)
+    var_x = _blur(x * x, inside) - mean_x * mean_x
+    var_y = _blur(y * y, inside) - mean_y * mean_y
+    cov = _blur(x * y, inside) - mean_x * mean_y
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x * mean_x + mean_y * mean_y + _C1)
-    structure = (2 * cov + _C2) / (var_x.clamp(min=0) + var_y.clamp(min=0) + _C2)
-    return (luminance * structure)[0, 0]
+    return luminance * (2 * cov + _C2) / (np.maximum(var_x, 0) + np.maximum(var_y, 0) + _C2)
 
 
 def ssim(
@@ -94,6 +97,7 @@ def ssim(
         return math.nan
     values = ssim_map(image, target, border)
     if mask is not None:
+        mask = mask.cpu()
         values = values[mask[_RADIUS:-_RADIUS, _RADIUS:-_RADIUS] if border == "valid" else mask]
     return float(values.mean()) if values.numel() else math.nan
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from splat import native
 from splat.train.config_optim import LearningRates
 
 BETAS = (0.9, 0.999)
@@ -63,10 +64,37 @@ def _update(param: Tensor, state: dict[str, Tensor], group: dict[str, Any], visi
     beta1, beta2 = group["betas"]
     tensors = param, param.grad, state["exp_avg"], state["exp_avg_sq"]
     rates = group["lr"], beta1, beta2, group["eps"]
-    if param.is_cuda and visibility is None:
+    if all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors):
+        _cpu_adam(*tensors, step, *rates, group["active_columns"], visibility)
+    elif param.is_cuda and visibility is None:
         _cuda_adam(*tensors, step, *rates)
     else:
         torch_adam(*tensors, step, *rates, group["active_columns"], visibility)
+
+
+def _cpu_adam(
+    param: Tensor,
+    grad: Tensor,
+    exp_avg: Tensor,
+    exp_avg_sq: Tensor,
+    step: float,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    columns: int | None,
+    visibility: Tensor | None,
+) -> None:
+    """The kernel, which works in place; it needs plain layouts, which only the gradient may lack."""
+    if not (param.is_contiguous() and exp_avg.is_contiguous() and exp_avg_sq.is_contiguous()):
+        raise ValueError("FusedAdam needs contiguous parameters")
+    rows = param.shape[0] if param.ndim > 0 else 1
+    visible = None if visibility is None else visibility.to(torch.bool).contiguous().view(torch.uint8)
+    native.kernels().adam(
+        param.detach(), grad.detach().contiguous(), exp_avg, exp_avg_sq, rows=rows,
+        columns=2**31 - 1 if columns is None else columns, visible=visible, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
+        step=step, threads=native.default_threads(),
+    )  # fmt: skip
 
 
 def _cuda_adam(

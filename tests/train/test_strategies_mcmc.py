@@ -7,6 +7,7 @@ import pytest
 import torch
 from strategy_scenes import check_aligned, make_info, make_params, moments, snapshot, warm_optimizers
 
+from splat import native
 from splat.gaussians import quat_to_matrix
 from splat.train.strategies import MCMCStrategy, ops
 from splat.train.strategies.draws import sample_indices
@@ -159,6 +160,31 @@ def test_noise_is_shaped_by_the_covariance(opacity: float) -> None:
     assert whitened.abs().max() < 6.5
     assert whitened.square().square().mean().item() == pytest.approx(3.0, rel=0.05)  # a normal distribution's kurtosis
     assert (whitened[1:] * whitened[:-1]).mean().abs() < 0.02
+
+
+def test_noise_of_every_row_is_its_own_covariance_times_the_same_draw() -> None:
+    """The draw is read off unit spheres; other Gaussians must get Σ times it, whatever instruction set and threads."""
+    count, scaler, seed = 1003, 80.0, 1234567890123456789
+    spheres = make_params(count, opacity=0.005)
+    spheres["means"].data.zero_()
+    spheres["quats"].data[:] = torch.tensor([1.0, 0, 0, 0])
+    spheres["scales"].data.zero_()
+    inject_noise(spheres, scaler, seed)
+    draw = spheres["means"].detach().double() / (0.5 * scaler)
+    params = make_params(count)
+    params["scales"].data = torch.randn(count, 3, generator=torch.Generator().manual_seed(1)) * 0.5 - 2
+    params["opacities"].data = torch.linspace(-8, 4, count)
+    axes, variances = quat_to_matrix(params["quats"].detach().double()), (2 * params["scales"].detach().double()).exp()
+    gate = scaler / (1 + (100 * (params["opacities"].detach().double().sigmoid() - 0.005)).exp())
+    expected = gate[:, None] * torch.einsum("nij,nj,nkj,nk->ni", axes, variances, axes, draw)
+    for isa in native.usable_sets():
+        for threads in (1, 2):
+            means = torch.zeros(count, 3)
+            others = [params[name].detach() for name in ("quats", "scales", "opacities")]
+            native.load_set(isa).inject_noise(
+                means, *others, scaler=scaler, steepness=100.0, middle=0.005, seed=seed, threads=threads
+            )
+            assert torch.allclose(means.double(), expected, rtol=2e-4, atol=1e-5)
 
 
 def test_noise_is_repeatable_and_new_at_every_draw() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from splat import native
 from splat.gaussians import quat_to_matrix
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ def inject_noise(params: Params, scaler: float, seed: int) -> None:
         scaler: learning rate of the means times the strength of the noise.
     """
     means = params["means"]
+    tensors = [params[name].detach() for name in ("means", "quats", "scales", "opacities")]
+    if all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors):
+        threads = native.default_threads()
+        native.kernels().inject_noise(
+            *tensors, scaler=scaler, steepness=STEEPNESS, middle=MIDDLE, seed=seed, threads=threads
+        )
+        return
     generator = torch.Generator(device=means.device).manual_seed(seed)
     noise = torch.randn(means.shape, device=means.device, dtype=means.dtype, generator=generator)
     gate = torch.sigmoid(-STEEPNESS * (torch.sigmoid(params["opacities"].flatten()) - MIDDLE)) * scaler

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 MAX_PSNR = 100.0  # dB; what identical images get, so that means stay finite and JSON stays valid
+Border = Literal["reflect", "zeros", "valid"]
 _SIGMA, _RADIUS = 1.5, 5
 _C1, _C2 = 0.01**2, 0.03**2
 
@@ -38,17 +39,18 @@ def psnr(
     return MAX_PSNR if mse <= 10 ** (-MAX_PSNR / 10) else -10 * math.log10(mse)
 
 
-def _blur(plane: np.ndarray, inside: bool) -> np.ndarray:
-    """Gaussian window of 11 x 11, sigma 1.5, over [H, W] float64; zeros outside, or only windows wholly inside."""
+def _blur(plane: np.ndarray, border: Border) -> np.ndarray:
+    """Gaussian window of 11 x 11, sigma 1.5, over [H, W] float64."""
     offsets = np.arange(-_RADIUS, _RADIUS + 1)
     window = np.exp(-(offsets**2) / (2 * _SIGMA**2))
     window /= window.sum()
     # OpenCV: ten times as fast in float64 on a CPU as torch's convolution
-    blurred = cv2.sepFilter2D(plane, cv2.CV_64F, window, window, borderType=cv2.BORDER_CONSTANT)
-    return blurred[_RADIUS:-_RADIUS, _RADIUS:-_RADIUS] if inside else blurred
+    kind = cv2.BORDER_CONSTANT if border == "zeros" else cv2.BORDER_REFLECT_101
+    blurred = cv2.sepFilter2D(plane, cv2.CV_64F, window, window, borderType=kind)
+    return blurred[_RADIUS:-_RADIUS, _RADIUS:-_RADIUS] if border == "valid" else blurred
 
 
-def ssim_map(image: Tensor, target: Tensor, border: Literal["valid", "same"] = "valid") -> Tensor:
+def ssim_map(image: Tensor, target: Tensor, border: Border = "reflect") -> Tensor:
     """Structural similarity at every window.
 
     Wang et al. 2004: Gaussian windows of 11 x 11 with sigma 1.5, K1 = 0.01, K2 = 0.03, data range 1, population
@@ -57,27 +59,26 @@ def ssim_map(image: Tensor, target: Tensor, border: Literal["valid", "same"] = "
     Args:
         image: [H, W, 3] in [0, 1].
         target: [H, W, 3] in [0, 1].
-        border: "valid" keeps windows wholly inside, as torchmetrics and scikit-image average; "same" pads with zeros,
-            as 3DGS does.
+        border: what windows see outside the image. "reflect": the image mirrored at its outermost pixels, as
+            torchmetrics; "zeros": black, as 3DGS; "valid": nothing, such windows are left out, as scikit-image.
 
     Returns:
-        [H - 10, W - 10, 3] or [H, W, 3], float64, on the CPU.
+        [H, W, 3] (valid: [H - 10, W - 10, 3]), float64, on the CPU.
     """
     # one channel at a time: in float64 the ten planes of a large photo would fill the memory
     x, y = (value.detach().cpu().numpy() for value in (image, target))
     channels = [
-        _ssim_plane(x[..., c].astype(np.float64), y[..., c].astype(np.float64), border == "valid")
-        for c in range(x.shape[-1])
+        _ssim_plane(x[..., c].astype(np.float64), y[..., c].astype(np.float64), border) for c in range(x.shape[-1])
     ]
     return torch.from_numpy(np.stack(channels, axis=-1))
 
 
-def _ssim_plane(x: np.ndarray, y: np.ndarray, inside: bool) -> np.ndarray:
+def _ssim_plane(x: np.ndarray, y: np.ndarray, border: Border) -> np.ndarray:
     """`ssim_map` of one channel [H, W] float64."""
-    mean_x, mean_y = _blur(x, inside), _blur(y, inside)
-    var_x = _blur(x * x, inside) - mean_x * mean_x
-    var_y = _blur(y * y, inside) - mean_y * mean_y
-    cov = _blur(x * y, inside) - mean_x * mean_y
+    mean_x, mean_y = _blur(x, border), _blur(y, border)
+    var_x = _blur(x * x, border) - mean_x * mean_x
+    var_y = _blur(y * y, border) - mean_y * mean_y
+    cov = _blur(x * y, border) - mean_x * mean_y
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x * mean_x + mean_y * mean_y + _C1)
     return luminance * (2 * cov + _C2) / (np.maximum(var_x, 0) + np.maximum(var_y, 0) + _C2)
 
@@ -86,14 +87,14 @@ def ssim(
     image: Tensor,
     target: Tensor,
     mask: Tensor | None = None,  # [H, W] bool, True where the pixel counts
-    border: Literal["valid", "same"] = "valid",
+    border: Border = "reflect",
 ) -> float:
     """Mean of `ssim_map` over the windows whose centre counts; NaN when there is none.
 
     With a mask, give images that agree where pixels do not count (see `hide_uncounted`), else what lies behind the mask
     leaks into the windows beside it.
     """
-    if border == "valid" and min(image.shape[:2]) <= 2 * _RADIUS:
+    if border != "zeros" and min(image.shape[:2]) <= (2 * _RADIUS if border == "valid" else _RADIUS):
         return math.nan
     values = ssim_map(image, target, border)
     if mask is not None:

@@ -18,7 +18,7 @@ class Protocol:
 
     name: str
     quantise: bool  # round both images to 8 bits first, as writing and reading PNG files does
-    ssim_border: Literal["valid", "same"]  # windows wholly inside the image, or zero padding outside it
+    ssim_border: Literal["reflect", "zeros", "valid"]  # see `splat.evaluate.metrics.ssim_map`
     lpips_net: str
     lpips_normalize: bool  # map [0, 1] to the [-1, 1] that LPIPS was trained on
     source: str
@@ -30,7 +30,7 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol(
             name="gsplat",
             quantise=False,
-            ssim_border="valid",
+            ssim_border="reflect",
             lpips_net="alex",
             lpips_normalize=True,
             source="gsplat 1.5 examples/simple_trainer.py, eval(): torchmetrics PSNR, SSIM(data_range=1), LPIPS(alex)",
@@ -38,7 +38,7 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol(
             name="3dgs",
             quantise=True,
-            ssim_border="same",
+            ssim_border="zeros",
             lpips_net="vgg",
             lpips_normalize=False,
             source="graphdeco-inria/gaussian-splatting render.py, metrics.py (images in [0, 1] go into LPIPS unscaled)",

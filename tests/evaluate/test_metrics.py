@@ -82,7 +82,7 @@ def test_ssim_with_mirrored_border_is_the_inside_of_a_mirrored_image() -> None:
 
 
 def test_ssim_against_torchmetrics() -> None:
-    """What StructuralSimilarityIndexMeasure(data_range=1.0) of torchmetrics 1.9.0 gives for these images (float32 mean)."""
+    """What torchmetrics 1.9.0, StructuralSimilarityIndexMeasure(data_range=1.0), gives (its mean is float32)."""
     assert ssim(*waves()) == pytest.approx(0.84941489, abs=1e-7)
 
 

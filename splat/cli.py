@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from splat import __version__, console
 from splat.commands import SUMMARIES
-from splat.errors import SplatError
+from splat.errors import Interrupted, SplatError
 
 if TYPE_CHECKING:
     from splat.commands.app import Command
@@ -81,6 +81,9 @@ def load(name: str) -> Command:
 
 def report(failure: BaseException) -> int:
     """Say in one line what went wrong; returns the exit code."""
+    if isinstance(failure, Interrupted):
+        console.info(str(failure))
+        return INTERRUPTED
     if isinstance(failure, SplatError):
         console.error(str(failure))
         return USER_MISTAKE

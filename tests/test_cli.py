@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from splat import __version__
 from splat.cli import load, main
 from splat.commands import SUMMARIES
-from splat.commands.app import conf_folder
+from splat.commands.app import conf_folder, launch
 from splat.errors import SplatError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -230,3 +232,77 @@ def test_python_m_splat_and_pipe_closed_early() -> None:
         check=True,
     )
     assert done.stdout.startswith("splat ") and done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("iterations=100", "there is no key iterations; did you mean max_steps?"),
+        ("max_stepz=100", "there is no key max_stepz; did you mean max_steps?"),
+        ("ssim_lambda=0.3", "there is no key ssim_lambda; did you mean loss.ssim_lambda?"),
+        ("strategy.refine_evry=3", "there is no key strategy.refine_evry; did you mean strategy.refine_every?"),
+        ("strategy.noise_lr=3", "strategy.noise_lr is a key of strategy=mcmc; add that, or leave the key out"),
+        ("max_steps=abc", "max_steps=abc: the value must be a whole number or null (training steps"),
+        ("cap_max=1.5", "cap_max=1.5: the value must be a whole number or null"),
+        ("strategy=mcmcc", "strategy=mcmcc: there is no such choice; did you mean mcmc? (default, mcmc, none)"),
+        ("preset=fsat", "preset=fsat: there is no such choice; did you mean fast?"),
+        ("experiment=nothing", "experiment=nothing: there is no such choice (published_mcmc)"),
+        ("loss.background=blak", "loss.background=blak: there is no such choice; did you mean black?"),
+    ],
+)
+def test_mistakes_in_training_keys(word: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fails(capsys, "train", "photos", word).startswith(message)
+
+
+def test_groups_and_experiments_compose(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = config_of(capsys, "train", "photos")
+    assert plain["max_steps"] is None and plain["loss"]["opacity_reg"] == 0  # type: ignore[index]
+    assert "grow_grad2d" in plain["strategy"] and "noise_lr" not in plain["strategy"]  # type: ignore[operator]
+    mcmc = config_of(capsys, "train", "photos", "strategy=mcmc", "preset=fast", "max_steps=7")
+    assert "noise_lr" in mcmc["strategy"] and "grow_grad2d" not in mcmc["strategy"]  # type: ignore[operator]
+    assert mcmc["loss"]["opacity_reg"] == 0.01 and mcmc["preset"] == "fast"  # type: ignore[index]
+    assert mcmc["max_steps"] == 7  # the words win over the preset
+    named = config_of(capsys, "train", "photos", "+experiment=published_mcmc")
+    assert named["name"] == "published_mcmc" and named["preset"] == "paper" and "noise_lr" in named["strategy"]  # type: ignore[operator]
+    assert named["cap_max"] == 1_000_000  # the experiment wins over its preset
+
+
+@pytest.mark.parametrize("preset", ["auto", "fast", "cpu", "gpu", "paper"])
+@pytest.mark.parametrize("strategy", ["none", "default", "mcmc"])
+def test_every_preset_becomes_a_training_configuration(preset: str, strategy: str) -> None:
+    from hydra import compose, initialize_config_dir
+
+    from splat.commands.app import register, to_config
+    from splat.train.strategies import STRATEGIES
+
+    command = load("train")
+    register(command)
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        config = to_config(compose("train", [f"preset={preset}", f"strategy={strategy}"]), command.config)
+    assert config.preset == preset and type(config.strategy) is STRATEGIES[strategy]
+
+
+def test_each_job_of_a_multirun_gets_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, str | None]] = []
+    monkeypatch.chdir(tmp_path)
+    command = dataclasses.replace(load("train"), run=lambda config: seen.append((config.name, config.out)))
+
+    def jobs(*words: str) -> list[tuple[str, str | None]]:
+        seen.clear()
+        launch(command, ["photos", *words, "-m"])
+        return list(seen)
+
+    assert jobs("seed=1,2", "max_steps=5") == [("seed=1", None), ("seed=2", None)]
+    assert jobs("name=mine", "seed=1,2") == [("mine,seed=1", None), ("mine,seed=2", None)]
+    assert jobs("name=a,b", "max_steps=5") == [("a", None), ("b", None)]
+    assert jobs("out=here", "seed=1,2") == [("default", "here/seed=1"), ("default", "here/seed=2")]
+    assert jobs("strategy=none,mcmc", "seed=range(2)") == [
+        (f"seed={seed},strategy={strategy}", None) for strategy in ("none", "mcmc") for seed in (0, 1)
+    ]
+    launch(command, ["photos", "seed=7"])
+    assert seen[-1] == ("default", None)
+
+
+def test_commands_travel_to_a_launchers_workers() -> None:
+    for name in SUMMARIES:
+        assert pickle.loads(pickle.dumps(load(name))) == load(name)

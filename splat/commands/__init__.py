@@ -1,7 +1,11 @@
 """The commands of `splat`, one module each; this table is all that `splat --help` needs."""
 
 SUMMARIES = {
+    "train": "photos in, a scene and its metrics out",
+    "evaluate": "PSNR, SSIM and LPIPS of a run under a named protocol",
+    "render": "pictures and a video of a run along a camera path",
     "export": "a run or scene file in another format",
+    "compare": "two or more runs side by side",
     "info": "what is in a run, a scene file or a capture",
     "doctor": "what works on this machine, and how to mend the rest",
     "demo": "copy the demo capture, to try everything on",

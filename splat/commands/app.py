@@ -31,6 +31,7 @@ class Command:
     words: tuple[str, ...] = ()  # keys that stand for the plain words, "runs*" for all that follow
     examples: tuple[str, ...] = ()
     schemas: Mapping[str, Mapping[str, type]] = field(default_factory=dict)  # group → option → dataclass
+    added_groups: tuple[str, ...] = ()  # groups that are only there as +group=option
     folder_per_job: bool = False  # whether `out` and `name` tell several jobs of one --multirun apart
 
     def __call__(self, cfg: DictConfig) -> None:
@@ -62,7 +63,7 @@ class Command:
         folder = conf_folder()
         return {
             group: sorted(path.stem for path in (folder / group).glob("*.yaml"))
-            for group in group_names(folder / f"{self.name}.yaml")
+            for group in [*group_names(folder / f"{self.name}.yaml"), *self.added_groups]
         }
 
 
@@ -87,7 +88,7 @@ def conf_folder() -> Path:
 
 
 def group_names(primary: Path) -> list[str]:
-    """The config groups that a primary configuration names in its defaults list, `experiment` included."""
+    """The config groups that a primary configuration names in its defaults list."""
     names = []
     for line in primary.read_text(encoding="utf-8").splitlines():
         entry, colon, _ = line.strip().removeprefix("- ").partition(":")
@@ -144,9 +145,13 @@ def run_hydra(command: Command, argv: list[str], overrides: list[str]) -> None:
 def register(command: Command) -> None:
     """Store the command's dataclasses where Hydra finds them: schema/NAME and schema/GROUP/OPTION."""
     from hydra.core.config_store import ConfigStore
+    from omegaconf import MISSING, OmegaConf
 
     store = ConfigStore.instance()
-    store.store(group="schema", name=command.name, node=command.config, package="_global_", provider="splat")
+    node = OmegaConf.structured(command.config)
+    for group in command.schemas:
+        node[group] = MISSING  # the chosen option fills it; merged into a default it would keep the default's keys
+    store.store(group="schema", name=command.name, node=node, package="_global_", provider="splat")
     for group, options in command.schemas.items():
         for name, schema in options.items():
             store.store(group=f"schema/{group}", name=name, node=schema, package=group, provider="splat")
@@ -194,7 +199,7 @@ def multirun_settings(overrides: list[str]) -> list[str]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    fixed = []
+    fixed = ["data", "name", "out"]  # these tell the folders apart already
     for override in overrides:
         try:
             parsed = OverridesParser.create().parse_override(override)

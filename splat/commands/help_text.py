@@ -43,44 +43,39 @@ def command(command: Command) -> str:
     listed = list(keys.keys_of(command.config))
     groups = command.groups()
     parts.append("Keys:\n" + _rows([key for key in listed if not key.section and key.name not in groups]))
-    titles = keys.section_titles(command.config)
-    for section, title in titles.items():
+    if groups:
+        parts.append("Groups (group=choice):\n" + "\n".join(_group(name, command) for name in groups))
+    for section, title in keys.section_titles(command.config).items():
         rows = [key for key in listed if key.section == section]
         if rows:
-            parts.append(f"{section}: {title}\n" + _rows(rows))
+            parts.append(textwrap.fill(f"{section}: {title}", WIDTH) + "\n" + _rows(rows))
     for group, options in command.schemas.items():
         parts += [_schema(group, name, schema) for name, schema in options.items()]
-    if groups:
-        parts.append("Groups (group=choice):\n" + "\n".join(_group(name, options) for name, options in groups.items()))
-    parts.append(_habits(command, groups))
+    parts.append(_habits())
     return "\n\n".join(parts)
 
 
-def _habits(command: Command, groups: dict[str, list[str]]) -> str:
-    lines = [
-        "Also (Hydra's habits):",
-        "  --cfg job                   print the configuration instead of running",
-        "  --multirun key=1,2,3        one job for each value",
-        "  --config-dir DIR            groups and choices of your own",
-        '  eval "$(splat -sc install=bash)"   completion with the Tab key',
-    ]
-    if "experiment" in groups:
-        lines.insert(3, "  +experiment=NAME            a recorded set of keys from conf/experiment")
-    return "\n".join(lines)
+def _habits() -> str:
+    return """Also (Hydra's habits):
+  --cfg job                   print the configuration instead of running
+  --multirun key=1,2,3        one job for each value
+  --config-dir DIR            groups and choices of your own
+  eval "$(splat -sc install=bash)"   completion with the Tab key"""
 
 
 def _schema(group: str, name: str, schema: type) -> str:
     rows = list(keys.keys_of(schema, f"{group}."))
     summary = (schema.__doc__ or "").strip().splitlines()[0]
-    return f"{group}={name}: {summary}" + ("\n" + _rows(rows) if rows else "")
+    title = textwrap.fill(f"{group}={name}: {summary}", WIDTH)
+    return title + ("\n" + _rows(rows) if rows else "")
 
 
-def _group(group: str, options: list[str]) -> str:
+def _group(group: str, command: Command) -> str:
+    sign = "+" if group in command.added_groups else ""
     lines = []
-    for option in options:
-        first = (conf_folder() / group / f"{option}.yaml").read_text(encoding="utf-8").splitlines()
-        comment = next((line[2:] for line in first if line.startswith("# ") and "@package" not in line), "")
-        sign = "+" if group == "experiment" else ""
+    for option in command.groups()[group]:
+        text = (conf_folder() / group / f"{option}.yaml").read_text(encoding="utf-8").splitlines()
+        comment = next((line[2:] for line in text if line.startswith("# ") and "@package" not in line), "")
         lines.append(_row(f"{sign}{group}={option}", comment))
     return "\n".join(lines)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from splat.commands.keys import suggest_key, wrong_choice
+from splat.commands.keys import keys_of, suggest_key, wrong_choice
 
 if TYPE_CHECKING:
     from splat.commands.app import Command
@@ -36,6 +36,9 @@ def explain(error: Exception, command: Command, overrides: list[str]) -> str:
         name = override.partition("=")[0].lstrip("+~").split("@")[0]
         if name not in known and not name.startswith("hydra") and "/" not in name and not override.startswith("+"):
             return wrong_key(name, command)
+        owners = _other_options(name, command, str(causes[-1]))
+        if owners:
+            return f"{name} is a key of {' and '.join(owners)}; add that, or leave the key out"
     match = re.search(r"Ambiguous value for argument '([^']*)'", str(error))
     if match:
         name, _, value = match[1].partition("=")
@@ -73,6 +76,15 @@ def _wrong_value(error: BaseException, command: Command, overrides: list[str]) -
     if given is None or key is None:
         return f"{name}: {str(error).splitlines()[0]}" if name else str(error).splitlines()[0]
     return f"{given}: the value must be {key.expected} ({key.help})"
+
+
+def _other_options(name: str, command: Command, message: str) -> list[str]:
+    """The group options that have a key which the chosen option lacks."""
+    group, _, leaf = name.partition(".")
+    if f"'{leaf}' not in" not in message:
+        return []
+    options = command.schemas.get(group, {})
+    return [f"{group}={o}" for o, schema in options.items() if leaf in {key.name for key in keys_of(schema)}]
 
 
 def wrong_key(name: str, command: Command) -> str:

@@ -1,0 +1,31 @@
+"""`splat evaluate`: PSNR, SSIM and LPIPS of a run under a named protocol."""
+
+from __future__ import annotations
+
+from splat.commands import SUMMARIES
+from splat.commands.app import Command, user_path
+from splat.errors import SplatError
+from splat.evaluate.config import EvaluateConfig
+
+
+def run(config: EvaluateConfig) -> None:
+    """Evaluate; prints the metrics and, as the last line, the run folder."""
+    if not config.run:
+        raise SplatError("which one? splat evaluate RUN")
+    from splat.commands.tables import metrics_table
+    from splat.evaluate import evaluate_run
+    from splat.run import open_run
+
+    opened = open_run(user_path(config.run))
+    print(metrics_table({opened.path.name: evaluate_run(opened, config)}))
+    print(opened.path)
+
+
+COMMAND = Command(
+    name="evaluate",
+    summary=SUMMARIES["evaluate"],
+    config=EvaluateConfig,
+    run=run,
+    words=("run",),
+    examples=("splat evaluate runs/demo/default", "splat evaluate runs/demo/default protocol=3dgs"),
+)

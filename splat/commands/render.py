@@ -1,0 +1,186 @@
+"""`splat render`: pictures and a video of a run along a camera path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from splat import console
+from splat.commands import SUMMARIES
+from splat.commands.app import Command, user_path
+from splat.errors import SplatError
+from splat.options import option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from splat.cameras import Camera
+    from splat.capture.types import ImageSource
+    from splat.render.pictures import SceneRenderer
+    from splat.run import Run
+
+PHOTOGRAPHED = ("test", "train")
+PATHS = (*PHOTOGRAPHED, "orbit", "spiral", "interpolate")
+
+
+@dataclass
+class RenderConfig:
+    """`splat render`."""
+
+    run: str = option("", "the run folder")
+    path: str = option(
+        "test",
+        "test or train: the photos' cameras, each beside its photo; orbit: around the scene, to and fro if the photos"
+        " show one side only; spiral: small movements before it; interpolate: through the training cameras; or a FILE"
+        " with cameras (cameras.json of a run or of 3DGS, nerfstudio camera path)",
+    )
+    out: str | None = option(None, "folder for the pictures (null: RUN/videos/PATH, or PATH-2 if that exists)")
+    frames: int = option(120, "pictures along orbit, spiral and interpolate")
+    fps: float | None = option(None, "frames per second of the video (null: 30, and 2 for test and train)")
+    degrees: float | None = option(None, "angle of the orbit (null: 360, or what the photos cover)")
+    width: int | None = option(None, "width of the pictures in pixels (null: as trained)")
+    depth: bool = option(False, "depth too: NAME_depth.png in colours, NAME_depth.tiff in the scene's units")
+    video: bool = option(True, "write the video beside the folder, PATH.mp4")
+    pictures: bool = option(True, "write the pictures")
+    backend: str = option("auto", "renderer", choices=("auto", "gsplat", "cpu"))
+
+
+def run(config: RenderConfig) -> None:
+    """Render the path; prints the folder of the pictures and the video."""
+    from splat.render.film import render_path
+    from splat.run import open_run
+
+    if not config.run:
+        raise SplatError("which one? splat render RUN path=orbit")
+    if not (config.video or config.pictures):
+        raise SplatError("video=false and pictures=false together leave nothing to write")
+    opened = open_run(user_path(config.run))
+    scene = opened.scene()
+    cameras = path_cameras(opened, config, scene)
+    folder = output_folder(opened.path, config)
+    renderer = scene_renderer(opened, config, scene)
+    console.info(f"renderer: {renderer.backend.name} ({renderer.backend.reason})")
+    video = folder.with_name(folder.name + ".mp4") if config.video else None
+    fps = config.fps if config.fps is not None else (2 if config.path in PHOTOGRAPHED else 30)
+    pictures = folder if config.pictures else None
+    render_path(renderer, cameras, pictures, video, fps=fps, depth=config.depth, photo=photos_of(opened, config))
+    for path in (pictures, video):
+        if path is not None:
+            print(path)
+
+
+def path_cameras(opened: Run, config: RenderConfig, scene: Any) -> list[Camera]:
+    """The cameras of the path at the size that is asked for.
+
+    Raises:
+        SplatError: when there is no such path, or the run has no cameras for it.
+    """
+    from splat.commands.keys import nearest
+    from splat.render import paths
+    from splat.render.pictures import typical_depth
+
+    if config.frames < 1:
+        raise SplatError(f"frames={config.frames}: a path needs 1 at least")
+    training = opened.cameras("train")
+    if config.path in PHOTOGRAPHED:
+        cameras = opened.cameras("test" if config.path == "test" else "train")
+        if not cameras:
+            raise SplatError("the run has no test views; use path=train, or test_every=8 when training")
+    elif config.path == "interpolate":
+        cameras = paths.interpolate(training, config.frames)
+    elif config.path in PATHS:
+        depth = typical_depth(scene, training)
+        if config.path == "orbit":
+            cameras = paths.orbit(training, config.frames, depth, config.degrees)
+        else:
+            cameras = paths.spiral(training, config.frames, depth)
+    elif user_path(config.path).is_file():
+        cameras = paths.from_file(user_path(config.path), paths.typical_camera(training))
+    else:
+        near = nearest(config.path, PATHS)
+        hint = f"did you mean {near}?" if near else f"it is one of {', '.join(PATHS)} or a JSON file with cameras"
+        raise SplatError(f"path={config.path}: there is no such path; {hint}")
+    if config.width is None:
+        return cameras
+    if config.width < 2:
+        raise SplatError(f"width={config.width}: a picture needs 2 pixels at least")
+    return [
+        camera.resized(config.width, max(2, round(camera.height * config.width / camera.width))) for camera in cameras
+    ]
+
+
+def output_folder(run: Path, config: RenderConfig) -> Path:
+    """A folder that does not exist yet, nor a video of its name.
+
+    Raises:
+        SplatError: when the user's own choice exists.
+    """
+    if config.out is not None:
+        folder = user_path(config.out)
+        if folder.exists() or folder.with_name(folder.name + ".mp4").exists():
+            raise SplatError(f"{folder} (or its video) exists already and stays as it is; choose another out=")
+        return folder
+    stem = config.path if config.path in PATHS else Path(config.path).stem
+    folder, number = run / "videos" / stem, 1
+    while folder.exists() or folder.with_name(folder.name + ".mp4").exists():
+        number += 1
+        folder = run / "videos" / f"{stem}-{number}"
+    return folder
+
+
+def scene_renderer(opened: Run, config: RenderConfig, scene: Any) -> SceneRenderer:
+    """Render as the run was trained, on this machine."""
+    import dataclasses
+
+    from splat.render.config import RenderOptions
+    from splat.render.pictures import SceneRenderer
+
+    trained = opened.config.get("train", {}).get("render", {})
+    names = {field.name for field in dataclasses.fields(RenderOptions)} - {"backend", "num_threads"}
+    options = RenderOptions(**{name: value for name, value in trained.items() if name in names})
+    options.backend = config.backend
+    return SceneRenderer(scene, options, opened.background)
+
+
+def photos_of(opened: Run, config: RenderConfig) -> Callable[[str], np.ndarray | None]:
+    """The photo of a camera by its name; None for cameras, and paths, that nobody photographed."""
+    if config.path not in PHOTOGRAPHED:
+        return lambda name: None
+    try:
+        capture = opened.capture()
+    except SplatError as problem:
+        console.warn(f"pictures without photos beside them: {problem}")
+        return lambda name: None
+    index = {frame.camera.name: number for number, frame in enumerate(capture.frames)}
+
+    def photo(name: str) -> np.ndarray | None:
+        return over_background(capture.images, index[name], opened.background) if name in index else None
+
+    return photo
+
+
+def over_background(images: ImageSource, index: int, background: tuple[float, float, float]) -> np.ndarray:
+    """A photo [H, W, 3] uint8 RGB, its transparent pixels over the run's background."""
+    import numpy as np
+
+    image, alpha = images.image(index), images.alpha(index)
+    if alpha is None:
+        return image
+    weight = alpha[..., None] / 255.0
+    return np.rint(image * weight + 255 * np.array(background) * (1 - weight)).astype(np.uint8)
+
+
+COMMAND = Command(
+    name="render",
+    summary=SUMMARIES["render"],
+    config=RenderConfig,
+    run=run,
+    words=("run",),
+    examples=(
+        "splat render runs/demo/default path=orbit",
+        "splat render runs/demo/default path=test depth=true",
+        "splat render runs/demo/default path=cameras.json fps=24",
+    ),
+)

@@ -1,0 +1,60 @@
+"""Tables of metrics as plain text, the same in a terminal, a log and a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+COLUMNS = (
+    ("PSNR", ("psnr",), ".2f"),
+    ("SSIM", ("ssim",), ".4f"),
+    ("LPIPS", ("lpips",), ".4f"),
+    ("PSNR train", ("train", "psnr"), ".2f"),
+    ("Gaussians", ("num_gaussians",), ",d"),
+    ("steps", ("max_steps",), ",d"),
+    ("seconds", ("train_seconds",), ".0f"),
+)
+
+
+def metrics_table(runs: Mapping[str, Mapping[str, Any]]) -> str:
+    """One line for each run, with what its metrics.json says; a dash where it says nothing."""
+    rows = [["run", *(title for title, _, _ in COLUMNS)]]
+    for name, metrics in runs.items():
+        rows.append([name, *(_cell(metrics, path, form) for _, path, form in COLUMNS)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join([*lines, *notes(runs)])
+
+
+def notes(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What must be known to read the numbers: protocol, LPIPS network, and why a value is missing."""
+    protocols = {name: _protocol(metrics) for name, metrics in runs.items()}
+    lines = []
+    if len(set(protocols.values())) == 1:
+        lines.append(next(iter(protocols.values())))
+    else:
+        lines += [f"{name}: {protocol}" for name, protocol in protocols.items()]
+        lines.append("the protocols differ, so the numbers do not compare")
+    reasons = {metrics["lpips_reason"] for metrics in runs.values() if metrics.get("lpips_reason")}
+    return [line for line in [*lines, *(f"LPIPS: {reason}" for reason in sorted(reasons))] if line]
+
+
+def _protocol(metrics: Mapping[str, Any]) -> str:
+    record = metrics.get("protocol") or {}
+    if not record:
+        return ""
+    sizes = ", ".join(f"{width}x{height}" for width, height in record.get("resolution", [])[:3])
+    parts = [f"protocol {record.get('name')}", f"{record.get('views')} {record.get('split')} views at {sizes}"]
+    if record.get("lpips_net"):
+        parts.append(f"LPIPS {record['lpips_net']}")
+    return ", ".join(parts)
+
+
+def _cell(metrics: Mapping[str, Any], path: tuple[str, ...], form: str) -> str:
+    value: Any = metrics
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return "-" if value is None else format(int(value) if form.endswith("d") else value, form)

@@ -1,0 +1,97 @@
+"""Rendering a path into a folder of pictures and a video."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+
+from splat.cameras import Camera
+from splat.console import progress
+from splat.errors import SplatError
+from splat.files import atomic_path
+from splat.render.pictures import SceneRenderer, depth_picture
+from splat.render.video import Video, fitted, open_video
+
+
+def render_path(
+    renderer: SceneRenderer,
+    cameras: list[Camera],
+    folder: Path | None,
+    video: Path | None,
+    *,
+    fps: float = 30,
+    depth: bool = False,
+    photo: Callable[[str], np.ndarray | None] = lambda name: None,
+) -> None:
+    """Render every camera and write NAME.png, NAME_photo.png, NAME_depth.png, NAME_depth.tiff and a video.
+
+    Args:
+        renderer: the scene.
+        cameras: the path; their names become file names.
+        folder: where the pictures go; None writes none.
+        video: the mp4; None writes none. It shows photo and depth beside the picture where there are any.
+        fps: frames per second of the video.
+        depth: write depth too, as colours and as float32 in world units.
+        photo: [H, W, 3] uint8 RGB of the camera with that name, or None.
+
+    Raises:
+        SplatError: when something cannot be written.
+    """
+    limits: tuple[float, float] | None = None
+    film: Video | None
+    with optional_video(video, fps) as film, progress("Rendering", len(cameras), unit="picture") as bar:
+        for camera, stem in zip(cameras, picture_names(cameras)):
+            colour, distances = renderer.render(camera, depth)
+            pictures = {stem: colour}
+            taken = photo(camera.name)
+            if taken is not None:
+                pictures[f"{stem}_photo"] = taken
+            if distances is not None:
+                limits = limits or depth_range(distances)
+                pictures[f"{stem}_depth"] = depth_picture(distances, *limits)
+            if folder is not None:
+                for name, picture in pictures.items():
+                    write_picture(folder / f"{name}.png", picture[..., ::-1])
+                if distances is not None:
+                    write_picture(folder / f"{stem}_depth.tiff", distances)
+            if film is not None:
+                film.add(np.hstack([fitted(picture, *colour.shape[:2]) for picture in pictures.values()]))
+            bar.advance()
+
+
+def picture_names(cameras: list[Camera]) -> list[str]:
+    """A file name for every camera: its photo's, or its number where names are missing or repeated."""
+    names = [str(PurePosixPath(camera.name).with_suffix("")).strip("./").replace("/", "__") for camera in cameras]
+    if all(names) and len(set(names)) == len(names):
+        return names
+    return [f"{index:04d}" for index in range(len(cameras))]
+
+
+def depth_range(depth: np.ndarray) -> tuple[float, float]:
+    """Nearest and farthest depth [H, W] for the colours of a whole path, from its first picture."""
+    seen = depth[depth > 0]
+    if not seen.size:
+        return 1.0, 2.0
+    near, far = np.percentile(seen, [1, 99])
+    return float(near), float(max(far, near * 1.01))
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write [H, W, 3] uint8 BGR or [H, W] float32 in the format of the suffix."""
+    with atomic_path(path) as temporary:
+        if not cv2.imwrite(str(temporary), np.ascontiguousarray(picture)):
+            raise SplatError(f"cannot write {path}; free some space or choose another out=")
+
+
+@contextlib.contextmanager
+def optional_video(path: Path | None, fps: float) -> Iterator[Video | None]:
+    """The open video, or None where none is wanted."""
+    if path is None:
+        yield None
+        return
+    with open_video(path, fps) as film:
+        yield film

@@ -1,0 +1,237 @@
+"""Camera paths: around what the photos look at, through the cameras that took them, or from a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.interpolate import CubicSpline
+from scipy.spatial.transform import Rotation, Slerp
+
+from splat.cameras import Camera
+from splat.errors import SplatError
+from splat.files import read_json
+
+MOVING = ("orbit", "spiral", "interpolate")  # the paths that are made from cameras
+
+
+@dataclass(frozen=True)
+class View:
+    """What a set of cameras looks at and how it is held; all in world units, float64."""
+
+    focus: np.ndarray  # [3] the point of interest
+    up: np.ndarray  # [3] unit vector
+    positions: np.ndarray  # [C, 3] camera centres
+    forward: np.ndarray  # [C, 3] unit viewing directions
+
+
+def common_view(cameras: list[Camera], depth: float | None = None) -> View:
+    """The point that the cameras look at and their common up direction.
+
+    The focus is the point nearest to all viewing rays in the least-squares sense. Parallel rays have none, so a weak
+    pull draws it to the point straight ahead of the cameras.
+
+    Args:
+        cameras: at least one.
+        depth: typical distance of what is seen, in world units; None guesses it from how far the cameras are spread.
+    """
+    to_world = np.stack([camera.camtoworld.numpy() for camera in cameras])
+    positions, forward = to_world[:, :3, 3], to_world[:, :3, 2]
+    up = _common_up(to_world[:, :3, :3])
+    ahead = _unit(forward.mean(axis=0), fallback=forward[0])
+    if depth is None:
+        depth = 2 * float(np.linalg.norm(positions - positions.mean(axis=0), axis=1).max()) or 1.0
+    spread = np.linalg.norm(forward - ahead, axis=1).mean()  # 0: all look the same way
+    prior = positions.mean(axis=0) + (depth * ahead if spread < 0.9 else 0.0)
+    across = np.eye(3) - forward[:, :, None] * forward[:, None, :]  # projects onto the plane across each ray
+    pull = 0.01 * len(cameras) * np.eye(3)
+    right = (across @ positions[:, :, None]).sum(axis=0)[:, 0] + pull @ prior
+    return View(np.linalg.solve(across.sum(axis=0) + pull, right), up, positions, forward)
+
+
+def orbit(cameras: list[Camera], frames: int, depth: float | None = None, degrees: float | None = None) -> list[Camera]:
+    """A circle around the focus at the cameras' typical distance and height, closed in a loop.
+
+    Where the photos do not surround the scene, a full circle would show its unseen back: the camera then swings to and
+    fro over the angle that the photos cover.
+
+    Args:
+        cameras: the training cameras.
+        frames: length of the path, at least 1.
+        depth: see `common_view`.
+        degrees: the angle to cover, 360 for the full circle; None decides by the photos.
+    """
+    view = common_view(cameras, depth)
+    start, covered = _covered_angle(view)
+    width = covered if degrees is None else math.radians(degrees)
+    middle = start + covered / 2
+    turn = np.linspace(0, 2 * np.pi, frames, endpoint=False)
+    angles = middle + turn if width >= 2 * np.pi - 1e-6 else middle + width / 2 * np.sin(turn)
+    offsets = view.positions - view.focus
+    heights = offsets @ view.up
+    radius = float(np.median(np.linalg.norm(offsets - heights[:, None] * view.up, axis=1)))
+    if radius < 1e-9:
+        raise SplatError("the cameras stand in a line above one point, so there is no orbit; use path=spiral")
+    side, front = _horizontal_axes(view.up)
+    circle = radius * (np.cos(angles)[:, None] * side + np.sin(angles)[:, None] * front)
+    return _looking(view.focus + circle + float(np.median(heights)) * view.up, view, cameras)
+
+
+def spiral(cameras: list[Camera], frames: int, depth: float | None = None, turns: int = 2) -> list[Camera]:
+    """A spiral within the volume that the cameras fill, always towards the focus; suits photos taken from one side.
+
+    After the render path of LLFF (Mildenhall et al., "Local Light Field Fusion", 2019): the axes of the middle camera,
+    amplitudes from the 90th percentile of the cameras' offsets along them, half a swing along the view per turn.
+    """
+    view = common_view(cameras, depth)
+    middle = np.median(view.positions, axis=0)
+    frame = _look_at(middle, view.focus, view.up)
+    reach = np.percentile(np.abs((view.positions - middle) @ frame), 90, axis=0)  # right, down, forward
+    distance = float(np.linalg.norm(view.focus - middle))
+    reach = np.minimum(np.maximum(reach, 0.02 * distance), [distance, distance, 0.3 * distance])
+    turn = np.linspace(0, 2 * np.pi * turns, frames, endpoint=False)
+    swing = np.stack([np.cos(turn), np.sin(turn), np.sin(turn / turns)], axis=1)
+    return _looking(middle + 0.7 * (swing * reach) @ frame.T, view, cameras)
+
+
+def interpolate(cameras: list[Camera], frames: int) -> list[Camera]:
+    """Through the cameras in their order: positions on a spline, rotations turning evenly from one to the next."""
+    if len(cameras) < 2:
+        raise SplatError("a path through the cameras needs two of them at least")
+    to_world = np.stack([camera.camtoworld.numpy() for camera in cameras])
+    knots = np.arange(len(cameras), dtype=float)
+    times = np.linspace(0, len(cameras) - 1, frames)
+    positions = CubicSpline(knots, to_world[:, :3, 3])(times)
+    rotations = Slerp(knots, Rotation.from_matrix(to_world[:, :3, :3]))(times).as_matrix()
+    template = typical_camera(cameras)
+    return [_placed(template, rotation, position) for rotation, position in zip(rotations, positions)]
+
+
+def typical_camera(cameras: list[Camera]) -> Camera:
+    """A camera with the most frequent image size, its median focal length and a centred principal point."""
+    (width, height), _ = Counter((camera.width, camera.height) for camera in cameras).most_common(1)[0]
+    same = torch.stack([camera.K for camera in cameras if (camera.width, camera.height) == (width, height)])
+    K = same.median(dim=0).values.clone()
+    K[0, 2], K[1, 2] = width / 2, height / 2
+    return dataclasses.replace(cameras[0], K=K, width=width, height=height, name="")
+
+
+def from_file(path: Path, template: Camera) -> list[Camera]:
+    """Cameras from a JSON file.
+
+    Understood are a run's cameras.json ({frames: [{viewmat, K, width, height}]}), the list that 3DGS writes
+    ([{position, rotation, fx, fy, width, height}]) and nerfstudio's camera path ({camera_path: [{camera_to_world,
+    fov}]}), which has OpenGL axes (y up, z back).
+
+    Args:
+        path: the file.
+        template: size and intrinsics of cameras that have none.
+
+    Raises:
+        SplatError: for any other file, or one without cameras.
+    """
+    content = read_json(path)
+    try:
+        if isinstance(content, list):
+            cameras = [_from_3dgs(entry) for entry in content]
+        elif "camera_path" in content:
+            cameras = [_from_nerfstudio(entry, content, template) for entry in content["camera_path"]]
+        else:
+            cameras = [_from_run(entry, template) for entry in content["frames"]]
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise SplatError(
+            f"{path} is no camera path; known are cameras.json of a run, cameras.json of 3DGS and nerfstudio's camera "
+            f"path ({type(error).__name__}: {error})"
+        ) from error
+    if not cameras:
+        raise SplatError(f"{path} has no cameras")
+    return [dataclasses.replace(camera, name=camera.name or f"{i:04d}") for i, camera in enumerate(cameras)]
+
+
+def _from_run(entry: dict[str, Any], template: Camera) -> Camera:
+    viewmat = torch.tensor(entry["viewmat"], dtype=torch.float64).reshape(4, 4)
+    if "K" not in entry:
+        return dataclasses.replace(template, viewmat=viewmat, name=str(entry.get("name", "")))
+    K = torch.tensor(entry["K"], dtype=torch.float64).reshape(3, 3)
+    return Camera(viewmat, K, int(entry["width"]), int(entry["height"]), str(entry.get("name", "")))
+
+
+def _from_3dgs(entry: dict[str, Any]) -> Camera:
+    width, height = int(entry["width"]), int(entry["height"])
+    K = torch.tensor([[entry["fx"], 0, width / 2], [0, entry["fy"], height / 2], [0, 0, 1]], dtype=torch.float64)
+    camera = Camera(torch.eye(4, dtype=torch.float64), K, width, height, str(entry.get("img_name", "")))
+    return _placed(camera, np.array(entry["rotation"], float).reshape(3, 3), np.array(entry["position"], float))
+
+
+def _from_nerfstudio(entry: dict[str, Any], content: dict[str, Any], template: Camera) -> Camera:
+    to_world = np.array(entry["camera_to_world"], float).reshape(4, 4)
+    width = int(content.get("render_width") or template.width)
+    height = int(content.get("render_height") or template.height)
+    focal = 0.5 * height / math.tan(math.radians(float(entry["fov"])) / 2)  # the vertical field of view
+    K = torch.tensor([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]], dtype=torch.float64)
+    camera = Camera(torch.eye(4, dtype=torch.float64), K, width, height)
+    return _placed(camera, to_world[:3, :3] * [1, -1, -1], to_world[:3, 3])
+
+
+def _covered_angle(view: View) -> tuple[float, float]:
+    """Where around the focus the photos begin and how far they reach, in radians; 2π when no gap is over 90°."""
+    offsets = view.positions - view.focus
+    side, front = _horizontal_axes(view.up)
+    angles = np.sort(np.arctan2(offsets @ front, offsets @ side))
+    gaps = np.diff(np.append(angles, angles[0] + 2 * np.pi))
+    widest = int(gaps.argmax())
+    if gaps[widest] <= np.pi / 2:
+        return float(angles[0]), 2 * np.pi
+    return float(angles[(widest + 1) % len(angles)]), float(2 * np.pi - gaps[widest])
+
+
+def _common_up(rotations: np.ndarray) -> np.ndarray:
+    """The vertical [3] of level cameras, from camera-to-world rotations [C, 3, 3].
+
+    It is orthogonal to the right axes of all; the mean of the up axes alone would lean back with cameras that look
+    down from one side. It decides, with a small weight, where the right axes leave a choice, and the sign.
+    """
+    right, mean_up = rotations[:, :, 0], _unit(-rotations[:, :, 1].mean(axis=0), fallback=-rotations[0, :, 1])
+    up = np.linalg.eigh(right.T @ right / len(right) - 0.01 * np.outer(mean_up, mean_up)).eigenvectors[:, 0]
+    return up if up @ mean_up >= 0 else -up
+
+
+def _looking(positions: np.ndarray, view: View, cameras: list[Camera]) -> list[Camera]:
+    template = typical_camera(cameras)
+    return [_placed(template, _look_at(position, view.focus, view.up), position) for position in positions]
+
+
+def _look_at(position: np.ndarray, target: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """[3, 3] camera-to-world rotation, columns right, down, forward."""
+    forward = _unit(target - position, fallback=np.array([0.0, 0.0, 1.0]))
+    right = np.cross(forward, up)
+    if np.linalg.norm(right) < 1e-6:
+        right = _horizontal_axes(forward)[0]
+    right = right / np.linalg.norm(right)
+    return np.stack([right, np.cross(forward, right), forward], axis=1)
+
+
+def _horizontal_axes(up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two unit vectors [3] that span the plane across `up`."""
+    helper = np.eye(3)[int(np.abs(up).argmin())]
+    side = _unit(np.cross(up, helper), fallback=helper)
+    return side, np.cross(up, side)
+
+
+def _placed(template: Camera, rotation: np.ndarray, position: np.ndarray) -> Camera:
+    """The camera at a position [3] with camera-to-world rotation [3, 3]."""
+    viewmat = np.eye(4)
+    viewmat[:3, :3] = rotation.T
+    viewmat[:3, 3] = -rotation.T @ position
+    return dataclasses.replace(template, viewmat=torch.from_numpy(viewmat))
+
+
+def _unit(vector: np.ndarray, fallback: np.ndarray) -> np.ndarray:
+    length = float(np.linalg.norm(vector))
+    return vector / length if length > 1e-9 else fallback / np.linalg.norm(fallback)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from splat import console
 from splat.commands import SUMMARIES
@@ -14,62 +14,66 @@ from splat.commands.app import Command, user_path
 from splat.errors import SplatError
 from splat.options import option
 
+if TYPE_CHECKING:
+    from splat.evaluate.compare import RunRow
+
 
 @dataclass
 class CompareConfig:
     """`splat compare`."""
 
     runs: list[str] = option([], "the run folders, [RUN,RUN,...]")
-    json: bool = option(False, "print JSON instead of a table")
+    out: str | None = option(
+        None, "page with the pictures side by side (null: compare-NAME-NAME.html in the folder that all runs share)"
+    )
+    json: bool = option(False, "print JSON instead of a table, and write no page")
 
 
 def run(config: CompareConfig) -> None:
-    """Print one line of metrics for each run, and in which views they differ most."""
+    """Print one line for each run and the views that differ most; the last line is the page with the pictures."""
     from splat.commands.tables import metrics_table
-    from splat.run import open_run
+    from splat.evaluate.compare import compare_runs, rule_differences, write_comparison
+    from splat.files import read_json
 
-    if len(config.runs) < 2:
+    folders = [user_path(text) for text in config.runs]
+    if len(folders) < 2:
         raise SplatError("which ones? splat compare RUN RUN ...")
-    names = short_names([user_path(text) for text in config.runs])
-    runs = {name: open_run(path).metrics for name, path in names.items()}
-    for name, metrics in runs.items():
-        if not metrics:
-            console.warn(f"{name} has no metrics.json; make it with: splat evaluate {names[name]}")
+    rows = compare_runs([str(folder) for folder in folders])
+    metrics = {row.name: read_json(row.folder / "metrics.json") for row in rows}
     if config.json:
-        print(json.dumps(runs, indent=2))
+        print(json.dumps(metrics, indent=2))
         return
-    print(metrics_table(runs))
-    views = common_views(runs)
+    print(metrics_table(metrics))
+    for difference in rule_differences(rows):
+        console.warn(f"the numbers do not compare: {difference}")
+    views = views_that_differ(rows)
     if views:
         print("\n" + views)
+    page = user_path(config.out) if config.out is not None else default_page(rows)
+    write_comparison([str(folder) for folder in folders], page)
+    print(page)
 
 
-def short_names(paths: list[Path]) -> dict[str, Path]:
-    """Names for the table: the folders without the part that all share."""
-    full = [path.resolve() for path in paths]
-    if len(set(full)) < len(full):
-        raise SplatError("one run is given twice")
-    for length in range(1, max(len(path.parts) for path in full) + 1):
-        names = ["/".join(path.parts[-length:]) for path in full]
-        if len(set(names)) == len(names):
-            break
-    return dict(zip(names, paths))
+def default_page(rows: list[RunRow]) -> Path:
+    """A name that says which runs are compared, in the folder that they share."""
+    names = "-".join(row.name.replace("/", "_") for row in rows)
+    common = os.path.commonpath([row.folder.resolve().parent for row in rows])
+    return Path(os.path.relpath(common)) / f"compare-{names[:100]}.html"
 
 
-def common_views(runs: Mapping[str, Mapping[str, Any]], count: int = 5) -> str:
+def views_that_differ(rows: list[RunRow], count: int = 5) -> str:
     """PSNR of the views that all runs have and differ in most; empty where there is no such view."""
-    scores = {
-        name: {view["name"]: view["psnr"] for view in metrics.get("per_view", []) if view["psnr"] is not None}
-        for name, metrics in runs.items()
-    }
-    shared = set.intersection(*(set(views) for views in scores.values()))
-    spread = {view: max(s[view] for s in scores.values()) - min(s[view] for s in scores.values()) for view in shared}
+    scores = [{name: view["psnr"] for name, view in row.views.items() if view["psnr"] is not None} for row in rows]
+    shared = set(scores[0]).intersection(*scores)
+    spread = {view: max(s[view] for s in scores) - min(s[view] for s in scores) for view in shared}
     chosen = sorted(shared, key=lambda view: (-spread[view], view))[:count]
     if not chosen:
         return ""
     width = max(len(view) for view in chosen)
-    lines = [f"PSNR by view, the {len(chosen)} of {len(shared)} that differ most: " + ", ".join(scores)]
-    lines += [f"  {view:<{width}}  " + "  ".join(f"{s[view]:6.2f}" for s in scores.values()) for view in chosen]
+    lines = [
+        f"PSNR of the views that differ most ({len(chosen)} of {len(shared)}): {', '.join(row.name for row in rows)}"
+    ]
+    lines += [f"  {view:<{width}}  " + "  ".join(f"{s[view]:6.2f}" for s in scores) for view in chosen]
     return "\n".join(lines)
 
 

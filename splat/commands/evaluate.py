@@ -13,7 +13,7 @@ def run(config: EvaluateConfig) -> None:
     if not config.run:
         raise SplatError("which one? splat evaluate RUN")
     from splat.commands.tables import metrics_table
-    from splat.evaluate import evaluate_run
+    from splat.evaluate.run_evaluation import evaluate_run
     from splat.run import open_run
 
     opened = open_run(user_path(config.run))

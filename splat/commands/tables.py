@@ -32,12 +32,10 @@ def metrics_table(runs: Mapping[str, Mapping[str, Any]]) -> str:
 def notes(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What must be known to read the numbers: protocol, LPIPS network, and why a value is missing."""
     protocols = {name: _protocol(metrics) for name, metrics in runs.items()}
-    lines = []
     if len(set(protocols.values())) == 1:
-        lines.append(next(iter(protocols.values())))
+        lines = [next(iter(protocols.values()))]
     else:
-        lines += [f"{name}: {protocol}" for name, protocol in protocols.items()]
-        lines.append("the protocols differ, so the numbers do not compare")
+        lines = [f"{name}: {protocol}" for name, protocol in protocols.items()]
     reasons = {metrics["lpips_reason"] for metrics in runs.values() if metrics.get("lpips_reason")}
     return [line for line in [*lines, *(f"LPIPS: {reason}" for reason in sorted(reasons))] if line]
 

@@ -18,7 +18,7 @@ def run(config: TrainConfig) -> None:
     if config.out is not None:
         config.out = str(user_path(config.out))
     from splat.commands.tables import metrics_table
-    from splat.evaluate import evaluate_scene
+    from splat.evaluate.run_evaluation import evaluate_scene
     from splat.train.session import train
 
     result = train(config)

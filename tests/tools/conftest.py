@@ -1,0 +1,8 @@
+"""Tools are not installed with the package: their tests import them from the repository."""
+
+import sys
+from pathlib import Path
+
+ROOT = str(Path(__file__).resolve().parents[2])
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)

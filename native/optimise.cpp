@@ -42,18 +42,38 @@ struct Adam {
         for (; begin + W <= end; begin += W) vector<true>(begin, simd::no_lanes());
         for (; begin < end; begin++) one(begin);
     }
-    // The first `columns` floats of a row of `stride`. Lanes beyond them keep their value, but only inside the row,
-    // because the next one may belong to another thread.
-    void row(int64_t begin, int columns, int stride) const {
-        int i = 0;
-        for (; i + W <= columns; i += W) vector<true>(begin + i, simd::no_lanes());
-        if (i < columns && i + W <= stride) {
-            vector<false>(begin + i, simd::from_bits((1u << (columns - i)) - 1));
-            return;
-        }
-        for (; i < columns; i++) one(begin + i);
+    // As range; lanes of the last vector that lie beyond `end` keep their value. `limit` is where the floats of another
+    // thread begin, which must not even be written back as they were.
+    void part(int64_t begin, int64_t end, int64_t limit) const {
+        for (; begin + W <= end; begin += W) vector<true>(begin, simd::no_lanes());
+        if (begin == end) return;
+        if (begin + W <= limit)
+            vector<false>(begin, simd::from_bits((1u << (end - begin)) - 1));
+        else
+            for (; begin < end; begin++) one(begin);
     }
 };
+
+// Rows of at most 4 floats: W rows are `stride` vectors, whose lanes are chosen without a branch for each row.
+void adam_narrow_rows(const Adam& adam, int64_t rows, int stride, const uint8_t* visible, int threads) {
+    const uint64_t row_lanes = (1u << stride) - 1;
+    parallel_for(chunk_count(rows, W), threads, GRAIN / (W * 4), [&](int64_t first, int64_t last) {
+        for (int64_t block = first; block < last; block++) {
+            const int64_t row = block * W, count = std::min<int64_t>(W, rows - row);
+            uint64_t lanes = 0;
+            for (int64_t i = 0; i < count; i++) lanes |= (visible[row + i] ? row_lanes : 0) << (i * stride);
+            if (count < W) {
+                for (int64_t i = 0; i < count * stride; i++)
+                    if (lanes >> i & 1) adam.one(row * stride + i);
+                continue;
+            }
+            for (int v = 0; v < stride; v++, lanes >>= W) {
+                const uint32_t which = static_cast<uint32_t>(lanes & ((1ull << W) - 1));
+                if (which != 0) adam.vector<false>(row * stride + v * W, simd::from_bits(which));
+            }
+        }
+    });
+}
 
 // Rows that are visible come in runs; a run is updated as one range where all its columns are.
 void adam_rows(const Adam& adam, int64_t rows, int stride, int columns, const uint8_t* visible, int threads) {
@@ -66,9 +86,9 @@ void adam_rows(const Adam& adam, int64_t rows, int stride, int columns, const ui
             int64_t first = i++;
             while (i < end && (!visible || visible[i])) i++;
             if (columns == stride)
-                adam.range(first * stride, i * stride);
+                adam.part(first * stride, i * stride, end * stride);
             else
-                for (int64_t row = first; row < i; row++) adam.row(row * stride, columns, stride);
+                for (int64_t row = first; row < i; row++) adam.part(row * stride, row * stride + columns, end * stride);
         }
     });
 }
@@ -92,6 +112,8 @@ void adam(Floats param, Array<const float> grad, Floats exp_avg, Floats exp_avg_
     nb::gil_scoped_release release;
     if (columns == stride && !visible)
         parallel_for(size, threads, GRAIN, [&](int64_t begin, int64_t end) { kernel.range(begin, end); });
+    else if (columns == stride && stride <= 4)
+        adam_narrow_rows(kernel, rows, stride, visible->data(), threads);
     else
         adam_rows(kernel, rows, stride, columns, data_or_null(visible), threads);
 }
@@ -161,6 +183,32 @@ void inject_noise(Floats means, Array<const float> quats, Array<const float> sca
     });
 }
 
+// Adds one step's image-plane gradients of C views to the running sums of densification.
+void accumulate_gradients(Array<const float> grads, Array<const int32_t> radii, Floats grad2d, Floats count,
+                          std::optional<Floats> largest_radius, double scale_x, double scale_y, double radius_scale, int threads) {
+    const int64_t rows = static_cast<int64_t>(grad2d.size());
+    const int64_t views = rows > 0 ? static_cast<int64_t>(grads.size()) / (2 * rows) : 0;
+    if (static_cast<int64_t>(grads.size()) != 2 * rows * views || radii.size() != grads.size() ||
+        static_cast<int64_t>(count.size()) != rows || (largest_radius && static_cast<int64_t>(largest_radius->size()) != rows))
+        throw nb::value_error("gradients, radii and sums differ in rows");
+    const float* g = grads.data();
+    const int32_t* r = radii.data();
+    float *sum = grad2d.data(), *seen = count.data(), *largest = data_or_null(largest_radius);
+    const float sx = static_cast<float>(scale_x), sy = static_cast<float>(scale_y), sr = static_cast<float>(radius_scale);
+    nb::gil_scoped_release release;
+    parallel_for(rows, threads, GRAIN, [&](int64_t begin, int64_t end) {
+        for (int64_t view = 0; view < views; view++)
+            for (int64_t i = begin; i < end; i++) {
+                const int64_t at = 2 * (view * rows + i);
+                const bool visible = r[at] > 0 && r[at + 1] > 0;
+                const float x = g[at] * sx, y = g[at + 1] * sy;
+                sum[i] += visible ? std::sqrt(x * x + y * y) : 0.0f;
+                seen[i] += visible ? 1.0f : 0.0f;
+                if (largest && visible) largest[i] = std::max(largest[i], static_cast<float>(std::max(r[at], r[at + 1])) * sr);
+            }
+    });
+}
+
 }  // namespace
 
 void bind_optimise(nb::module_& m) {
@@ -168,6 +216,9 @@ void bind_optimise(nb::module_& m) {
     m.def("adam", &adam, "param"_a, "grad"_a, "exp_avg"_a, "exp_avg_sq"_a, "rows"_a, "columns"_a, "visible"_a.none(), "lr"_a,
           "beta1"_a, "beta2"_a, "eps"_a, "step"_a, "threads"_a,
           "One step of Adam in place on the first `columns` numbers of each row that `visible` [rows] uint8 names.");
+    m.def("accumulate_gradients", &accumulate_gradients, "grads"_a, "radii"_a, "grad2d"_a, "count"_a, "largest_radius"_a.none(),
+          "scale_x"_a, "scale_y"_a, "radius_scale"_a, "threads"_a,
+          "Add the norms of image-plane gradients [C, N, 2] of visible Gaussians to grad2d [N], and their number to count [N].");
     m.def("inject_noise", &inject_noise, "means"_a, "quats"_a, "scales"_a, "opacities"_a, "scaler"_a, "steepness"_a, "middle"_a,
           "seed"_a, "threads"_a, "Move the centres by the noise of 3DGS-MCMC; the same seed gives the same noise.");
 }

@@ -17,5 +17,5 @@ class LearningRates:
     opacities: float = option(5e-2, "learning rate of the opacity logits")
     quats: float = option(1e-3, "learning rate of the rotations")
     sh0: float = option(2.5e-3, "learning rate of the base colour")
-    shN: float = option(2.5e-3 / 20, "learning rate of the view-dependent colour")  # noqa: N815, the field's name
+    shN: float = option(2.5e-3 / 20, "learning rate of the view-dependent colour")
     visible_adam: bool = option(False, "update only the Gaussians that the current view saw (faster, other result)")

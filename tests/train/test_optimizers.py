@@ -70,9 +70,10 @@ def test_state_moves_between_torch_and_ours() -> None:
     assert torch.equal(next(iter(again.state.values()))["exp_avg"], fused.state[ours]["exp_avg"])
 
 
-def test_visibility_keeps_hidden_rows_as_they_are() -> None:
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (4,), (1, 3), (4, 3), (15, 3)])
+def test_visibility_keeps_hidden_rows_as_they_are(shape: tuple[int, ...]) -> None:
     seen = torch.rand(301, generator=torch.Generator().manual_seed(2)) < 0.4
-    param = torch.nn.Parameter(torch.randn(301, 4, 3))
+    param = torch.nn.Parameter(torch.randn(301, *shape))
     alone = torch.nn.Parameter(param.detach()[seen].clone())
     everything, part = FusedAdam([param], lr=0.1), FusedAdam([alone], lr=0.1)
     before = param.detach().clone()

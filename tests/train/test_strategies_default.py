@@ -105,11 +105,12 @@ def test_opacities_are_reset() -> None:
     assert all((moment != 0).all() for moment in moments(optimizers, params, "means"))
 
 
-def test_mean_gradient_is_over_the_views_that_see_it() -> None:
+@pytest.mark.parametrize("dtype", [torch.int32, torch.float32])  # the kernel and the torch path
+def test_mean_gradient_is_over_the_views_that_see_it(dtype: torch.dtype) -> None:
     """Gaussian 0 is seen by one of two views with a gradient just above the threshold, 1 by both with half of it."""
     strategy = DefaultStrategy(grow_grad2d=0.2)
     threshold = 0.2 / (200 / 2 * 2)  # gsplat multiplies by half the width and the number of cameras
-    grads, radii = torch.zeros(2, 3, 2), torch.full((2, 3, 2), 3)
+    grads, radii = torch.zeros(2, 3, 2), torch.full((2, 3, 2), 3, dtype=dtype)
     grads[0, 0, 0] = 1.01 * threshold
     grads[1, 0, 0] = 5.0
     radii[1, 0] = 0
@@ -125,7 +126,7 @@ def test_mean_gradient_is_over_the_views_that_see_it() -> None:
 
 def test_packed_info_gives_the_same_statistics() -> None:
     g = torch.Generator().manual_seed(0)
-    grads, radii = torch.randn(3, 40, 2, generator=g), torch.randint(0, 3, (3, 40, 2), generator=g)
+    grads, radii = torch.randn(3, 40, 2, generator=g), torch.randint(0, 3, (3, 40, 2), generator=g, dtype=torch.int32)
     dense, packed = make_info(grads, radii), make_info(grads, radii)
     seen = (radii > 0).all(-1)
     packed["means2d"] = torch.zeros(int(seen.sum()), 2, requires_grad=True)

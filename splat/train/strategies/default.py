@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from splat import native
 from splat.options import option
 from splat.train.strategies.base import REFERENCE_STEPS, State, Strategy
 
@@ -131,10 +132,15 @@ class DefaultStrategy(Strategy):
             if name not in state:
                 state[name] = torch.zeros(len(params["means"]), device=grads.device)
         with torch.no_grad():
-            cameras = info["n_cameras"]
-            x, y = grads[..., 0] * (info["width"] / 2 * cameras), grads[..., 1] * (info["height"] / 2 * cameras)
-            norms = torch.hypot(x, y)
-            radii = info["radii"]
+            cameras, radii = info["n_cameras"], info["radii"]
+            scale_x, scale_y = info["width"] / 2 * cameras, info["height"] / 2 * cameras
+            if grads.device.type == "cpu" and grads.ndim == 3 and radii.dtype == torch.int32:
+                native.kernels().accumulate_gradients(
+                    grads.contiguous(), radii.contiguous(), state["grad2d"], state["count"], state.get("radii"),
+                    scale_x, scale_y, 1 / max(info["width"], info["height"]), native.default_threads(),
+                )  # fmt: skip
+                return
+            norms = torch.hypot(grads[..., 0] * scale_x, grads[..., 1] * scale_y)
             visible = (radii > 0).all(dim=-1)
             relative = radii.amax(dim=-1) / float(max(info["width"], info["height"]))
             if grads.ndim == 2:  # packed: one row for each Gaussian that a view sees

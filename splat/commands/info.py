@@ -12,6 +12,8 @@ from splat.commands.app import Command, user_path
 from splat.errors import SplatError
 from splat.options import option
 
+CAPTURE_SUFFIXES = (".json", ".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")  # files that are no scenes
+
 
 @dataclass
 class InfoConfig:
@@ -42,16 +44,10 @@ def describe(path: Path) -> dict[str, Any]:
         raise SplatError(f"{path} does not exist")
     if (path / "config.yaml").is_file():
         return _run(path)
-    if path.is_file():
+    if path.is_file() and path.suffix.lower() not in CAPTURE_SUFFIXES:
         from splat.formats import scene_info
 
-        try:
-            return {"kind": "scene", **scene_info(path)}
-        except SplatError as not_a_scene:
-            if path.suffix.lower() not in (".json", ".mp4", ".mov", ".avi", ".mkv", ".webm"):
-                raise
-            if path.suffix.lower() != ".json":
-                raise SplatError(f"{path} is a video; make a scene of it with: splat train {path}") from not_a_scene
+        return {"kind": "scene", **scene_info(path)}
     return _capture(path)
 
 
@@ -80,8 +76,12 @@ def _run(path: Path) -> dict[str, Any]:
 
 def _capture(path: Path) -> dict[str, Any]:
     from splat.capture import load_capture
+    from splat.capture.load import capture_format
 
-    capture = load_capture(path)
+    kind = capture_format(path)
+    if kind in ("photos", "video"):  # finding their poses takes minutes, which is not what a question should cost
+        return {"kind": f"{kind} without poses", "path": str(path), "next": f"splat train {path} finds the poses"}
+    capture = load_capture(path, points="capture")
     sizes = sorted({(frame.camera.width, frame.camera.height) for frame in capture.frames})
     return {
         "kind": f"capture ({capture.kind})",

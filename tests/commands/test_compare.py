@@ -18,7 +18,9 @@ def scored(folder: Path, psnr: float, net: str | None = None, **views: float) ->
         "psnr": psnr, "ssim": 0.9, "lpips": 0.1 if net else None, "lpips_net": net,
         "lpips_reason": None if net else "no weights here", "num_gaussians": 12345, "max_steps": 3000,
         "train_seconds": 61.2, "train": {"psnr": psnr + 1},
-        "protocol": {"name": "gsplat", "views": len(views), "split": "test", "resolution": [[64, 48]], "lpips_net": net},
+        "protocol": {
+            "name": "gsplat", "views": len(views), "split": "test", "resolution": [[64, 48]], "lpips_net": net,
+        },
         "per_view": [{"name": name, "psnr": value, "ssim": 0.9, "lpips": None} for name, value in views.items()],
     }  # fmt: skip
     (folder / "metrics.json").write_text(json.dumps(metrics))

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from splat import native
 from splat.train.losses import TargetStatistics, l1_ssim, psnr, ssim
 
 SIZES = [(13, 17), (40, 61), (201, 26), (23, 1040)]  # the last two are more than one tile
@@ -65,6 +66,27 @@ def test_value_and_gradient(size: tuple[int, int], padding: str, masked: bool, c
     assert loss.item() == pytest.approx(value, rel=1e-5)
     assert (x.grad - gradient).norm() <= 1e-5 * gradient.norm()
     assert (x.grad - gradient).abs().max() <= 1e-4 * gradient.abs().max()
+
+
+@pytest.mark.parametrize("isa", native.SETS)
+def test_every_instruction_set_and_any_number_of_threads(isa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if isa not in native.usable_sets():
+        pytest.skip(f"{isa} is not built, or not for this processor")
+    monkeypatch.setattr(native, "kernels", lambda: native.load_set(isa))
+    render, target = images(201, 45)
+    mask = blob(201, 45)
+    value, gradient = reference(render, target, 0.2, mask, "valid")
+    results = []
+    for threads in (1, 2, 3):
+        x = render.clone().requires_grad_()
+        loss = l1_ssim(x, target, 0.2, mask, padding="valid", num_threads=threads)
+        loss.backward()
+        results.append((loss.item(), x.grad))
+    assert results[0][0] == pytest.approx(value, rel=1e-5)
+    assert (results[0][1] - gradient).norm() <= 1e-5 * gradient.norm()
+    for loss, grad in results[1:]:
+        assert loss == results[0][0]
+        assert torch.equal(grad, results[0][1])
 
 
 @pytest.mark.parametrize("lam", [0.0, 0.2, 1.0])

@@ -41,11 +41,9 @@ def read_colmap(root: Path, options: CaptureOptions) -> Found:
         raise SplatError(f"no COLMAP model below {root}; expected cameras.bin or cameras.txt in sparse/0")
     model = read_model(folder)
     notes = _other_models(folder)
-    posed = [image for image in model.images.values() if image.has_pose]
+    posed = posed_images(model, notes)
     if not posed:
         raise SplatError(f"the COLMAP model {folder} has no posed images; run the mapper again or use the photos alone")
-    if len(posed) < model.num_images():
-        notes.append(f"{model.num_images() - len(posed)} of {model.num_images()} images have no pose and are left out")
     photos_root = _photos_root(root, folder, [image.name for image in posed])
     reduced, reduction = _reduced(photos_root, options.data_factor, [image.name for image in posed], notes)
     shots, missing = [], []
@@ -55,9 +53,7 @@ def read_colmap(root: Path, options: CaptureOptions) -> Found:
         if path is None:
             missing.append(image.name)
             continue
-        viewmat = np.eye(4)
-        viewmat[:3] = image.cam_from_world().matrix()
-        shots.append(Shot(image.name, path, viewmat, lenses[image.camera_id], reduced=reduction))
+        shots.append(Shot(image.name, path, image_viewmat(image), lenses[image.camera_id], reduced=reduction))
     note = report_missing(missing, len(shots), str(folder))
     notes += [note] if note else []
     masks = [photos_root.parent / "masks", root / "masks"]
@@ -89,6 +85,25 @@ def read_model(folder: Path) -> pycolmap.Reconstruction:
     return model
 
 
+def posed_images(model: pycolmap.Reconstruction, notes: list[str]) -> list[pycolmap.Image]:
+    """Images with a finite pose; how many have none is noted."""
+    posed = [
+        image
+        for image in model.images.values()
+        if image.has_pose and np.isfinite(image.cam_from_world().matrix()).all()
+    ]
+    if len(posed) < model.num_images():
+        notes.append(f"{model.num_images() - len(posed)} of {model.num_images()} images have no pose and are left out")
+    return posed
+
+
+def image_viewmat(image: pycolmap.Image) -> np.ndarray:
+    """[4, 4] float64 world to camera of a posed image."""
+    viewmat = np.eye(4)
+    viewmat[:3] = image.cam_from_world().matrix()
+    return viewmat
+
+
 def lens_of(camera: pycolmap.Camera) -> Lens:
     """The lens of a COLMAP camera."""
     return Lens(camera.model.name, tuple(float(value) for value in camera.params), camera.width, camera.height)
@@ -96,7 +111,7 @@ def lens_of(camera: pycolmap.Camera) -> Lens:
 
 def model_points(model: pycolmap.Reconstruction) -> Points | None:
     """The model's points with their colours; None where it has none."""
-    points = list(model.points3D.values())
+    points = [point for _, point in sorted(model.points3D.items())]
     if not points:
         return None
     xyz = np.array([point.xyz for point in points], np.float64)

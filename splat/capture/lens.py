@@ -55,7 +55,12 @@ class Lens:
         if self.model == "EQUIRECTANGULAR":
             raise SplatError("panoramas (EQUIRECTANGULAR) cannot be trained on; cut them into perspective views first")
         camera = self.colmap()
-        return np.array(camera.calibration_matrix()) if camera.is_undistorted() else None
+        if not camera.is_undistorted():
+            return None
+        # COLMAP also says so of a fisheye lens whose polynomial is zero, which is no pinhole: try a ray far out.
+        K = np.array(camera.calibration_matrix())
+        ray = np.array([0.5, 0.4, 1.0])
+        return K if np.allclose(camera.img_from_cam(ray[None])[0], (K @ ray)[:2], atol=1e-3) else None
 
 
 @functools.lru_cache(maxsize=1024)

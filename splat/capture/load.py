@@ -11,12 +11,13 @@ from typing import Any
 from splat.capture.blender import read_blender
 from splat.capture.colmap import model_folder, read_colmap
 from splat.capture.config import CaptureOptions
+from splat.capture.photos import has_photos, read_photos
 from splat.capture.shots import Found, build_capture
 from splat.capture.transforms import read_transforms
+from splat.capture.triangulate import triangulated_points
 from splat.capture.types import Capture
+from splat.capture.video import VIDEO_SUFFIXES, read_video, videos_in
 from splat.errors import SplatError
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"})
 
 Reader = Callable[[Path, CaptureOptions], Found]
 
@@ -24,6 +25,8 @@ READERS: dict[str, Reader] = {
     "colmap": read_colmap,
     "transforms": read_transforms,
     "blender": read_blender,
+    "photos": read_photos,
+    "video": read_video,
 }
 
 
@@ -48,8 +51,14 @@ def load_capture(path: str | Path, options: CaptureOptions | None = None, **chan
         found = read_transforms(path.parent, options, path)
     else:
         found = READERS[kind](path, options)
-    name = found.root.resolve().name or "capture"
-    return build_capture(found, name, options)
+    root = found.root.resolve()
+    name = (root.stem if root.is_file() else root.name) or "capture"
+    capture = build_capture(found, name, options)
+    if capture.points is None and options.points == "auto" and found.kind != "blender":
+        training = {frame.camera.name for frame in capture.frames if frame.split == "train"}
+        shots = sorted((shot for shot in found.shots if shot.name in training), key=lambda shot: shot.name)
+        capture.points = triangulated_points(shots, options)
+    return capture
 
 
 def capture_format(path: Path) -> str:
@@ -61,6 +70,8 @@ def capture_format(path: Path) -> str:
     if path.is_file():
         if path.suffix == ".json":
             return "transforms"
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            return "video"
         raise SplatError(f"{path} is no capture; give a folder of photos, a capture folder or a video")
     if any((path / "sparse" / sub / f"cameras{suffix}").is_file() for sub in ("0", ".") for suffix in (".bin", ".txt")):
         return "colmap"
@@ -70,6 +81,10 @@ def capture_format(path: Path) -> str:
         return "blender"
     if model_folder(path) is not None:
         return "colmap"
+    if has_photos(path):
+        return "photos"
+    if len(videos_in(path)) == 1:
+        return "video"
     raise SplatError(f"{path} holds no capture: no COLMAP model, transforms.json, photos or video")
 
 

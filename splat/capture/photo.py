@@ -11,7 +11,9 @@ from splat.errors import SplatError
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
-_EXIF_ORIENTATION = 0x0112
+# EXIF tag numbers
+_EXIF_MAKE, _EXIF_MODEL, _EXIF_ORIENTATION = 0x010F, 0x0110, 0x0112
+_EXIF_DETAILS, _EXIF_FOCAL, _EXIF_FOCAL_35MM = 0x8769, 0x920A, 0xA405
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,18 @@ def photo_header(path: Path) -> PhotoHeader:
             return PhotoHeader(photo.width, photo.height, orientation if orientation in range(1, 9) else 1)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
+
+
+def camera_identity(path: Path) -> tuple[object, ...]:
+    """What tells cameras apart: upright size, and make, model and focal length where EXIF has them."""
+    from PIL import Image
+
+    header = photo_header(path)
+    with Image.open(path) as photo:
+        exif = photo.getexif()
+        details = exif.get_ifd(_EXIF_DETAILS)
+    tags = [exif.get(_EXIF_MAKE), exif.get(_EXIF_MODEL), details.get(_EXIF_FOCAL), details.get(_EXIF_FOCAL_35MM)]
+    return (*header.upright_size, *(None if tag is None else str(tag) for tag in tags))
 
 
 def read_photo(path: Path) -> np.ndarray:

@@ -100,7 +100,7 @@ def assign_splits(shots: list[Shot], test_every: int) -> list[Split]:
 
 def _frame_and_plan(shot: Shot, split: Split, options: CaptureOptions) -> tuple[Frame, PhotoPlan]:
     header = photo_header(shot.path)
-    orientation = _orientation(shot, header)
+    orientation = shot_orientation(shot, header)
     width, height = header.upright_size if orientation >= 5 else (header.width, header.height)
     if shot.reduced == 1:
         width, height = (max(1, round(side / options.data_factor)) for side in (width, height))
@@ -120,12 +120,13 @@ def _frame_and_plan(shot: Shot, split: Split, options: CaptureOptions) -> tuple[
     return Frame(camera, split, shot.path), plan
 
 
-def _orientation(shot: Shot, header: PhotoHeader) -> int:
+def shot_orientation(shot: Shot, header: PhotoHeader | None = None) -> int:
     """The EXIF turn that makes the photo fit its camera.
 
     COLMAP and nerfstudio calibrate pixels as stored, phones' own apps the upright photo; the camera's shape tells.
     """
     lens = shot.lens
+    header = header or photo_header(shot.path)
 
     def fits(width: int, height: int) -> bool:  # within the rounding of an images_8 folder
         return abs(width / height / (lens.width / lens.height) - 1.0) < 0.02 + 1.0 / min(width, height)

@@ -1,0 +1,59 @@
+"""Where costly results (structure from motion, triangulation, video frames) are kept between runs."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from splat.errors import SplatError
+
+VERSION = 1  # raise when results of the same input and options change
+
+
+def cache_root(cache_dir: str | None) -> Path:
+    """The cache folder: the option, else $SPLAT_CACHE, else the user's own; never inside the capture."""
+    chosen = cache_dir or os.environ.get("SPLAT_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "splat" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "splat"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "splat"
+
+
+def cache_key(files: Iterable[Path], settings: Mapping[str, Any]) -> str:
+    """A name for the result of `settings` on `files`: changes with any name, size, modification time or setting."""
+    listed = []
+    for path in files:
+        stat = path.stat()
+        listed.append([str(path.resolve()), stat.st_size, stat.st_mtime_ns])
+    text = json.dumps([VERSION, listed, dict(settings)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+@contextlib.contextmanager
+def cache_folder(cache_dir: str | None, kind: str, key: str) -> Iterator[Path]:
+    """The folder of one result, locked: another process that wants the same result waits for this one.
+
+    Raises:
+        SplatError: when it cannot be made.
+    """
+    folder = cache_root(cache_dir) / kind / key
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise SplatError(f"cannot write the cache {folder}: {error.strerror}; choose another cache_dir=") from error
+    with lock:
+        with contextlib.suppress(ImportError):  # Windows: no lock, two runs at once would both compute
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder

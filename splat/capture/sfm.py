@@ -1,0 +1,171 @@
+"""Cameras and points from photos alone: COLMAP's incremental structure from motion on the processor, cached."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from splat import console
+from splat.capture.cache import cache_folder, cache_key
+from splat.capture.colmap import image_viewmat, lens_of, model_points, read_model
+from splat.capture.config import CaptureOptions
+from splat.capture.features import (
+    CameraGroup,
+    choose_pairs,
+    extract_features,
+    match_pairs,
+    quiet_colmap,
+    run_counted,
+    threads,
+)
+from splat.capture.photo import camera_identity, photo_header
+from splat.capture.shots import Shot
+from splat.capture.staging import remove_tree, stage_photo
+from splat.capture.types import Points
+from splat.errors import SplatError
+
+EXHAUSTIVE_UP_TO = 150
+FEWEST_PHOTOS = 3
+ADVICE = "take more photos with 60-80 % overlap, from different places, sharp and of a scene that keeps still"
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo without a camera."""
+
+    name: str  # relative to the photos' folder, with forward slashes
+    path: Path
+    mask_path: Path | None = None  # features on its zeros are ignored
+
+
+def solve_cameras(
+    photos: Sequence[Photo], options: CaptureOptions, *, ordered: bool
+) -> tuple[list[Shot], Points | None, list[str]]:
+    """Shots of the photos that could be placed, the points seen, and notes; computed once and then kept in the cache.
+
+    Args:
+        photos: in name order.
+        options: matcher, sizes, threads, cache folder.
+        ordered: the photos follow each other as in a video.
+
+    Raises:
+        SplatError: too few photos, or too few that fit together.
+    """
+    if len(photos) < FEWEST_PHOTOS:
+        raise SplatError(f"{len(photos)} photos are too few to find their cameras (3 at least); {ADVICE}")
+    matcher = options.matcher
+    if matcher == "auto":
+        matcher = "sequential" if len(photos) > EXHAUSTIVE_UP_TO or (ordered and len(photos) > 60) else "exhaustive"
+    settings = {
+        "kind": "sfm",
+        "image_size": options.sfm_image_size,
+        "features": options.sfm_features,
+        "matcher": matcher,
+        "names": [photo.name for photo in photos],
+        "masks": [str(photo.mask_path) for photo in photos if photo.mask_path],
+    }
+    files = [photo.path for photo in photos] + [photo.mask_path for photo in photos if photo.mask_path]
+    with cache_folder(options.cache_dir, "sfm", cache_key(files, settings)) as folder:
+        model_folder = folder / "model"
+        if not model_folder.is_dir():
+            start = time.monotonic()
+            _reconstruct(photos, matcher, options, folder)
+            took = console.duration(time.monotonic() - start)
+            console.info(f"cameras found in {took}, kept in {model_folder}")
+        else:
+            console.info(f"cameras of an earlier run: {model_folder}")
+        model = read_model(model_folder)
+    by_name = {photo.name: photo for photo in photos}
+    shots = []
+    for image in model.images.values():
+        if image.has_pose:
+            photo = by_name[image.name]
+            viewmat = image_viewmat(image)
+            lens = lens_of(model.cameras[image.camera_id])
+            shots.append(Shot(photo.name, photo.path, viewmat, lens, photo.mask_path, upright=True))
+    notes = [f"cameras from structure from motion: {len(shots)} of {len(photos)} photos placed ({matcher} matching)"]
+    return shots, model_points(model), notes
+
+
+def _reconstruct(photos: Sequence[Photo], matcher: str, options: CaptureOptions, folder: Path) -> None:
+    """Run the whole pipeline and leave the largest model in `folder`/model."""
+    work = folder / "work"
+    remove_tree(work)
+    try:
+        images, database = work / "photos", work / "database.db"
+        masks = work / "masks" if any(photo.mask_path for photo in photos) else None
+        for photo in photos:
+            orientation = photo_header(photo.path).orientation
+            stage_photo(photo.path, images / photo.name, orientation, options.sfm_image_size)
+            if masks is not None and photo.mask_path is not None and orientation == 1:
+                stage_photo(photo.mask_path, masks / f"{photo.name}.png", 1, options.sfm_image_size)
+        extract_features(database, images, camera_groups(photos), options, masks=masks)
+        match_pairs(database, choose_pairs([photo.name for photo in photos], matcher), options)
+        model = _map(database, images, work / "models", len(photos), options)
+        _check_model(model, len(photos), matcher)
+        finished = work / "finished"
+        finished.mkdir()
+        model.write_binary(str(finished))
+        finished.rename(folder / "model")
+    finally:
+        remove_tree(work)
+
+
+def camera_groups(photos: Sequence[Photo]) -> list[CameraGroup]:
+    """Photos that share a camera: same size, make, model and focal length.
+
+    A camera with many photos gets OpenCV's four distortion terms, one with few only a radial one, which is all that
+    they can determine.
+    """
+    groups: defaultdict[tuple[Any, ...], list[str]] = defaultdict(list)
+    for photo in photos:
+        groups[camera_identity(photo.path)].append(photo.name)
+    return [CameraGroup(tuple(names), "OPENCV" if len(names) >= 10 else "SIMPLE_RADIAL") for names in groups.values()]
+
+
+def _map(database: Path, images: Path, output: Path, count: int, options: CaptureOptions) -> Any:
+    """The model with the most photos.
+
+    Raises:
+        SplatError: when no two photos fit.
+    """
+    pycolmap = quiet_colmap()
+    output.mkdir(parents=True)
+    pipeline = pycolmap.IncrementalPipelineOptions()
+    pipeline.num_threads = threads(options)
+    pipeline.random_seed = 0
+    pipeline.ba_use_gpu = False
+    pipeline.min_model_size = FEWEST_PHOTOS
+    models: dict[int, Any] = {}
+
+    def work(token: Any, advance: Callable[[int], None]) -> None:
+        models.update(
+            pycolmap.incremental_mapping(
+                database_path=str(database),
+                image_path=str(images),
+                output_path=str(output),
+                options=pipeline,
+                initial_image_pair_callback=lambda: advance(2),
+                next_image_callback=lambda: advance(1),
+                cancellation_token=token,
+            )
+        )
+
+    run_counted("Placing cameras", count, "photo", work)
+    if not models:
+        raise SplatError(f"none of the {count} photos could be placed; {ADVICE}")
+    return max(models.values(), key=lambda model: model.num_reg_images())
+
+
+def _check_model(model: Any, count: int, matcher: str) -> None:
+    """Warn, or give up, when many photos could not be placed."""
+    placed = model.num_reg_images()
+    hint = ADVICE if matcher == "exhaustive" else f"try matcher=exhaustive, or {ADVICE}"
+    if placed < FEWEST_PHOTOS:
+        raise SplatError(f"only {placed} of {count} photos could be placed; {hint}")
+    if placed < 0.7 * count:
+        console.warn(f"only {placed} of {count} photos could be placed, the others are left out; {hint}")

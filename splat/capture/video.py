@@ -1,0 +1,155 @@
+"""A video: its sharpest frames, evenly spread, then structure from motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from splat import console
+from splat.capture.cache import cache_folder, cache_key
+from splat.capture.config import CaptureOptions
+from splat.capture.features import threads
+from splat.capture.sfm import Photo, solve_cameras
+from splat.capture.shots import Found
+from splat.capture.staging import remove_tree
+from splat.errors import SplatError
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"})
+SHARPNESS_WIDTH = 480  # sharpness is judged at this width: finer detail is mostly noise
+
+
+def videos_in(folder: Path) -> list[Path]:
+    """The videos directly in a folder."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+
+
+def read_video(path: Path, options: CaptureOptions) -> Found:
+    """Take sharp frames from a video (or the one video in a folder) and find their cameras.
+
+    Raises:
+        SplatError: no readable video, or its frames do not fit together.
+    """
+    if path.is_dir():
+        videos = videos_in(path)
+        if len(videos) != 1:
+            raise SplatError(f"{path} holds {len(videos)} videos; give the one to use")
+        path = videos[0]
+    settings = {"kind": "frames", "fps": options.fps, "max_frames": options.max_frames}
+    with cache_folder(options.cache_dir, "frames", cache_key([path], settings)) as folder:
+        frames = folder / "frames"
+        if not frames.is_dir():
+            work = folder / "work"
+            remove_tree(work)
+            work.mkdir()
+            try:
+                extract_frames(path, work, options)
+                work.rename(frames)
+            finally:
+                remove_tree(work)
+    photos = [Photo(file.name, file) for file in sorted(frames.glob("*.jpg"))]
+    shots, points, notes = solve_cameras(photos, options, ordered=True)
+    return Found("video", path, shots, points, [f"{len(photos)} sharp frames of {path.name}", *notes])
+
+
+def extract_frames(video: Path, folder: Path, options: CaptureOptions) -> list[Path]:
+    """Write the sharpest frame of each of `count` equal stretches of time as frame_00001.jpg, ….
+
+    `count` is `fps` times the length, at most `max_frames`.
+
+    Raises:
+        SplatError: no readable video.
+    """
+    import cv2
+
+    length = _seconds(video)
+    count = options.max_frames if options.fps is None else min(options.max_frames, max(1, round(options.fps * length)))
+    written: list[Path] = []
+    best: tuple[float, np.ndarray | None] = (-1.0, None)
+    current = 0
+
+    def keep() -> None:
+        if best[1] is not None:
+            target = folder / f"frame_{len(written) + 1:05d}.jpg"
+            ok, data = cv2.imencode(".jpg", cv2.cvtColor(best[1], cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 97])
+            if not ok:
+                raise SplatError(f"cannot write {target}")
+            data.tofile(target)
+            written.append(target)
+
+    with console.progress(f"Taking frames from {video.name}", count, "frame") as bar:
+        for moment, frame in _frames(video, threads(options)):
+            stretch = min(int(moment / length * count), count - 1)
+            if stretch != current:
+                keep()
+                bar.advance(stretch - current)
+                best, current = (-1.0, None), stretch
+            score = sharpness(frame)
+            if score > best[0]:
+                best = (score, frame)
+        keep()
+    if not written:
+        raise SplatError(f"{video} holds no readable frame; convert it to mp4 (ffmpeg -i {video.name} video.mp4)")
+    return written
+
+
+def sharpness(image: np.ndarray) -> float:
+    """How sharp [H, W, 3] uint8 is: the variance of its Laplacian, at a fixed width."""
+    import cv2
+
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    factor = SHARPNESS_WIDTH / max(grey.shape)
+    if factor < 1:
+        grey = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
+
+
+def _seconds(video: Path) -> float:
+    """The length of a video; counted by decoding where the file does not say."""
+    with _opened(video) as container:
+        stream = container.streams.video[0]
+        if stream.duration and stream.time_base:
+            return max(float(stream.duration * stream.time_base), 1e-3)
+        if container.duration:
+            return max(container.duration / 1e6, 1e-3)
+    return max(1e-3, max((moment for moment, _ in _frames(video, 1)), default=0.0))
+
+
+def _frames(video: Path, num_threads: int) -> Iterator[tuple[float, np.ndarray]]:
+    """(seconds from the start, [H, W, 3] uint8 upright) of every frame; a damaged end is left out."""
+    import av
+
+    with _opened(video) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_type = "AUTO"
+        stream.codec_context.thread_count = num_threads
+        first: float | None = None
+        index = 0
+        rate = float(stream.average_rate or 30)
+        try:
+            for frame in container.decode(stream):
+                moment = frame.time if frame.time is not None else index / rate
+                first = moment if first is None else first
+                index += 1
+                pixels = frame.to_ndarray(format="rgb24")
+                turns = round(getattr(frame, "rotation", 0) / 90) % 4  # the display matrix, counter-clockwise
+                yield moment - first, np.ascontiguousarray(np.rot90(pixels, turns))
+        except av.FFmpegError as error:
+            if first is None:
+                raise SplatError(f"cannot read the video {video} ({error}); convert it to mp4") from error
+            console.warn(f"{video} is damaged after {index} frames; going on with those")
+
+
+def _opened(video: Path) -> Any:
+    import av
+
+    try:
+        container = av.open(str(video))
+    except (OSError, av.FFmpegError) as error:
+        raise SplatError(f"cannot open the video {video} ({error}); convert it to mp4") from error
+    if not container.streams.video:
+        container.close()
+        raise SplatError(f"{video} has no picture; give a video with one")
+    return container

@@ -77,7 +77,10 @@ inline Vf sqrt(Vf a) { return (Vf)_mm512_sqrt_ps((__m512)a); }
 inline Vf abs(Vf a) { return (Vf)_mm512_abs_ps((__m512)a); }
 inline Vf ceil(Vf a) { return (Vf)_mm512_roundscale_ps((__m512)a, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC); }
 inline Vf round(Vf a) { return (Vf)_mm512_roundscale_ps((__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-inline Vf gather(const float* base, Vi index) { return (Vf)_mm512_i32gather_ps((__m512i)index, base, 4); }
+inline Vf gather(const float* base, Vi index) {
+    // The masked form, since GCC warns about the undefined source of the plain one.
+    return (Vf)_mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xffff, (__m512i)index, base, 4);
+}
 #else
 // ---- everywhere else: masks are vectors
 typedef Vi Mask;
@@ -166,15 +169,15 @@ inline float sum(Vf v) {
     return half[0];
 }
 
-// 2^x for x in [-126, 127], relative error below 2.5e-7. Below -126 the result is 2^-126 or less, never negative.
+// 2^x for x in [-126, 127], relative error below 2e-7 (minimax polynomial). Smaller x give 2^-126.
 inline Vf exp2(Vf x) {
     x = max(x, broadcast(-126.0f));
     Vf whole = round(x);
     Vf f = x - whole;
-    Vf p = f * 1.3398874e-3f + 9.6183496e-3f;
-    p = p * f + 5.5503309e-2f;
-    p = p * f + 2.4022651e-1f;
-    p = p * f + 6.9314720e-1f;
+    Vf p = f * 1.32647261e-3f + 9.67151299e-3f;
+    p = p * f + 5.55073358e-2f;
+    p = p * f + 2.40222424e-1f;
+    p = p * f + 6.93147004e-1f;
     p = p * f + 1.0f;
     return bit_cast_float(bit_cast_int(p) + (truncate(whole) << 23));
 }
@@ -192,6 +195,20 @@ inline Vf exp(Vf x) {
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
     return bit_cast_float(bit_cast_int(p) + (truncate(whole) << 23));
+}
+
+// Logarithm to base 2 of a positive, normal x, absolute error below 2e-7 * max(1, |result|).
+inline Vf log2(Vf x) {
+    Vi raw = bit_cast_int(x);
+    // Split x = 2^exponent * m with m in [sqrt(1/2), sqrt(2)), then use the fast series of atanh((m - 1) / (m + 1)).
+    Vi exponent = (raw - 0x3f3504f3) >> 23;
+    Vf m = bit_cast_float(raw - (exponent << 23));
+    Vf s = (m - 1.0f) / (m + 1.0f), s2 = s * s;
+    Vf series = s2 * (2.0f / 9.0f) + (2.0f / 7.0f);
+    series = series * s2 + (2.0f / 5.0f);
+    series = series * s2 + (2.0f / 3.0f);
+    series = series * s2 + 2.0f;
+    return to_float(exponent) + series * s * 1.44269504f;
 }
 
 }  // namespace simd

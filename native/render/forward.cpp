@@ -1,0 +1,66 @@
+#include <algorithm>
+
+#include "parallel.h"
+#include "render/raster.h"
+#include "render/tile_walk.h"
+
+namespace raster {
+namespace {
+
+template <int channels>
+struct ForwardTile {
+    Compositor compositor;
+    Vf color[BLOCKS][channels];
+
+    ForwardTile(const TileLists& lists, int tile) : compositor(lists, tile) {
+        for (auto& block : color)
+            for (Vf& c : block) c = Vf{};
+    }
+
+    BlockBits draw(const Splat& s) {
+        return compositor.draw(s, [&](int q, const Step& step) {
+            for (int c = 0; c < channels; c++) color[q][c] += step.weight * s.color[c];
+        });
+    }
+
+    void write(int image_width, const Image& out) const {
+        const float* t = reinterpret_cast<const float*>(compositor.T);
+        const float* c = reinterpret_cast<const float*>(color);
+        float background[channels] = {};
+        if (out.background) std::copy(out.background, out.background + channels, background);
+        compositor.rect.each_pixel(image_width, [&](int at, int64_t pixel) {
+            const float* values = c + at / W * W * channels + at % W;
+            for (int k = 0; k < channels; k++)
+                out.colors[pixel * channels + k] = values[k * W] + t[at] * background[k];
+            out.alphas[pixel] = 1.0f - t[at];
+            if (out.transmittance) out.transmittance[pixel] = t[at];
+        });
+    }
+};
+
+template <int channels>
+void forward_channels(TileLists& lists, const Image& out) {
+    lists.touched.resize(lists.list.size());
+    parallel_for(lists.tiles(), lists.threads, 1, [&](int64_t tile, int64_t) {
+        ForwardTile<channels> state(lists, static_cast<int>(tile));
+        int64_t entry = lists.tile_start[tile];
+        const int64_t end = lists.tile_start[tile + 1];
+        for (; entry < end && !state.compositor.finished(); entry++)
+            lists.touched[entry] = state.draw(lists.splats[lists.list[entry]]);
+        std::fill(lists.touched.begin() + entry, lists.touched.begin() + end, BlockBits{0});
+        state.write(lists.width, out);
+    });
+}
+
+}  // namespace
+
+void forward(TileLists& lists, const Image& out) {
+    switch (out.channels) {
+        case 1: return forward_channels<1>(lists, out);
+        case 2: return forward_channels<2>(lists, out);
+        case 3: return forward_channels<3>(lists, out);
+        default: return forward_channels<4>(lists, out);
+    }
+}
+
+}  // namespace raster

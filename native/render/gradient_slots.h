@@ -1,0 +1,94 @@
+// One row of floats for each (tile, Gaussian) pair, which the backward pass fills tile by tile, and their sum for each
+// Gaussian: no atomics, and the same sum in the same order every time.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "parallel.h"
+#include "reduce.h"
+#include "render/raster.h"
+#include "render/tile_walk.h"
+
+namespace raster {
+
+using simd::Four;
+
+// Places within a row. The moments are sums over the pixels of g = dL/d(log alpha) times powers of dx and dy.
+enum Moment { M0, MX, MY, MXX, MXY, MYY, ABS_X, ABS_Y };
+constexpr int MOMENTS = 6;
+
+inline int padded(int floats) { return (floats + 3) / 4 * 4; }
+
+// dL/d(log alpha) of one step. `along` is the splat's colour dotted with the gradient of the pixel, `rest` the same for
+// all that lies behind (sum of weight * colour, background and alpha included), which the step brings up to date:
+// dL/dalpha = T along - rest / (1 - alpha). None where alpha is held at its maximum.
+inline Vf alpha_gradient(const Step& step, Vf along, Vf& rest) {
+    Vf weighted = step.weight * along;
+    rest -= weighted;
+    Mask moving = simd::mask_and(step.drawn, simd::le(step.raw, simd::broadcast(constants::ALPHA_MAX)));
+    return simd::keep(moving, weighted - step.alpha * rest / (1.0f - step.alpha));
+}
+
+template <bool absolute>
+inline void add_moments(const Splat& s, const Step& step, Vf g, Vf* sums) {
+    Vf gx = g * step.dx, gy = g * step.dy;
+    sums[M0] += g;
+    sums[MX] += gx;
+    sums[MY] += gy;
+    sums[MXX] += gx * step.dx;
+    sums[MXY] += gx * step.dy;
+    sums[MYY] += gy * step.dy;
+    if constexpr (absolute) {
+        const float LN2 = 0.6931471805599453f;
+        sums[ABS_X] += simd::abs(gx * (2.0f * s.a) + gy * s.b) * LN2;
+        sums[ABS_Y] += simd::abs(gx * s.b + gy * (2.0f * s.c)) * LN2;
+    }
+}
+
+// Calls emit(id, splat or null, sums) for each Gaussian, in the order of their index; `stride` is a multiple of 4.
+template <class Emit>
+void gather(const TileLists& lists, const float* rows, int stride, Emit&& emit) {
+    parallel_for(lists.count, lists.threads, 1024, [&](int64_t begin, int64_t end) {
+        std::vector<float> sums(static_cast<size_t>(stride));
+        for (int64_t id = begin; id < end; id++) {
+            const int32_t i = lists.rank[id];
+            std::fill(sums.begin(), sums.end(), 0.0f);
+            if (i >= 0)
+                for (int64_t k = lists.first_slot[i]; k < lists.first_slot[i + 1]; k++) {
+                    const int64_t entry = lists.slots[k];
+                    if (!lists.touched[entry]) continue;
+                    const float* row = rows + entry * stride;
+                    for (int j = 0; j < stride; j += 4) {
+                        Four sum = simd::load_as<Four>(sums.data() + j) + simd::load_as<Four>(row + j);
+                        std::memcpy(sums.data() + j, &sum, sizeof(sum));
+                    }
+                }
+            emit(id, i >= 0 ? &lists.splats[i] : nullptr, sums.data());
+        }
+    });
+}
+
+// From moments to the gradients of centre, conic and opacity.
+// log alpha = -(A dx^2 / 2 + B dx dy + C dy^2 / 2) + log opacity, with dx = pixel - x.
+inline void store_geometry(int64_t id, const Splat* s, const float* m, bool absolute, const SplatGradients& out) {
+    float values[8] = {};
+    if (s) {
+        const float LN2 = 0.6931471805599453f;
+        const float A = -2.0f * LN2 * s->a, B = -LN2 * s->b, C = -2.0f * LN2 * s->c;
+        values[0] = A * m[MX] + B * m[MY];
+        values[1] = B * m[MX] + C * m[MY];
+        values[2] = -0.5f * m[MXX];
+        values[3] = -m[MXY];
+        values[4] = -0.5f * m[MYY];
+        values[5] = m[M0] * s->inverse_opacity;
+        if (absolute) values[6] = m[ABS_X], values[7] = m[ABS_Y];
+    }
+    std::copy(values, values + 2, out.means2d + 2 * id);
+    std::copy(values + 2, values + 5, out.conics + 3 * id);
+    out.opacities[id] = values[5];
+    if (absolute) std::copy(values + 6, values + 8, out.absolute + 2 * id);
+}
+
+}  // namespace raster

@@ -1,0 +1,150 @@
+// The formulas of the projection for W Gaussians at once, shared by the forward and the backward pass.
+#pragma once
+
+#include "render/constants.h"
+#include "render/projection.h"
+#include "reduce.h"
+#include "simd.h"
+
+namespace projection {
+
+using simd::Mask;
+using simd::Vf;
+using simd::Vi;
+using simd::W;
+using simd::Four;
+
+constexpr int64_t GRAIN = 512;  // Gaussians a chunk; a multiple of every W
+
+// What belongs to the Gaussian alone.
+struct Shape {
+    Vf mean[3];
+    Vf quat[4], inverse_norm;  // of unit length
+    Vf R[9];                   // rotation of the quaternion
+    Vf scale[3];
+    Vf M[9];                   // R times diag(scale): the covariance is M M^T
+    Vf opacity;
+};
+
+// What depends on the camera, too.
+struct View {
+    Vf p[3];              // centre in camera space
+    Vf inverse_z;
+    Vf x, y;              // p.x / p.z and p.y / p.z ...
+    Vf clamped_x, clamped_y;  // ... and as the Jacobian takes them
+    Mask free_x, free_y;  // where the clamp does nothing
+    Vf K[9];              // camera rotation times M
+    Vf J00, J02, J11, J12;
+    Vf u[3], v[3];        // rows of J K: the 2D covariance is [[u.u, u.v], [u.v, v.v]]
+    Vf c00, c01, c11;     // 2D covariance with the blur
+    Vf det, compensation;
+};
+
+// Component `k` of the rows `lane` of an array whose rows lie `stride` floats apart.
+inline Vf column(const float* base, int64_t first, int stride, int k, Vi lane) {
+    return simd::gather(base + first * stride + k, lane * stride);
+}
+
+inline void load_shape(const Gaussians& g, int64_t first, Vi lane, bool raw, Shape& s) {
+    for (int k = 0; k < 3; k++) s.mean[k] = column(g.means, first, 3, k, lane);
+    Vf q[4], norm2{};
+    for (int k = 0; k < 4; k++) {
+        q[k] = column(g.quats, first, 4, k, lane);
+        norm2 += q[k] * q[k];
+    }
+    s.inverse_norm = 1.0f / simd::sqrt(simd::max(norm2, simd::broadcast(1e-24f)));
+    for (int k = 0; k < 4; k++) s.quat[k] = q[k] * s.inverse_norm;
+    Vf w = s.quat[0], x = s.quat[1], y = s.quat[2], z = s.quat[3];
+    s.R[0] = 1.0f - (y * y + z * z) * 2.0f;
+    s.R[1] = (x * y - w * z) * 2.0f;
+    s.R[2] = (x * z + w * y) * 2.0f;
+    s.R[3] = (x * y + w * z) * 2.0f;
+    s.R[4] = 1.0f - (x * x + z * z) * 2.0f;
+    s.R[5] = (y * z - w * x) * 2.0f;
+    s.R[6] = (x * z - w * y) * 2.0f;
+    s.R[7] = (y * z + w * x) * 2.0f;
+    s.R[8] = 1.0f - (x * x + y * y) * 2.0f;
+    for (int k = 0; k < 3; k++) {
+        Vf value = column(g.scales, first, 3, k, lane);
+        s.scale[k] = raw ? simd::exp(value) : value;
+    }
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++) s.M[3 * i + j] = s.R[3 * i + j] * s.scale[j];
+    Vf value = column(g.opacities, first, 1, 0, lane);
+    s.opacity = raw ? 1.0f / (simd::exp(-value) + 1.0f) : value;
+}
+
+inline void to_camera(const Shape& s, const Camera& c, View& o) {
+    for (int i = 0; i < 3; i++)
+        o.p[i] = s.mean[0] * c.R[3 * i] + s.mean[1] * c.R[3 * i + 1] + s.mean[2] * c.R[3 * i + 2] + c.t[i];
+}
+
+// Everything of View after `to_camera`. Lanes behind the camera give garbage that the caller masks out.
+inline void project(const Shape& s, const Camera& c, float eps2d, View& o) {
+    o.inverse_z = 1.0f / o.p[2];
+    o.x = o.p[0] * o.inverse_z;
+    o.y = o.p[1] * o.inverse_z;
+    o.clamped_x = simd::clamp(o.x, c.min_x, c.max_x);
+    o.clamped_y = simd::clamp(o.y, c.min_y, c.max_y);
+    o.free_x = simd::mask_and(simd::ge(o.x, simd::broadcast(c.min_x)), simd::le(o.x, simd::broadcast(c.max_x)));
+    o.free_y = simd::mask_and(simd::ge(o.y, simd::broadcast(c.min_y)), simd::le(o.y, simd::broadcast(c.max_y)));
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            o.K[3 * i + j] = s.M[j] * c.R[3 * i] + s.M[3 + j] * c.R[3 * i + 1] + s.M[6 + j] * c.R[3 * i + 2];
+    o.J00 = o.inverse_z * c.fx;
+    o.J02 = -(o.J00 * o.clamped_x);
+    o.J11 = o.inverse_z * c.fy;
+    o.J12 = -(o.J11 * o.clamped_y);
+    Vf uu{}, uv{}, vv{};
+    for (int j = 0; j < 3; j++) {
+        o.u[j] = o.J00 * o.K[j] + o.J02 * o.K[6 + j];
+        o.v[j] = o.J11 * o.K[3 + j] + o.J12 * o.K[6 + j];
+        uu += o.u[j] * o.u[j];
+        uv += o.u[j] * o.v[j];
+        vv += o.v[j] * o.v[j];
+    }
+    o.c00 = uu + eps2d;
+    o.c01 = uv;
+    o.c11 = vv + eps2d;
+    // uu * vv - uv * uv is the squared length of the cross product (Lagrange); in this form the determinants of long,
+    // thin Gaussians do not drown in rounding errors.
+    Vf cross0 = o.u[1] * o.v[2] - o.u[2] * o.v[1];
+    Vf cross1 = o.u[2] * o.v[0] - o.u[0] * o.v[2];
+    Vf cross2 = o.u[0] * o.v[1] - o.u[1] * o.v[0];
+    Vf det_sharp = cross0 * cross0 + cross1 * cross1 + cross2 * cross2;
+    o.det = det_sharp + (uu + vv) * eps2d + eps2d * eps2d;
+    o.compensation = simd::sqrt(det_sharp / o.det);
+}
+
+// Unit vectors from the camera to the Gaussians.
+struct Directions {
+    Vf d[3];
+    Vf inverse_length;
+    Directions(const Shape& s, const Camera& c) {
+        Vf length2{};
+        for (int k = 0; k < 3; k++) {
+            d[k] = s.mean[k] - c.position[k];
+            length2 += d[k] * d[k];
+        }
+        inverse_length = 1.0f / simd::sqrt(simd::max(length2, simd::broadcast(1e-24f)));
+        for (int k = 0; k < 3; k++) d[k] *= inverse_length;
+    }
+};
+
+// Writes the first `count` lanes of n vectors as rows of n floats.
+template <int n>
+void store_rows(float* out, const Vf (&values)[n], int count) {
+    alignas(64) float lanes[n][W];
+    for (int k = 0; k < n; k++) simd::store(lanes[k], values[k]);
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < n; k++) out[i * n + k] = lanes[k][i];
+}
+
+// Indices of W Gaussians, the last one repeated beyond `count`.
+inline Vi lanes_below(int count) {
+    Vi lane = simd::lane_index();
+    for (int i = 0; i < W; i++) lane[i] = std::min(lane[i], count - 1);
+    return lane;
+}
+
+}  // namespace projection

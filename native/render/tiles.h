@@ -1,0 +1,67 @@
+// Which Gaussians each tile of the image sees, front to back.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "render/constants.h"
+#include "simd.h"
+
+namespace raster {
+
+using constants::TILE;
+
+// Tiles are walked in blocks of W pixels, one a lane: 4x4, 4x2 or 2x2. Compact blocks waste fewer lanes on small
+// Gaussians than rows do.
+constexpr int BLOCK_W = simd::W >= 8 ? 4 : 2;
+constexpr int BLOCK_H = simd::W / BLOCK_W;
+constexpr int BLOCKS_X = TILE / BLOCK_W;
+constexpr int BLOCKS_Y = TILE / BLOCK_H;
+constexpr int BLOCKS = BLOCKS_X * BLOCKS_Y;
+// One bit for each block of a tile.
+using BlockBits = uint64_t;
+
+// Channels that travel inside Splat; more of them take the path for features.
+constexpr int INLINE_CHANNELS = 4;
+
+// A 2D Gaussian as the inner loops want it: log2(alpha) = (a dx + b dy) dx + c dy dy + log_opacity.
+struct alignas(64) Splat {
+    float x, y;                  // centre in pixels
+    float a, b, c, log_opacity;
+    float x0, x1, y0, y1;        // box outside of which alpha stays below ALPHA_MIN
+    float color[INLINE_CHANNELS];
+    float inverse_opacity;
+    int32_t id;                  // index of the Gaussian
+};
+static_assert(sizeof(Splat) == 64, "one cache line");
+
+// 2D Gaussians of one camera; [N, ...].
+struct Footprints {
+    int64_t count;
+    const float *means2d, *conics, *opacities, *depths, *extents;
+    const int32_t* radii;  // both positive where the Gaussian counts
+};
+
+struct TileLists {
+    int width = 0, height = 0, tiles_x = 0, tiles_y = 0, threads = 1;
+    int64_t count = 0;                 // N
+    std::vector<Splat> splats;         // the visible Gaussians, front to back
+    std::vector<int64_t> tile_start;   // [tiles + 1], into `list`
+    std::vector<int32_t> list;         // indices into splats, tile after tile, front to back
+    std::vector<int64_t> first_slot;   // [splats + 1], into `slots`
+    std::vector<int32_t> slots;        // for each splat the places in `list` where it stands, by tile
+    std::vector<int32_t> rank;         // [N] index into splats, or -1
+    std::vector<BlockBits> touched;    // for each entry of `list`: blocks to which the forward pass drew it
+
+    int tiles() const { return tiles_x * tiles_y; }
+    int64_t entries() const { return static_cast<int64_t>(list.size()); }
+
+    // Throws std::length_error when there are more than 2^31 entries.
+    void build(const Footprints& in, int image_width, int image_height, int num_threads);
+    // Copies colours [N, channels], channels <= INLINE_CHANNELS, into the splats.
+    void set_colors(const float* colors, int channels);
+    // Writes to out [N] how many tiles each Gaussian touches.
+    void count_tiles(int32_t* out) const;
+};
+
+}  // namespace raster

@@ -1,0 +1,157 @@
+"""`rasterize`, `render_gaussians` and `lift` on the CPU kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splat.render import cpu
+from splat.render.settings import RasterSettings
+
+TILE = 16  # the kernels' tile size
+
+
+def rasterize(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    colors: Tensor,
+    viewmats: Tensor,
+    Ks: Tensor,
+    backgrounds: Tensor | None,
+    settings: RasterSettings,
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """See `splat.render.api.rasterize`."""
+    device = means.device
+    sh0 = shN = None
+    if settings.sh_degree is not None and settings.wants_color:
+        sh0, shN = _host(colors[:, :1]), _host(colors[:, 1:])
+    gaussians = (_host(means), _host(quats), _host(scales), _host(opacities))
+    projected = cpu.project(gaussians, (sh0, shN), (_host(viewmats), _host(Ks)), settings, raw=False)
+    plain = _host(colors) if settings.sh_degree is None else None
+    return _finish(projected, plain, backgrounds, settings, device)
+
+
+def render_gaussians(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    sh0: Tensor,
+    shN: Tensor,
+    viewmats: Tensor,
+    Ks: Tensor,
+    backgrounds: Tensor | None,
+    settings: RasterSettings,
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """See `splat.render.api.render_gaussians`."""
+    gaussians = (_host(means), _host(quats), _host(scales), _host(opacities))
+    colors = (_host(sh0), _host(shN)) if settings.wants_color else (None, None)
+    projected = cpu.project(gaussians, colors, (_host(viewmats), _host(Ks)), settings, raw=True)
+    return _finish(projected, None, backgrounds, settings, means.device)
+
+
+def lift(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    viewmats: Tensor,
+    Ks: Tensor,
+    features: Tensor,
+    weights: Tensor | None,
+    settings: RasterSettings,
+) -> tuple[Tensor, Tensor]:
+    """See `splat.render.api.lift`."""
+    gaussians = (_host(means), _host(quats), _host(scales), _host(opacities))
+    projected = cpu.project(gaussians, (None, None), (_host(viewmats), _host(Ks)), settings, raw=True)
+    names = ("means2d", "conics", "opacities", "depths", "extents", "radii")
+    N, D = means.shape[0], features.shape[-1]
+    sums, weight_sums = torch.zeros(N, D), torch.zeros(N)
+    view_sums, view_weights = torch.empty(N, D), torch.empty(N)
+    for c in range(viewmats.shape[0]):
+        tiles = torch.empty(N, dtype=torch.int32)
+        lists = cpu.build_lists(settings, [projected[name][c] for name in names], tiles)
+        view_features = _host(features[c]).contiguous()
+        pixel_weights = None if weights is None else _host(weights[c]).contiguous()
+        cpu.lift_view(lists, view_features, pixel_weights, view_sums, view_weights)
+        sums += view_sums
+        weight_sums += view_weights
+    return sums.to(means.device), weight_sums.to(means.device)
+
+
+def _finish(
+    projected: dict[str, Tensor],
+    colors: Tensor | None,
+    backgrounds: Tensor | None,
+    settings: RasterSettings,
+    device: torch.device,
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """Composites what was projected. `colors` are the plain colours; None: the projection made them."""
+    channels = _channels(projected, colors, settings)
+    backgrounds = _backgrounds(backgrounds, channels, settings)
+    image, alphas, tiles_per_gauss = cpu.composite(projected, channels, backgrounds, settings)
+    if settings.expected_depth:
+        depth = image[..., -1:] / alphas.clamp(min=1e-10)
+        image = torch.cat([image[..., :-1], depth], dim=-1)
+    meta = _meta(projected, tiles_per_gauss, settings)
+    if device.type != "cpu":
+        image, alphas = image.to(device), alphas.to(device)
+        meta["visible"] = meta["visible"].to(device)
+    return image, alphas, meta
+
+
+def _channels(projected: dict[str, Tensor], colors: Tensor | None, settings: RasterSettings) -> Tensor:
+    """[C, N, X] or [N, X]: colours, depth or both, as the render mode wants."""
+    depths = projected["depths"]
+    if not settings.wants_color:
+        return depths[..., None]
+    if colors is None:
+        return projected["colors"]  # with the depth behind, where wanted
+    if not settings.wants_depth:
+        return colors
+    return torch.cat([colors.expand(depths.shape[0], -1, -1), depths[..., None]], dim=-1)
+
+
+def _backgrounds(backgrounds: Tensor | None, channels: Tensor, settings: RasterSettings) -> Tensor | None:
+    """[C, X] with 0 behind the depth."""
+    if backgrounds is None or not settings.wants_color:
+        return None
+    backgrounds = _host(backgrounds)
+    expected = channels.shape[-1] - settings.wants_depth
+    if backgrounds.dim() != 2 or backgrounds.shape[1] != expected:
+        raise ValueError(f"backgrounds must be [C, {expected}], got {list(backgrounds.shape)}")
+    return torch.nn.functional.pad(backgrounds, (0, 1)) if settings.wants_depth else backgrounds
+
+
+def _meta(projected: dict[str, Tensor], tiles_per_gauss: Tensor, settings: RasterSettings) -> dict[str, Any]:
+    """What gsplat's strategies read, and `visible`."""
+    C = tiles_per_gauss.shape[0]
+    return {
+        "batch_ids": None,
+        "camera_ids": None,
+        "gaussian_ids": None,
+        "radii": projected["radii"],
+        "means2d": projected["means2d"],
+        "depths": projected["depths"],
+        "conics": projected["conics"],
+        "opacities": projected["opacities"],
+        "tiles_per_gauss": tiles_per_gauss,
+        "visible": tiles_per_gauss[0] > 0 if C == 1 else (tiles_per_gauss > 0).any(0),
+        "tile_width": (settings.width + TILE - 1) // TILE,
+        "tile_height": (settings.height + TILE - 1) // TILE,
+        "tile_size": TILE,
+        "width": settings.width,
+        "height": settings.height,
+        "n_batches": 1,
+        "n_cameras": C,
+        "backend": "cpu",
+    }
+
+
+def _host(tensor: Tensor) -> Tensor:
+    """The tensor as the kernels take it, float32 on the CPU; differentiable."""
+    return tensor.to("cpu", torch.float32)

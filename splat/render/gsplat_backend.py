@@ -1,0 +1,110 @@
+"""`rasterize`, `render_gaussians` and `lift` on gsplat's CUDA kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splat.render.settings import RasterSettings
+
+
+def rasterize(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    colors: Tensor,
+    viewmats: Tensor,
+    Ks: Tensor,
+    backgrounds: Tensor | None,
+    settings: RasterSettings,
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """See `splat.render.api.rasterize`."""
+    from gsplat import rasterization
+
+    image, alphas, meta = rasterization(
+        means,
+        quats,
+        scales,
+        opacities,
+        colors,
+        viewmats,
+        Ks,
+        settings.width,
+        settings.height,
+        near_plane=settings.near_plane,
+        far_plane=settings.far_plane,
+        radius_clip=settings.radius_clip,
+        eps2d=settings.eps2d,
+        sh_degree=settings.sh_degree,
+        packed=settings.packed,
+        tile_size=settings.tile_size,
+        backgrounds=backgrounds,
+        render_mode=settings.render_mode,
+        absgrad=settings.absgrad,
+        rasterize_mode=settings.rasterize_mode,
+        channel_chunk=settings.channel_chunk,
+    )
+    meta["visible"] = _visible(meta, means.shape[0])
+    meta["backend"] = "gsplat"
+    return image, alphas, meta
+
+
+def render_gaussians(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    sh0: Tensor,
+    shN: Tensor,
+    viewmats: Tensor,
+    Ks: Tensor,
+    backgrounds: Tensor | None,
+    settings: RasterSettings,
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """See `splat.render.api.render_gaussians`."""
+    colors = torch.cat([sh0, shN], dim=1)
+    activated = (means, quats, torch.exp(scales), torch.sigmoid(opacities))
+    return rasterize(*activated, colors, viewmats, Ks, backgrounds, settings)
+
+
+def lift(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    viewmats: Tensor,
+    Ks: Tensor,
+    features: Tensor,
+    weights: Tensor | None,
+    settings: RasterSettings,
+) -> tuple[Tensor, Tensor]:
+    """See `splat.render.api.lift`: the gradient of a rendering with respect to its colours."""
+    N, D = means.shape[0], features.shape[-1]
+    sums = torch.zeros(N, D + 1, device=means.device)
+    activated = (means, quats, torch.exp(scales), torch.sigmoid(opacities))
+    for c in range(viewmats.shape[0]):
+        view = features[c].to(means.device, torch.float32)
+        view = torch.cat([view, torch.ones_like(view[..., :1])], dim=-1)
+        if weights is not None:
+            view = view * weights[c].to(view)[..., None]
+        for start in range(0, D + 1, settings.channel_chunk):
+            part = view[None, ..., start : start + settings.channel_chunk].contiguous()
+            with torch.enable_grad():
+                colors = torch.zeros(N, part.shape[-1], device=means.device, requires_grad=True)
+                image, _, _ = rasterize(*activated, colors, viewmats[c : c + 1], Ks[c : c + 1], None, settings)
+                (gradient,) = torch.autograd.grad(image, colors, part)
+            sums[:, start : start + settings.channel_chunk] += gradient
+    return sums[:, :D], sums[:, D]
+
+
+def _visible(meta: dict[str, Any], N: int) -> Tensor:
+    """[N] bool: whether any camera drew the Gaussian."""
+    drawn = (meta["radii"] > 0).all(dim=-1)
+    if meta["gaussian_ids"] is None:
+        return drawn.any(dim=0)
+    visible = torch.zeros(N, dtype=torch.bool, device=drawn.device)
+    visible[meta["gaussian_ids"]] = True
+    return visible

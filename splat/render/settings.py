@@ -1,0 +1,53 @@
+"""The options that `rasterize` and `render_gaussians` share, checked and in one piece."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+RenderMode = Literal["RGB", "D", "ED", "RGB+D", "RGB+ED"]
+RENDER_MODES: tuple[str, ...] = ("RGB", "D", "ED", "RGB+D", "RGB+ED")
+RASTERIZE_MODES: tuple[str, ...] = ("classic", "antialiased")
+
+
+@dataclass(frozen=True)
+class RasterSettings:
+    """What defines an image besides the Gaussians and the cameras. Defaults are gsplat's."""
+
+    width: int  # pixels
+    height: int
+    near_plane: float = 0.01  # depths outside [near_plane, far_plane] are not drawn
+    far_plane: float = 1e10
+    eps2d: float = 0.3  # square pixels added to each projected variance
+    sh_degree: int | None = None  # None: colours are given as they are
+    render_mode: str = "RGB"
+    rasterize_mode: str = "classic"
+    absgrad: bool = False  # also sum |gradient| of the projected centres, into meta["means2d"].absgrad
+    tile_size: int = 16  # gsplat only
+    radius_clip: float = 0.0  # pixels; Gaussians no larger than this are not drawn
+    channel_chunk: int = 32  # gsplat only
+    packed: bool = False  # gsplat only
+    num_threads: int | None = None  # CPU only; None: all cores
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"image size must be at least 1x1, got {self.width}x{self.height}")
+        if self.render_mode not in RENDER_MODES:
+            raise ValueError(f"render_mode must be one of {', '.join(RENDER_MODES)}, got {self.render_mode!r}")
+        if self.rasterize_mode not in RASTERIZE_MODES:
+            raise ValueError(f"rasterize_mode must be one of {', '.join(RASTERIZE_MODES)}, got {self.rasterize_mode!r}")
+        if self.sh_degree is not None and not 0 <= self.sh_degree <= 3:
+            raise ValueError(f"sh_degree must be 0 to 3, got {self.sh_degree}")
+
+    @property
+    def wants_color(self) -> bool:
+        return self.render_mode.startswith("RGB")
+
+    @property
+    def wants_depth(self) -> bool:
+        return self.render_mode != "RGB"
+
+    @property
+    def expected_depth(self) -> bool:
+        """Whether the depth channel is divided by alpha."""
+        return self.render_mode.endswith("ED")

@@ -71,11 +71,11 @@ def generate(options: Options, build: SceneBuilder = demo.demo_scene) -> list[Sc
     with progress("Rendering", len(views)) as bar:
         for k, (view, name) in enumerate(zip(views, names)):
             picture = render.render(scene, view, options.samples, options.mirrored)
-            image = render.develop(picture.radiance, options.exposure)
-            write_jpeg(options.out / "images" / f"{name}.jpg", image, options.quality)
+            photo = options.out / "images" / f"{name}.jpg"
+            write_jpeg(photo, render.develop(picture.radiance, options.exposure), options.quality)
             write_png(options.out / "truth" / "labels" / f"{name}.png", picture.labels)
             _write_geometry(options.out / "truth", name, picture if k % TEST_EVERY == 0 else None, scene, view)
-            images.append(image)
+            images.append(read_image(photo))
             labels.append(picture.labels)
             depths.append(picture.depth)
             bar.advance()
@@ -174,6 +174,13 @@ def write_jpeg(path: Path, image: np.ndarray, quality: int) -> None:
             1,
         ]
         cv2.imwrite(str(temporary), np.ascontiguousarray(image[..., ::-1]), settings)
+
+
+def read_image(path: Path) -> np.ndarray:
+    """[H, W, 3] uint8 RGB of an image file."""
+    import cv2
+
+    return np.ascontiguousarray(cv2.imread(str(path), cv2.IMREAD_COLOR)[..., ::-1])
 
 
 def write_png(path: Path, image: np.ndarray) -> None:

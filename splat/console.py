@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -157,8 +158,11 @@ def duration(seconds: float) -> str:
 def quiet_libraries() -> None:
     """Ask OpenCV, COLMAP and the like to keep their own logs to themselves; call it before they are imported.
 
-    Variables that the user has set are left alone.
+    Variables that the user has set are left alone. Python's warnings, which speak to developers, stay with
+    SPLAT_DEBUG=1 and `python -W`.
     """
+    if not sys.warnoptions and os.environ.get("SPLAT_DEBUG", "") in ("", "0"):
+        warnings.simplefilter("ignore")
     for name, value in {
         "OPENCV_LOG_LEVEL": "ERROR",
         "OPENCV_FFMPEG_LOGLEVEL": "-8",

@@ -110,7 +110,7 @@ def lpips() -> Answer:
     offline = [net for net, pattern in BACKBONES.items() if list(folder.glob(pattern))]
     if offline:
         return "good", f"weights here for {', '.join(offline)} ({folder})", ""
-    mend = "they are fetched at the first evaluation; without internet copy them there, or LPIPS will be null"
+    mend = "LPIPS will be null; `splat evaluate RUN lpips_download=true` fetches them, or copy them there"
     return "note", f"no weights in {folder}", mend
 
 

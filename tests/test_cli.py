@@ -238,6 +238,7 @@ def test_python_m_splat_and_pipe_closed_early() -> None:
     ("word", "message"),
     [
         ("iterations=100", "there is no key iterations; did you mean max_steps?"),
+        ("iteratons=100", "there is no key iteratons; did you mean max_steps?"),
         ("max_stepz=100", "there is no key max_stepz; did you mean max_steps?"),
         ("ssim_lambda=0.3", "there is no key ssim_lambda; did you mean loss.ssim_lambda?"),
         ("strategy.refine_evry=3", "there is no key strategy.refine_evry; did you mean strategy.refine_every?"),

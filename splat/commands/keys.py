@@ -79,20 +79,19 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
 
 def suggest_key(word: str, keys: list[Key], groups: Iterable[str] = ()) -> str | None:
     """The key that was meant: by another program's name for it, by its last part, or by spelling."""
+    meant: dict[str, str] = {}  # what one may write → the key
+    for name in [*(key.name for key in keys), *groups]:
+        meant.setdefault(name, name)
+        meant.setdefault(name.rsplit(".", 1)[-1], name)
     for key in keys:
-        if re.search(rf"(3DGS|gsplat|nerfstudio): {re.escape(word)}\b", key.help):
-            return key.name
-    names = [key.name for key in keys] + list(groups)
+        for alias in re.findall(r"(?:3DGS|gsplat|nerfstudio): (\w+)", key.help):
+            meant.setdefault(alias, key.name)
     leaf = word.rsplit(".", 1)[-1]
-    for name in names:
-        if name.rsplit(".", 1)[-1] == leaf:
-            return name
-    found = nearest(word, names)
-    if found is None:
-        by_leaf = {name.rsplit(".", 1)[-1]: name for name in reversed(names)}
-        near_leaf = nearest(leaf, by_leaf)
-        found = by_leaf[near_leaf] if near_leaf else None
-    return found
+    for exact in (word, leaf):
+        if exact in meant:
+            return meant[exact]
+    near = nearest(word, meant) or nearest(leaf, meant)
+    return meant[near] if near else None
 
 
 def check_choices(config: Any) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -65,7 +66,8 @@ def render_path(
 
 def picture_names(cameras: list[Camera]) -> list[str]:
     """A file name for every camera: its photo's, or its number where names are missing or repeated."""
-    names = [str(PurePosixPath(camera.name).with_suffix("")).strip("./").replace("/", "__") for camera in cameras]
+    stems = [re.sub(r"\.\w{1,5}$", "", camera.name) for camera in cameras]
+    names = [stem.strip("./").replace("/", "__") for stem in stems]
     if all(names) and len(set(names)) == len(names):
         return names
     return [f"{index:04d}" for index in range(len(cameras))]

@@ -49,7 +49,6 @@ class SceneRenderer:
         from splat.render import render_gaussians
 
         viewmats, Ks = stack_cameras([camera], self.device)
-        backgrounds = torch.cat([self.background, self.background.new_zeros(1)]) if depth else self.background
         renders, alphas, _ = render_gaussians(
             self.scene,
             viewmats,
@@ -57,7 +56,7 @@ class SceneRenderer:
             camera.width,
             camera.height,
             sh_degree=self.scene.sh_degree,
-            backgrounds=backgrounds[None],
+            backgrounds=self.background[None],
             render_mode="RGB+ED" if depth else "RGB",
             **self._options,
         )

@@ -106,7 +106,6 @@ def scene_renderer(
     backend = select_backend(options.backend).name
     device = torch.device("cuda" if backend == "gsplat" else "cpu")
     scene = gaussians.detach().to(device)
-    extra: dict[str, Any] = {"num_threads": options.num_threads} if backend == "cpu" else {}
 
     def render(camera: Camera) -> Tensor:
         viewmats, Ks = stack_cameras([camera], device)
@@ -123,7 +122,7 @@ def scene_renderer(
             backgrounds=background.to(device)[None],
             rasterize_mode="antialiased" if options.antialiased else "classic",
             backend=backend,
-            **extra,
+            num_threads=options.num_threads,
         )
         return renders[0]
 

@@ -40,7 +40,13 @@ def means_dict(result: EvaluationResult | None) -> dict[str, Any]:
 
 def train_dict(result: EvaluationResult) -> dict[str, Any]:
     """The block of the training views, to be read beside the held-out ones."""
-    return {**means_dict(result), "views": len(result.views), "per_view": [view_dict(view) for view in result.views]}
+    return {
+        **means_dict(result),
+        "lpips_net": result.lpips_net,
+        "protocol": result.protocol["name"],
+        "views": len(result.views),
+        "per_view": [view_dict(view) for view in result.views],
+    }
 
 
 def metrics_dict(

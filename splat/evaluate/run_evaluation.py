@@ -17,7 +17,6 @@ from splat.render.config import RenderOptions
 
 if TYPE_CHECKING:
     from splat.run import Run
-    from splat.train.session import TrainResult
 
 
 def spread(indices: list[int], count: int) -> list[int]:
@@ -111,25 +110,3 @@ def evaluate_run(run: Run, config: EvaluateConfig | None = None) -> dict[str, An
     options.backend = "auto"  # the machine may be another one than at training
     background = run.background if "background" in run.config else None
     return evaluate_scene(run.scene(), run.capture(), run.path, config, options=options, background=background)
-
-
-def evaluate_training(
-    result: TrainResult, options: RenderOptions, config: EvaluateConfig | None = None
-) -> dict[str, Any]:
-    """Score what training has just finished, before its photos leave the memory.
-
-    Args:
-        result: from `splat.train.session.train`.
-        options: how it was rendered while training.
-        config: the options of evaluation; the defaults where None.
-
-    Returns:
-        The content of RUN/metrics.json, with times and sizes of the training.
-    """
-    facts = {
-        "max_steps": result.max_steps,
-        "train_seconds": round(result.train_seconds, 2),
-        "steps_per_second": round(result.steps_per_second, 3),
-        "backend": result.backend,
-    }
-    return evaluate_scene(result.gaussians, result.capture, result.folder, config, options=options, facts=facts)

@@ -1,6 +1,7 @@
 """LPIPS: documented values where the weights are, and a reason, never a number, where they are not."""
 
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -102,3 +103,10 @@ def test_none_is_none() -> None:
 
 def test_tiny_images_have_no_value(squeeze_weights: None) -> None:
     assert lpips(torch.zeros(32, 100, 3), torch.zeros(32, 100, 3), "squeeze") is None
+
+
+def test_torchvision_that_does_not_import_gives_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)  # what Python does for a module that cannot be imported
+    choice = choose_net("auto", PROTOCOLS["gsplat"])
+    assert choice.net is None
+    assert "torchvision" in (choice.reason or "")

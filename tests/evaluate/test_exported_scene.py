@@ -1,0 +1,116 @@
+"""What is written is what was trained: a scene read back renders the very same image and scores the same."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from splat.capture.types import Capture
+from splat.evaluate.config import EvaluateConfig
+from splat.evaluate.evaluate import evaluate_views, scene_renderer
+from splat.evaluate.pictures import to_bytes
+from splat.evaluate.run_evaluation import evaluate_scene
+from splat.formats import read_scene, write_scene
+from splat.gaussians import Gaussians
+from splat.render.config import RenderOptions
+from splat.train.normalize import Normalization
+
+MakeCapture = Callable[..., Capture]
+
+
+def scene_before_camera(count: int = 300, sh_degree: int = 3) -> Gaussians:
+    """Coloured blobs that fill the view of a camera at the origin."""
+    generator = torch.Generator().manual_seed(4)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    return Gaussians(
+        means=normal(count, 3) * torch.tensor([1.0, 0.8, 0.5]) + torch.tensor([0.0, 0.0, 4.0]),
+        quats=normal(count, 4),
+        scales=normal(count, 3) * 0.4 - 2.0,
+        opacities=normal(count) + 1,
+        sh0=normal(count, 1, 3),
+        shN=normal(count, (sh_degree + 1) ** 2 - 1, 3) * 0.2,
+    )
+
+
+def photographed(scene: Gaussians, make_capture: MakeCapture, views: int = 4) -> Capture:
+    """A capture whose photos are 8-bit renders of the scene."""
+    import numpy as np
+
+    empty = make_capture([np.zeros((70, 90, 3), np.uint8)] * views)
+    render, _ = scene_renderer(scene, torch.zeros(3), RenderOptions(backend="cpu"))
+    return make_capture([to_bytes(render(camera)) for camera in empty.cameras()])
+
+
+def test_a_scene_read_back_renders_the_same_image(memory_capture: MakeCapture, tmp_path: Path) -> None:
+    scene = scene_before_camera()
+    write_scene(tmp_path / "scene.ply", scene)
+    capture = photographed(scene, memory_capture)
+    images = []
+    for each in (scene, read_scene(tmp_path / "scene.ply")):
+        render, backend = scene_renderer(each, torch.tensor([0.1, 0.2, 0.3]), RenderOptions(backend="cpu"))
+        assert backend == "cpu"
+        images.append(torch.stack([render(camera) for camera in capture.cameras()]))
+    assert images[0].std() > 0.1  # there is something to see
+    assert torch.equal(images[0], images[1])
+
+
+def test_leaving_the_frame_of_training_changes_no_score(memory_capture: MakeCapture, tmp_path: Path) -> None:
+    """Training's own frame is another place and scale; the file stands in the capture's."""
+    exact = scene_before_camera()
+    capture = photographed(exact, memory_capture)
+    wrong = Gaussians(**{**exact.as_dict(), "sh0": exact.sh0 + 0.1})  # so that there is an error to reproduce
+    frame = Normalization(center=torch.tensor([3.0, -20.0, 7.0]).double(), scale=0.03)
+    to_training = torch.eye(4).double()
+    to_training[:3, :3] *= frame.scale
+    to_training[:3, 3] = -frame.center * frame.scale
+    trained = wrong.transformed(to_training)
+    write_scene(tmp_path / "scene.ply", frame.to_capture(trained))
+    settings = {"options": RenderOptions(backend="cpu"), "lpips_net": "none"}
+    scores = [evaluate_views(each, capture, [0, 1], **settings) for each in (wrong, read_scene(tmp_path / "scene.ply"))]
+    assert scores[0].psnr is not None
+    assert 20 < scores[0].psnr < 40
+    assert scores[1].psnr == pytest.approx(scores[0].psnr, abs=0.01)
+    # and training saw the same picture
+    camera = capture.frames[0].camera
+    inside, _ = scene_renderer(trained, torch.zeros(3), RenderOptions(backend="cpu"))
+    outside, _ = scene_renderer(wrong, torch.zeros(3), RenderOptions(backend="cpu"), unit=1 / frame.scale)
+    assert (inside(frame.camera(camera)) - outside(camera)).abs().max() < 1e-3
+
+
+def test_a_scene_scores_as_its_own_photos(memory_capture: MakeCapture) -> None:
+    scene = scene_before_camera()
+    capture = photographed(scene, memory_capture)
+    options = RenderOptions(backend="cpu")
+    exact = evaluate_views(scene, capture, [0, 1], protocol="3dgs", options=options, lpips_net="none")
+    assert exact.psnr == 100.0  # both sides are rounded to the same bytes
+    assert exact.ssim == pytest.approx(1.0, abs=1e-12)
+    rounded = evaluate_views(scene, capture, [0, 1], protocol="gsplat", options=options, lpips_net="none")
+    # errors of rounding to bytes are uniform, their variance is a twelfth of a level squared; dark pixels have less
+    assert rounded.psnr is not None
+    assert 58.9 - 0.2 < rounded.psnr < 64
+    changed = Gaussians(**{**scene.as_dict(), "sh0": scene.sh0 + 0.3})
+    worse = evaluate_views(changed, capture, [0, 1], options=options, lpips_net="none")
+    assert worse.psnr is not None
+    assert worse.psnr < 30
+
+
+def test_evaluation_writes_the_run_folder(memory_capture: MakeCapture, tmp_path: Path) -> None:
+    scene = scene_before_camera()
+    capture = photographed(scene, memory_capture)
+    config = EvaluateConfig(protocol="3dgs", lpips_net="none", train_views=1)
+    content = evaluate_scene(scene, capture, tmp_path, config, options=RenderOptions(backend="cpu"))
+    assert content["psnr"] == 100.0
+    assert (content["train"]["views"], content["num_gaussians"], content["backend"]) == (1, 300, "cpu")
+    assert len(content["per_view"]) == 2
+    for file in ("metrics.json", "report.html", *(view["image"] for view in content["per_view"])):
+        assert (tmp_path / file).is_file()
+    again = evaluate_scene(
+        scene, capture, tmp_path, EvaluateConfig(split="train", lpips_net="none"), options=RenderOptions(backend="cpu")
+    )
+    assert again["train"]["views"] == 2
+    assert again["per_view"] == content["per_view"]
+    assert again["protocol"]["name"] == "3dgs"

@@ -42,7 +42,7 @@ class Loaded:
 
 
 class PhotoImages:
-    """The `ImageSource` of photos on disk. Thread-safe; arrays are shared with the cache and read-only."""
+    """The `ImageSource` of photos on disk. Thread-safe. Arrays are shared with the cache: do not write into them."""
 
     def __init__(self, plans: list[PhotoPlan], cache_bytes: int) -> None:
         self.plans = plans
@@ -110,9 +110,6 @@ def load_photo(plan: PhotoPlan) -> Loaded:
         elif means == "ignore":
             counts = layer >= 128
             mask = counts if mask is None else mask & counts
-    for array in (image, alpha, mask):
-        if array is not None:
-            array.setflags(write=False)
     return Loaded(image, alpha, mask)
 
 

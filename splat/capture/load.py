@@ -99,3 +99,7 @@ def _check(options: CaptureOptions) -> None:
         raise SplatError(f"test_every={options.test_every} must be 0 (no test views) or more")
     if options.cache_gb < 0:
         raise SplatError(f"cache_gb={options.cache_gb} must not be negative")
+    for name in ("max_frames", "sfm_image_size", "sfm_features", "num_threads", "fps"):
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            raise SplatError(f"{name}={value} must be more than 0")

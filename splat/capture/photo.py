@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from splat.errors import SplatError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
@@ -42,7 +46,7 @@ def photo_header(path: Path) -> PhotoHeader:
         raise SplatError(f"{path} is HEIC, which cannot be read here; convert the photos to JPEG first")
     try:
         with Image.open(path) as photo:
-            orientation = photo.getexif().get(_EXIF_ORIENTATION, 1)
+            orientation = _exif(photo).get(_EXIF_ORIENTATION, 1)
             return PhotoHeader(photo.width, photo.height, orientation if orientation in range(1, 9) else 1)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
@@ -54,7 +58,7 @@ def camera_identity(path: Path) -> tuple[object, ...]:
 
     header = photo_header(path)
     with Image.open(path) as photo:
-        exif = photo.getexif()
+        exif = _exif(photo)
         details = exif.get_ifd(_EXIF_DETAILS)
     tags = [exif.get(_EXIF_MAKE), exif.get(_EXIF_MODEL), details.get(_EXIF_FOCAL), details.get(_EXIF_FOCAL_35MM)]
     return (*header.upright_size, *(None if tag is None else str(tag) for tag in tags))
@@ -96,6 +100,13 @@ def oriented(pixels: np.ndarray, orientation: int) -> np.ndarray:
         pixels = pixels[:, ::-1]
     turns = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0)  # quarter turns, counter-clockwise
     return np.ascontiguousarray(np.rot90(pixels, turns))
+
+
+def _exif(photo: Image.Image) -> Image.Exif:
+    """EXIF data; for PNG only what stands before the pixels, because Pillow would decode them to look behind."""
+    from PIL import Image
+
+    return Image.Exif() if photo.format == "PNG" and "exif" not in photo.info else photo.getexif()
 
 
 def _eight_bits(pixels: np.ndarray, path: Path) -> np.ndarray:

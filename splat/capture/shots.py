@@ -18,6 +18,8 @@ from splat.capture.photo import PHOTO_SUFFIXES, PhotoHeader, photo_header
 from splat.capture.types import Capture, Frame, Points, Split
 from splat.errors import SplatError
 
+_warned: set[str] = set()
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -180,5 +182,7 @@ def report_missing(missing: list[str], found: int, listed_in: str) -> str | None
             " put them where the list says"
         )
     note = f"{len(missing)} of {len(missing) + found} photos listed in {listed_in} are missing (first: {missing[0]})"
-    console.warn(f"{note}; going on with the other {found}")
+    if note not in _warned:  # commands may read a capture more than once
+        _warned.add(note)
+        console.warn(f"{note}; going on with the other {found}")
     return note

@@ -121,10 +121,8 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
     if width is None or height is None:
         header = photo_header(path)
         width, height = float(header.width), float(header.height)
-    fx = _focal(value("fl_x"), value("camera_angle_x"), value("x_fov"), width)
-    fy = _focal(value("fl_y"), value("camera_angle_y"), value("y_fov"), height)
-    fx, fy = fx or fy, fy or fx
-    if fx is None or fy is None:
+    fx, fy = _focal_lengths(entry, width, height) or _focal_lengths(meta, width, height) or (0.0, 0.0)
+    if not (fx > 0 and fy > 0):
         raise SplatError(f"frame {name} has no focal length; the file needs fl_x or camera_angle_x")
     cx, cy = value("cx"), value("cy")
     cx = width / 2 if cx is None else cx
@@ -150,12 +148,22 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
     return Lens("OPENCV", (fx, fy, cx, cy, k1, k2, p1, p2), *size)
 
 
-def _focal(focal: float | None, angle: float | None, degrees: float | None, side: float) -> float | None:
-    if focal:
-        return focal
-    if angle is None and degrees is not None:
-        angle = math.radians(degrees)
-    return 0.5 * side / math.tan(0.5 * angle) if angle else None
+def _focal_lengths(source: Mapping[str, Any], width: float, height: float) -> tuple[float, float] | None:
+    """fx and fy in pixels as one place states them, as lengths or as angles; one of them stands for both."""
+    found = []
+    for side, focal, angle, degrees in (
+        (width, "fl_x", "camera_angle_x", "x_fov"),
+        (height, "fl_y", "camera_angle_y", "y_fov"),
+    ):
+        if source.get(focal):
+            found.append(float(source[focal]))
+        elif source.get(angle) or source.get(degrees):
+            radians = float(source[angle]) if source.get(angle) else math.radians(source[degrees])
+            found.append(0.5 * side / math.tan(0.5 * radians))
+        else:
+            found.append(0.0)
+    fx, fy = found[0] or found[1], found[1] or found[0]
+    return (fx, fy) if fx and fy else None
 
 
 def _clean(name: str) -> str:

@@ -108,3 +108,75 @@ def write_colmap(
     target.mkdir(parents=True, exist_ok=True)
     (model.write_text if text else model.write_binary)(str(target))
     return target
+
+
+ROOM = (  # plane: unit normal, distance, two axes in it: back wall, left wall, floor
+    (np.array([0.0, 0.0, 1.0]), 4.0, np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])),
+    (np.array([1.0, 0.0, 0.0]), -2.0, np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])),
+    (np.array([0.0, 1.0, 0.0]), 1.2, np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])),
+)
+
+
+def room_photo(pose: np.ndarray, K: np.ndarray, width: int, height: int) -> np.ndarray:
+    """[H, W, 3] uint8 photo of a corner of three richly textured planes; `pose` is world to camera."""
+    u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    local = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones_like(u)], axis=-1)
+    rays = local @ pose[:3, :3]
+    centre = -pose[:3, :3].T @ pose[:3, 3]
+    nearest = np.full(u.shape, np.inf)
+    photo = np.zeros((height, width, 3), np.uint8)
+    for number, (normal, distance, across, along) in enumerate(ROOM):
+        slope = rays @ normal
+        with np.errstate(divide="ignore", invalid="ignore"):
+            depth = (distance - centre @ normal) / slope
+        hit = (depth > 0.05) & (depth < nearest)
+        nearest = np.where(hit, depth, nearest)
+        where = centre + rays * np.where(hit, depth, 0.0)[..., None]
+        pixels_per_unit = 120.0
+        x, y = ((where @ axis * pixels_per_unit).astype(np.float32) for axis in (across, along))
+        colours = cv2.remap(_wallpaper(number), x % 1024, y % 1024, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        photo[hit] = colours[hit]
+    return photo
+
+
+def _wallpaper(seed: int) -> np.ndarray:
+    """[1024, 1024, 3] uint8 blotches of several sizes, for features at any distance."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        cv2.resize(rng.random((size, size, 3), np.float32), (1024, 1024), interpolation=cv2.INTER_CUBIC)
+        for size in (16, 64, 160)
+    ]
+    mixed = sum(layers) / len(layers)
+    mixed = (mixed - mixed.min()) / (mixed.max() - mixed.min())
+    return (255 * mixed).astype(np.uint8)
+
+
+def room_poses(count: int) -> list[np.ndarray]:
+    """World-to-camera poses on an arc, all looking into the corner."""
+    poses = []
+    for angle in np.linspace(-0.35, 0.35, count):
+        centre = np.array([1.5 * np.sin(angle * 2), -0.3 * np.cos(angle * 5), -0.5 + 0.4 * np.cos(angle * 3)])
+        forward = np.array([-0.4, 0.2, 4.0]) - centre
+        forward /= np.linalg.norm(forward)
+        right = np.cross(np.array([0.0, 1.0, 0.0]), forward)
+        right /= np.linalg.norm(right)
+        rotation = np.stack([right, np.cross(forward, right), forward])
+        pose = np.eye(4)
+        pose[:3, :3], pose[:3, 3] = rotation, -rotation @ centre
+        poses.append(pose)
+    return poses
+
+
+def distance_to_room(points: np.ndarray) -> np.ndarray:
+    """[P] distance of points [P, 3] to the nearest of the room's planes."""
+    return np.min([np.abs(points @ normal - distance) for normal, distance, _, _ in ROOM], axis=0)
+
+
+def align(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Scale, rotation [3, 3] and translation [3] that bring points [N, 3] onto others (Umeyama 1991)."""
+    a, b = source - source.mean(axis=0), target - target.mean(axis=0)
+    U, S, Vt = np.linalg.svd(b.T @ a)
+    D = np.array([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))])
+    rotation = (U * D) @ Vt
+    scale = float((S * D).sum() / (a**2).sum())
+    return scale, rotation, target.mean(axis=0) - scale * rotation @ source.mean(axis=0)

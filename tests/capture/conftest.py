@@ -1,0 +1,16 @@
+"""Captures in tests: warnings are not remembered from other tests, and nothing touches the user's cache."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache folder of this test."""
+    from splat.capture import shots
+
+    shots._warned.clear()
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("SPLAT_CACHE", str(cache))
+    return cache

@@ -1,0 +1,205 @@
+"""Pixels: cache bound, threads, EXIF orientation, scaling, masks and alpha, unreadable photos."""
+
+import threading
+
+import cv2
+import numpy as np
+import pytest
+from capture_scenes import H, W, smooth_photo, viewmat, write_colmap, write_photo
+from PIL import Image, ImageOps
+
+from splat.capture import load_capture
+from splat.capture.images import PhotoImages, PhotoPlan
+from splat.capture.photo import oriented, photo_header, read_photo
+from splat.errors import SplatError
+
+
+def posed(root, *names, width=W, height=H, params=None):
+    params = params or (200.0, 200.0, width / 2, height / 2)
+    images = [(name, 1, viewmat(index)) for index, name in enumerate(names)]
+    write_colmap(root, [("PINHOLE", params, width, height)], images)
+    return root
+
+
+def plans(root, count, size=64):
+    paths = [write_photo(root / f"{i}.png", smooth_photo(i, size, size)) for i in range(count)]
+    return [PhotoPlan(path, 1, None, size, size) for path in paths]
+
+
+def test_the_cache_never_exceeds_its_bound_and_drops_the_oldest(tmp_path):
+    size = 64 * 64 * 3
+    images = PhotoImages(plans(tmp_path, 5), cache_bytes=3 * size)
+    for index in (0, 1, 2):
+        images.image(index)
+    kept = images.image(0)  # used again: now the youngest
+    for index in (3, 4):
+        images.image(index)
+        assert images.cached_bytes <= 3 * size
+    assert images.image(0) is kept
+    assert sorted(images._cache) == [0, 3, 4]
+    np.testing.assert_array_equal(images.image(1), smooth_photo(1, 64, 64))  # dropped ones come back from disk
+
+
+def test_a_cache_smaller_than_a_photo_still_serves_it(tmp_path):
+    images = PhotoImages(plans(tmp_path, 1), cache_bytes=100)
+    np.testing.assert_array_equal(images.image(0), smooth_photo(0, 64, 64))
+    assert images.cached_bytes == 0
+
+
+def test_threads_get_the_right_photos_and_decode_each_once(tmp_path, monkeypatch):
+    from splat.capture import images as module
+
+    decoded = []
+    original = module.load_photo
+    monkeypatch.setattr(module, "load_photo", lambda plan: decoded.append(plan.path) or original(plan))
+    images = PhotoImages(plans(tmp_path, 6), cache_bytes=10**9)
+    wrong = []
+
+    def read(seed):
+        for index in np.random.default_rng(seed).permutation(6):
+            if not np.array_equal(images.image(index), smooth_photo(int(index), 64, 64)):
+                wrong.append(index)
+
+    workers = [threading.Thread(target=read, args=(seed,)) for seed in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+    assert len(decoded) == 6
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_turns_as_pillow_does(tmp_path, orientation):
+    photo = Image.fromarray(smooth_photo(1, 60, 40))
+    exif = photo.getexif()
+    exif[0x0112] = orientation
+    photo.save(tmp_path / "a.png", exif=exif)
+    header = photo_header(tmp_path / "a.png")
+    assert (header.width, header.height, header.orientation) == (60, 40, orientation)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.png")))
+    turned = oriented(read_photo(tmp_path / "a.png"), orientation)
+    np.testing.assert_array_equal(turned, expected)
+    assert header.upright_size == (turned.shape[1], turned.shape[0])
+
+
+@pytest.mark.parametrize(("size", "turns"), [((60, 40), False), ((40, 60), True)])
+def test_a_photo_is_turned_only_where_its_camera_is_upright(tmp_path, size, turns):
+    photo = Image.fromarray(smooth_photo(1, 60, 40))
+    exif = photo.getexif()
+    exif[0x0112] = 6
+    (tmp_path / "images").mkdir()
+    photo.save(tmp_path / "images" / "a.png", exif=exif)
+    capture = load_capture(posed(tmp_path, "a.png", width=size[0], height=size[1]), points="none")
+    pixels = smooth_photo(1, 60, 40)
+    np.testing.assert_array_equal(capture.images.image(0), np.rot90(pixels, 3) if turns else pixels)
+    camera = capture.frames[0].camera
+    assert (camera.width, camera.height) == size
+
+
+def test_scaling_averages_areas(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (H, W, 3), dtype=np.uint8)
+    write_photo(tmp_path / "images" / "a.png", pixels)
+    small = load_capture(posed(tmp_path, "a.png"), points="none", data_factor=4).images.image(0)
+    means = pixels.reshape(H // 4, 4, W // 4, 4, 3).mean(axis=(1, 3))
+    assert np.abs(small - means).max() <= 0.5 + 1e-6
+
+
+def test_hidden_colours_do_not_bleed_into_the_edge(tmp_path):
+    rgba = np.zeros((H, W, 4), np.uint8)
+    rgba[:, : W // 2 + 1] = (200, 100, 50, 255)  # the edge falls inside a pixel of the small image
+    rgba[:, W // 2 + 1 :] = (0, 255, 255, 0)  # transparent, but garish
+    write_photo(tmp_path / "images" / "a.png", rgba)
+    images = load_capture(posed(tmp_path, "a.png"), points="none", data_factor=2).images
+    alpha = images.alpha(0)
+    assert set(np.unique(alpha)) == {0, 128, 255}
+    np.testing.assert_array_equal(np.unique(images.image(0)[alpha > 0].reshape(-1, 3), axis=0), [[200, 100, 50]])
+
+
+def half_transparent(root):
+    rgba = np.dstack([smooth_photo(0), np.full((H, W), 255, np.uint8)])
+    rgba[: H // 2, :, 3] = 0
+    write_photo(root / "images" / "a.png", rgba)
+    return posed(root, "a.png"), rgba[:, :, 3]
+
+
+@pytest.mark.parametrize(
+    ("masks", "has_alpha", "has_mask"),
+    [("auto", True, False), ("transparent", True, False), ("ignore", False, True), ("none", False, False)],
+)
+def test_what_an_alpha_channel_means(tmp_path, masks, has_alpha, has_mask):
+    root, opacity = half_transparent(tmp_path)
+    images = load_capture(root, points="none", masks=masks).images
+    alpha, mask = images.alpha(0), images.mask(0)
+    assert (alpha is not None, mask is not None) == (has_alpha, has_mask)
+    if alpha is not None:
+        np.testing.assert_array_equal(alpha, opacity)
+    if mask is not None:
+        np.testing.assert_array_equal(mask, opacity > 127)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg.png"])
+@pytest.mark.parametrize(
+    ("masks", "has_alpha", "has_mask"),
+    [("auto", False, True), ("transparent", True, False), ("ignore", False, True), ("none", False, False)],
+)
+def test_what_a_masks_folder_means(tmp_path, name, masks, has_alpha, has_mask):
+    write_photo(tmp_path / "images" / "a.jpg", smooth_photo(0))
+    keep = np.zeros((H // 2, W // 2, 3), np.uint8)  # smaller than the photo
+    keep[:, :40] = 255
+    write_photo(tmp_path / "masks" / name, keep)
+    images = load_capture(posed(tmp_path, "a.jpg"), points="none", masks=masks).images
+    alpha, mask = images.alpha(0), images.mask(0)
+    assert (alpha is not None, mask is not None) == (has_alpha, has_mask)
+    kept = mask if mask is not None else alpha > 127 if alpha is not None else None
+    if kept is not None:
+        assert kept[:, :79].all() and not kept[:, 81:].any()
+
+
+def test_photos_without_a_mask_file_count_whole(tmp_path):
+    for name in ("a", "b"):
+        write_photo(tmp_path / "images" / f"{name}.png", smooth_photo(0))
+    write_photo(tmp_path / "masks" / "b.png", np.zeros((H, W, 3), np.uint8))
+    capture = load_capture(posed(tmp_path, "a.png", "b.png"), points="none")
+    assert capture.images.mask(0) is None
+    mask = capture.images.mask(1)
+    assert mask is not None and not mask.any()
+    assert any("masks for 1 of 2 photos" in note for note in capture.notes)
+
+
+@pytest.mark.parametrize("kind", ["grey", "grey16", "rgb16", "palette", "jpeg"])
+def test_photos_of_other_kinds(tmp_path, kind):
+    rgb = smooth_photo(4)
+    grey = rgb[:, :, 0]
+    path = tmp_path / ("a.jpg" if kind == "jpeg" else "a.png")
+    if kind == "grey":
+        cv2.imwrite(str(path), grey)
+    elif kind == "grey16":
+        cv2.imwrite(str(path), grey.astype(np.uint16) * 257)
+    elif kind == "rgb16":
+        cv2.imwrite(str(path), rgb[:, :, ::-1].astype(np.uint16) * 257)
+    elif kind == "palette":
+        Image.fromarray(rgb).quantize(16).save(path)
+        rgb = np.asarray(Image.open(path).convert("RGB"))
+    else:
+        Image.fromarray(rgb).save(path, quality=100, subsampling=0)
+    expected = np.repeat(grey[:, :, None], 3, axis=2) if kind.startswith("grey") else rgb
+    assert np.abs(read_photo(path)[:, :, :3].astype(int) - expected).max() <= (6 if kind == "jpeg" else 0)
+
+
+@pytest.mark.parametrize("content", [b"", b"no photo at all", b"\xff\xd8\xff\xe0 cut"])
+def test_an_unreadable_photo_is_an_error_that_names_it(tmp_path, content):
+    write_photo(tmp_path / "images" / "a.png", smooth_photo(0))
+    (tmp_path / "images" / "b.jpg").write_bytes(content)
+    with pytest.raises(SplatError, match=r"b\.jpg") as caught:
+        load_capture(posed(tmp_path, "a.png", "b.jpg"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_photo_damaged_behind_its_header_is_an_error_when_it_is_loaded(tmp_path):
+    write_photo(tmp_path / "images" / "a.png", np.random.default_rng(0).integers(0, 256, (H, W, 3), dtype=np.uint8))
+    path = tmp_path / "images" / "a.png"
+    path.write_bytes(path.read_bytes()[:200])
+    capture = load_capture(posed(tmp_path, "a.png"), points="none")
+    with pytest.raises(SplatError, match=r"a\.png"):
+        capture.images.image(0)

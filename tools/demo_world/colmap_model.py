@@ -93,7 +93,7 @@ def _corner_points(
 
 
 def _even_contrast(image: np.ndarray) -> np.ndarray:
-    """Grey values [H, W] float32 relative to their surroundings: faint patterns count too, as for SIFT; blank walls don't."""
+    """Grey values [H, W] float32 relative to their surroundings, so that faint patterns count too, as for SIFT."""
     import cv2
 
     gray = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 0.8)

@@ -177,10 +177,17 @@ def write_jpeg(path: Path, image: np.ndarray, quality: int) -> None:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """[H, W, 3] uint8 RGB of an image file."""
+    """[H, W, 3] uint8 RGB of an image file.
+
+    Raises:
+        SplatError: when it cannot be read.
+    """
     import cv2
 
-    return np.ascontiguousarray(cv2.imread(str(path), cv2.IMREAD_COLOR)[..., ::-1])
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise SplatError(f"cannot read {path} as an image")
+    return np.ascontiguousarray(image[..., ::-1])
 
 
 def write_png(path: Path, image: np.ndarray) -> None:

@@ -292,13 +292,13 @@ def room(
     floor = plane(width, depth, cell)
     paper = matte(textures.wallpaper("#d5d0bb", "#9aa88a", "#c08a72", seed + 1))
     paint = matte(textures.plaster("#8fa9b3", seed + 2))
-    left = _facing_y(plane(width, height, cell * 4 / 3))
-    right = plane(depth, height, cell * 4 / 3).transformed(
+    left = _facing_y(plane(width, height, cell * 1.32))
+    right = plane(depth, height, cell * 1.32).transformed(
         np.array([[0, 0, 1.0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
     )
     white = satin(textures.plain("#e4e0d6", seed, 0.02), 0.35)
-    skirt_left = rounded_box((width, 0.016, 0.085), 0.006, cell, grain=0).moved(width / 2 + 0.016, 0.008)
-    skirt_right = rounded_box((0.016, depth, 0.085), 0.006, cell, grain=1).moved(0.008, depth / 2)
+    skirt_left = rounded_box((width, 0.016, 0.085), 0.006, cell * 1.12, grain=0).moved(width / 2 + 0.016, 0.008)
+    skirt_right = rounded_box((0.016, depth, 0.085), 0.006, cell * 1.12, grain=1).moved(0.008, depth / 2)
     return [
         SceneObject(
             "floor", "brown", "varnished planks", [(floor, boards)], ["floor", "a wooden floor", "brown floor boards"]

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from splat.cameras import Camera
 from splat.capture.types import Capture
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.evaluate import evaluate_views, scene_renderer
+from splat.evaluate.metrics import psnr
 from splat.evaluate.pictures import to_bytes
 from splat.evaluate.run_evaluation import evaluate_scene
 from splat.formats import read_scene, write_scene
@@ -114,3 +116,22 @@ def test_evaluation_writes_the_run_folder(memory_capture: MakeCapture, tmp_path:
     assert again["train"]["views"] == 2
     assert again["per_view"] == content["per_view"]
     assert again["protocol"]["name"] == "3dgs"
+
+
+def test_other_programs_files_of_one_scene_look_the_same(shared_data, tmp_path: Path) -> None:
+    pytest.importorskip("zstandard")  # the SPZ of this scene is version 4
+    scenes = [read_scene(shared_data(f"splats/biker.{suffix}")) for suffix in ("compressed.ply", "spz")]
+    write_scene(tmp_path / "biker.splat", scenes[0])
+    scenes.append(read_scene(tmp_path / "biker.splat"))
+    low, high = (scenes[0].means.double().quantile(q, dim=0) for q in (0.05, 0.95))
+    viewmat = torch.eye(4).double()
+    viewmat[:3, 3] = -(low + high) / 2 + torch.tensor([0.0, 0.0, 1.0]) * (high - low).norm()
+    K = torch.tensor([[120.0, 0, 60], [0, 120, 70], [0, 0, 1]]).double()
+    camera = Camera(viewmat, K, 120, 140)
+    images = []
+    for scene in scenes:
+        render, _ = scene_renderer(scene, torch.full((3,), 0.3), RenderOptions(backend="cpu"))
+        images.append(render(camera))
+    assert images[0].std() > 0.05  # a man in black before grey
+    assert psnr(images[1], images[0]) > 45
+    assert psnr(images[2], images[0]) > 45

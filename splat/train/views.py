@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from splat.capture.types import Capture
 from splat.train.losses import TargetStatistics
 from splat.train.normalize import Normalization
 
+KEEP_BYTES = 256e6  # pixels are kept as tensors on the CPU while all of them fit into this
 STATISTICS_BYTES = 192e6  # blurred targets are kept for the SSIM while all of them fit into this
 
 
@@ -33,8 +33,8 @@ class View:
 class TrainingViews:
     """The views of one side of a capture's split, loaded on first use.
 
-    On a GPU the pixels stay on the device once loaded if they fit into a quarter of its memory; on the CPU they are
-    views of the capture's bounded cache.
+    Pixels stay on the device once loaded if all fit (a quarter of a GPU's memory, `KEEP_BYTES` on the CPU), else they
+    come from the capture's bounded cache each time.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class TrainingViews:
         self.cameras = [normalization.camera(capture.frames[index].camera) for index in indices]
         self.viewmats, self.Ks = stack_cameras(self.cameras, device)
         pixels = sum(camera.width * camera.height for camera in self.cameras)
-        room = torch.cuda.mem_get_info()[0] / 4 if device.type == "cuda" else 0
+        room = torch.cuda.mem_get_info()[0] / 4 if device.type == "cuda" else KEEP_BYTES
         self._keep = pixels * 3 < room
         self._keep_statistics = pixels * 12 < STATISTICS_BYTES
         self._pixels: dict[int, tuple[Tensor, Tensor | None, Tensor | None]] = {}
@@ -71,7 +71,7 @@ class TrainingViews:
 
     def _load(self, position: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         index, images = self.indices[position], self.capture.images
-        target = torch.from_numpy(np.ascontiguousarray(images.image(index))).to(self.device)
+        target = torch.from_numpy(images.image(index).copy()).to(self.device)
         alpha, mask = images.alpha(index), images.mask(index)
         loaded = (
             target,

@@ -104,7 +104,7 @@ def train_step(state: TrainState, views: TrainingViews, config: TrainConfig, max
     renders, _, info = render_view(params, view, config.render, degree, background, absgrad)
     target = view.target if view.alpha is None else composite(view.target, view.alpha, background)
     state.strategy.step_pre_backward(params, state.optimizers, state.strategy_state, step, info)
-    loss = l1_ssim(renders[0], target, config.loss.ssim_lambda, mask=view.mask, statistics=view.statistics)
+    loss = l1_ssim(renders[0], target, config.loss.ssim_lambda, mask=view.mask, num_threads=config.render.num_threads)
     (loss + regularization(params, config.loss)).backward()
     value = float(loss.detach())
     if value != value:
@@ -145,7 +145,7 @@ def run_steps(
     on_step: Callable[[StepReport], None],
 ) -> bool:
     """Train until `max_steps` are done; returns False when the user stopped it with Ctrl-C between two steps."""
-    with _stop_request() as stopped:
+    with _stop_request() as stopped, _one_torch_thread(views.device):
         last = time.perf_counter()
         while state.step < max_steps:
             report = train_step(state, views, config, max_steps)
@@ -176,3 +176,15 @@ def _stop_request() -> Iterator[threading.Event]:
         yield event
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def _one_torch_thread(device: torch.device) -> Iterator[None]:
+    """On the CPU our kernels use all cores; workers of torch would only spin beside them."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -9,11 +9,9 @@ from torch import Tensor
 
 from splat.cameras import stack_cameras
 from splat.capture.types import Capture
-from splat.train.losses import TargetStatistics
 from splat.train.normalize import Normalization
 
 KEEP_BYTES = 256e6  # pixels are kept as tensors on the CPU while all of them fit into this
-STATISTICS_BYTES = 192e6  # blurred targets are kept for the SSIM while all of them fit into this
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,6 @@ class View:
     target: Tensor  # [H, W, 3] uint8
     alpha: Tensor | None  # [H, W, 1] float32 opacity of the photo
     mask: Tensor | None  # [H, W] bool, True where the pixel counts
-    statistics: TargetStatistics | None
 
 
 class TrainingViews:
@@ -48,9 +45,7 @@ class TrainingViews:
         pixels = sum(camera.width * camera.height for camera in self.cameras)
         room = torch.cuda.mem_get_info()[0] / 4 if device.type == "cuda" else KEEP_BYTES
         self._keep = pixels * 3 < room
-        self._keep_statistics = pixels * 12 < STATISTICS_BYTES
         self._pixels: dict[int, tuple[Tensor, Tensor | None, Tensor | None]] = {}
-        self._statistics: dict[int, TargetStatistics] = {}
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -66,7 +61,6 @@ class TrainingViews:
             target=target,
             alpha=alpha,
             mask=mask,
-            statistics=self._blurred(position, target, mask) if alpha is None else None,
         )
 
     def _load(self, position: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -81,10 +75,3 @@ class TrainingViews:
         if self._keep:
             self._pixels[position] = loaded
         return loaded
-
-    def _blurred(self, position: int, target: Tensor, mask: Tensor | None) -> TargetStatistics | None:
-        if not self._keep_statistics or self.device.type != "cpu":
-            return None
-        if position not in self._statistics:
-            self._statistics[position] = TargetStatistics.of(target, mask)
-        return self._statistics[position]

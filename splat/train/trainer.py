@@ -100,7 +100,7 @@ def train_step(state: TrainState, views: TrainingViews, config: TrainConfig, max
     view = views[position]
     background = background_colour(config.loss, view.alpha is not None, state.generator)
     degree = active_sh_degree(config, step, max_steps)
-    absgrad = bool(getattr(state.strategy, "absgrad", False))
+    absgrad = state.strategy.needs_absgrad
     renders, _, info = render_view(params, view, config.render, degree, background, absgrad)
     target = view.target if view.alpha is None else composite(view.target, view.alpha, background)
     state.strategy.step_pre_backward(params, state.optimizers, state.strategy_state, step, info)

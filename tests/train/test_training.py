@@ -1,0 +1,153 @@
+"""Training end to end on a small synthetic capture: it learns, stops, resumes and keeps what is there."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from splat.errors import Interrupted, SplatError
+from splat.formats import read_scene
+from splat.gaussians import Gaussians
+from splat.render import render_gaussians
+from splat.run import open_run
+from splat.train.config import TrainConfig
+from splat.train.history import COLUMNS
+from splat.train.session import train
+from splat.train.strategies import DefaultStrategy, MCMCStrategy
+from tests.train.blobs import write_blob_capture
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("capture") / "blobs"
+    write_blob_capture(folder)
+    return folder
+
+
+def config(capture: Path, out: Path, **changes: object) -> TrainConfig:
+    base = TrainConfig(data=str(capture), out=str(out), max_steps=60, data_factor=1.0, cap_max=400)
+    base.initial.seeds = 200
+    base.schedule.eval_every = 30
+    base.schedule.save_every = 0
+    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+
+
+def test_it_learns_and_writes_the_run_folder(capture: Path, tmp_path: Path) -> None:
+    result = train(config(capture, tmp_path / "run", max_steps=200))
+    run = open_run(result.folder)
+    rows = (result.folder / "metrics.csv").read_text().splitlines()
+    assert rows[0].split(",") == list(COLUMNS)
+    first, last = float(rows[1].split(",")[2]), float(rows[-1].split(",")[2])
+    assert last < 0.6 * first
+    assert len(run.scene()) == len(result.gaussians) <= 400
+    assert len(run.cameras("test")) == len(result.capture.indices("test")) == 2
+    assert result.steps_per_second > 0
+    assert list((result.folder / "checkpoints").glob("*.safetensors"))
+    assert run.capture().data_factor == 1.0
+
+
+def test_the_scene_file_renders_as_the_training_left_it(capture: Path, tmp_path: Path) -> None:
+    result = train(config(capture, tmp_path / "run"))
+    frame = result.capture.frames[0]
+    written = _picture(read_scene(result.folder / "scene.ply"), frame.camera)
+    kept = _picture(result.gaussians, frame.camera)
+    assert np.abs(written - kept).max() < 1e-5
+    assert np.abs(kept).max() > 0.1
+
+
+@pytest.mark.parametrize("strategy", [DefaultStrategy(), MCMCStrategy()])
+def test_resuming_changes_nothing(capture: Path, tmp_path: Path, strategy: DefaultStrategy) -> None:
+    def fresh(name: str) -> TrainConfig:
+        changed = config(capture, tmp_path / name, max_steps=90, strategy=strategy)
+        changed.render.num_threads = 2
+        return changed
+
+    whole = train(fresh("whole"))
+    interrupted = fresh("parts")
+    with pytest.raises(Interrupted, match="resume=true"):
+        _train_with_ctrl_c(interrupted, after=37)
+    parts = train(dataclasses.replace(interrupted, resume=True))
+    for name, value in whole.gaussians.as_dict().items():
+        assert torch.equal(value, parts.gaussians.as_dict()[name]), name
+
+
+def _train_with_ctrl_c(settings: TrainConfig, after: int) -> None:
+    """Train, and press Ctrl-C during the step `after`."""
+    from splat.train import trainer
+
+    original = trainer.train_step
+    calls = 0
+
+    def counted(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == after:
+            assert threading.current_thread() is threading.main_thread()
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(*arguments)  # type: ignore[arg-type]
+
+    trainer.train_step = counted  # type: ignore[assignment]
+    try:
+        train(settings)
+    finally:
+        trainer.train_step = original
+
+
+def test_a_seed_repeats(capture: Path, tmp_path: Path) -> None:
+    first = train(config(capture, tmp_path / "a"))
+    second = train(config(capture, tmp_path / "b"))
+    third = train(config(capture, tmp_path / "c", seed=7))
+    assert torch.equal(first.gaussians.means, second.gaussians.means)
+    assert first.gaussians.means.shape != third.gaussians.means.shape or not torch.equal(
+        first.gaussians.means, third.gaussians.means
+    )
+
+
+def test_a_finished_run_is_kept(capture: Path, tmp_path: Path) -> None:
+    settings = config(capture, tmp_path / "run", max_steps=3)
+    train(settings)
+    before = (tmp_path / "run" / "scene.ply").read_bytes()
+    with pytest.raises(SplatError, match="finished run"):
+        train(settings)
+    train(dataclasses.replace(settings, overwrite=True))
+    assert (tmp_path / "run.old-1" / "scene.ply").read_bytes() == before
+
+
+def test_resume_needs_the_same_settings(capture: Path, tmp_path: Path) -> None:
+    settings = config(capture, tmp_path / "run", max_steps=3)
+    train(settings)
+    changed = dataclasses.replace(settings, resume=True, seed=8)
+    with pytest.raises(SplatError, match="seed=42, not 8"):
+        train(changed)
+    with pytest.raises(SplatError, match="nothing to resume"):
+        train(dataclasses.replace(settings, resume=True, out=str(tmp_path / "other")))
+
+
+def test_a_folder_with_other_things_is_not_touched(capture: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("keep")
+    with pytest.raises(SplatError, match="not empty"):
+        train(config(capture, tmp_path / "mine"))
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def _picture(scene: Gaussians, camera: object) -> np.ndarray:
+    from splat.cameras import stack_cameras
+
+    viewmats, Ks = stack_cameras([camera])  # type: ignore[list-item]
+    image = render_gaussians(scene, viewmats, Ks, camera.width, camera.height)[0]  # type: ignore[attr-defined]
+    return image[0].detach().numpy()
+
+
+def test_the_capture_is_what_the_test_thinks(capture: Path) -> None:
+    images = sorted((capture / "images").iterdir())
+    assert len(images) == 12
+    assert cv2.imread(str(images[0])).shape == (36, 48, 3)

@@ -30,9 +30,9 @@ class ReadingOptions:
     cache_gb: float = option(2.0, "memory for decoded photos in GB; the least recently used are dropped")
     matcher: str = option(
         "auto",
-        "which photos are matched in structure from motion: all pairs, or neighbours in name order (for videos and"
-        " ordered photos); auto: all pairs up to 150 photos",
-        choices=("auto", "exhaustive", "sequential"),
+        "which photos are matched in structure from motion: all pairs, neighbours in name order (videos), or both these"
+        " and those that look alike (similar); auto: all pairs up to 150 photos",
+        choices=("auto", "exhaustive", "sequential", "similar"),
     )
     sfm_image_size: int = option(1600, "longest side in pixels at which features are searched")
     sfm_features: int = option(4096, "most features a photo in structure from motion and triangulation")

@@ -23,12 +23,14 @@ from splat.capture.features import (
     threads,
 )
 from splat.capture.photo import camera_identity, photo_header
+from splat.capture.retrieval import similar_pairs
 from splat.capture.shots import Shot
 from splat.capture.staging import remove_tree, stage_photo
 from splat.capture.types import Points
 from splat.errors import SplatError
 
 EXHAUSTIVE_UP_TO = 150
+ORDERED_EXHAUSTIVE_UP_TO = 60
 FEWEST_PHOTOS = 3
 ADVICE = "take more photos with 60-80 % overlap, from different places, sharp and of a scene that keeps still"
 
@@ -59,7 +61,7 @@ def solve_cameras(
         raise SplatError(f"{len(photos)} photos are too few to find their cameras (3 at least); {ADVICE}")
     matcher = options.matcher
     if matcher == "auto":
-        matcher = "sequential" if len(photos) > EXHAUSTIVE_UP_TO or (ordered and len(photos) > 60) else "exhaustive"
+        matcher = _matcher(len(photos), ordered)
     settings = {
         "kind": "sfm",
         "image_size": options.sfm_image_size,
@@ -104,7 +106,11 @@ def _reconstruct(photos: Sequence[Photo], matcher: str, options: CaptureOptions,
             if masks is not None and photo.mask_path is not None and orientation == 1:
                 stage_photo(photo.mask_path, masks / f"{photo.name}.png", 1, options.sfm_image_size)
         extract_features(database, images, camera_groups(photos), options, masks=masks)
-        match_pairs(database, choose_pairs([photo.name for photo in photos], matcher), options)
+        names = [photo.name for photo in photos]
+        pairs = choose_pairs(names, "exhaustive" if matcher == "exhaustive" else "sequential")
+        if matcher == "similar":
+            pairs = sorted({*pairs, *similar_pairs(database, names)})
+        match_pairs(database, pairs, options)
         model = _map(database, images, work / "models", len(photos), options)
         _check_model(model, len(photos), matcher)
         finished = work / "finished"
@@ -113,6 +119,13 @@ def _reconstruct(photos: Sequence[Photo], matcher: str, options: CaptureOptions,
         finished.rename(folder / "model")
     finally:
         remove_tree(work)
+
+
+def _matcher(count: int, ordered: bool) -> str:
+    """What `matcher=auto` means for so many photos."""
+    if ordered:
+        return "sequential" if count > ORDERED_EXHAUSTIVE_UP_TO else "exhaustive"
+    return "exhaustive" if count <= EXHAUSTIVE_UP_TO else "similar"
 
 
 def camera_groups(photos: Sequence[Photo]) -> list[CameraGroup]:

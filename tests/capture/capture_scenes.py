@@ -1,5 +1,6 @@
 """Small captures with known answers, written by the tests."""
 
+import functools
 from pathlib import Path
 
 import cv2
@@ -117,7 +118,7 @@ ROOM = (  # plane: unit normal, distance, two axes in it: back wall, left wall, 
 )
 
 
-def room_photo(pose: np.ndarray, K: np.ndarray, width: int, height: int) -> np.ndarray:
+def room_photo(pose: np.ndarray, K: np.ndarray, width: int, height: int, style: int = 0) -> np.ndarray:
     """[H, W, 3] uint8 photo of a corner of three richly textured planes; `pose` is world to camera."""
     u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     local = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones_like(u)], axis=-1)
@@ -134,11 +135,14 @@ def room_photo(pose: np.ndarray, K: np.ndarray, width: int, height: int) -> np.n
         where = centre + rays * np.where(hit, depth, 0.0)[..., None]
         pixels_per_unit = 120.0
         x, y = ((where @ axis * pixels_per_unit).astype(np.float32) for axis in (across, along))
-        colours = cv2.remap(_wallpaper(number), x % 1024, y % 1024, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        colours = cv2.remap(
+            _wallpaper(10 * style + number), x % 1024, y % 1024, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+        )
         photo[hit] = colours[hit]
     return photo
 
 
+@functools.cache
 def _wallpaper(seed: int) -> np.ndarray:
     """[1024, 1024, 3] uint8 blotches of several sizes, for features at any distance."""
     rng = np.random.default_rng(seed)

@@ -109,6 +109,23 @@ def test_pairs_to_match():
     assert len(set(pairs)) == len(pairs)
 
 
+def test_photos_of_the_same_place_look_alike(tmp_path):
+    from splat.capture.config import CaptureOptions
+    from splat.capture.features import CameraGroup, extract_features
+    from splat.capture.retrieval import similar_pairs
+
+    names = []
+    for style in (1, 2):  # two rooms with other wallpaper, seen from the same places
+        for index, pose in enumerate(room_poses(5)):
+            names.append(f"{index}_{style}.png")  # names in an order that mixes the rooms
+            write_photo(tmp_path / "photos" / names[-1], room_photo(pose, K, *SIZE, style=style))
+    options = CaptureOptions(sfm_features=1000, sfm_image_size=400, num_threads=1)
+    extract_features(tmp_path / "a.db", tmp_path / "photos", [CameraGroup(tuple(names))], options)
+    pairs = similar_pairs(tmp_path / "a.db", sorted(names), neighbours=3)
+    assert len(pairs) >= 10 * 3 / 2
+    assert all(first[-5] == second[-5] for first, second in pairs)
+
+
 def test_neighbours_look_the_same_way():
     poses = np.stack(room_poses(30))
     turned = poses.copy()

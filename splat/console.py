@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 
 PLAIN_SECONDS = 10.0  # a piped log gets a line at least this often …
 PLAIN_FRACTION = 0.1  # … or whenever this much more is done,
-PLAIN_PAUSE = 1.0  # but never more often than this
-LABELS = {"psnr": "PSNR", "ssim": "SSIM", "lpips": "LPIPS", "gaussians": "Gaussians", "num_gaussians": "Gaussians"}
+PLAIN_PAUSE = 5.0  # but never more often than this
+LABELS = {
+    "psnr": "PSNR",
+    "test_psnr": "test PSNR",
+    "ssim": "SSIM",
+    "lpips": "LPIPS",
+    "gaussians": "Gaussians",
+    "num_gaussians": "Gaussians",
+}
 
 _console: Console | None = None
 _active: list[Progress] = []  # nested bars, the outermost first

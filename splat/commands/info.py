@@ -30,8 +30,13 @@ def run(config: InfoConfig) -> None:
     found = describe(user_path(config.path))
     if config.json:
         print(json.dumps(found, indent=2))
-    else:
-        print("\n".join(lines(found)))
+        return
+    metrics = found.pop("metrics", None)
+    print("\n".join(lines(found)))
+    if metrics:
+        from splat.commands.tables import metrics_table
+
+        print("\n" + metrics_table({Path(found["run"]).name: metrics}))
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -68,10 +73,9 @@ def _run(path: Path) -> dict[str, Any]:
     from splat.run import open_run
 
     run = open_run(path)
-    metrics = {key: value for key, value in run.metrics.items() if key != "per_view"}
-    found: dict[str, Any] = {"kind": "run", "run": str(path), "capture": str(run.config.get("data", ""))}
+    found: dict[str, Any] = {"kind": "run", "run": str(path), "capture": str(run.config["capture"]["data"])}
     found |= {f"{split}_cameras": len(run.cameras(split)) for split in ("train", "test")}
-    return {**found, "metrics": metrics, "scene": describe(run.scene_path)}
+    return {**found, "scene": describe(run.scene_path), "metrics": run.metrics}
 
 
 def _capture(path: Path) -> dict[str, Any]:

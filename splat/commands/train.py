@@ -29,7 +29,9 @@ def run(config: TrainConfig) -> None:
         "backend": result.backend,
     }
     metrics = evaluate_scene(result.gaussians, result.capture, result.folder, options=config.render, facts=facts)
-    console.info(f"next: splat view {result.folder}" if "view" in SUMMARIES else f"pictures: {result.folder}/renders")
+    console.info(
+        f"pictures and curves: {result.folder / 'report.html'}; a video: splat render {result.folder} path=orbit"
+    )
     print(metrics_table({result.folder.name: metrics}))
     print(result.folder)
 

@@ -42,7 +42,7 @@ def render_path(
     Raises:
         SplatError: when something cannot be written.
     """
-    limits: tuple[float, float] | None = None
+    limits = depth_range(renderer, cameras) if depth else (0.0, 0.0)
     film: Video | None
     with optional_video(video, fps) as film, progress("Rendering", len(cameras), unit="picture") as bar:
         for camera, stem in zip(cameras, picture_names(cameras)):
@@ -52,7 +52,6 @@ def render_path(
             if taken is not None:
                 pictures[f"{stem}_photo"] = taken
             if distances is not None:
-                limits = limits or depth_range(distances)
                 pictures[f"{stem}_depth"] = depth_picture(distances, *limits)
             if folder is not None:
                 for name, picture in pictures.items():
@@ -73,9 +72,13 @@ def picture_names(cameras: list[Camera]) -> list[str]:
     return [f"{index:04d}" for index in range(len(cameras))]
 
 
-def depth_range(depth: np.ndarray) -> tuple[float, float]:
-    """Nearest and farthest depth [H, W] for the colours of a whole path, from its first picture."""
-    seen = depth[depth > 0]
+def depth_range(renderer: SceneRenderer, cameras: list[Camera], samples: int = 5) -> tuple[float, float]:
+    """Nearest and farthest depth for the colours of a whole path, from a few of its pictures."""
+    chosen = [cameras[i] for i in np.unique(np.linspace(0, len(cameras) - 1, samples).round().astype(int))]
+    depths = [
+        depth[depth > 0] for _, depth in (renderer.render(camera, True) for camera in chosen) if depth is not None
+    ]
+    seen = np.concatenate(depths)
     if not seen.size:
         return 1.0, 2.0
     near, far = np.percentile(seen, [1, 99])

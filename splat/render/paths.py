@@ -87,17 +87,18 @@ def spiral(cameras: list[Camera], frames: int, depth: float | None = None, turns
     """A spiral within the volume that the cameras fill, always towards the focus; suits photos taken from one side.
 
     After the render path of LLFF (Mildenhall et al., "Local Light Field Fusion", 2019): the axes of the middle camera,
-    amplitudes from the 90th percentile of the cameras' offsets along them, half a swing along the view per turn.
+    amplitudes from the 90th percentile of the cameras' offsets along them, at most a quarter of the distance to the
+    focus, and one swing along the view.
     """
     view = common_view(cameras, depth)
     middle = np.median(view.positions, axis=0)
     frame = _look_at(middle, view.focus, view.up)
     reach = np.percentile(np.abs((view.positions - middle) @ frame), 90, axis=0)  # right, down, forward
     distance = float(np.linalg.norm(view.focus - middle))
-    reach = np.minimum(np.maximum(reach, 0.02 * distance), [distance, distance, 0.3 * distance])
+    reach = np.clip(reach, 0.02 * distance, np.array([0.25, 0.15, 0.15]) * distance)
     turn = np.linspace(0, 2 * np.pi * turns, frames, endpoint=False)
     swing = np.stack([np.cos(turn), np.sin(turn), np.sin(turn / turns)], axis=1)
-    return _looking(middle + 0.7 * (swing * reach) @ frame.T, view, cameras)
+    return _looking(middle + (swing * reach) @ frame.T, view, cameras)
 
 
 def interpolate(cameras: list[Camera], frames: int) -> list[Camera]:

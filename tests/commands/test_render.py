@@ -1,0 +1,177 @@
+"""`splat render` and `splat export` on a small run folder with a scene whose pictures are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from splat.cameras import Camera
+from splat.cli import main
+from splat.files import write_json
+from splat.formats import read_scene, write_scene
+from splat.gaussians import Gaussians
+from splat.sh import rgb_to_sh0
+
+SIZE = (63, 47)  # odd on purpose
+
+
+def ball(center: tuple[float, float, float], colour: tuple[float, float, float]) -> Gaussians:
+    """One solid ball."""
+    return Gaussians(
+        means=torch.tensor([center]),
+        quats=torch.tensor([[1.0, 0, 0, 0]]),
+        scales=torch.full((1, 3), -1.6),
+        opacities=torch.tensor([8.0]),
+        sh0=rgb_to_sh0(torch.tensor([[colour]])),
+        shN=torch.zeros(1, 15, 3),
+    )
+
+
+def camera(degrees: float, name: str) -> Camera:
+    """Four units from the origin, on a level circle around the world's y axis (y down), looking at the origin."""
+    angle = np.radians(degrees)
+    position = 4 * np.array([np.sin(angle), 0, -np.cos(angle)])
+    forward, down = -position / 4, np.array([0.0, 1, 0])
+    viewmat = np.eye(4)
+    viewmat[:3, :3] = np.stack([np.cross(down, forward), down, forward])
+    viewmat[:3, 3] = -viewmat[:3, :3] @ position
+    K = torch.tensor([[60.0, 0, SIZE[0] / 2], [0, 60, SIZE[1] / 2], [0, 0, 1]], dtype=torch.float64)
+    return Camera(torch.from_numpy(viewmat), K, *SIZE, name)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run of a red ball in the middle with a green one above it, with 8 cameras around it."""
+    folder = tmp_path / "my runs" / "balls"
+    folder.mkdir(parents=True)
+    red, green = ball((0, 0, 0), (1, 0, 0)), ball((0, -0.7, 0), (0, 1, 0))
+    scene = Gaussians(*(torch.cat([getattr(red, k), getattr(green, k)]) for k in red.as_dict()))
+    write_scene(folder / "scene.ply", scene)
+    frames = []
+    for index in range(8):
+        one = camera(45 * index, f"photos/{index}.png")
+        frames.append(
+            {
+                "name": one.name,
+                "split": "test" if index % 4 == 0 else "train",
+                "width": one.width,
+                "height": one.height,
+                "K": one.K.tolist(),
+                "viewmat": one.viewmat.tolist(),
+            }
+        )
+    write_json(folder / "cameras.json", {"frames": frames})
+    record = {"train": {"render": {"antialiased": False}}, "background": [0.0, 0.0, 1.0]}
+    record["capture"] = {"data": str(tmp_path / "gone")}
+    (folder / "config.yaml").write_text(yaml.safe_dump(record))
+    return folder
+
+
+def decoded(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as file:
+        return [frame.to_ndarray(format="rgb24") for frame in file.decode(file.streams.video[0])]
+
+
+def read(path: Path) -> np.ndarray:
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., ::-1]
+
+
+def check_balls(picture: np.ndarray) -> None:
+    """Red in the middle, green above it, the run's blue background in the corners."""
+    height, width = picture.shape[:2]
+    assert picture[height // 2, width // 2].tolist() == pytest.approx([255, 0, 0], abs=12)
+    assert picture[round(height * 0.27), width // 2].tolist() == pytest.approx([0, 255, 0], abs=30)
+    assert picture[1, 1].tolist() == pytest.approx([0, 0, 255], abs=6)
+    assert picture[height - 2, width // 2, 2] > 200
+
+
+def test_orbit_writes_pictures_and_a_video(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", str(run), "path=orbit", "frames=6"]) == 0
+    pictures, video = map(Path, capsys.readouterr().out.splitlines())
+    assert pictures == run / "videos" / "orbit" and video == run / "videos" / "orbit.mp4"
+    files = sorted(pictures.iterdir())
+    assert [file.name for file in files] == [f"{index:04d}.png" for index in range(6)]
+    for file in files:
+        assert read(file).shape == (SIZE[1], SIZE[0], 3)
+        check_balls(read(file))
+    frames = decoded(video)
+    assert len(frames) == 6 and frames[0].shape == (48, 64, 3)
+    assert np.abs(frames[3][:47, :63].astype(float) - read(files[3])).mean() < 12  # 4:2:0 blurs the edges of colours
+
+
+def test_nothing_is_overwritten(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("orbit", "orbit-2"):
+        assert main(["render", str(run), "path=orbit", "frames=1", "video=false"]) == 0
+        assert capsys.readouterr().out.splitlines() == [str(run / "videos" / name)]
+    assert main(["render", str(run), "path=orbit", f"out={run / 'videos' / 'orbit'}"]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_test_views_without_their_photos(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", str(run), "width=126", "depth=true"]) == 0
+    captured = capsys.readouterr()
+    assert "without photos beside them" in captured.err
+    pictures, video = map(Path, captured.out.splitlines())
+    names = sorted(file.name for file in pictures.iterdir())
+    assert names == sorted(f"photos__{i}{kind}" for i in (0, 4) for kind in (".png", "_depth.png", "_depth.tiff"))
+    check_balls(read(pictures / "photos__0.png"))
+    depth = cv2.imread(str(pictures / "photos__0_depth.tiff"), cv2.IMREAD_UNCHANGED)
+    assert depth.dtype == np.float32 and depth.shape == (94, 126)
+    assert depth[47, 63] == pytest.approx(4.0, abs=0.02) and depth[1, 1] == 0
+    assert len(decoded(video)) == 2 and decoded(video)[0].shape[1] == 252  # picture and depth side by side
+
+
+def test_cameras_from_a_file_render_the_same_picture(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", str(run), "path=test", "video=false"]) == 0
+    assert main(["render", str(run), f"path={run / 'cameras.json'}", "video=false"]) == 0
+    by_test, by_file = map(Path, capsys.readouterr().out.splitlines())
+    assert by_file.name == "cameras" and len(list(by_file.iterdir())) == 8
+    np.testing.assert_array_equal(read(by_test / "photos__4.png"), read(by_file / "photos__4.png"))
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("path=orbitt", "path=orbitt: there is no such path; did you mean orbit?"),
+        ("path=/no/such.json", "it is one of test, train, orbit, spiral, interpolate or a JSON file"),
+        ("frames=0", "frames=0: a path needs 1 at least"),
+        ("width=1", "width=1: a picture needs 2 pixels at least"),
+        ("fps=0", "fps=0: a video needs more than 0 frames per second"),
+        ("backend=gpu", "backend=gpu: there is no such choice"),
+    ],
+)
+def test_mistakes(run: Path, word: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", str(run), word]) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not list((run / "videos").glob("*")) if (run / "videos").exists() else True
+
+
+def test_export_of_a_run_and_of_a_file(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(run), "format=splat"]) == 0
+    first = Path(capsys.readouterr().out.strip())
+    assert first == run / "exports" / "scene.splat" and first.stat().st_size == 64
+    back = tmp_path / "back, again.ply"
+    assert main(["export", str(first), f"output={back}"]) == 0
+    scene = read_scene(back)
+    order = scene.means[:, 1].argsort(descending=True)
+    torch.testing.assert_close(scene.means[order], torch.tensor([[0.0, 0, 0], [0, -0.7, 0]]))
+    assert main(["export", str(run), "format=splat"]) == 2
+    assert main(["export", str(run), "format=splat", "overwrite=true"]) == 0
+    assert main(["export", str(run), "format=spalt"]) == 2
+    errors = capsys.readouterr().err
+    assert (
+        "exists already; overwrite=true" in errors
+        and "format=spalt: there is no such choice; did you mean splat?" in errors
+    )
+
+
+def test_info_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(run)]) == 0
+    out = capsys.readouterr().out
+    assert "kind:" in out and "train cameras: 6" in out and "count:" in out

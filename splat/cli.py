@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from splat import __version__, console
-from splat.commands import SUMMARIES
+from splat.commands import help_text
+from splat.commands.app import launch, load
 from splat.errors import Interrupted, SplatError
-
-if TYPE_CHECKING:
-    from splat.commands.app import Command
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
@@ -40,8 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def dispatch(words: list[str]) -> int:
     """Answer the words: help, version, completion or a command."""
-    from splat.commands import help_text
-
     if not words or words[0] in ("-h", "--help", "help"):
         print(help_text.command(load(words[1])) if words[1:] and words[0] == "help" else help_text.overview())
         return 0
@@ -57,26 +51,8 @@ def dispatch(words: list[str]) -> int:
     if "--help" in options or "-h" in options:
         print(help_text.command(command))
         return 0
-    from splat.commands.app import launch
-
     launch(command, words[1:])
     return 0
-
-
-def load(name: str) -> Command:
-    """The command of that name.
-
-    Raises:
-        SplatError: naming the nearest command, when there is none of that name.
-    """
-    if name in SUMMARIES:
-        command: Command = importlib.import_module(f"splat.commands.{name}").COMMAND
-        return command
-    from splat.commands.keys import nearest
-
-    near = nearest(name, SUMMARIES)
-    hint = f"did you mean `splat {near}`?" if near else "`splat --help` lists them"
-    raise SplatError(f"there is no command {name!r}; {hint}")
 
 
 def report(failure: BaseException) -> int:
@@ -85,7 +61,7 @@ def report(failure: BaseException) -> int:
         console.info(str(failure))
         return INTERRUPTED
     if isinstance(failure, SplatError):
-        console.error(str(failure))
+        console.error(" ".join(str(failure).split("\n")))
         return USER_MISTAKE
     if isinstance(failure, KeyboardInterrupt):
         console.error("interrupted")
@@ -96,6 +72,13 @@ def report(failure: BaseException) -> int:
     if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT):
         place = f" ({failure.filename})" if failure.filename else ""
         console.error(f"the disk is full{place}; free some space or choose another out=")
+        return USER_MISTAKE
+    if (
+        isinstance(failure, MemoryError)
+        or type(failure).__name__ == "OutOfMemoryError"
+        or "can't allocate" in str(failure)
+    ):
+        console.error("not enough memory; raise data_factor, lower cap_max or lower capture.cache_gb")
         return USER_MISTAKE
     lines = str(failure).strip().splitlines() or [""]
     console.error(

@@ -128,6 +128,7 @@ def test_debug_shows_the_traceback() -> None:
         (SplatError("no photos in x"), 2, "error: no photos in x\n"),
         (KeyboardInterrupt(), 130, "error: interrupted\n"),
         (OSError(28, "No space left on device", "/a/b.ply"), 2, "error: the disk is full (/a/b.ply); free some space"),
+        (MemoryError(), 2, "error: not enough memory; raise data_factor"),
         (ValueError("bad\nnews"), 1, "error: ValueError: bad (a defect of splat: set SPLAT_DEBUG=1"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import splat
 from splat import console
+from splat.commands import SUMMARIES
 from splat.commands import keys as key_tools
 from splat.commands import words as word_tools
 from splat.errors import SplatError
@@ -72,6 +74,20 @@ class Failed(BaseException):
 
     def __init__(self, failure: Exception) -> None:
         self.failure = failure
+
+
+def load(name: str) -> Command:
+    """The command of that name.
+
+    Raises:
+        SplatError: naming the nearest command, when there is none of that name.
+    """
+    if name in SUMMARIES:
+        command: Command = importlib.import_module(f"splat.commands.{name}").COMMAND
+        return command
+    near = key_tools.nearest(name, SUMMARIES)
+    hint = f"did you mean `splat {near}`?" if near else "`splat --help` lists them"
+    raise SplatError(f"there is no command {name!r}; {hint}")
 
 
 def conf_folder() -> Path:

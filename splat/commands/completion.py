@@ -18,15 +18,13 @@ def complete(words: Sequence[str]) -> int:
     The shell asks `splat` itself; what it has typed so far stands in COMP_LINE. While the command's name is being
     typed, the names are the answer; after it the question goes on to the command, without its name and plain words.
     """
-    from splat.commands.app import run_hydra, top_level_names
+    from splat.commands.app import load, run_hydra, top_level_names
 
     line = os.environ.get("COMP_LINE", "")[: int(os.environ.get("COMP_POINT", "100000"))]
     typed = _split(line)[1:]
     if any(word.startswith("query=") for word in words) and len(typed) <= 1:
         print("\n".join(name for name in SUMMARIES if name.startswith(typed[0] if typed else "")))
         return 0
-    from splat.cli import load
-
     name = typed[0] if typed and typed[0] in SUMMARIES else "info"
     command = load(name)
     known = top_level_names(command)

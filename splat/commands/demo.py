@@ -55,10 +55,15 @@ def copy_demo(source: Path, target: Path) -> None:
     partial = target.with_name(f".{target.name}-partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        shutil.copytree(source, partial)
+        for path in [source, *sorted(source.rglob("*"))]:  # unlike shutil.copytree, stops at the first failure
+            copy = partial / path.relative_to(source)
+            if path.is_dir():
+                copy.mkdir(parents=True)
+            else:
+                shutil.copyfile(path, copy)
         partial.rename(target)
     except OSError as error:
-        raise SplatError(f"cannot write {target}: {error.strerror or error}") from error
+        raise SplatError(f"cannot write {target}: {error.strerror}; free some space or name another folder") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

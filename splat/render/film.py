@@ -87,9 +87,11 @@ def depth_range(renderer: SceneRenderer, cameras: list[Camera], samples: int = 5
 
 def write_picture(path: Path, picture: np.ndarray) -> None:
     """Write [H, W, 3] uint8 BGR or [H, W] float32 in the format of the suffix."""
+    done, data = cv2.imencode(path.suffix, np.ascontiguousarray(picture))
+    if not done:
+        raise SplatError(f"cannot write {path}: OpenCV has no encoder for it")
     with atomic_path(path) as temporary:
-        if not cv2.imwrite(str(temporary), np.ascontiguousarray(picture)):
-            raise SplatError(f"cannot write {path}; free some space or choose another out=")
+        temporary.write_bytes(data)
 
 
 @contextlib.contextmanager

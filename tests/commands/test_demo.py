@@ -50,3 +50,16 @@ def test_an_installed_package_says_where_to_get_it(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(demo.splat, "__file__", str(tmp_path / "site-packages" / "splat" / "__init__.py"))
     with pytest.raises(SplatError, match=r"no demo capture.*data/demo"):
         demo.find_demo()
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*paths: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(demo, "find_demo", lambda: source)
+    monkeypatch.setattr(demo.shutil, "copyfile", full)
+    assert main(["demo", str(tmp_path / "copy")]) == 2
+    assert "No space left on device; free some space" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["repository"]

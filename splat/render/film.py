@@ -91,7 +91,7 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
     if not done:
         raise SplatError(f"cannot write {path}: OpenCV has no encoder for it")
     with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
+        temporary.write_bytes(data.tobytes())
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,16 +45,17 @@ def open_video(path: str | Path, fps: float = 30) -> Iterator[Video]:
         import imageio.v3 as iio
     except ImportError as error:
         raise SplatError("videos need imageio and av: pip install imageio av, or video=false") from error
+    # The encoder writes to memory (some megabytes a minute), because its failures on a full disk name no reason.
+    content = io.BytesIO()
+    try:
+        file = iio.imopen(content, "w", plugin="pyav", extension=".mp4")
+        file.init_video_stream("libx264", fps=float(fps), pixel_format="yuv420p")
+    except Exception as error:
+        raise SplatError(f"no H.264 encoder for {path} ({error}): pip install --force-reinstall av") from error
+    with file:
+        yield Video(file)
     with atomic_path(path) as temporary:
-        try:
-            file = iio.imopen(temporary, "w", plugin="pyav")
-            file.init_video_stream("libx264", fps=float(fps), pixel_format="yuv420p")
-        except Exception as error:
-            raise SplatError(
-                f"no H.264 encoder for {path} ({error}): pip install --force-reinstall av, or video=false"
-            ) from error
-        with file:
-            yield Video(file)
+        temporary.write_bytes(content.getvalue())
 
 
 def fitted(frame: np.ndarray, height: int, width: int) -> np.ndarray:

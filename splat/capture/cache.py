@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -45,15 +46,32 @@ def cache_folder(cache_dir: str | None, kind: str, key: str) -> Iterator[Path]:
     Raises:
         SplatError: when it cannot be made.
     """
-    folder = cache_root(cache_dir) / kind / key
     try:
+        folder = cache_root(cache_dir) / kind / key
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
-    except OSError as error:
-        raise SplatError(f"cannot write the cache {folder}: {error.strerror}; choose another cache_dir=") from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
+        reason = getattr(error, "strerror", None) or error
+        where = cache_dir or os.environ.get("SPLAT_CACHE") or "the user's cache folder"
+        raise SplatError(f"cannot write to {where} ({reason}); choose a place with $SPLAT_CACHE") from error
     with lock:
         with contextlib.suppress(ImportError):  # Windows: no lock, two runs at once would both compute
             import fcntl
 
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
+
+
+def require_space(folder: Path, photos: int, features: int) -> None:
+    """Check that the features of so many photos fit on the disk: COLMAP ends the whole process when it is full.
+
+    Raises:
+        SplatError: too little free space.
+    """
+    needed = 50_000_000 + photos * features * 500  # a descriptor, its place and its matches, and as much for the log
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise SplatError(
+            f"{folder} has {free / 1e6:,.0f} MB free, but the features of {photos} photos need about"
+            f" {needed / 1e6:,.0f} MB; free some space or choose another place with $SPLAT_CACHE"
+        )

@@ -15,6 +15,7 @@ from splat.errors import SplatError
 from splat.native import default_threads
 
 SEQUENTIAL_OVERLAP = 10
+TILE = 14  # photos on each side of a square of pairs that is matched at once
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def extract_features(
     mode = pycolmap.CameraMode.PER_IMAGE if own_cameras else pycolmap.CameraMode.SINGLE
     batch = max(4, 2 * threads(options))
 
-    def work(token: Any, advance: Callable[[int], None]) -> None:
+    def work(cancel: dict[str, Any], advance: Callable[[int], None]) -> None:
         for group in groups:
             reader = pycolmap.ImageReaderOptions()
             reader.camera_model = group.model
@@ -83,7 +84,7 @@ def extract_features(
                     reader_options=reader,
                     extraction_options=extraction,
                     device=pycolmap.Device.cpu,
-                    cancellation_token=token,
+                    **cancel,
                 )
                 if not own_cameras:  # the group's next photos share the camera that its first ones made
                     with pycolmap.Database.open(str(database)) as opened:
@@ -105,10 +106,13 @@ def match_pairs(database: Path, pairs: Sequence[tuple[str, str]], options: Captu
     verification = pycolmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = 0
 
-    # Every call reads its photos' features anew, so calls should not be too small; progress shows after each.
-    batch = max(100, len(pairs) // 20)
+    # Every call reads and indexes its photos' features anew: few, large calls, each of few photos; progress shows after
+    # each of them.
+    rank = {name: index // TILE for index, name in enumerate(dict.fromkeys(name for pair in pairs for name in pair))}
+    pairs = sorted(pairs, key=lambda pair: (rank[pair[0]], rank[pair[1]]))
+    batch = max(TILE * TILE, len(pairs) // 20)
 
-    def work(token: Any, advance: Callable[[int], None]) -> None:
+    def work(cancel: dict[str, Any], advance: Callable[[int], None]) -> None:
         for start in range(0, len(pairs), batch):
             part = pairs[start : start + batch]
             listed.write_text("".join(f"{first} {second}\n" for first, second in part), encoding="utf-8")
@@ -118,7 +122,7 @@ def match_pairs(database: Path, pairs: Sequence[tuple[str, str]], options: Captu
                 pairing_options=pairing,
                 verification_options=verification,
                 device=pycolmap.Device.cpu,
-                cancellation_token=token,
+                **cancel,
             )
             advance(len(part))
 
@@ -138,28 +142,30 @@ def choose_pairs(names: Sequence[str], matcher: str) -> list[tuple[str, str]]:
 
 
 def run_counted(
-    description: str, total: int | None, unit: str, work: Callable[[Any, Callable[[int], None]], None]
+    description: str, total: int | None, unit: str, work: Callable[[dict[str, Any], Callable[[int], None]], None]
 ) -> None:
-    """Run `work(cancellation_token, advance)` in a thread under a progress bar, so that Ctrl-C reaches COLMAP.
+    """Run `work(cancel, advance)` in a thread under a progress bar; `cancel` lets Ctrl-C reach COLMAP's functions.
 
     Raises:
         SplatError: when COLMAP fails.
     """
     # The database must not be opened from here meanwhile, not even to count: Python's SQLite and COLMAP's are two
     # libraries in one process, and closing a file in one drops the other's locks.
-    token = quiet_colmap().CancellationToken()
+    make_token = getattr(quiet_colmap(), "CancellationToken", None)  # since pycolmap 4.2
+    token = make_token() if make_token else None
+    stopping = threading.Event()
     failures: list[BaseException] = []
     done = 0
 
     def advance(count: int) -> None:
         nonlocal done
         done += count
-        if token.is_cancelled:
+        if stopping.is_set():
             raise InterruptedError("cancelled")
 
     def guarded() -> None:
         try:
-            work(token, advance)
+            work({} if token is None else {"cancellation_token": token}, advance)
         except BaseException as error:
             failures.append(error)
 
@@ -172,7 +178,9 @@ def run_counted(
                 if done > bar.completed:
                     bar.advance(done - bar.completed)
         except KeyboardInterrupt:
-            token.cancel()
+            stopping.set()
+            if token is not None:
+                token.cancel()
             worker.join(timeout=30)
             raise
     if failures:

@@ -54,7 +54,7 @@ def load_capture(path: str | Path, options: CaptureOptions | None = None, **chan
     root = found.root.resolve()
     name = (root.stem if root.is_file() else root.name) or "capture"
     capture = build_capture(found, name, options)
-    if capture.points is None and options.points == "auto" and found.kind != "blender":
+    if capture.points is None and options.points == "auto":
         training = {frame.camera.name for frame in capture.frames if frame.split == "train"}
         shots = sorted((shot for shot in found.shots if shot.name in training), key=lambda shot: shot.name)
         capture.points = triangulated_points(shots, options)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from splat import console
-from splat.capture.cache import cache_folder, cache_key
+from splat.capture.cache import cache_folder, cache_key, require_space
 from splat.capture.colmap import image_viewmat, lens_of, model_points, read_model
 from splat.capture.config import CaptureOptions
 from splat.capture.features import (
@@ -33,6 +33,8 @@ EXHAUSTIVE_UP_TO = 150
 ORDERED_EXHAUSTIVE_UP_TO = 60
 FEWEST_PHOTOS = 3
 ADVICE = "take more photos with 60-80 % overlap, from different places, sharp and of a scene that keeps still"
+
+_announced: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,9 @@ def solve_cameras(
             _reconstruct(photos, matcher, options, folder)
             took = console.duration(time.monotonic() - start)
             console.info(f"cameras found in {took}, kept in {model_folder}")
-        else:
+        elif model_folder not in _announced:
             console.info(f"cameras of an earlier run: {model_folder}")
+        _announced.add(model_folder)  # commands may read a capture more than once
         model = read_model(model_folder)
     by_name = {photo.name: photo for photo in photos}
     shots = []
@@ -97,6 +100,7 @@ def _reconstruct(photos: Sequence[Photo], matcher: str, options: CaptureOptions,
     """Run the whole pipeline and leave the largest model in `folder`/model."""
     work = folder / "work"
     remove_tree(work)
+    require_space(work.parent, len(photos), options.sfm_features)
     try:
         images, database = work / "photos", work / "database.db"
         masks = work / "masks" if any(photo.mask_path for photo in photos) else None
@@ -155,7 +159,7 @@ def _map(database: Path, images: Path, output: Path, count: int, options: Captur
     pipeline.min_model_size = FEWEST_PHOTOS
     models: dict[int, Any] = {}
 
-    def work(token: Any, advance: Callable[[int], None]) -> None:
+    def work(cancel: dict[str, Any], advance: Callable[[int], None]) -> None:
         models.update(
             pycolmap.incremental_mapping(
                 database_path=str(database),
@@ -164,7 +168,7 @@ def _map(database: Path, images: Path, output: Path, count: int, options: Captur
                 options=pipeline,
                 initial_image_pair_callback=lambda: advance(2),
                 next_image_callback=lambda: advance(1),
-                cancellation_token=token,
+                **cancel,
             )
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +67,7 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
         frame, plan = _frame_and_plan(shot, split, options)
         if plan.mask_path is None and options.masks != "none":
             mask_path = next((path for folder in folders if (path := folder.find(shot.name))), None)
-            plan = PhotoPlan(**{**vars(plan), "mask_path": mask_path})
+            plan = dataclasses.replace(plan, mask_path=mask_path)
         frames.append(frame)
         plans.append(plan)
     masked = sum(plan.mask_path is not None for plan in plans)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -190,7 +191,7 @@ def _own_split(meta: Mapping[str, Any], shots: list[Shot], notes: list[str]) -> 
         sides.update({_clean(name): "test" for name in meta.get("val_filenames") or []})
     if not sides:
         return shots
-    kept = [Shot(**{**vars(shot), "split": sides[shot.name]}) for shot in shots if shot.name in sides]
+    kept = [dataclasses.replace(shot, split=sides[shot.name]) for shot in shots if shot.name in sides]
     if not kept:
         raise SplatError("train_filenames and test_filenames name none of the frames; mend the transforms.json")
     if len(kept) < len(shots):

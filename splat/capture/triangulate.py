@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from splat import console
-from splat.capture.cache import cache_folder, cache_key
+from splat.capture.cache import cache_folder, cache_key, require_space
 from splat.capture.config import CaptureOptions
 from splat.capture.features import CameraGroup, extract_features, match_pairs, quiet_colmap, run_counted, threads
 from splat.capture.shots import Shot, shot_orientation
@@ -85,6 +85,7 @@ def _triangulate(shots: Sequence[Shot], options: CaptureOptions, work: Path) -> 
     if not pairs:
         return empty
     remove_tree(work)
+    require_space(work.parent, len(shots), options.sfm_features)
     try:
         photos, database = work / "photos", work / "database.db"
         names = [f"{index:06d}{shot.path.suffix.lower()}" for index, shot in enumerate(shots)]
@@ -132,7 +133,7 @@ def _solve(model: Any, database: Path, photos: Path, output: Path, options: Capt
     pipeline.ba_use_gpu = False
     results: list[Any] = []
 
-    def work(token: Any, advance: Callable[[int], None]) -> None:
+    def work(cancel: dict[str, Any], advance: Callable[[int], None]) -> None:
         results.append(
             pycolmap.triangulate_points(
                 reconstruction=model,
@@ -140,7 +141,7 @@ def _solve(model: Any, database: Path, photos: Path, output: Path, options: Capt
                 image_path=str(photos),
                 output_path=str(output),
                 options=pipeline,
-                cancellation_token=token,
+                **cancel,
             )
         )
         advance(1)

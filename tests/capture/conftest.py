@@ -8,9 +8,10 @@ import pytest
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cache folder of this test."""
-    from splat.capture import shots
+    from splat.capture import sfm, shots
 
     shots._warned.clear()
+    sfm._announced.clear()
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("SPLAT_CACHE", str(cache))
     return cache

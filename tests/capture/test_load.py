@@ -121,3 +121,12 @@ def test_random_points_are_seen_and_repeat(tmp_path):
         u, v = pixels[:, 0] / pixels[:, 2], pixels[:, 1] / pixels[:, 2]
         seen += (local[:, 2] > 0) & (u > 0) & (v > 0) & (u < camera.width) & (v < camera.height)
     assert (seen >= 2).all()
+
+
+def test_a_cache_that_cannot_be_written_is_an_error_of_one_line(tmp_path):
+    for index in range(3):
+        write_photo(tmp_path / "photos" / f"{index}.png", smooth_photo(index))
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SplatError, match=r"cannot write to .*file.*SPLAT_CACHE") as caught:
+        load_capture(tmp_path / "photos", cache_dir=str(tmp_path / "file"))
+    assert "\n" not in str(caught.value)

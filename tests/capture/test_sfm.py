@@ -52,7 +52,7 @@ def test_cameras_of_a_bare_folder_of_photos(tmp_path, fresh, capsys):
     assert sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "room").rglob("*")) == before
     capsys.readouterr()
     again = load_capture(tmp_path / "room", num_threads=2)
-    assert "earlier run" in capsys.readouterr().err
+    assert "Finding features" not in capsys.readouterr().err
     np.testing.assert_array_equal(again.frames[0].camera.viewmat, capture.frames[0].camera.viewmat)
     leftovers = [path for path in fresh.rglob("*") if path.name in ("work", "database.db")]
     assert leftovers == []
@@ -99,6 +99,18 @@ def test_photos_that_do_not_fit_together_say_what_to_do(tmp_path):
     (tmp_path / "2.png").unlink()
     with pytest.raises(SplatError, match="2 photos are too few"):
         load_capture(tmp_path)
+
+
+def test_a_full_disk_is_an_error_of_one_line_and_leaves_nothing(tmp_path, fresh, monkeypatch):
+    import shutil
+
+    write_room(tmp_path / "room", count=3)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+    with pytest.raises(SplatError, match="1 MB free") as caught:
+        load_capture(tmp_path / "room")
+    assert "\n" not in str(caught.value)
+    assert [path for path in fresh.rglob("*") if path.is_file() and path.name != ".lock"] == []
 
 
 def test_pairs_to_match():

@@ -47,7 +47,7 @@ def test_desk_points_lie_in_front_of_the_cameras_and_have_the_photos_colours(sha
 
 
 def test_lego_has_its_official_split_and_its_alpha(shared_data):
-    capture = load_capture(shared_data("lego"))
+    capture = load_capture(shared_data("lego"), points="none")
     assert capture.kind == "blender"
     assert (len(capture.indices("train")), len(capture.indices("test"))) == (100, 25)
     alpha = capture.images.alpha(0)

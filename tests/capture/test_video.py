@@ -1,5 +1,7 @@
 """Frames of a video: evenly spread, the sharpest of each stretch, upright."""
 
+import struct
+
 import cv2
 import numpy as np
 import pytest
@@ -58,6 +60,22 @@ def test_frames_a_second_and_the_most_frames(tmp_path):
         folder.mkdir()
         counts.append(len(extract_frames(video, folder, options)))
     assert counts == [6, 5, 20]
+
+
+def test_a_video_held_upright_comes_out_upright(tmp_path):
+    frame = np.zeros((64, 96, 3), np.uint8)
+    frame[:, 64:] = 255  # white on the right
+    video = write_video(tmp_path / "a.mp4", [frame] * 5)
+    data = bytearray(video.read_bytes())
+    # The track header's matrix: (x, y) -> (64 - y, x), a quarter turn clockwise, as phones write it.
+    matrix = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 64 << 16, 0, 1 << 30)
+    start = data.index(b"tkhd") + 4 + 40
+    data[start : start + 36] = matrix
+    video.write_bytes(data)
+    written = extract_frames(video, tmp_path, CaptureOptions(max_frames=1))
+    upright = cv2.imread(str(written[0]))
+    assert upright.shape == (96, 64, 3)
+    assert upright[70:].mean() > 240 and upright[:60].mean() < 15  # the right went down
 
 
 def test_sharpness_falls_with_blur():

@@ -169,17 +169,18 @@ inline float sum(Vf v) {
     return half[0];
 }
 
-// 2^x for x in [-126, 127], relative error below 2e-7 (minimax polynomial). Smaller x give 2^-126.
+// 2^x for x in [-126, 127], relative error below 2e-7 (minimax polynomial). Beyond that the result is meaningless.
 inline Vf exp2(Vf x) {
-    x = max(x, broadcast(-126.0f));
-    Vf whole = round(x);
-    Vf f = x - whole;
+    // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits.
+    const float magic = 12582912.0f;
+    Vf shifted = x + magic;
+    Vf f = x - (shifted - magic);
     Vf p = f * 1.32647261e-3f + 9.67151299e-3f;
     p = p * f + 5.55073358e-2f;
     p = p * f + 2.40222424e-1f;
     p = p * f + 6.93147004e-1f;
     p = p * f + 1.0f;
-    return bit_cast_float(bit_cast_int(p) + (truncate(whole) << 23));
+    return bit_cast_float(bit_cast_int(p) + (bit_cast_int(shifted) << 23));
 }
 
 // e^x for |x| < 87, relative error below 4e-7.

@@ -60,17 +60,19 @@ struct BackwardTile {
 template <int channels, bool absolute>
 void backward_channels(const TileLists& lists, const ImageGradients& in, const SplatGradients& out) {
     constexpr int COUNT = Sums<channels, absolute>::COUNT, GEOMETRY = Sums<channels, absolute>::GEOMETRY;
-    const int stride = padded(COUNT);
+    constexpr int stride = padded(COUNT);
     std::unique_ptr<float[]> rows(new float[static_cast<size_t>(lists.entries()) * stride]);
     parallel_for(lists.tiles(), lists.threads, 1, [&](int64_t tile, int64_t) {
         const int64_t begin = lists.tile_start[tile], end = lists.tile_start[tile + 1];
         if (begin == end) return;
         BackwardTile<channels, absolute> state(lists, static_cast<int>(tile), in);
-        for (int64_t entry = begin; entry < end; entry++)
+        for (int64_t entry = begin; entry < end; entry++) {
+            lists.prefetch(entry, end);
             if (BlockBits blocks = lists.touched[entry])
                 state.draw(lists.splats[lists.list[entry]], blocks, rows.get() + entry * stride);
+        }
     });
-    gather(lists, rows.get(), stride, [&](int64_t id, const Splat* splat, const float* sums) {
+    gather<stride>(lists, rows.get(), stride, [&](int64_t id, const Splat* splat, const float* sums) {
         store_geometry(id, splat, sums, absolute, out);
         for (int c = 0; c < channels; c++) out.colors[id * channels + c] = sums[GEOMETRY + c];
     });

@@ -34,6 +34,7 @@ void walk(TileLists& lists, int64_t tile, bool first_walk, Compositor& composito
     int64_t entry = lists.tile_start[tile];
     const int64_t end = lists.tile_start[tile + 1];
     for (; entry < end && !compositor.finished(); entry++) {
+        lists.prefetch(entry, end);
         const Splat& s = lists.splats[lists.list[entry]];
         auto each = [&](auto&& visit) {
             if (first_walk)
@@ -195,6 +196,7 @@ void backward_chunk(const TileLists& lists, const float* colors, const Chunk& ch
         std::unique_ptr<BlockGradients> blocks;
         if (geometry) blocks = std::make_unique<BlockGradients>(lists, compositor.rect, in);
         for (int64_t entry = begin; entry < end; entry++) {
+            lists.prefetch(entry, end);
             if (!lists.touched[entry]) continue;
             const Splat& s = lists.splats[lists.list[entry]];
             const float* feature = colors + static_cast<int64_t>(s.id) * chunk.total;

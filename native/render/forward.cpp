@@ -45,8 +45,10 @@ void forward_channels(TileLists& lists, const Image& out) {
         ForwardTile<channels> state(lists, static_cast<int>(tile));
         int64_t entry = lists.tile_start[tile];
         const int64_t end = lists.tile_start[tile + 1];
-        for (; entry < end && !state.compositor.finished(); entry++)
+        for (; entry < end && !state.compositor.finished(); entry++) {
+            lists.prefetch(entry, end);
             lists.touched[entry] = state.draw(lists.splats[lists.list[entry]]);
+        }
         std::fill(lists.touched.begin() + entry, lists.touched.begin() + end, BlockBits{0});
         state.write(lists.width, out);
     });

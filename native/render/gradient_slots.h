@@ -19,7 +19,7 @@ using simd::Four;
 enum Moment { M0, MX, MY, MXX, MXY, MYY, ABS_X, ABS_Y };
 constexpr int MOMENTS = 6;
 
-inline int padded(int floats) { return (floats + 3) / 4 * 4; }
+constexpr int padded(int floats) { return (floats + 3) / 4 * 4; }
 
 // dL/d(log alpha) of one step. `along` is the splat's colour dotted with the gradient of the pixel, `rest` the same for
 // all that lies behind (sum of weight * colour, background and alpha included), which the step brings up to date:
@@ -47,25 +47,29 @@ inline void add_moments(const Splat& s, const Step& step, Vf g, Vf* sums) {
     }
 }
 
-// Calls emit(id, splat or null, sums) for each Gaussian, in the order of their index; `stride` is a multiple of 4.
-template <class Emit>
-void gather(const TileLists& lists, const float* rows, int stride, Emit&& emit) {
+// Calls emit(id, splat or null, sums) for each Gaussian, in the order of their index. The stride is a multiple of 4; given
+// as a template argument, the sums stay in registers.
+template <int fixed_stride = 0, class Emit>
+void gather(const TileLists& lists, const float* rows, int dynamic_stride, Emit&& emit) {
+    const int stride = fixed_stride ? fixed_stride : dynamic_stride;
+    const int64_t entries = lists.entries();
+    constexpr int64_t AHEAD = 12;
     parallel_for(lists.count, lists.threads, 1024, [&](int64_t begin, int64_t end) {
-        std::vector<float> sums(static_cast<size_t>(stride));
+        constexpr int MAX_FOURS = fixed_stride ? fixed_stride / 4 : 16;
+        Four sums[MAX_FOURS];
         for (int64_t id = begin; id < end; id++) {
             const int32_t i = lists.rank[id];
-            std::fill(sums.begin(), sums.end(), 0.0f);
+            for (int j = 0; j < stride / 4; j++) sums[j] = Four{};
             if (i >= 0)
                 for (int64_t k = lists.first_slot[i]; k < lists.first_slot[i + 1]; k++) {
+                    // The rows lie far apart: fetch early.
+                    if (k + AHEAD < entries) __builtin_prefetch(rows + static_cast<int64_t>(lists.slots[k + AHEAD]) * stride);
                     const int64_t entry = lists.slots[k];
                     if (!lists.touched[entry]) continue;
                     const float* row = rows + entry * stride;
-                    for (int j = 0; j < stride; j += 4) {
-                        Four sum = simd::load_as<Four>(sums.data() + j) + simd::load_as<Four>(row + j);
-                        std::memcpy(sums.data() + j, &sum, sizeof(sum));
-                    }
+                    for (int j = 0; j < stride / 4; j++) sums[j] += simd::load_as<Four>(row + 4 * j);
                 }
-            emit(id, i >= 0 ? &lists.splats[i] : nullptr, sums.data());
+            emit(id, i >= 0 ? &lists.splats[i] : nullptr, reinterpret_cast<const float*>(sums));
         }
     });
 }

@@ -14,6 +14,9 @@ using simd::Mask;
 using simd::Vf;
 using simd::W;
 
+constexpr BlockBits ALL_BLOCKS = static_cast<BlockBits>(~BlockBits{0});
+static_assert(sizeof(BlockBits) * 8 == BLOCKS, "a bit for every block");
+
 // log2(ALPHA_MIN)
 constexpr float LOG_ALPHA_MIN = -7.994353436858858f;
 
@@ -51,7 +54,7 @@ struct TileRect {
 // The pixels of a tile that are still open, block by block.
 struct OpenPixels {
     Mask open[BLOCKS];
-    int blocks = 0;  // with an open pixel
+    BlockBits closed = 0;  // blocks without an open pixel
 
     explicit OpenPixels(const TileRect& rect) {
         LaneOffsets lanes;
@@ -61,7 +64,7 @@ struct OpenPixels {
                     simd::lt(lanes.x + static_cast<float>(bx * BLOCK_W), simd::broadcast(static_cast<float>(rect.width))),
                     simd::lt(lanes.y + static_cast<float>(by * BLOCK_H), simd::broadcast(static_cast<float>(rect.height))));
                 open[by * BLOCKS_X + bx] = inside;
-                blocks += simd::any(inside);
+                if (!simd::any(inside)) closed |= block_bit(by * BLOCKS_X + bx);
             }
     }
 };
@@ -107,7 +110,7 @@ struct Compositor {
         for (Vf& t : T) t = simd::broadcast(1.0f);
     }
 
-    bool finished() const { return pixels.blocks <= 0; }
+    bool finished() const { return pixels.closed == ALL_BLOCKS; }
 
     // Draws the splat on every block that its box overlaps: visit(block, step). Returns the blocks that it reached.
     template <class Visit>
@@ -118,12 +121,13 @@ struct Compositor {
         for (int by = range.y0; by <= range.y1; by++) {
             Step step;
             step.dy = lanes.y + (static_cast<float>(by * BLOCK_H) - y);
-            Vf bdy = step.dy * s.b, constant = step.dy * step.dy * s.c + s.log_opacity;
+            Vf linear = step.dy * s.b, constant = step.dy * step.dy * s.c + s.log_opacity;
             for (int bx = range.x0; bx <= range.x1; bx++) {
                 const int q = by * BLOCKS_X + bx;
+                if (pixels.closed >> q & 1) continue;
                 step.dx = lanes.x + (static_cast<float>(bx * BLOCK_W) - x);
-                if (!advance(q, s, bdy, constant, step)) continue;
-                reached |= BlockBits{1} << q;
+                Mask m = advance(q, s, linear, constant, step);
+                reached |= static_cast<BlockBits>(BlockBits{simd::any(m)} << q);
                 visit(q, step);
             }
         }
@@ -134,21 +138,21 @@ struct Compositor {
     template <class Visit>
     void redraw(const Splat& s, BlockBits blocks, Visit&& visit) {
         const float x = s.x - static_cast<float>(rect.x), y = s.y - static_cast<float>(rect.y);
-        for (; blocks; blocks &= blocks - 1) {
+        for (; blocks; blocks = static_cast<BlockBits>(blocks & (blocks - 1))) {
             const int q = __builtin_ctzll(blocks);
             Step step;
             step.dy = lanes.y + (static_cast<float>(q / BLOCKS_X * BLOCK_H) - y);
             step.dx = lanes.x + (static_cast<float>(q % BLOCKS_X * BLOCK_W) - x);
-            Vf bdy = step.dy * s.b, constant = step.dy * step.dy * s.c + s.log_opacity;
-            if (advance(q, s, bdy, constant, step)) visit(q, step);
+            advance(q, s, step.dy * s.b, step.dy * step.dy * s.c + s.log_opacity, step);
+            visit(q, step);
         }
     }
 
 private:
-    bool advance(int q, const Splat& s, Vf bdy, Vf constant, Step& step) {
-        Vf exponent = (step.dx * s.a + bdy) * step.dx + constant;
+    // No branch on whether any lane counts: a wrong guess would cost more than the work it saves.
+    Mask advance(int q, const Splat& s, Vf linear, Vf constant, Step& step) {
+        Vf exponent = (step.dx * s.a + linear) * step.dx + constant;
         Mask m = simd::mask_and(simd::ge(exponent, simd::broadcast(LOG_ALPHA_MIN)), pixels.open[q]);
-        if (!simd::any(m)) return false;
         step.raw = simd::exp2(exponent);
         step.alpha = simd::keep(m, simd::min(step.raw, simd::broadcast(constants::ALPHA_MAX)));
         Vf t = T[q], next = t - t * step.alpha;
@@ -159,8 +163,8 @@ private:
         T[q] = simd::select(lasting, next, t);
         Mask open = simd::mask_and(pixels.open[q], lasting);
         pixels.open[q] = open;
-        pixels.blocks -= !simd::any(open);
-        return true;
+        pixels.closed |= static_cast<BlockBits>(BlockBits{!simd::any(open)} << q);
+        return m;
     }
 };
 

@@ -10,24 +10,18 @@
 namespace raster {
 namespace {
 
-// Slack in log2(alpha) for the tile test, which must not lose a pixel to rounding.
-constexpr float TILE_SLACK = 0.01f;
+constexpr int64_t GRAIN = 1024;  // Gaussians a chunk
+
+// Slack in pixels for the tile test, which must not lose a pixel to rounding.
+constexpr float SLACK = 0.01f;
 
 struct Key {
-    uint32_t depth, id;
+    uint32_t depth, splat;
 };
 
-// Gaussians to draw, front to back; equal depths by index. Positive floats order like their bits.
-std::vector<Key> sort_by_depth(const Footprints& in) {
-    std::vector<Key> keys, other;
-    keys.reserve(static_cast<size_t>(in.count));
-    for (int64_t i = 0; i < in.count; i++) {
-        if (in.radii[2 * i] <= 0 || in.radii[2 * i + 1] <= 0) continue;
-        uint32_t depth;
-        std::memcpy(&depth, in.depths + i, sizeof(depth));
-        keys.push_back({depth, static_cast<uint32_t>(i)});
-    }
-    other.resize(keys.size());
+// Sorts front to back; equal depths keep their order. Positive floats order like their bits.
+void sort_by_depth(std::vector<Key>& keys) {
+    std::vector<Key> other(keys.size());
     constexpr int BITS = 11, BUCKETS = 1 << BITS;
     std::vector<uint32_t> start(3 * BUCKETS, 0);
     for (const Key& key : keys)
@@ -43,7 +37,6 @@ std::vector<Key> sort_by_depth(const Footprints& in) {
         for (const Key& key : keys) other[bucket[(key.depth >> (BITS * pass)) & (BUCKETS - 1)]++] = key;
         keys.swap(other);
     }
-    return keys;
 }
 
 Splat make_splat(const Footprints& in, int64_t id) {
@@ -65,48 +58,121 @@ Splat make_splat(const Footprints& in, int64_t id) {
     return s;
 }
 
-// Highest log2(alpha) over the pixel centres' rectangle [xa, xb] x [ya, yb], relative to the splat's centre: at the
-// centre if that lies inside, else somewhere on the border.
-float highest(const Splat& s, float xa, float xb, float ya, float yb) {
-    if (xa <= 0 && xb >= 0 && ya <= 0 && yb >= 0) return s.log_opacity;
-    auto value = [&](float x, float y) { return (s.a * x + s.b * y) * x + s.c * y * y; };
-    float best = -1e30f;
-    for (float x : {xa, xb}) best = std::max(best, value(x, std::min(yb, std::max(ya, -s.b * x / (2 * s.c)))));
-    for (float y : {ya, yb}) best = std::max(best, value(std::min(xb, std::max(xa, -s.b * y / (2 * s.a))), y));
-    return best + s.log_opacity;
+// Tiles from which and up to which a coordinate reaches; at worst one too many, where it falls between pixel centres.
+// Clamped to the image before the conversion, because a float beyond int's range would be undefined.
+int first_tile(float pixel, int tiles) {
+    return static_cast<int>(std::min(std::max(pixel - 0.5f, 0.0f), static_cast<float>(tiles * TILE))) / TILE;
+}
+int last_tile(float pixel, int tiles) {
+    return static_cast<int>(std::min(std::max(pixel - 0.5f, -1.0f), static_cast<float>(tiles * TILE - 1)) + TILE) / TILE - 1;
 }
 
-struct TileRange {
-    int x0, x1, y0, y1;  // inclusive
+// The tiles in which a splat's alpha reaches ALPHA_MIN: in each row of tiles a range without gaps, because the set is an
+// ellipse, A x^2 + B x y + C y^2 <= q around the centre. At height y it spans -B y / 2A -+ sqrt(q / A (1 - y^2 / ey^2)).
+class TileRows {
+public:
+    TileRows(const Splat& s, int tiles_x, int tiles_y) : s_(s), tiles_x_(tiles_x) {
+        first = first_tile(s.y0, tiles_y), last = last_tile(s.y1, tiles_y);
+        left_ = first_tile(s.x0, tiles_x), right_ = last_tile(s.x1, tiles_x);
+        if (right_ < left_) last = first - 1;
+        single_ = left_ == right_ && first == last;
+        if (single_) return;
+        const float LOG_ALPHA_MIN = -7.994353436858858f;
+        const float q = std::max(s.log_opacity - LOG_ALPHA_MIN, 0.0f);
+        const float extent_x = s.x1 - s.x;
+        slope_ = -s.b / (2.0f * s.a);
+        half_ = std::sqrt(q / -s.a);
+        inverse_height_ = 1.0f / std::max(s.y1 - s.y, 1e-6f);
+        y_rightmost_ = -s.b * extent_x / (2.0f * s.c);
+    }
+
+    int first, last;  // rows
+
+    // Calls visit(column) for the tiles of a row.
+    template <class Visit>
+    void each(int row, Visit&& visit) const {
+        int from = left_, to = right_;
+        if (!single_) {
+            const float above = static_cast<float>(row * TILE) + 0.5f - s_.y, below = above + (TILE - 1);
+            from = std::max(from, first_tile(s_.x + edge(clamp(-y_rightmost_, above, below), -half_) - SLACK, tiles_x_));
+            to = std::min(to, last_tile(s_.x + edge(clamp(y_rightmost_, above, below), half_) + SLACK, tiles_x_));
+        }
+        for (int column = from; column <= to; column++) visit(column);
+    }
+
+private:
+    static float clamp(float v, float low, float high) { return std::min(std::max(v, low), high); }
+    float edge(float y, float half) const {
+        float t = y * inverse_height_;
+        return slope_ * y + half * std::sqrt(std::max(1.0f - t * t, 0.0f));
+    }
+
+    const Splat& s_;
+    int tiles_x_, left_, right_;
+    bool single_;
+    float slope_ = 0, half_ = 0, inverse_height_ = 0, y_rightmost_ = 0;
 };
 
-// Converts through a clamp, because a float beyond int's range would be undefined.
-int tile_of(float pixel, int tiles) {
-    return static_cast<int>(std::floor(std::min(std::max(pixel, 0.0f), static_cast<float>(tiles) * TILE) / TILE));
-}
+// The same tiles, remembered: bit 8 * row + column from (x, y). Larger sets are found anew each time.
+struct Reach {
+    static constexpr int SIDE = 8;
+    uint64_t bits = 0;
+    int32_t x = 0, y = 0;
 
-TileRange tile_range(const Splat& s, int tiles_x, int tiles_y) {
-    TileRange r;
-    r.x0 = tile_of(s.x0, tiles_x);
-    r.x1 = s.x1 < 0 ? -1 : std::min(tiles_x - 1, tile_of(s.x1, tiles_x));
-    r.y0 = tile_of(s.y0, tiles_y);
-    r.y1 = s.y1 < 0 ? -1 : std::min(tiles_y - 1, tile_of(s.y1, tiles_y));
-    return r;
-}
-
-// Calls visit(tile) for the tiles in which the splat's alpha reaches ALPHA_MIN at some pixel, row by row.
-template <class Visit>
-void visit_tiles(const Splat& s, int tiles_x, int tiles_y, Visit&& visit) {
-    const float threshold = std::log2(constants::ALPHA_MIN) - TILE_SLACK;
-    TileRange r = tile_range(s, tiles_x, tiles_y);
-    const bool line = r.x0 == r.x1 || r.y0 == r.y1;  // the box is as good as the ellipse
-    for (int ty = r.y0; ty <= r.y1; ty++) {
-        float ya = ty * TILE + 0.5f - s.y, yb = ya + (TILE - 1);
-        for (int tx = r.x0; tx <= r.x1; tx++) {
-            float xa = tx * TILE + 0.5f - s.x;
-            if (line || highest(s, xa, xa + (TILE - 1), ya, yb) >= threshold) visit(ty * tiles_x + tx);
-        }
+    // Returns the number of tiles.
+    int find(const Splat& s, int tiles_x, int tiles_y) {
+        const TileRows rows(s, tiles_x, tiles_y);
+        x = tiles_x, y = rows.first;
+        int right = -1, count = 0;
+        for (int row = rows.first; row <= rows.last; row++)
+            rows.each(row, [&](int column) {
+                x = std::min(x, column);
+                right = std::max(right, column);
+                count++;
+            });
+        if (rows.last - rows.first >= SIDE || right - x >= SIDE) return count;
+        for (int row = rows.first; row <= rows.last; row++)
+            rows.each(row, [&](int column) { bits |= uint64_t{1} << (SIDE * (row - y) + column - x); });
+        return count;
     }
+
+    template <class Visit>
+    void each(const Splat& s, int tiles_x, int tiles_y, Visit&& visit) const {
+        if (bits) {
+            for (uint64_t b = bits; b; b &= b - 1) {
+                int at = __builtin_ctzll(b);
+                visit((y + at / SIDE) * tiles_x + x + at % SIDE);
+            }
+            return;
+        }
+        const TileRows rows(s, tiles_x, tiles_y);
+        for (int row = rows.first; row <= rows.last; row++)
+            rows.each(row, [&](int column) { visit(row * tiles_x + column); });
+    }
+};
+
+bool is_drawn(const Footprints& in, int64_t i) { return in.radii[2 * i] > 0 && in.radii[2 * i + 1] > 0; }
+
+// Fills rank and returns the number of splats.
+int64_t number_splats(const Footprints& in, int threads, std::vector<int32_t>& rank) {
+    std::vector<int32_t> start(static_cast<size_t>(chunk_count(in.count, GRAIN)));
+    parallel_chunks(in.count, threads, GRAIN, [&](int64_t chunk, int64_t begin, int64_t end) {
+        int32_t drawn = 0;
+        for (int64_t i = begin; i < end; i++) drawn += is_drawn(in, i);
+        start[chunk] = drawn;
+    });
+    int32_t sum = 0;
+    for (int32_t& value : start) {
+        int32_t size = value;
+        value = sum;
+        sum += size;
+    }
+    rank.resize(static_cast<size_t>(in.count));
+    parallel_chunks(in.count, threads, GRAIN, [&](int64_t chunk, int64_t begin, int64_t end) {
+        int32_t next = start[chunk];
+        for (int64_t i = begin; i < end; i++) rank[i] = is_drawn(in, i) ? next++ : -1;
+    });
+    return sum;
 }
 
 }  // namespace
@@ -114,32 +180,42 @@ void visit_tiles(const Splat& s, int tiles_x, int tiles_y, Visit&& visit) {
 void TileLists::build(const Footprints& in, int image_width, int image_height, int num_threads) {
     width = image_width, height = image_height, threads = num_threads, count = in.count;
     tiles_x = (width + TILE - 1) / TILE, tiles_y = (height + TILE - 1) / TILE;
-    const std::vector<Key> order = sort_by_depth(in);
-    const int64_t visible = static_cast<int64_t>(order.size());
-    splats.resize(order.size());
-    first_slot.assign(order.size() + 1, 0);
-    rank.assign(static_cast<size_t>(count), -1);
+    const int64_t visible = number_splats(in, threads, rank);
+    splats.resize(static_cast<size_t>(visible));
+    first_slot.assign(static_cast<size_t>(visible + 1), 0);
+    std::vector<Reach> reaches(static_cast<size_t>(visible));
+    std::vector<Key> order(static_cast<size_t>(visible));
+    parallel_for(count, threads, GRAIN, [&](int64_t begin, int64_t end) {
+        for (int64_t id = begin; id < end; id++) {
+            const int32_t i = rank[id];
+            if (i < 0) continue;
+            splats[i] = make_splat(in, id);
+            first_slot[i + 1] = reaches[i].find(splats[i], tiles_x, tiles_y);
+            order[i].splat = static_cast<uint32_t>(i);
+            std::memcpy(&order[i].depth, in.depths + id, sizeof(uint32_t));
+        }
+    });
+    for (int64_t i = 0; i < visible; i++) first_slot[i + 1] += first_slot[i];
+    if (first_slot[visible] > INT32_MAX) throw std::length_error("more than 2^31 pairs of tile and Gaussian");
+    sort_by_depth(order);
     // Each part of the splats counts its entries per tile; then it knows where in each tile's list to write them.
     const int64_t grain = std::max<int64_t>(256, chunk_count(visible, 4 * threads));
     const int64_t parts = chunk_count(visible, grain), tile_count = tiles();
     std::vector<int32_t> at(static_cast<size_t>(parts * tile_count), 0);
+    auto each_entry = [&](int64_t begin, int64_t end, auto&& visit) {
+        constexpr int64_t AHEAD = 16;
+        for (int64_t k = begin; k < end; k++) {
+            if (k + AHEAD < end) __builtin_prefetch(&reaches[order[k + AHEAD].splat]);
+            const uint32_t i = order[k].splat;
+            int64_t slot = first_slot[i];
+            reaches[i].each(splats[i], tiles_x, tiles_y, [&](int tile) { visit(tile, static_cast<int32_t>(i), slot++); });
+        }
+    };
     parallel_chunks(visible, threads, grain, [&](int64_t part, int64_t begin, int64_t end) {
         int32_t* counts = at.data() + part * tile_count;
-        for (int64_t i = begin; i < end; i++) {
-            splats[i] = make_splat(in, order[i].id);
-            rank[order[i].id] = static_cast<int32_t>(i);
-            int64_t touches = 0;
-            visit_tiles(splats[i], tiles_x, tiles_y, [&](int tile) {
-                counts[tile]++;
-                touches++;
-            });
-            first_slot[i + 1] = touches;
-        }
+        each_entry(begin, end, [&](int tile, int32_t, int64_t) { counts[tile]++; });
     });
-    for (int64_t i = 0; i < visible; i++) first_slot[i + 1] += first_slot[i];
-    const int64_t total = first_slot[visible];
-    if (total > INT32_MAX) throw std::length_error("more than 2^31 pairs of tile and Gaussian");
-    tile_start.assign(static_cast<size_t>(tile_count + 1), 0);
+    tile_start.resize(static_cast<size_t>(tile_count + 1));
     int64_t sum = 0;
     for (int64_t tile = 0; tile < tile_count; tile++) {
         tile_start[tile] = sum;
@@ -150,16 +226,14 @@ void TileLists::build(const Footprints& in, int image_width, int image_height, i
         }
     }
     tile_start[tile_count] = sum;
-    list.resize(static_cast<size_t>(total));
-    slots.resize(static_cast<size_t>(total));
+    list.resize(static_cast<size_t>(sum));
+    slots.resize(static_cast<size_t>(sum));
     parallel_chunks(visible, threads, grain, [&](int64_t part, int64_t begin, int64_t end) {
         int32_t* next = at.data() + part * tile_count;
-        int64_t slot = first_slot[begin];
-        for (int64_t i = begin; i < end; i++)
-            visit_tiles(splats[i], tiles_x, tiles_y, [&](int tile) {
-                list[next[tile]] = static_cast<int32_t>(i);
-                slots[slot++] = next[tile]++;
-            });
+        each_entry(begin, end, [&](int tile, int32_t i, int64_t slot) {
+            list[next[tile]] = i;
+            slots[slot] = next[tile]++;
+        });
     });
 }
 

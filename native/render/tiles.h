@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "render/constants.h"
@@ -19,7 +20,8 @@ constexpr int BLOCKS_X = TILE / BLOCK_W;
 constexpr int BLOCKS_Y = TILE / BLOCK_H;
 constexpr int BLOCKS = BLOCKS_X * BLOCKS_Y;
 // One bit for each block of a tile.
-using BlockBits = uint64_t;
+using BlockBits = std::conditional_t<BLOCKS <= 16, uint16_t, std::conditional_t<BLOCKS <= 32, uint32_t, uint64_t>>;
+inline BlockBits block_bit(int block) { return static_cast<BlockBits>(BlockBits{1} << block); }
 
 // Channels that travel inside Splat; more of them take the path for features.
 constexpr int INLINE_CHANNELS = 4;
@@ -45,9 +47,9 @@ struct Footprints {
 struct TileLists {
     int width = 0, height = 0, tiles_x = 0, tiles_y = 0, threads = 1;
     int64_t count = 0;                 // N
-    std::vector<Splat> splats;         // the visible Gaussians, front to back
+    std::vector<Splat> splats;         // the visible Gaussians, by index
     std::vector<int64_t> tile_start;   // [tiles + 1], into `list`
-    std::vector<int32_t> list;         // indices into splats, tile after tile, front to back
+    std::vector<int32_t> list;         // indices into splats, tile after tile, front to back within each
     std::vector<int64_t> first_slot;   // [splats + 1], into `slots`
     std::vector<int32_t> slots;        // for each splat the places in `list` where it stands, by tile
     std::vector<int32_t> rank;         // [N] index into splats, or -1
@@ -55,6 +57,12 @@ struct TileLists {
 
     int tiles() const { return tiles_x * tiles_y; }
     int64_t entries() const { return static_cast<int64_t>(list.size()); }
+
+    // Fetches the splat of an entry that comes soon: the lists jump about in memory.
+    void prefetch(int64_t entry, int64_t end) const {
+        constexpr int64_t AHEAD = 6;
+        if (entry + AHEAD < end) __builtin_prefetch(&splats[list[entry + AHEAD]]);
+    }
 
     // Throws std::length_error when there are more than 2^31 entries.
     void build(const Footprints& in, int image_width, int image_height, int num_threads);

@@ -28,6 +28,7 @@ LABELS = {
 }
 
 _console: Console | None = None
+_warned: set[str] = set()
 _active: list[Progress] = []  # nested bars, the outermost first
 _live: Live | None = None  # draws all of them
 
@@ -38,7 +39,10 @@ def info(message: str) -> None:
 
 
 def warn(message: str) -> None:
-    """Say what the user should know but need not act on at once."""
+    """Say what the user should know but need not act on at once; the same words are said once only."""
+    if message in _warned:
+        return
+    _warned.add(message)
     _say(message, "warning: ", "yellow")
 
 

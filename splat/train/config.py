@@ -33,9 +33,9 @@ class LossOptions:
     opacity_reg: float = option(0.0, "weight of the mean opacity; MCMC uses 0.01")
     scale_reg: float = option(0.0, "weight of the mean standard deviation; MCMC uses 0.01")
     background: str = option(
-        "auto",
-        "colour behind the scene while training; auto: black for photos, random for photos with transparency",
-        choices=("auto", "black", "white", "random"),
+        "random",
+        "colour behind the scene while training; a new one at every step leaves no holes of that colour",
+        choices=("random", "black", "white"),
     )
 
 

@@ -41,7 +41,7 @@ def prepare_folder(config: TrainConfig, capture_name: str) -> Path:
             info(f"the earlier run is kept as {_move_aside(folder)}")
         elif (folder / "scene.ply").exists():
             raise SplatError(f"{folder} holds a finished run; choose name=… for a new one, or overwrite=true")
-        else:
+        elif any((folder / "checkpoints").glob("*")):
             raise SplatError(f"{folder} holds an unfinished run; continue it with resume=true, or overwrite=true")
     elif folder.exists() and any(folder.iterdir()):
         raise SplatError(f"{folder} is not empty and holds no run; choose another out=")

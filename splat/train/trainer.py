@@ -57,14 +57,15 @@ def next_view(state: TrainState, count: int) -> int:
     return state.queue.pop()
 
 
-def background_colour(options: LossOptions, has_alpha: bool, generator: torch.Generator) -> Tensor:
-    """[3] float32 on the CPU; see `LossOptions.background`."""
-    kind = options.background
-    if kind == "auto":
-        kind = "random" if has_alpha else "black"
-    if kind == "random":
+def background_colour(options: LossOptions, generator: torch.Generator) -> Tensor:
+    """[3] float32 on the CPU: the colour behind the scene in one step.
+
+    With one fixed colour training leaves holes where the scene has that colour; with a new one at every step only
+    opaque surfaces fit the photos (and transparent ones where a photo is transparent).
+    """
+    if options.background == "random":
         return torch.rand(3, generator=generator)
-    return torch.full((3,), 1.0 if kind == "white" else 0.0)
+    return torch.full((3,), 1.0 if options.background == "white" else 0.0)
 
 
 def render_view(
@@ -98,7 +99,7 @@ def train_step(state: TrainState, views: TrainingViews, config: TrainConfig, max
     step, params = state.step, state.params
     position = next_view(state, len(views))
     view = views[position]
-    background = background_colour(config.loss, view.alpha is not None, state.generator)
+    background = background_colour(config.loss, state.generator)
     degree = active_sh_degree(config, step, max_steps)
     absgrad = state.strategy.needs_absgrad
     renders, _, info = render_view(params, view, config.render, degree, background, absgrad)

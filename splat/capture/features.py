@@ -69,11 +69,20 @@ def extract_features(
     batch = max(4, 2 * threads(options))
 
     def work(cancel: dict[str, Any], advance: Callable[[int], None]) -> None:
+        pycolmap.Database.open(str(database)).close()  # creates it
         for group in groups:
             reader = pycolmap.ImageReaderOptions()
             reader.camera_model = group.model
             if masks is not None:
                 reader.mask_path = str(masks)
+            # Photos get their numbers in name order first: the search ends in any order, and results depend on them.
+            pycolmap.import_images(
+                database_path=str(database),
+                image_path=str(photos),
+                camera_mode=mode,
+                image_names=list(group.names),
+                options=reader,
+            )
             for start in range(0, len(group.names), batch):
                 names = list(group.names[start : start + batch])
                 pycolmap.extract_features(
@@ -86,9 +95,6 @@ def extract_features(
                     device=pycolmap.Device.cpu,
                     **cancel,
                 )
-                if not own_cameras:  # the group's next photos share the camera that its first ones made
-                    with pycolmap.Database.open(str(database)) as opened:
-                        reader.existing_camera_id = opened.read_image_with_name(names[0]).camera_id
                 advance(len(names))
 
     run_counted("Finding features", sum(len(group.names) for group in groups), "photo", work)

@@ -88,6 +88,21 @@ def test_points_are_triangulated_from_known_cameras(tmp_path, capsys):
     assert again.points is not None
     np.testing.assert_array_equal(again.points.xyz, capture.points.xyz)
     assert load_capture(tmp_path, points="capture").points is None
+    repeated = load_capture(tmp_path, test_every=0, num_threads=2, cache_dir=str(tmp_path / "other cache"))
+    assert repeated.points is not None
+    np.testing.assert_array_equal(repeated.points.xyz, capture.points.xyz)  # whatever the threads do
+
+
+@pytest.mark.slow
+def test_two_threads_give_the_same_result_every_time(tmp_path):
+    write_room(tmp_path / "room")
+    first, second = (
+        load_capture(tmp_path / "room", num_threads=2, cache_dir=str(tmp_path / name)) for name in ("one", "two")
+    )
+    for one, other in zip(first.cameras(), second.cameras()):
+        np.testing.assert_array_equal(one.viewmat, other.viewmat)
+    assert first.points is not None and second.points is not None
+    np.testing.assert_array_equal(first.points.xyz, second.points.xyz)
 
 
 def test_photos_that_do_not_fit_together_say_what_to_do(tmp_path):

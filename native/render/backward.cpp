@@ -6,6 +6,7 @@
 #include "render/gradient_slots.h"
 #include "render/raster.h"
 #include "render/tile_walk.h"
+#include "scratch.h"
 
 namespace raster {
 namespace {
@@ -61,7 +62,7 @@ template <int channels, bool absolute>
 void backward_channels(const TileLists& lists, const ImageGradients& in, const SplatGradients& out) {
     constexpr int COUNT = Sums<channels, absolute>::COUNT, GEOMETRY = Sums<channels, absolute>::GEOMETRY;
     constexpr int stride = padded(COUNT);
-    std::unique_ptr<float[]> rows(new float[static_cast<size_t>(lists.entries()) * stride]);
+    const Scratch rows(static_cast<size_t>(lists.entries()) * stride);
     parallel_for(lists.tiles(), lists.threads, 1, [&](int64_t tile, int64_t) {
         const int64_t begin = lists.tile_start[tile], end = lists.tile_start[tile + 1];
         if (begin == end) return;
@@ -69,10 +70,10 @@ void backward_channels(const TileLists& lists, const ImageGradients& in, const S
         for (int64_t entry = begin; entry < end; entry++) {
             lists.prefetch(entry, end);
             if (BlockBits blocks = lists.touched[entry])
-                state.draw(lists.splats[lists.list[entry]], blocks, rows.get() + entry * stride);
+                state.draw(lists.splats[lists.list[entry]], blocks, rows.data() + entry * stride);
         }
     });
-    gather<stride>(lists, rows.get(), stride, [&](int64_t id, const Splat* splat, const float* sums) {
+    gather<stride>(lists, rows.data(), stride, [&](int64_t id, const Splat* splat, const float* sums) {
         store_geometry(id, splat, sums, absolute, out);
         for (int c = 0; c < channels; c++) out.colors[id * channels + c] = sums[GEOMETRY + c];
     });

@@ -10,6 +10,7 @@
 #include "render/gradient_slots.h"
 #include "render/raster.h"
 #include "render/tile_walk.h"
+#include "scratch.h"
 
 namespace raster {
 namespace {
@@ -23,8 +24,17 @@ struct Chunk {
 };
 
 template <class Body>
-void each_chunk(int channels, Body&& body) {
-    for (int first = 0; first < channels; first += CHUNK) body(Chunk{first, std::min(CHUNK, channels - first), channels});
+void each_chunk(int channels, int step, Body&& body) {
+    for (int first = 0; first < channels; first += step) body(Chunk{first, std::min(step, channels - first), channels});
+}
+
+// Channels a walk of the backward pass: fewer when their rows for all pairs of tile and Gaussian would take too much
+// memory.
+int backward_step(const TileLists& lists) {
+    constexpr int64_t MAX_FLOATS = int64_t{128} << 20;  // 512 MB
+    int step = CHUNK;
+    while (step > 8 && lists.entries() * step > MAX_FLOATS) step /= 2;
+    return step;
 }
 
 // Visits the splats of a tile front to back until all pixels are closed: the first walk finds the blocks that each
@@ -45,6 +55,15 @@ void walk(TileLists& lists, int64_t tile, bool first_walk, Compositor& composito
         draw(entry, s, each);
     }
     if (first_walk) std::fill(lists.touched.begin() + entry, lists.touched.begin() + end, BlockBits{0});
+}
+
+// Fetches the features of a splat that comes soon; `prefetch` has fetched the splat itself by now.
+void fetch_ahead(const TileLists& lists, int64_t entry, int64_t tile, const float* colors, const Chunk& chunk) {
+    constexpr int64_t AHEAD = 3;
+    constexpr int LINE = 16;
+    if (entry + AHEAD >= lists.tile_start[tile + 1]) return;
+    const float* feature = colors + static_cast<int64_t>(lists.splats[lists.list[entry + AHEAD]].id) * chunk.total;
+    for (int d = 0; d < chunk.size; d += LINE) __builtin_prefetch(feature + d);
 }
 
 // ---- forward
@@ -103,8 +122,7 @@ struct FeatureTile {
 
 // The pixels' gradients with the channels across the lanes: [pixel of the tile][channels, padded with zeros].
 struct PixelGradients {
-    static constexpr int MAX_VECTORS = CHUNK / W;
-    Vf rows[TILE * TILE][MAX_VECTORS];
+    Vf rows[TILE * TILE][CHUNK / W];
     int vectors;
 
     PixelGradients(const TileLists& lists, const TileRect& rect, const Chunk& chunk, const float* gradient)
@@ -130,18 +148,30 @@ struct SplatWeights {
 
     // out[channel] = sum over the pixels of weight * gradient
     void dot(const PixelGradients& gradients, int size, float* out) const {
-        for (int v = 0; v < gradients.vectors; v++) {
-            Vf sums[4] = {};
-            for (int i = 0; i < count; i++)
-                for (int lane = 0; lane < W; lane++)
-                    sums[lane % 4] += gradients.rows[block[i] * W + lane][v] * weight[i][lane];
-            Vf sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-            const int rest = size - v * W;
-            if (rest >= W) {
-                simd::store(out + v * W, sum);
-            } else {
-                for (int k = 0; k < rest; k++) out[v * W + k] = sum[k];
-            }
+        int v = 0;
+        for (; v + 2 <= gradients.vectors; v += 2) dot_vectors<2>(gradients, v, size, out);
+        if (v < gradients.vectors) dot_vectors<1>(gradients, v, size, out);
+    }
+
+private:
+    // Channels [first * W, (first + n) * W).
+    template <int n>
+    void dot_vectors(const PixelGradients& gradients, int first, int size, float* out) const {
+        // All lanes, drawn or not: picking them would take longer. Several sums hide the latency of the additions.
+        Vf sums[4][n] = {};
+        for (int i = 0; i < count; i++) {
+            const float* rows = reinterpret_cast<const float*>(gradients.rows[block[i] * W] + first);
+            const float* w = weight[i];
+            for (int lane = 0; lane < W; lane++)
+                for (int k = 0; k < n; k++) sums[lane % 4][k] += simd::load(rows + lane * CHUNK + k * W) * w[lane];
+        }
+        for (int k = 0; k < n; k++) {
+            Vf sum = (sums[0][k] + sums[1][k]) + (sums[2][k] + sums[3][k]);
+            const int at = (first + k) * W;
+            if (at + W <= size)
+                simd::store(out + at, sum);
+            else
+                for (int lane = 0; at + lane < size; lane++) out[at + lane] = sum[lane];
         }
     }
 };
@@ -187,7 +217,7 @@ void backward_chunk(const TileLists& lists, const float* colors, const Chunk& ch
     constexpr int GEOMETRY = MOMENTS + (absolute ? 2 : 0);
     const bool geometry = chunk.first == 0;
     const int before = geometry ? padded(GEOMETRY) : 0, stride = padded(before + chunk.size);
-    std::unique_ptr<float[]> rows(new float[static_cast<size_t>(lists.entries()) * stride]);
+    const Scratch rows(static_cast<size_t>(lists.entries()) * stride);
     parallel_for(lists.tiles(), lists.threads, 1, [&](int64_t tile, int64_t) {
         const int64_t begin = lists.tile_start[tile], end = lists.tile_start[tile + 1];
         if (begin == end) return;
@@ -200,9 +230,10 @@ void backward_chunk(const TileLists& lists, const float* colors, const Chunk& ch
             if (!lists.touched[entry]) continue;
             const Splat& s = lists.splats[lists.list[entry]];
             const float* feature = colors + static_cast<int64_t>(s.id) * chunk.total;
-            float* row = rows.get() + entry * stride;
+            float* row = rows.data() + entry * stride;
             SplatWeights weights;
             if (geometry) {
+                fetch_ahead(lists, entry, tile, colors, Chunk{0, in.channels, in.channels});
                 Vf sums[GEOMETRY] = {};
                 compositor.redraw(s, lists.touched[entry], [&](int q, const Step& step) {
                     Vf along = blocks->along(q, feature);
@@ -217,7 +248,7 @@ void backward_chunk(const TileLists& lists, const float* colors, const Chunk& ch
             weights.dot(*pixels, chunk.size, row + before);
         }
     });
-    gather(lists, rows.get(), stride, [&](int64_t id, const Splat* splat, const float* sums) {
+    gather(lists, rows.data(), stride, [&](int64_t id, const Splat* splat, const float* sums) {
         if (geometry) store_geometry(id, splat, sums, absolute, out);
         std::copy(sums + before, sums + before + chunk.size, out.colors + id * chunk.total + chunk.first);
     });
@@ -234,11 +265,12 @@ void load_pixel_weights(const TileLists& lists, const TileRect& rect, const floa
 
 void forward_features(TileLists& lists, const float* colors, const Image& out) {
     lists.touched.resize(lists.list.size());
-    each_chunk(out.channels, [&](const Chunk& chunk) {
+    each_chunk(out.channels, CHUNK, [&](const Chunk& chunk) {
         parallel_for(lists.tiles(), lists.threads, 1, [&](int64_t tile, int64_t) {
             auto state = std::make_unique<FeatureTile>(lists, static_cast<int>(tile), chunk);
-            walk(lists, tile, chunk.first == 0, state->compositor, [&](int64_t, const Splat& s, auto&& each) {
+            walk(lists, tile, chunk.first == 0, state->compositor, [&](int64_t entry, const Splat& s, auto&& each) {
                 const float* feature = colors + static_cast<int64_t>(s.id) * chunk.total + chunk.first;
+                fetch_ahead(lists, entry, tile, colors + chunk.first, chunk);
                 each([&](int q, const Step& step) { state->add(q, step.weight, feature); });
             });
             state->flush();
@@ -248,7 +280,7 @@ void forward_features(TileLists& lists, const float* colors, const Image& out) {
 }
 
 void backward_features(const TileLists& lists, const float* colors, const ImageGradients& in, const SplatGradients& out) {
-    each_chunk(in.channels, [&](const Chunk& chunk) {
+    each_chunk(in.channels, backward_step(lists), [&](const Chunk& chunk) {
         if (out.absolute)
             backward_chunk<true>(lists, colors, chunk, in, out);
         else
@@ -258,10 +290,10 @@ void backward_features(const TileLists& lists, const float* colors, const ImageG
 
 void backward_colors(TileLists& lists, const PixelFeatures& in, float* sums, float* weight_sums) {
     lists.touched.resize(lists.list.size());
-    each_chunk(in.channels, [&](const Chunk& chunk) {
+    each_chunk(in.channels, backward_step(lists), [&](const Chunk& chunk) {
         // The sum of the weights stands behind the channels.
         const int stride = padded(chunk.size + 1);
-        std::unique_ptr<float[]> rows(new float[static_cast<size_t>(lists.entries()) * stride]);
+        const Scratch rows(static_cast<size_t>(lists.entries()) * stride);
         parallel_for(lists.tiles(), lists.threads, 1, [&](int64_t tile, int64_t) {
             if (lists.tile_start[tile] == lists.tile_start[tile + 1]) return;
             Compositor compositor(lists, static_cast<int>(tile));
@@ -269,7 +301,7 @@ void backward_colors(TileLists& lists, const PixelFeatures& in, float* sums, flo
             Vf pixel_weights[BLOCKS];
             load_pixel_weights(lists, compositor.rect, in.weights, pixel_weights);
             walk(lists, tile, chunk.first == 0, compositor, [&](int64_t entry, const Splat&, auto&& each) {
-                float* row = rows.get() + entry * stride;
+                float* row = rows.data() + entry * stride;
                 SplatWeights weights;
                 Vf sum{};
                 each([&](int q, const Step& step) {
@@ -283,7 +315,7 @@ void backward_colors(TileLists& lists, const PixelFeatures& in, float* sums, flo
                 row[chunk.size] = simd::sum(sum);
             });
         });
-        gather(lists, rows.get(), stride, [&](int64_t id, const Splat*, const float* total) {
+        gather(lists, rows.data(), stride, [&](int64_t id, const Splat*, const float* total) {
             std::copy(total, total + chunk.size, sums + id * chunk.total + chunk.first);
             if (weight_sums && chunk.first == 0) weight_sums[id] = total[chunk.size];
         });

@@ -1,0 +1,87 @@
+"""Which renderer is chosen, and that gsplat stays out of the way where it cannot run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from splat.errors import SplatError
+from splat.render import backends, lift, rasterize, render_gaussians, select_backend
+from tests.reference import random_scene
+from tests.render.test_render_gaussians import as_gaussians
+
+no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA device")
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(SplatError, match="choose one of: auto, gsplat, cpu"):
+        select_backend("cuda")
+
+
+def test_cpu_on_request() -> None:
+    assert select_backend("cpu").name == "cpu"
+
+
+@no_gpu
+def test_without_a_gpu_auto_says_why() -> None:
+    assert select_backend() == backends.Backend("cpu", "no CUDA device")
+    with pytest.raises(SplatError, match="no CUDA device"):
+        select_backend("gsplat")
+
+
+def test_gsplat_needs_tensors_on_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "gsplat_problem", lambda: "")
+    scene = random_scene()
+    with pytest.raises(SplatError, match="move them there or use backend=cpu"):
+        rasterize(*scene.tensors, torch.rand(250, 3), *scene.cameras, backend="gsplat")
+
+
+def test_rendering_on_the_cpu_neither_imports_gsplat_nor_prints() -> None:
+    program = (
+        "import sys, torch\n"
+        "from splat.render import rasterize, select_backend\n"
+        "means, quats = torch.tensor([[0., 0, 2]]), torch.tensor([[1., 0, 0, 0]])\n"
+        "K = torch.tensor([[20., 0, 8.5], [0, 20, 8.5], [0, 0, 1]])\n"
+        "image, _, meta = rasterize(means, quats, torch.full((1, 3), 0.1), torch.ones(1), torch.ones(1, 3),\n"
+        "    torch.eye(4)[None], K[None], 16, 16)\n"
+        "assert image.max() > 0.9 and meta['backend'] == 'cpu'\n"
+        "assert 'gsplat' not in sys.modules\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "" and result.stderr == ""
+
+
+def test_importing_the_options_does_not_load_torch() -> None:
+    program = "import sys, splat.render.config; assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("mode", ["RGB", "RGB+ED"])
+@pytest.mark.parametrize("rasterize_mode", ["classic", "antialiased"])
+def test_gsplat_and_the_cpu_agree(mode: str, rasterize_mode: str) -> None:
+    """The same scene on both renderers: images, gradients, lifted features."""
+    if problem := backends.gsplat_problem():
+        pytest.skip(problem)
+    scene = random_scene(N=2000, C=2, width=120, height=90)
+    weights = torch.randn(2, 90, 120, 4 if mode != "RGB" else 3, generator=torch.Generator().manual_seed(0))
+    results = []
+    for device, backend in (("cpu", "cpu"), ("cuda", "gsplat")):
+        leaves = {k: t.to(device).requires_grad_() for k, t in as_gaussians(scene).as_dict().items()}
+        cameras = (scene.viewmats.to(device), scene.Ks.to(device), scene.width, scene.height)
+        image, alphas, meta = render_gaussians(
+            leaves, *cameras, render_mode=mode, rasterize_mode=rasterize_mode, backend=backend
+        )
+        (image * weights.to(device)).sum().backward()
+        sums, weight_sums = lift(leaves, *cameras, weights.to(device), backend=backend)
+        gradients = [leaf.grad for leaf in leaves.values() if leaf.grad is not None]
+        results.append([t.detach().cpu() for t in (image, alphas, sums, weight_sums, *gradients)])
+        assert meta["backend"] == backend
+    # gsplat uses fast approximate functions, so pixels on a threshold may fall on either side.
+    for ours, theirs in zip(*results):
+        assert (ours - theirs).norm() < 2e-3 * theirs.norm()

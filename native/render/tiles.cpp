@@ -88,16 +88,15 @@ public:
 
     int first, last;  // rows
 
-    // Calls visit(column) for the tiles of a row.
-    template <class Visit>
-    void each(int row, Visit&& visit) const {
-        int from = left_, to = right_;
-        if (!single_) {
-            const float above = static_cast<float>(row * TILE) + 0.5f - s_.y, below = above + (TILE - 1);
-            from = std::max(from, first_tile(s_.x + edge(clamp(-y_rightmost_, above, below), -half_) - SLACK, tiles_x_));
-            to = std::min(to, last_tile(s_.x + edge(clamp(y_rightmost_, above, below), half_) + SLACK, tiles_x_));
-        }
-        for (int column = from; column <= to; column++) visit(column);
+    struct Range {
+        int from, to;  // columns, inclusive; empty when from > to
+    };
+    Range columns(int row) const {
+        if (single_) return {left_, right_};
+        const float above = static_cast<float>(row * TILE) + 0.5f - s_.y, below = above + (TILE - 1);
+        const float from = s_.x + edge(clamp(-y_rightmost_, above, below), -half_) - SLACK;
+        const float to = s_.x + edge(clamp(y_rightmost_, above, below), half_) + SLACK;
+        return {std::max(left_, first_tile(from, tiles_x_)), std::min(right_, last_tile(to, tiles_x_))};
     }
 
 private:
@@ -117,37 +116,48 @@ private:
 struct Reach {
     static constexpr int SIDE = 8;
     uint64_t bits = 0;
-    int32_t x = 0, y = 0;
+    int16_t x = 0, y = 0;
+    int32_t first_slot = 0;
 
     // Returns the number of tiles.
     int find(const Splat& s, int tiles_x, int tiles_y) {
         const TileRows rows(s, tiles_x, tiles_y);
-        x = tiles_x, y = rows.first;
-        int right = -1, count = 0;
-        for (int row = rows.first; row <= rows.last; row++)
-            rows.each(row, [&](int column) {
-                x = std::min(x, column);
-                right = std::max(right, column);
-                count++;
-            });
-        if (rows.last - rows.first >= SIDE || right - x >= SIDE) return count;
-        for (int row = rows.first; row <= rows.last; row++)
-            rows.each(row, [&](int column) { bits |= uint64_t{1} << (SIDE * (row - y) + column - x); });
+        const int height = rows.last - rows.first + 1;
+        TileRows::Range ranges[SIDE];
+        int left = tiles_x, right = -1, count = 0;
+        for (int i = 0; i < height; i++) {
+            const TileRows::Range range = rows.columns(rows.first + i);
+            if (i < SIDE) ranges[i] = range;
+            if (range.from > range.to) continue;
+            left = std::min(left, range.from);
+            right = std::max(right, range.to);
+            count += range.to - range.from + 1;
+        }
+        if (count == 0 || height > SIDE || right - left >= SIDE) return count;
+        x = static_cast<int16_t>(left), y = static_cast<int16_t>(rows.first);
+        for (int i = 0; i < height; i++) {
+            if (ranges[i].from > ranges[i].to) continue;
+            const uint64_t row = (uint64_t{2} << (ranges[i].to - left)) - (uint64_t{1} << (ranges[i].from - left));
+            bits |= row << (SIDE * i);
+        }
         return count;
     }
 
     template <class Visit>
     void each(const Splat& s, int tiles_x, int tiles_y, Visit&& visit) const {
         if (bits) {
+            const int corner = y * tiles_x + x;
             for (uint64_t b = bits; b; b &= b - 1) {
-                int at = __builtin_ctzll(b);
-                visit((y + at / SIDE) * tiles_x + x + at % SIDE);
+                const int at = __builtin_ctzll(b);
+                visit(corner + at / SIDE * tiles_x + at % SIDE);
             }
             return;
         }
         const TileRows rows(s, tiles_x, tiles_y);
-        for (int row = rows.first; row <= rows.last; row++)
-            rows.each(row, [&](int column) { visit(row * tiles_x + column); });
+        for (int row = rows.first; row <= rows.last; row++) {
+            const TileRows::Range range = rows.columns(row);
+            for (int column = range.from; column <= range.to; column++) visit(row * tiles_x + column);
+        }
     }
 };
 
@@ -180,6 +190,7 @@ int64_t number_splats(const Footprints& in, int threads, std::vector<int32_t>& r
 void TileLists::build(const Footprints& in, int image_width, int image_height, int num_threads) {
     width = image_width, height = image_height, threads = num_threads, count = in.count;
     tiles_x = (width + TILE - 1) / TILE, tiles_y = (height + TILE - 1) / TILE;
+    if (std::max(tiles_x, tiles_y) > INT16_MAX) throw std::length_error("image too large");
     const int64_t visible = number_splats(in, threads, rank);
     splats.resize(static_cast<size_t>(visible));
     first_slot.assign(static_cast<size_t>(visible + 1), 0);
@@ -195,8 +206,11 @@ void TileLists::build(const Footprints& in, int image_width, int image_height, i
             std::memcpy(&order[i].depth, in.depths + id, sizeof(uint32_t));
         }
     });
-    for (int64_t i = 0; i < visible; i++) first_slot[i + 1] += first_slot[i];
-    if (first_slot[visible] > INT32_MAX) throw std::length_error("more than 2^31 pairs of tile and Gaussian");
+    for (int64_t i = 0; i < visible; i++) {
+        reaches[i].first_slot = static_cast<int32_t>(first_slot[i]);
+        first_slot[i + 1] += first_slot[i];
+        if (first_slot[i + 1] > INT32_MAX) throw std::length_error("more than 2^31 pairs of tile and Gaussian");
+    }
     sort_by_depth(order);
     // Each part of the splats counts its entries per tile; then it knows where in each tile's list to write them.
     const int64_t grain = std::max<int64_t>(256, chunk_count(visible, 4 * threads));
@@ -207,7 +221,7 @@ void TileLists::build(const Footprints& in, int image_width, int image_height, i
         for (int64_t k = begin; k < end; k++) {
             if (k + AHEAD < end) __builtin_prefetch(&reaches[order[k + AHEAD].splat]);
             const uint32_t i = order[k].splat;
-            int64_t slot = first_slot[i];
+            int64_t slot = reaches[i].first_slot;
             reaches[i].each(splats[i], tiles_x, tiles_y, [&](int tile) { visit(tile, static_cast<int32_t>(i), slot++); });
         }
     };

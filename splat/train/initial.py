@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -61,7 +62,7 @@ def seed_points(
     Args:
         cameras: training cameras, in the frame of `xyz`.
         image: index -> [H, W, 3] uint8 of that camera.
-        mask: index -> [H, W] bool, True where a pixel counts, or None.
+        mask: index -> [H, W] bool, True where a pixel may become a seed, or None for all.
         xyz: [P, 3] known points.
         count: about how many seeds to make (views that see too few points give none).
         rng: picks the pixels.
@@ -75,8 +76,12 @@ def seed_points(
         pixels, depths = _project(camera, xyz)
         if len(depths) < FEWEST_POINTS:
             continue
-        picked = _stratified_pixels(camera.width, camera.height, per_view, rng)
         keep = mask(index)
+        kept = 1.0 if keep is None else float(keep.mean())
+        if kept == 0:
+            continue
+        wanted = min(math.ceil(per_view / kept), camera.width * camera.height)  # the mask takes its share of these
+        picked = _stratified_pixels(camera.width, camera.height, wanted, rng)
         if keep is not None:
             picked = picked[keep[picked[:, 1].astype(int), picked[:, 0].astype(int)]]
         if len(picked) == 0:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from splat.capture import load_capture, random_points
-from splat.capture.types import Capture, Points
+from splat.capture.types import Capture, ImageSource, Points
 from splat.console import duration, info, progress
 from splat.errors import Interrupted, SplatError
 from splat.formats import write_scene
@@ -162,12 +162,20 @@ def _first_gaussians(
     xyz, rgb = first_points(
         views.cameras,
         lambda position: images.image(indices[position]),
-        lambda position: images.mask(indices[position]),
+        lambda position: seedable(images, indices[position]),
         (normalization.points(torch.from_numpy(points.xyz)).numpy(), points.rgb),
         plan.seeds,
         rng,
     )
     return initial_gaussians(xyz, rgb, config.initial, config.schedule.sh_degree, rng)
+
+
+def seedable(images: ImageSource, index: int) -> np.ndarray | None:
+    """[H, W] bool, True where a photo's pixel shows the scene: it counts and is not transparent; None where all do."""
+    mask, alpha = images.mask(index), images.alpha(index)
+    if alpha is None:
+        return mask
+    return alpha >= 128 if mask is None else mask & (alpha >= 128)
 
 
 def _announce(state: TrainState, views: TrainingViews, config: TrainConfig, plan: Plan) -> None:

@@ -4,6 +4,7 @@ import torch
 from splat.cameras import Camera
 from splat.train.config import InitialOptions
 from splat.train.initial import first_points, initial_gaussians, seed_points
+from splat.train.session import seedable
 
 
 def wall_camera(x: float) -> Camera:
@@ -34,9 +35,33 @@ def test_seeds_respect_masks_and_empty_views() -> None:
     mask[:, :20] = True
     image = np.zeros((30, 40, 3), np.uint8)
     xyz, _ = seed_points([wall_camera(0.0)], lambda i: image, lambda i: mask, wall_points(200, rng), 300, rng)
-    assert len(xyz) > 0 and (xyz[:, 0] <= 0).all()
+    assert len(xyz) == 300 and (xyz[:, 0] <= 0).all()  # what the mask leaves gets all of them
     none, _ = seed_points([wall_camera(0.0)], lambda i: image, lambda i: None, np.zeros((3, 3)), 300, rng)
     assert len(none) == 0
+    hidden = np.zeros((30, 40), bool)
+    none, _ = seed_points([wall_camera(0.0)], lambda i: image, lambda i: hidden, wall_points(200, rng), 300, rng)
+    assert len(none) == 0
+
+
+class TransparentPhoto:
+    """An image source of one photo whose right half is transparent and whose top half is masked."""
+
+    def image(self, index: int) -> np.ndarray:
+        return np.zeros((30, 40, 3), np.uint8)
+
+    def alpha(self, index: int) -> np.ndarray | None:
+        return np.repeat([[255] * 20 + [100] * 20], 30, axis=0).astype(np.uint8) if index != 1 else None
+
+    def mask(self, index: int) -> np.ndarray | None:
+        return np.repeat([False, True], 15)[:, None].repeat(40, axis=1) if index != 0 else None
+
+
+def test_transparent_pixels_give_no_seeds() -> None:
+    photo = TransparentPhoto()
+    rows, columns = np.mgrid[:30, :40]
+    assert np.array_equal(seedable(photo, 0), columns < 20)
+    assert np.array_equal(seedable(photo, 1), rows >= 15)
+    assert np.array_equal(seedable(photo, 2), (columns < 20) & (rows >= 15))
 
 
 def test_first_points_meet_the_total() -> None:

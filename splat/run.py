@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,7 @@ from splat.files import read_json, write_json
 if TYPE_CHECKING:
     from splat.capture.types import Capture
     from splat.gaussians import Gaussians
+    from splat.render.config import RenderOptions
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,14 @@ class Run:
         if not root.exists():
             raise SplatError(f"the photos of {self.path} are no longer at {root}; put them back or edit config.yaml")
         return load_capture(root, **{key: value for key, value in loaded.items() if key != "data"})
+
+    def render_options(self) -> RenderOptions:
+        """How the scene was rendered in training; backend and threads are left to this machine."""
+        from splat.render.config import RenderOptions
+
+        trained = self.config.get("train", {}).get("render", {})
+        names = {item.name for item in fields(RenderOptions)} - {"backend", "num_threads"}
+        return RenderOptions(**{name: value for name, value in trained.items() if name in names})
 
     @property
     def background(self) -> tuple[float, float, float]:

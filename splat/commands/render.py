@@ -132,15 +132,15 @@ def output_folder(run: Path, config: RenderConfig) -> Path:
 
 def scene_renderer(opened: Run, config: RenderConfig, scene: Any) -> SceneRenderer:
     """Render as the run was trained, on this machine."""
-    import dataclasses
-
-    from splat.render.config import RenderOptions
     from splat.render.pictures import SceneRenderer
+    from splat.train.normalize import Normalization
 
-    trained = opened.config.get("train", {}).get("render", {})
-    names = {field.name for field in dataclasses.fields(RenderOptions)} - {"backend", "num_threads"}
-    options = RenderOptions(**{name: value for name, value in trained.items() if name in names})
+    options = opened.render_options()
     options.backend = config.backend
+    # the planes count in units of the training frame, the scene stands in the capture's
+    unit = 1 / Normalization.from_cameras(opened.cameras("train") or opened.cameras()).scale
+    options.near_plane *= unit
+    options.far_plane *= unit
     return SceneRenderer(scene, options, opened.background)
 
 

@@ -104,9 +104,6 @@ def evaluate_run(run: Run, config: EvaluateConfig | None = None) -> dict[str, An
     Raises:
         SplatError: as `evaluate_scene`, or when scene or capture are gone.
     """
-    trained = run.config.get("render", {})
-    names = {field.name for field in dataclasses.fields(RenderOptions)}
-    options = RenderOptions(**{name: value for name, value in trained.items() if name in names})
-    options.backend = "auto"  # the machine may be another one than at training
+    options = run.render_options()
     background = run.background if "background" in run.config else None
     return evaluate_scene(run.scene(), run.capture(), run.path, config, options=options, background=background)

@@ -13,7 +13,7 @@ import yaml
 
 from splat.cameras import Camera
 from splat.cli import main
-from splat.files import write_json
+from splat.files import read_json, write_json
 from splat.formats import read_scene, write_scene
 from splat.gaussians import Gaussians
 from splat.sh import rgb_to_sh0
@@ -133,6 +133,19 @@ def test_cameras_from_a_file_render_the_same_picture(run: Path, capsys: pytest.C
     by_test, by_file = map(Path, capsys.readouterr().out.splitlines())
     assert by_file.name == "cameras" and len(list(by_file.iterdir())) == 8
     np.testing.assert_array_equal(read(by_test / "photos__4.png"), read(by_file / "photos__4.png"))
+
+
+def test_the_near_plane_fits_captures_in_any_unit(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same scene in kilometres: the cameras stand 0.004 from the balls, nearer than near_plane=0.01."""
+    small = torch.diag(torch.tensor([1e-3, 1e-3, 1e-3, 1.0], dtype=torch.float64))
+    write_scene(run / "scene.ply", read_scene(run / "scene.ply").transformed(small))
+    cameras = read_json(run / "cameras.json")
+    for frame in cameras["frames"]:
+        for row in range(3):
+            frame["viewmat"][row][3] *= 1e-3
+    write_json(run / "cameras.json", cameras)
+    assert main(["render", str(run), "path=test", "video=false"]) == 0
+    check_balls(read(Path(capsys.readouterr().out.strip()) / "photos__0.png"))
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,12 @@ import pytest
 import torch
 
 from splat.errors import Interrupted, SplatError
+from splat.evaluate.config import EvaluateConfig
+from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
 from splat.formats import read_scene
 from splat.gaussians import Gaussians
 from splat.render import render_gaussians
+from splat.render.config import RenderOptions
 from splat.run import open_run
 from splat.train.config import TrainConfig
 from splat.train.history import COLUMNS
@@ -61,6 +64,14 @@ def test_the_scene_file_renders_as_the_training_left_it(capture: Path, tmp_path:
     kept = _picture(result.gaussians, frame.camera)
     assert np.abs(written - kept).max() < 1e-5
     assert np.abs(kept).max() > 0.1
+
+
+def test_scoring_a_run_again_gives_the_same_numbers(capture: Path, tmp_path: Path) -> None:
+    settings = config(capture, tmp_path / "run", render=RenderOptions(antialiased=True, eps2d=1.0))
+    result = train(settings)
+    chosen = EvaluateConfig(lpips_net="none", report=False, save_images=False)
+    first = evaluate_scene(result.gaussians, result.capture, result.folder, chosen, options=settings.render)
+    assert evaluate_run(open_run(result.folder), chosen)["per_view"] == first["per_view"]
 
 
 @pytest.mark.parametrize("strategy", [DefaultStrategy(), MCMCStrategy()])

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes the pictures of the docs from a finished run of the demo.
 
-    splat train data/demo name=docs
-    python tools/docs_pictures.py runs/demo/docs
+splat train data/demo name=docs
+python tools/docs_pictures.py runs/demo/docs
 """
 
 from __future__ import annotations

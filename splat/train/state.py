@@ -11,7 +11,7 @@ from torch.nn import Parameter
 
 from splat.gaussians import Gaussians
 from splat.train.config import TrainConfig
-from splat.train.optimizers import make_optimizers
+from splat.train.optimizers import FusedAdam, make_optimizers
 from splat.train.plan import Plan
 from splat.train.strategies.base import Strategy
 
@@ -23,7 +23,7 @@ class TrainState:
     """All that changes while training; a checkpoint holds exactly this."""
 
     params: dict[str, Parameter]
-    optimizers: dict[str, torch.optim.Optimizer]
+    optimizers: dict[str, FusedAdam]
     strategy: Strategy
     strategy_state: dict[str, Any]
     generator: torch.Generator  # view order, random backgrounds

@@ -115,8 +115,9 @@ def train_step(state: TrainState, views: TrainingViews, config: TrainConfig, max
     lr = means_lr(config, state.strategy_state["scene_scale"], step, max_steps)
     state.optimizers["means"].param_groups[0]["lr"] = lr
     set_active_sh_degree(state.optimizers, degree)
+    seen = (info["radii"] > 0).all(dim=-1).any(dim=0) if config.optim.visible_adam else None
     for optimizer in state.optimizers.values():
-        optimizer.step()
+        optimizer.step(visibility=seen)
         optimizer.zero_grad(set_to_none=True)
     state.strategy.step_post_backward(params, state.optimizers, state.strategy_state, step, info, lr=lr)
     state.step += 1

@@ -23,8 +23,9 @@ from splat.render.config import RenderOptions
 from splat.run import open_run
 from splat.train.config import TrainConfig
 from splat.train.history import COLUMNS
+from splat.train.optimizers import FusedAdam
 from splat.train.session import train
-from splat.train.strategies import DefaultStrategy, MCMCStrategy
+from splat.train.strategies import DefaultStrategy, MCMCStrategy, NoneStrategy
 from tests.train.blobs import write_blob_capture
 
 
@@ -110,6 +111,28 @@ def _train_with_ctrl_c(settings: TrainConfig, after: int) -> None:
         train(settings)
     finally:
         trainer.train_step = original
+
+
+@pytest.mark.parametrize("visible", [True, False])
+def test_visible_adam_tells_the_optimisers_what_a_view_saw(
+    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: bool
+) -> None:
+    masks = []
+    original = FusedAdam.step
+
+    def recorded(self: FusedAdam, closure: object = None, visibility: torch.Tensor | None = None) -> object:
+        masks.append(visibility)
+        return original(self, None, visibility)
+
+    monkeypatch.setattr(FusedAdam, "step", recorded)
+    settings = config(capture, tmp_path / "run", max_steps=2, strategy=NoneStrategy())
+    settings.optim.visible_adam = visible
+    result = train(settings)
+    assert len(masks) == 2 * 6
+    for mask in masks:
+        assert (mask is not None) == visible
+        if mask is not None:
+            assert mask.shape == (len(result.gaussians),) and mask.any()
 
 
 def test_a_seed_repeats(capture: Path, tmp_path: Path) -> None:

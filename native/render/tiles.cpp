@@ -185,6 +185,48 @@ int64_t number_splats(const Footprints& in, int threads, std::vector<int32_t>& r
     return sum;
 }
 
+// Fills tile_start, list and slots. Each part of the splats, front to back, counts its entries per tile; then it knows
+// where in each tile's list to write them.
+void fill_lists(const std::vector<Key>& order, const std::vector<Reach>& reaches, TileLists& lists) {
+    const int64_t visible = static_cast<int64_t>(order.size()), tile_count = lists.tiles();
+    const int64_t grain = std::max<int64_t>(256, chunk_count(visible, 4 * lists.threads));
+    const int64_t parts = chunk_count(visible, grain);
+    std::vector<int32_t> at(static_cast<size_t>(parts * tile_count), 0);
+    auto each_entry = [&](int64_t begin, int64_t end, auto&& visit) {
+        constexpr int64_t AHEAD = 16;
+        for (int64_t k = begin; k < end; k++) {
+            if (k + AHEAD < end) __builtin_prefetch(&reaches[order[k + AHEAD].splat]);
+            const int32_t i = static_cast<int32_t>(order[k].splat);
+            int64_t slot = reaches[i].first_slot;
+            reaches[i].each(lists.splats[i], lists.tiles_x, lists.tiles_y, [&](int tile) { visit(tile, i, slot++); });
+        }
+    };
+    parallel_chunks(visible, lists.threads, grain, [&](int64_t part, int64_t begin, int64_t end) {
+        int32_t* counts = at.data() + part * tile_count;
+        each_entry(begin, end, [&](int tile, int32_t, int64_t) { counts[tile]++; });
+    });
+    lists.tile_start.resize(static_cast<size_t>(tile_count + 1));
+    int64_t sum = 0;
+    for (int64_t tile = 0; tile < tile_count; tile++) {
+        lists.tile_start[tile] = sum;
+        for (int64_t part = 0; part < parts; part++) {
+            int32_t size = at[part * tile_count + tile];
+            at[part * tile_count + tile] = static_cast<int32_t>(sum);
+            sum += size;
+        }
+    }
+    lists.tile_start[tile_count] = sum;
+    lists.list.resize(static_cast<size_t>(sum));
+    lists.slots.resize(static_cast<size_t>(sum));
+    parallel_chunks(visible, lists.threads, grain, [&](int64_t part, int64_t begin, int64_t end) {
+        int32_t* next = at.data() + part * tile_count;
+        each_entry(begin, end, [&](int tile, int32_t i, int64_t slot) {
+            lists.list[next[tile]] = i;
+            lists.slots[slot] = next[tile]++;
+        });
+    });
+}
+
 }  // namespace
 
 void TileLists::build(const Footprints& in, int image_width, int image_height, int num_threads) {
@@ -212,43 +254,7 @@ void TileLists::build(const Footprints& in, int image_width, int image_height, i
         if (first_slot[i + 1] > INT32_MAX) throw std::length_error("more than 2^31 pairs of tile and Gaussian");
     }
     sort_by_depth(order);
-    // Each part of the splats counts its entries per tile; then it knows where in each tile's list to write them.
-    const int64_t grain = std::max<int64_t>(256, chunk_count(visible, 4 * threads));
-    const int64_t parts = chunk_count(visible, grain), tile_count = tiles();
-    std::vector<int32_t> at(static_cast<size_t>(parts * tile_count), 0);
-    auto each_entry = [&](int64_t begin, int64_t end, auto&& visit) {
-        constexpr int64_t AHEAD = 16;
-        for (int64_t k = begin; k < end; k++) {
-            if (k + AHEAD < end) __builtin_prefetch(&reaches[order[k + AHEAD].splat]);
-            const uint32_t i = order[k].splat;
-            int64_t slot = reaches[i].first_slot;
-            reaches[i].each(splats[i], tiles_x, tiles_y, [&](int tile) { visit(tile, static_cast<int32_t>(i), slot++); });
-        }
-    };
-    parallel_chunks(visible, threads, grain, [&](int64_t part, int64_t begin, int64_t end) {
-        int32_t* counts = at.data() + part * tile_count;
-        each_entry(begin, end, [&](int tile, int32_t, int64_t) { counts[tile]++; });
-    });
-    tile_start.resize(static_cast<size_t>(tile_count + 1));
-    int64_t sum = 0;
-    for (int64_t tile = 0; tile < tile_count; tile++) {
-        tile_start[tile] = sum;
-        for (int64_t part = 0; part < parts; part++) {
-            int32_t size = at[part * tile_count + tile];
-            at[part * tile_count + tile] = static_cast<int32_t>(sum);
-            sum += size;
-        }
-    }
-    tile_start[tile_count] = sum;
-    list.resize(static_cast<size_t>(sum));
-    slots.resize(static_cast<size_t>(sum));
-    parallel_chunks(visible, threads, grain, [&](int64_t part, int64_t begin, int64_t end) {
-        int32_t* next = at.data() + part * tile_count;
-        each_entry(begin, end, [&](int tile, int32_t i, int64_t slot) {
-            list[next[tile]] = i;
-            slots[slot] = next[tile]++;
-        });
-    });
+    fill_lists(order, reaches, *this);
 }
 
 void TileLists::set_colors(const float* colors, int channels) {

@@ -102,6 +102,22 @@ def test_small_gaussians() -> None:
     compare(scene, rgb(scene), image_tolerance=5e-6)
 
 
+@pytest.mark.parametrize("size", [(330, 20), (24, 250), (200, 180)])
+def test_reach_over_many_tiles(size: tuple[int, int]) -> None:
+    """Images of many tiles; some Gaussians cover more than eight of them in a row, others few."""
+    scene = random_scene(N=80, width=size[0], height=size[1], size=0.3, seed=6)
+    scene.scales[:40] *= 0.1
+    compare(scene, rgb(scene))
+
+
+def test_long_thin_gaussians() -> None:
+    """Needles and discs: their conics have large terms that cancel, which float32 shows, but no pixel may be lost."""
+    scene = random_scene(N=150, width=150, height=110, size=0.02, seed=8)
+    scene.scales[:75, 0] *= 60
+    scene.scales[75:, :2] *= 25
+    compare(scene, rgb(scene), image_tolerance=2e-4, gradient_tolerance=1e-4)
+
+
 def test_gaussians_beyond_the_frustum() -> None:
     """Large ones whose Jacobian is clamped, and some behind the camera."""
     scene = random_scene(N=400, spread=2.5, size=0.35)

@@ -7,7 +7,9 @@ import functools
 import importlib.util
 import io
 from dataclasses import dataclass
+from pathlib import Path
 
+from splat.console import info
 from splat.errors import SplatError
 
 BACKENDS = ("auto", "gsplat", "cpu")
@@ -57,6 +59,8 @@ def gsplat_problem() -> str:
 def _load_gsplat() -> str:
     """Loads (the first time: compiles) gsplat's CUDA kernels; returns what went wrong, or an empty string."""
     chatter = io.StringIO()
+    if _must_compile():
+        info("compiling gsplat's CUDA kernels; this takes some minutes, once")
     try:
         # gsplat writes to standard output while it looks for a compiler; what matters of it is in the reason below.
         with contextlib.redirect_stdout(chatter), contextlib.redirect_stderr(chatter):
@@ -65,6 +69,15 @@ def _load_gsplat() -> str:
         # Whatever stops a third-party build must not stop the CPU renderer; the reason is shown to the user.
         return f"gsplat does not load ({_first_line(error)})"
     return "" if _C is not None else "gsplat has no CUDA toolkit to compile its kernels with"
+
+
+def _must_compile() -> bool:
+    """Whether gsplat's kernels come neither with the package nor from an earlier compilation."""
+    if importlib.util.find_spec("gsplat.csrc") is not None:
+        return False
+    from torch.utils.cpp_extension import _get_build_directory
+
+    return not list(Path(_get_build_directory("gsplat_cuda", False)).glob("gsplat_cuda.*"))
 
 
 def _first_line(error: Exception) -> str:

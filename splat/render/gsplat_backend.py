@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import torch
@@ -65,7 +66,10 @@ def render_gaussians(
     settings: RasterSettings,
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """See `splat.render.api.render_gaussians`."""
-    colors = torch.cat([sh0, shN], dim=1)
+    if settings.wants_color:
+        colors = torch.cat([sh0, shN], dim=1)
+    else:  # gsplat would evaluate the harmonics and drop them
+        colors, settings = sh0[:, 0], dataclasses.replace(settings, sh_degree=None)
     activated = (means, quats, torch.exp(scales), torch.sigmoid(opacities))
     return rasterize(*activated, colors, viewmats, Ks, backgrounds, settings)
 
@@ -84,7 +88,7 @@ def lift(
     """See `splat.render.api.lift`: the gradient of a rendering with respect to its colours."""
     N, D = means.shape[0], features.shape[-1]
     sums = torch.zeros(N, D + 1, device=means.device)
-    activated = (means, quats, torch.exp(scales), torch.sigmoid(opacities))
+    activated = tuple(tensor.detach() for tensor in (means, quats, torch.exp(scales), torch.sigmoid(opacities)))
     for c in range(viewmats.shape[0]):
         view = features[c].to(means.device, torch.float32)
         view = torch.cat([view, torch.ones_like(view[..., :1])], dim=-1)

@@ -45,8 +45,8 @@ class TargetStatistics:
             threads = native.default_threads()
             native.kernels().blur_target(**_target_arguments(target), mask=_mask_bytes(mask), out=mean, threads=threads)
             return cls(mean)
-        image = _as_float(target, torch.float32)
-        return cls(_blur(image if mask is None else image * mask[..., None].to(image)).contiguous())
+        planes = _planes(_as_float(target, torch.float32))
+        return cls(_blur(planes if mask is None else planes * mask.to(planes)).movedim(0, -1).contiguous())
 
 
 def l1_ssim(
@@ -83,8 +83,7 @@ def l1_ssim(
         fused = _fused_ssim()
         if fused is not None:
             target = _as_float(target, render.dtype)
-            planes = (image.movedim(-1, 0)[None] for image in (render, target))
-            index = fused(*planes, padding=padding)
+            index = fused(_planes(render)[None], _planes(target)[None], padding=padding)
             return (1 - ssim_lambda) * (render - target).abs().mean() + ssim_lambda * (1 - index)
     return torch_l1_ssim(render, target, ssim_lambda, mask, padding, statistics)
 
@@ -153,30 +152,35 @@ def torch_l1_ssim(
     Written in the difference d of the images, so that nothing cancels where they are nearly equal: with windowed means
     u, v of both and a = 2 uv + C1, b = 2 cov + C2, SSIM = ab / ((a + (u - v)²)(b + var d)).
     """
-    target = _as_float(target, render.dtype)
-    keep = None if mask is None else mask[..., None].to(render)
+    x, y = _planes(render), _planes(_as_float(target, render.dtype))
+    keep = None if mask is None else mask.to(x)
     if keep is not None:
-        render, target = render * keep, target * keep
-    difference = render - target
-    kept = render.shape[0] * render.shape[1] if keep is None else float(keep.sum())
-    l1 = difference.abs().sum() / max(3 * kept, 1)
+        x, y = x * keep, y * keep
+    difference = x - y
+    l1 = _kept_mean(difference.abs(), keep)
     if ssim_lambda == 0:
         return l1
-    if padding == "valid":
-        inside = torch.zeros(render.shape[:2], dtype=render.dtype, device=render.device)
-        inside[RADIUS:-RADIUS, RADIUS:-RADIUS] = 1
-        keep = inside[..., None] if keep is None else keep * inside[..., None]
-    fields = [difference, difference.square(), render * target] + ([target] if statistics is None else [])
-    means = _blur(torch.cat(fields, dim=-1)).split(3, dim=-1)
+    fields = [difference, difference.square(), x * y] + ([y] if statistics is None else [])
+    means = _blur(torch.cat(fields)).split(3)
     d, dd, xy = means[:3]
-    v = means[3] if statistics is None else statistics.mean.to(render)
+    v = means[3] if statistics is None else _planes(statistics.mean.to(x))
     u = v + d
     a, b, var = 2 * u * v + C1, 2 * (xy - u * v) + C2, dd - d * d
     error = (a * var + b * d * d + var * d * d) / ((a + d * d) * (b + var))  # 1 - SSIM
-    if keep is not None:
-        error = error * keep
-    windows = 3 * (kept if keep is None else float(keep.sum()))
-    return (1 - ssim_lambda) * l1 + ssim_lambda * error.sum() / max(windows, 1)
+    if padding == "valid":
+        error = error[:, RADIUS:-RADIUS, RADIUS:-RADIUS]
+        keep = None if keep is None else keep[RADIUS:-RADIUS, RADIUS:-RADIUS]
+    return (1 - ssim_lambda) * l1 + ssim_lambda * _kept_mean(error, keep)
+
+
+def _planes(image: Tensor) -> Tensor:
+    """[H, W, D] as [D, H, W]. Laid out anew: torch would take a mere view for channels last, and convolve in TF32."""
+    return image.movedim(-1, 0).contiguous()
+
+
+def _kept_mean(planes: Tensor, keep: Tensor | None) -> Tensor:
+    """Mean of [3, H, W] over the kept pixels, 0 where there is none. The count stays on the device."""
+    return planes.mean() if keep is None else (planes * keep).sum() / (3 * keep.sum()).clamp(min=1)
 
 
 @torch.no_grad()
@@ -204,13 +208,12 @@ def gaussian_window(dtype: torch.dtype = torch.float64, device: str = "cpu") -> 
     return (weights / weights.sum()).to(dtype=dtype, device=device)
 
 
-def _blur(image: Tensor) -> Tensor:
-    """Windowed mean of [H, W, D] with zeros outside."""
-    window = gaussian_window(image.dtype, str(image.device))
-    planes = image.movedim(-1, 0)[:, None]
-    planes = torch.nn.functional.conv2d(planes, window.view(1, 1, 1, -1), padding=(0, RADIUS))
-    planes = torch.nn.functional.conv2d(planes, window.view(1, 1, -1, 1), padding=(RADIUS, 0))
-    return planes[:, 0].movedim(0, -1)
+def _blur(planes: Tensor) -> Tensor:
+    """Windowed mean of [D, H, W] with zeros outside; one group a plane, which CUDA computes in full float32."""
+    count = planes.shape[0]
+    window = gaussian_window(planes.dtype, str(planes.device)).expand(count, 1, 1, -1)
+    blurred = torch.nn.functional.conv2d(planes[None], window, padding=(0, RADIUS), groups=count)
+    return torch.nn.functional.conv2d(blurred, window.transpose(2, 3), padding=(RADIUS, 0), groups=count)[0]
 
 
 def _as_float(image: Tensor, dtype: torch.dtype) -> Tensor:

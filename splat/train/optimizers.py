@@ -67,8 +67,11 @@ def _update(param: Tensor, state: dict[str, Tensor], group: dict[str, Any], visi
     if all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors):
         _cpu_adam(*tensors, step, *rates, group["active_columns"], visibility)
     elif param.is_cuda and visibility is None:
-        _cuda_adam(*tensors, step, *rates)
+        if "device_step" not in state:  # the kernel counts it up itself
+            state["device_step"] = torch.full((), step - 1, dtype=torch.float32, device=param.device)
+        _cuda_adam(*tensors, state["device_step"], *rates)
     else:
+        state.pop("device_step", None)
         torch_adam(*tensors, step, *rates, group["active_columns"], visibility)
 
 
@@ -102,16 +105,15 @@ def _cuda_adam(
     grad: Tensor,
     exp_avg: Tensor,
     exp_avg_sq: Tensor,
-    step: float,
+    device_step: Tensor,
     lr: float,
     beta1: float,
     beta2: float,
     eps: float,
 ) -> None:
     """Torch's own fused kernel; it may touch inactive columns, whose gradients and moments are all zero."""
-    steps = [torch.full((), step - 1, device=param.device)]  # the kernel counts it up itself
     torch.optim.adam.adam(
-        [param], [grad], [exp_avg], [exp_avg_sq], [], steps, fused=True, amsgrad=False, maximize=False,
+        [param], [grad], [exp_avg], [exp_avg_sq], [], [device_step], fused=True, amsgrad=False, maximize=False,
         lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=0.0,
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import random
 import time
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from splat.train.losses import psnr
 from splat.train.normalize import Normalization
 from splat.train.plan import Machine, Plan, estimated_bytes, make_plan, plan_factor
 from splat.train.state import TrainState, fitted_strategy, new_state, restored_state, state_record
-from splat.train.trainer import StepReport, composite, render_view, run_steps
+from splat.train.trainer import StepReport, composite, on_device, render_view, run_steps, waited
 from splat.train.views import TrainingViews
 
 HISTORY_EVERY = 50  # steps between rows of metrics.csv
@@ -196,9 +197,11 @@ def estimated_seconds(state: TrainState, views: TrainingViews, config: TrainConf
     started = time.perf_counter()
     for position in range(rounds):
         if position == 1:
+            waited(views.device)
             started = time.perf_counter()  # the first one also loads and compiles
         image = render_view(state.params, views[position], config.render, 0, torch.zeros(3), absgrad=False)[0]
         image.sum().backward()
+    waited(views.device)
     step = (time.perf_counter() - started) / max(rounds - 1, 1)
     for parameter in state.params.values():
         parameter.grad = None
@@ -217,7 +220,7 @@ def _loop(
 ) -> None:
     """Train, with progress, records, test PSNRs and checkpoints."""
     eval_every = config.schedule.eval_every if config.schedule.eval_every is not None else max(1, plan.max_steps // 5)
-    latest: dict[str, float] = {}
+    latest: dict[str, float] = {}  # as of their last reading: loss, psnr, test_psnr
     saved = [time.monotonic()]
 
     with (
@@ -228,14 +231,15 @@ def _loop(
         def on_step(report: StepReport) -> None:
             if report.psnr is not None:
                 latest["psnr"] = report.psnr if "psnr" not in latest else 0.8 * latest["psnr"] + 0.2 * report.psnr
-            bar.advance(1, loss=report.loss, gaussians=report.num_gaussians, **latest)
+            if report.loss is not None:
+                latest["loss"] = report.loss
+            bar.advance(1, gaussians=report.num_gaussians, **latest)
             test_psnr = None
             if eval_every and (report.step % eval_every == 0 or report.step == plan.max_steps) and len(test):
                 test_psnr = latest["test_psnr"] = measured_psnr(state, test, config, background)
             if report.step % HISTORY_EVERY == 0 or test_psnr is not None:
-                history.add(
-                    report.step, state.seconds, report.loss, latest.get("psnr"), test_psnr, report.num_gaussians
-                )
+                loss = latest.get("loss", math.nan)
+                history.add(report.step, state.seconds, loss, latest.get("psnr"), test_psnr, report.num_gaussians)
             if _checkpoint_due(config, report.step, saved[0]):
                 save_state(folder, state, config, plan)
                 saved[0] = time.monotonic()
@@ -257,7 +261,7 @@ def _checkpoint_due(config: TrainConfig, step: int, saved: float) -> bool:
 def measured_psnr(state: TrainState, views: TrainingViews, config: TrainConfig, background: list[float]) -> float:
     """Mean PSNR in dB over up to eight evenly spaced views, at the resolution of training."""
     positions = np.unique(np.linspace(0, len(views) - 1, TEST_VIEWS).round().astype(int))
-    colour = torch.tensor(background)
+    colour = on_device(torch.tensor(background), views.device)
     values = []
     for position in positions:
         view = views[int(position)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import Parameter
 
 from splat.gaussians import Gaussians
@@ -30,6 +31,7 @@ class TrainState:
     step: int = 0  # steps done
     queue: list[int] = field(default_factory=list)  # views still to come in this epoch
     seconds: float = 0.0  # spent so far, over all sessions
+    unread_loss: Tensor | None = None  # sum of the losses left on the GPU; in no checkpoint
 
     def gaussians(self) -> Gaussians:
         """The scene in the training frame."""

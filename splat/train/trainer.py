@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -23,7 +24,7 @@ from splat.train.optimizers import set_active_sh_degree
 from splat.train.state import TrainState
 from splat.train.views import TrainingViews, View
 
-PSNR_EVERY = 10  # steps between training PSNRs for the progress bar
+READ_EVERY = 10  # steps between training PSNRs, and between readings of the loss from a GPU
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class StepReport:
     """What one step found, for progress and the record."""
 
     step: int
-    loss: float
+    loss: float | None  # None where it was left on the GPU, because reading it makes the CPU wait
     psnr: float | None  # of the training view, dB; every tenth step
     num_gaussians: int
     view: int = -1
@@ -79,7 +80,7 @@ def render_view(
         view.width,
         view.height,
         sh_degree=sh_degree,
-        backgrounds=background.to(view.viewmat.device)[None],
+        backgrounds=on_device(background, view.viewmat.device)[None],
         near_plane=options.near_plane,
         far_plane=options.far_plane,
         eps2d=options.eps2d,
@@ -93,13 +94,15 @@ def render_view(
 def train_step(state: TrainState, views: TrainingViews, config: TrainConfig, max_steps: int) -> StepReport:
     """One step, in place.
 
+    On a GPU nothing is read back but every tenth step, so that the CPU prepares the next step while the GPU computes.
+
     Raises:
-        SplatError: when the loss is no longer finite.
+        SplatError: when the loss is no longer finite; on a GPU up to nine steps later.
     """
     step, params = state.step, state.params
     position = next_view(state, len(views))
     view = views[position]
-    background = background_colour(config.loss, state.generator)
+    background = on_device(background_colour(config.loss, state.generator), views.device)
     degree = active_sh_degree(config, step, max_steps)
     absgrad = state.strategy.needs_absgrad
     renders, _, info = render_view(params, view, config.render, degree, background, absgrad)
@@ -107,10 +110,10 @@ def train_step(state: TrainState, views: TrainingViews, config: TrainConfig, max
     state.strategy.step_pre_backward(params, state.optimizers, state.strategy_state, step, info)
     loss = l1_ssim(renders[0], target, config.loss.ssim_lambda, mask=view.mask, num_threads=config.render.num_threads)
     (loss + regularization(params, config.loss)).backward()
-    value = float(loss.detach())
-    if value != value:
-        raise SplatError(f"training broke down at step {step}: the loss is not a number; lower the rates under optim")
-    quality = psnr(renders[0].detach(), target, view.mask) if step % PSNR_EVERY == 0 else None
+    on_cpu = views.device.type == "cpu"
+    value = read_loss(state, loss.detach(), every=1 if on_cpu else READ_EVERY, last=step + 1 == max_steps)
+    due = step % READ_EVERY == 0 if on_cpu else value is not None
+    quality = psnr(renders[0].detach(), target, view.mask) if due else None
     del renders, loss
     lr = means_lr(config, state.strategy_state["scene_scale"], step, max_steps)
     state.optimizers["means"].param_groups[0]["lr"] = lr
@@ -124,9 +127,33 @@ def train_step(state: TrainState, views: TrainingViews, config: TrainConfig, max
     return StepReport(state.step, value, quality, params["means"].shape[0], position)
 
 
+def on_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A few numbers of the CPU on the device; a plain copy to a GPU would wait until the GPU has nothing to do."""
+    return tensor.to(device, non_blocking=True)
+
+
+def read_loss(state: TrainState, loss: Tensor, every: int, last: bool) -> float | None:
+    """The loss of this step if it is the last one or one of `every`, else None.
+
+    The losses in between are summed where they are, because a sum keeps a NaN that a later view might not show.
+
+    Raises:
+        SplatError: when a loss since the last reading is not a number.
+    """
+    state.unread_loss = loss if state.unread_loss is None else state.unread_loss + loss
+    if (state.step + 1) % every and not last:
+        return None
+    broken = math.isnan(float(state.unread_loss))
+    state.unread_loss = None
+    if broken:
+        at = f"step {state.step}" if every == 1 else f"step {state.step} or just before"
+        raise SplatError(f"training broke down at {at}: the loss is not a number; lower the rates under optim")
+    return float(loss)
+
+
 def composite(target: Tensor, alpha: Tensor, background: Tensor) -> Tensor:
     """[H, W, 3] float32: a photo with transparency over a colour."""
-    return target.float() / 255.0 * alpha + background.to(target.device) * (1.0 - alpha)
+    return target.float() / 255.0 * alpha + on_device(background, target.device) * (1.0 - alpha)
 
 
 def regularization(params: dict[str, Parameter], options: LossOptions) -> Tensor | float:
@@ -157,7 +184,16 @@ def run_steps(
             on_step(report)
             if stopped.is_set():
                 return False
+        state.seconds += waited(views.device)
     return True
+
+
+def waited(device: torch.device) -> float:
+    """Wait until a GPU has done what it was given; returns how many seconds that took."""
+    started = time.perf_counter()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,7 +13,7 @@ from splat.cameras import stack_cameras
 from splat.capture.types import Capture
 from splat.train.normalize import Normalization
 
-KEEP_BYTES = 256e6  # pixels are kept as tensors on the CPU while all of them fit into this
+KEEP_BYTES = 256e6  # pixels are kept as tensors on the CPU if all of them fit into this
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class View:
 class TrainingViews:
     """The views of one side of a capture's split, loaded on first use.
 
-    Pixels stay on the device once loaded if all fit (a quarter of a GPU's memory, `KEEP_BYTES` on the CPU), else they
-    come from the capture's bounded cache each time.
+    On the CPU pixels stay once loaded if all fit into `KEEP_BYTES`; on a GPU as many stay as fit into a quarter of its
+    free memory. The others come from the capture's bounded cache each time.
     """
 
     def __init__(
@@ -43,8 +45,9 @@ class TrainingViews:
         self.cameras = [normalization.camera(capture.frames[index].camera) for index in indices]
         self.viewmats, self.Ks = stack_cameras(self.cameras, device)
         pixels = sum(camera.width * camera.height for camera in self.cameras)
-        room = torch.cuda.mem_get_info()[0] / 4 if device.type == "cuda" else KEEP_BYTES
-        self._keep = pixels * 3 < room
+        self._room = math.inf if pixels * 3 < KEEP_BYTES else 0.0  # bytes that may still be kept
+        if device.type == "cuda":
+            self._room = torch.cuda.mem_get_info(device)[0] / 4
         self._pixels: dict[int, tuple[Tensor, Tensor | None, Tensor | None]] = {}
 
     def __len__(self) -> int:
@@ -65,13 +68,22 @@ class TrainingViews:
 
     def _load(self, position: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         index, images = self.indices[position], self.capture.images
-        target = torch.from_numpy(images.image(index).copy()).to(self.device)
+        target = self._moved(images.image(index).copy())
         alpha, mask = images.alpha(index), images.mask(index)
         loaded = (
             target,
-            None if alpha is None else torch.from_numpy(alpha).to(self.device).float().div(255.0)[..., None],
-            None if mask is None else torch.from_numpy(mask).to(self.device),
+            None if alpha is None else self._moved(alpha).float().div(255.0)[..., None],
+            None if mask is None else self._moved(mask),
         )
-        if self._keep:
+        size = sum(tensor.nbytes for tensor in loaded if tensor is not None)
+        if size <= self._room:
+            self._room -= size
             self._pixels[position] = loaded
         return loaded
+
+    def _moved(self, pixels: np.ndarray) -> Tensor:
+        """The array on the device. From pinned memory a GPU fetches it while the CPU goes on."""
+        tensor = torch.from_numpy(pixels)
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)

@@ -16,6 +16,7 @@ from splat.cli import load, main
 from splat.commands import SUMMARIES
 from splat.commands.app import conf_folder, launch
 from splat.errors import SplatError
+from splat.train.strategies import STRATEGIES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -246,7 +247,7 @@ def test_python_m_splat_and_pipe_closed_early() -> None:
         ("strategy.noise_lr=3", "strategy.noise_lr is a key of strategy=mcmc; add that, or leave the key out"),
         ("max_steps=abc", "max_steps=abc: the value must be a whole number or null (training steps"),
         ("cap_max=1.5", "cap_max=1.5: the value must be a whole number or null"),
-        ("strategy=mcmcc", "strategy=mcmcc: there is no such choice; did you mean mcmc? (default, mcmc, none)"),
+        ("strategy=mcmcc", "strategy=mcmcc: there is no such choice; did you mean mcmc? (absgrad, default, "),
         ("preset=fsat", "preset=fsat: there is no such choice; did you mean fast?"),
         ("experiment=nothing", "experiment=nothing: there is no such choice (published_mcmc)"),
         ("loss.background=blak", "loss.background=blak: there is no such choice; did you mean black?"),
@@ -270,12 +271,11 @@ def test_groups_and_experiments_compose(capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize("preset", ["auto", "fast", "cpu", "gpu", "paper"])
-@pytest.mark.parametrize("strategy", ["none", "default", "mcmc"])
+@pytest.mark.parametrize("strategy", list(STRATEGIES))
 def test_every_preset_becomes_a_training_configuration(preset: str, strategy: str) -> None:
     from hydra import compose, initialize_config_dir
 
     from splat.commands.app import register, to_config
-    from splat.train.strategies import STRATEGIES
 
     command = load("train")
     register(command)

@@ -22,6 +22,7 @@ from splat.formats import write_scene
 from splat.gaussians import Gaussians
 from splat.render import select_backend
 from splat.run import write_cameras
+from splat.train.access import SceneAccess
 from splat.train.checkpoint import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
 from splat.train.config import TrainConfig
 from splat.train.folder import prepare_folder, write_config
@@ -119,6 +120,7 @@ def _begin(
         record = _checkpoint_record(folder, config)
         plan = Plan(**record["plan"])
         strategy = fitted_strategy(config.strategy, plan)
+        strategy.attach(scene_access(views, config, normalization))
         state = restored_state(record["state"], config, strategy, scale, views.device)
         info(f"resuming at step {state.step:,} of {plan.max_steps:,}")
         return state, plan
@@ -126,10 +128,18 @@ def _begin(
     plan = make_plan(config, machine, capture.data_factor, len(points.xyz))
     gaussians = _first_gaussians(config, normalization, views, plan, points)
     strategy = fitted_strategy(config.strategy, plan)
+    strategy.attach(scene_access(views, config, normalization))
     state = new_state(gaussians, config, strategy, scale, views.device)
     info(f"points: {len(points.xyz):,} {points.origin}, {len(gaussians):,} Gaussians to begin with")
     _announce(state, views, config, plan)
     return state, plan
+
+
+def scene_access(views: TrainingViews, config: TrainConfig, normalization: Normalization) -> SceneAccess:
+    """What the strategy may look at, in the training frame."""
+    points = views.capture.points
+    known = np.zeros((0, 3)) if points is None or points.origin == "random" else points.xyz
+    return SceneAccess(views, normalization.points(torch.from_numpy(known)).float().to(views.device), config.render)
 
 
 def _random_points(capture: Capture, config: TrainConfig) -> Points:

@@ -76,6 +76,7 @@ def state_record(state: TrainState) -> dict[str, Any]:
     return {
         "params": {name: value.detach() for name, value in state.params.items()},
         "moments": moments,
+        "grads": {name: value.grad for name, value in state.params.items() if value.grad is not None},
         "strategy_state": state.strategy_state,
         "generator": state.generator,
         "step": state.step,
@@ -98,6 +99,8 @@ def restored_state(
                 for key, value in moments.items()
             }
             optimizer.state[state.params[name]] = held
+    for name, grad in record.get("grads", {}).items():  # of the views since the last update, if it was not the last
+        state.params[name].grad = grad.to(device)
     state.strategy_state = {
         key: value.to(device) if torch.is_tensor(value) else value for key, value in record["strategy_state"].items()
     }

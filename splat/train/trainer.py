@@ -118,10 +118,13 @@ def train_step(state: TrainState, views: TrainingViews, config: TrainConfig, max
     lr = means_lr(config, state.strategy_state["scene_scale"], step, max_steps)
     state.optimizers["means"].param_groups[0]["lr"] = lr
     set_active_sh_degree(state.optimizers, degree)
-    seen = (info["radii"] > 0).all(dim=-1).any(dim=0) if config.optim.visible_adam else None
-    for optimizer in state.optimizers.values():
-        optimizer.step(visibility=seen)
-        optimizer.zero_grad(set_to_none=True)
+    if state.strategy.updates_at(step):
+        one_view = step == 0 or state.strategy.updates_at(step - 1)  # or gradients of several views have added up
+        seen = (info["radii"] > 0).all(dim=-1).any(dim=0) if config.optim.visible_adam and one_view else None
+        for optimizer in state.optimizers.values():
+            optimizer.step(visibility=seen)
+            optimizer.zero_grad(set_to_none=True)
+    info["view"] = position
     state.strategy.step_post_backward(params, state.optimizers, state.strategy_state, step, info, lr=lr)
     state.step += 1
     return StepReport(state.step, value, quality, params["means"].shape[0], position)

@@ -25,7 +25,7 @@ from splat.train.config import TrainConfig
 from splat.train.history import COLUMNS
 from splat.train.optimizers import FusedAdam
 from splat.train.session import train
-from splat.train.strategies import DefaultStrategy, MCMCStrategy, NoneStrategy
+from splat.train.strategies import STRATEGIES, ImprovedStrategy, NoneStrategy, Strategy
 from tests.train.blobs import write_blob_capture
 
 
@@ -75,8 +75,15 @@ def test_scoring_a_run_again_gives_the_same_numbers(capture: Path, tmp_path: Pat
     assert evaluate_run(open_run(result.folder), chosen)["per_view"] == first["per_view"]
 
 
-@pytest.mark.parametrize("strategy", [DefaultStrategy(), MCMCStrategy()])
-def test_resuming_changes_nothing(capture: Path, tmp_path: Path, strategy: DefaultStrategy) -> None:
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        *(kind() for name, kind in STRATEGIES.items() if name != "none"),
+        # stopped between two updates, with gradients of some views added up
+        ImprovedStrategy(second_interval=200, second_interval_iter=900, third_interval_iter=30_000),
+    ],
+)
+def test_resuming_changes_nothing(capture: Path, tmp_path: Path, strategy: Strategy) -> None:
     def fresh(name: str) -> TrainConfig:
         changed = config(capture, tmp_path / name, max_steps=90, strategy=strategy)
         changed.render.num_threads = 2

@@ -4,10 +4,26 @@ Every strategy is a dataclass of options that speaks gsplat's protocol, so that 
 these and the other way round. Importing this package needs no torch.
 """
 
+from splat.train.strategies.absgrad import AbsGradStrategy
 from splat.train.strategies.base import NoneStrategy, Strategy
 from splat.train.strategies.default import DefaultStrategy
+from splat.train.strategies.improved import ImprovedStrategy
 from splat.train.strategies.mcmc import MCMCStrategy
 
-STRATEGIES: dict[str, type[Strategy]] = {"none": NoneStrategy, "default": DefaultStrategy, "mcmc": MCMCStrategy}
+STRATEGIES: dict[str, type[Strategy]] = {
+    "none": NoneStrategy,
+    "default": DefaultStrategy,
+    "absgrad": AbsGradStrategy,
+    "mcmc": MCMCStrategy,
+    "improved": ImprovedStrategy,
+}
 
-__all__ = ["STRATEGIES", "DefaultStrategy", "MCMCStrategy", "NoneStrategy", "Strategy"]
+__all__ = [
+    "STRATEGIES",
+    "AbsGradStrategy",
+    "DefaultStrategy",
+    "ImprovedStrategy",
+    "MCMCStrategy",
+    "NoneStrategy",
+    "Strategy",
+]

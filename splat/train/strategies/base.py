@@ -12,6 +12,8 @@ from splat.errors import SplatError
 if TYPE_CHECKING:
     import torch
 
+    from splat.train.access import SceneAccess
+
     Params = MutableMapping[str, torch.nn.Parameter] | torch.nn.ParameterDict
     Optimizers = Mapping[str, torch.optim.Optimizer]
 
@@ -41,6 +43,19 @@ class Strategy:
     def limit(self) -> int | None:
         """The number of Gaussians that the strategy never goes beyond; None where it adds none."""
         return None
+
+    def attach(self, scene: SceneAccess) -> None:
+        """Called once, before training or its continuation: where a strategy gets the photos and a renderer from.
+
+        Nothing of it is saved: all that a continued training needs is in the state.
+
+        Raises:
+            SplatError: the capture lacks what the options ask for.
+        """
+
+    def updates_at(self, step: int) -> bool:
+        """Whether the optimisers move at this step; else its gradients are added to those of the next."""
+        return True
 
     def scaled(self: Self, max_steps: int) -> Self:
         """This strategy with its schedule fitted to a training of `max_steps`; unchanged from 30,000 steps on."""
@@ -94,7 +109,8 @@ class Strategy:
     ) -> dict[str, int]:
         """Called after `loss.backward()`, and before or after the optimisers' step.
 
-        Changes `params`, `optimizers` and `state` in place. Takes gsplat's extra arguments (`packed`, `lr`) too.
+        Changes `params`, `optimizers` and `state` in place. Takes gsplat's extra arguments (`packed`, `lr`) too. The
+        trainer adds to `info` which training view it was, "view".
 
         Returns:
             How many Gaussians were changed, by what was done to them; empty when nothing was due at this step.

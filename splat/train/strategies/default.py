@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from splat import native
 from splat.options import option
 from splat.train.strategies.base import REFERENCE_STEPS, State, Strategy
 
@@ -32,6 +31,8 @@ class DefaultStrategy(Strategy):
     step_fields: ClassVar[tuple[str, ...]] = (
         "refine_start_iter", "refine_stop_iter", "refine_every", "reset_every", "refine_scale2d_stop_iter",
     )  # fmt: skip
+
+    collected: ClassVar[tuple[str, ...]] = ("grad2d", "count", "radii")  # sums in the state, begun anew after changes
 
     cap_max: int = option(5_000_000, "the most Gaussians there may ever be")
     prune_opa: float = option(0.005, "Gaussians with less opacity than this are removed")
@@ -111,7 +112,7 @@ class DefaultStrategy(Strategy):
         ):
             done.update(self._grow(params, optimizers, state, step))
             done["pruned"] = self._prune(params, optimizers, state, step)
-            for name in ("grad2d", "count", "radii"):
+            for name in self.collected:
                 if name in state:
                     state[name].zero_()
         if self.reset_every > 0 and step > 0 and step % self.reset_every == 0:
@@ -121,49 +122,32 @@ class DefaultStrategy(Strategy):
 
     def _collect(self, params: Params, state: State, info: dict[str, Any]) -> None:
         """Add this step's gradient norms (in units of half the image), views and radii to the running state."""
-        import torch
+        from splat.train.strategies.gradients import collect
 
-        screen = info[self.key_for_gradient]
-        grads = screen.absgrad if self.absgrad else screen.grad
-        if grads is None:
-            raise ValueError(f"{self.key_for_gradient} has no gradient: call step_pre_backward before loss.backward()")
-        names = ["grad2d", "count"] + (["radii"] if self.refine_scale2d_stop_iter > 0 else [])
-        for name in names:
-            if name not in state:
-                state[name] = torch.zeros(len(params["means"]), device=grads.device)
-        with torch.no_grad():
-            cameras, radii = info["n_cameras"], info["radii"]
-            scale_x, scale_y = info["width"] / 2 * cameras, info["height"] / 2 * cameras
-            if grads.device.type == "cpu" and grads.ndim == 3 and radii.dtype == torch.int32:
-                native.kernels().accumulate_gradients(
-                    grads.contiguous(), radii.contiguous(), state["grad2d"], state["count"], state.get("radii"),
-                    scale_x, scale_y, 1 / max(info["width"], info["height"]), native.default_threads(),
-                )  # fmt: skip
-                return
-            norms = torch.hypot(grads[..., 0] * scale_x, grads[..., 1] * scale_y)
-            visible = (radii > 0).all(dim=-1)
-            relative = radii.amax(dim=-1) / float(max(info["width"], info["height"]))
-            if grads.ndim == 2:  # packed: one row for each Gaussian that a view sees
-                ids = info["gaussian_ids"]
-                state["grad2d"].index_add_(0, ids, norms)
-                state["count"].index_add_(0, ids, torch.ones_like(norms))
-                if "radii" in names:
-                    state["radii"].scatter_reduce_(0, ids, relative, "amax")
-                return
-            state["grad2d"] += torch.where(visible, norms, 0.0).sum(dim=0)
-            state["count"] += visible.sum(dim=0)
-            if "radii" in names:
-                torch.maximum(state["radii"], torch.where(visible, relative, 0.0).amax(dim=0), out=state["radii"])
+        with_radii = self.refine_scale2d_stop_iter > 0
+        collect(state, info, len(params["means"]), self.key_for_gradient, self.absgrad, with_radii)
+
+    def _wanted(self, params: Params, state: State) -> tuple[Tensor, Tensor]:
+        """Priority [N] of a Gaussian when room is short, and [N] bool, whether the image asks for more there."""
+        grads = state["grad2d"] / state["count"].clamp_min(1)
+        return grads, grads > self.grow_grad2d
+
+    def _split(self, params: Params, optimizers: Optimizers, state: State, step: int, mask: Tensor) -> int:
+        """Split the Gaussians in `mask` [N] bool; returns how many were."""
+        from splat.train.strategies import ops
+        from splat.train.strategies.draws import next_generator
+
+        offsets = ops.split_offsets(params, mask, next_generator(state, mask.device))
+        ops.split(params, optimizers, state, mask, offsets, self.revised_opacity)
+        return int(mask.sum())
 
     def _grow(self, params: Params, optimizers: Optimizers, state: State, step: int) -> dict[str, int]:
         import torch
 
         from splat.train.strategies import ops
-        from splat.train.strategies.draws import next_generator
 
-        grads = state["grad2d"] / state["count"].clamp_min(1)
+        grads, high = self._wanted(params, state)
         small = params["scales"].detach().exp().amax(dim=-1) <= self.grow_scale3d * state["scene_scale"]
-        high = grads > self.grow_grad2d
         to_duplicate, to_split = high & small, high & ~small
         if step < self.refine_scale2d_stop_iter:
             to_split |= state["radii"] > self.grow_scale2d
@@ -176,7 +160,7 @@ class DefaultStrategy(Strategy):
             ops.duplicate(params, optimizers, state, to_duplicate)
         if n_split > 0:
             mask = torch.cat([to_split, to_split.new_zeros(n_duplicate)])
-            ops.split(params, optimizers, state, mask, next_generator(state, grads.device), self.revised_opacity)
+            n_split = self._split(params, optimizers, state, step, mask)
         return {"duplicated": n_duplicate, "split": n_split}
 
     def _prune(self, params: Params, optimizers: Optimizers, state: State, step: int) -> int:

@@ -33,3 +33,16 @@ def sample_indices(weights: torch.Tensor, count: int, generator: torch.Generator
     cumulative = weights.double().cumsum(0)
     draws = torch.rand(count, dtype=torch.float64, device=weights.device, generator=generator) * cumulative[-1]
     return torch.searchsorted(cumulative, draws, right=True).clamp_(max=len(weights) - 1)
+
+
+def sample_distinct(weights: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
+    """At most `count` different indices int64, drawn one after the other in proportion to `weights` [N] >= 0.
+
+    Fewer where fewer weights are positive. By exponential races (Efraimidis & Spirakis 2006): the smallest E_i / w_i
+    win, which is the same distribution as drawing without replacement.
+    """
+    count = max(0, min(count, int((weights > 0).sum())))
+    uniform = torch.rand(len(weights), dtype=torch.float64, device=weights.device, generator=generator)
+    times = -torch.log1p(-uniform) / weights.double()
+    times[~(weights > 0)] = torch.inf
+    return times.topk(count, largest=False).indices

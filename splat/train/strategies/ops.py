@@ -69,34 +69,74 @@ def duplicate(params: Params, optimizers: Optimizers, state: State, mask: Tensor
 
 
 @torch.no_grad()
+def split_offsets(params: Params, mask: Tensor, generator: torch.Generator) -> Tensor:
+    """Where the halves of the M Gaussians in `mask` [N] bool go, from their centres: two draws each, [2, M, 3]."""
+    sizes = params["scales"].detach()[mask].exp()
+    axes = quat_to_matrix(params["quats"].detach()[mask])
+    normal = torch.randn((2, *sizes.shape), device=sizes.device, dtype=sizes.dtype, generator=generator)
+    return torch.einsum("nij,bnj->bni", axes, normal * sizes)
+
+
+@torch.no_grad()
 def split(
     params: Params,
     optimizers: Optimizers,
     state: State,
     mask: Tensor,
-    generator: torch.Generator,
+    offsets: Tensor,
     revised_opacity: bool = False,
 ) -> None:
-    """Replace each Gaussian in `mask` [N] bool by two, 1.6 times smaller, at places drawn from it.
+    """Replace each Gaussian in `mask` [N] bool by two, 1.6 times smaller, at its centre plus `offsets` [2, M, 3].
 
     Args:
         revised_opacity: give the halves 1 - sqrt(1 - o), so that both together cover what one did (Rota Bulò et al.,
             "Revising Densification in Gaussian Splatting", 2024), instead of o each.
     """
+    sizes = params["scales"].detach()[mask].exp()
+    changed = {
+        "means": params["means"].detach()[mask] + offsets,
+        "scales": (sizes / SPLIT_SHRINK).log().expand(2, *sizes.shape),
+    }
+    if revised_opacity:
+        opacities = torch.sigmoid(params["opacities"].detach()[mask])
+        halves = torch.logit(1 - torch.sqrt(1 - opacities), eps=1e-7)
+        changed["opacities"] = halves.expand(2, *halves.shape)
+    _replace_by_two(params, optimizers, state, mask, changed)
+
+
+@torch.no_grad()
+def split_long_axis(
+    params: Params, optimizers: Optimizers, state: State, mask: Tensor, part: float = 0.45, opacity: float = 0.6
+) -> None:
+    """Replace each Gaussian in `mask` [N] bool by two on both sides of it along its longest axis.
+
+    Source: Improved-GS (arXiv 2508.12313). With the standard deviation s of the longest axis the children stand at
+    +-3 s `part`, their longest axis is s (1 - `part`), so that both together reach as far as the parent did; the other
+    two axes shrink by sqrt(1 - part^2) (the parent's cross-section at that distance) and opacities by `opacity`.
+    """
+    sizes = params["scales"].detach()[mask].exp()
+    longest = sizes.argmax(dim=1, keepdim=True)
+    along = torch.zeros_like(sizes).scatter_(1, longest, 1.0)
+    axis = (quat_to_matrix(params["quats"].detach()[mask]) @ along[..., None]).squeeze(-1)
+    offset = 3 * part * sizes.gather(1, longest) * axis
+    shrink = torch.where(along > 0, 1 - part, (1 - part**2) ** 0.5)
+    logits = torch.logit(opacity * torch.sigmoid(params["opacities"].detach()[mask]), eps=1e-7)
+    changed = {
+        "means": params["means"].detach()[mask] + torch.stack([offset, -offset]),
+        "scales": (sizes * shrink).log().expand(2, *sizes.shape),
+        "opacities": logits.expand(2, *logits.shape),
+    }
+    _replace_by_two(params, optimizers, state, mask, changed)
+
+
+def _replace_by_two(
+    params: Params, optimizers: Optimizers, state: State, mask: Tensor, changed: dict[str, Tensor]
+) -> None:
+    """Take the M Gaussians in `mask` away and append two each, equal to it but for `changed` (name: [2, M, ...])."""
     chosen, rest = mask.nonzero().squeeze(1), (~mask).nonzero().squeeze(1)
-    sizes = params["scales"].detach()[chosen].exp()
-    axes = quat_to_matrix(params["quats"].detach()[chosen])
-    normal = torch.randn((2, *sizes.shape), device=sizes.device, dtype=sizes.dtype, generator=generator)
-    offsets = torch.einsum("nij,bnj->bni", axes, normal * sizes)
 
     def halves(name: str, p: Tensor) -> Tensor:
-        both = p[chosen].expand(2, *p[chosen].shape)
-        if name == "means":
-            both = both + offsets
-        elif name == "scales":
-            both = (sizes / SPLIT_SHRINK).log().expand_as(both)
-        elif name == "opacities" and revised_opacity:
-            both = torch.logit(1 - torch.sqrt(1 - torch.sigmoid(both)), eps=1e-7)
+        both = changed[name] if name in changed else p[chosen].expand(2, *p[chosen].shape)
         return torch.cat([p[rest], both.reshape(-1, *p.shape[1:])])
 
     _replace(params, optimizers, halves, lambda m: _append_zeros(m[rest], 2 * len(chosen)))

@@ -1,0 +1,66 @@
+"""What a densification strategy may look at besides gradients: the training views, and the scene seen from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from splat.render import lift, render_gaussians
+from splat.render.config import RenderOptions
+from splat.train.views import TrainingViews
+
+if TYPE_CHECKING:
+    from splat.train.strategies.base import Params
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+@dataclass(frozen=True)
+class SceneAccess:
+    """Handed once to a strategy's `attach`; everything is in the training frame, views are counted from 0."""
+
+    views: TrainingViews
+    points: Tensor  # [P, 3] float32, the points known from the photos; may be empty
+    render: RenderOptions
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def photo(self, position: int) -> Tensor:
+        """[H, W, 3] float32, 0 to 1: the photo over black, and black where its pixels do not count."""
+        view = self.views[position]
+        image = view.target.float() / 255.0
+        if view.alpha is not None:
+            image = image * view.alpha
+        return image if view.mask is None else image * view.mask[..., None]
+
+    def grey(self, position: int) -> Tensor:
+        """[H, W] float32, 0 to 1: the photo's luma."""
+        return self.photo(position) @ torch.tensor(LUMA, device=self.views.device)
+
+    @torch.no_grad()
+    def picture(self, params: Params, position: int, render_mode: str = "RGB") -> tuple[Tensor, Tensor]:
+        """The scene over black [H, W, X] and its opacity [H, W, 1], as `splat.render.render_gaussians` draws them."""
+        view = self.views[position]
+        renders, alphas, _ = render_gaussians(
+            dict(params.items()), view.viewmat, view.K, view.width, view.height, render_mode=render_mode,
+            near_plane=self.render.near_plane, far_plane=self.render.far_plane, eps2d=self.render.eps2d,
+            rasterize_mode=self._mode, backend=self.render.backend, num_threads=self.render.num_threads,
+        )  # fmt: skip
+        return renders[0], alphas[0]
+
+    def lift(self, params: Params, position: int, features: Tensor) -> tuple[Tensor, Tensor]:
+        """For each Gaussian the sums [N, D] over the pixels of weight times `features` [H, W, D], and of weight [N]."""
+        view = self.views[position]
+        return lift(
+            dict(params.items()), view.viewmat, view.K, view.width, view.height, features[None],
+            near_plane=self.render.near_plane, far_plane=self.render.far_plane, eps2d=self.render.eps2d,
+            rasterize_mode=self._mode, backend=self.render.backend, num_threads=self.render.num_threads,
+        )  # fmt: skip
+
+    @property
+    def _mode(self) -> str:
+        return "antialiased" if self.render.antialiased else "classic"

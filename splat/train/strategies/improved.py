@@ -1,0 +1,209 @@
+"""Densification on edges, within a growing budget (Improved-GS); importing this needs no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from splat.options import option
+from splat.train.strategies.base import REFERENCE_STEPS, State, Strategy
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from splat.train.access import SceneAccess
+    from splat.train.strategies.base import Optimizers, Params
+
+
+@dataclass
+class ImprovedStrategy(Strategy):
+    """Split Gaussians along their longest axis where the photos have edges, within a budget that grows with time.
+
+    Source: Improved-GS (arXiv 2508.12313), on the ground of Mallick et al., "Taming 3DGS", 2024, and Ye et al.,
+    "AbsGS", 2024; the rules and the numbers are the published ones. Candidates have a large absolute gradient; those to
+    be split are drawn in proportion to an edge-aware score. Differences: the budget grows from the number of Gaussians
+    at the first change, not from zero, because scenes here may start with half of their Gaussians; `cap_max` is the
+    budget at its end and never exceeded; in trainings under 30,000 steps all that counts steps shrinks along.
+
+    It needs `attach` with the training views. `step_post_backward` reads the same `info` as DefaultStrategy's.
+    """
+
+    step_fields: ClassVar[tuple[str, ...]] = (
+        "refine_start_iter", "refine_stop_iter", "refine_every", "budget_stop_iter", "reset_every", "recovery_steps",
+        "second_interval_iter", "third_interval_iter",
+    )  # fmt: skip
+
+    cap_max: int = option(1_000_000, "the most Gaussians there may ever be, and the budget at its end")
+    grow_grad2d: float = option(0.0003, "mean absolute image-plane gradient above which a Gaussian may be split")
+    late_factor: float = option(
+        1.5, "after budget_stop_iter grow_grad2d is divided by this, and gradients are the score"
+    )
+    score_views: int = option(
+        10, "views whose edges are looked at for each change (all at the first and after a reset)"
+    )
+    split_part: float = option(0.45, "how far children stand from their parent, over three standard deviations")
+    split_opacity: float = option(0.6, "opacity of children over that of their parent")
+    prune_opa: float = option(0.005, "Gaussians with less opacity than this are removed")
+    refine_start_iter: int = option(500, "no change to the number of Gaussians up to this step")
+    budget_stop_iter: int = option(14_500, "step at which the budget has grown to cap_max")
+    refine_stop_iter: int = option(15_000, "no change to the number of Gaussians from this step on")
+    refine_every: int = option(100, "steps between changes to the number of Gaussians")
+    reset_every: int = option(3000, "steps between resets of opacities (0: never)")
+    reset_opacity: float = option(0.05, "opacity that a reset leaves at most")
+    recovery_steps: int = option(300, "steps after a reset at which those that did not recover are removed")
+    recovery_part: float = option(0.2, "part of the Gaussians, those with the lowest opacity, that did not recover")
+    recovery_times: int = option(2, "number of resets that are followed by such a removal")
+    second_interval: int = option(5, "steps between updates from second_interval_iter on; gradients add up between")
+    second_interval_iter: int = option(15_000, "step from which updates come every second_interval steps")
+    third_interval: int = option(20, "steps between updates from third_interval_iter on")
+    third_interval_iter: int = option(22_500, "step from which updates come every third_interval steps")
+
+    @property
+    def needs_absgrad(self) -> bool:
+        return True
+
+    @property
+    def limit(self) -> int | None:
+        return self.cap_max
+
+    def attach(self, scene: SceneAccess) -> None:
+        self._scene = scene
+
+    def scaled(self, max_steps: int) -> ImprovedStrategy:
+        """The schedule for a training of `max_steps`; unchanged from 30,000 steps on.
+
+        As DefaultStrategy's, and: the budget and the update intervals keep their place in the training; the intervals
+        themselves shrink along (to 1, which is every step, under some 6,000 steps), because a short training has no
+        steps to spare.
+        """
+        if max_steps >= REFERENCE_STEPS:
+            return dataclasses.replace(self)
+        part = max_steps / REFERENCE_STEPS
+        reset_every = min(self.reset_every, max(1000, round(self.reset_every * part)))
+        return dataclasses.replace(
+            self,
+            refine_start_iter=min(self.refine_start_iter, max(50, max_steps // 20)),
+            budget_stop_iter=round(self.budget_stop_iter * part),
+            refine_stop_iter=round(self.refine_stop_iter * part),
+            refine_every=min(self.refine_every, max(25, 5 * round(max_steps / 350))),
+            reset_every=reset_every,
+            recovery_steps=min(self.recovery_steps, reset_every),
+            second_interval=max(1, round(self.second_interval * part)),
+            second_interval_iter=round(self.second_interval_iter * part),
+            third_interval=max(1, round(self.third_interval * part)),
+            third_interval_iter=round(self.third_interval_iter * part),
+        )
+
+    def updates_at(self, step: int) -> bool:
+        """Whether the optimisers move at this step, with the gradients of all steps since they last did."""
+        if step < self.second_interval_iter:
+            return True
+        if step < self.third_interval_iter:
+            return (step + 1) % self.second_interval == 0
+        return (step + 1) % self.third_interval == 0
+
+    def budget(self, step: int, start: int) -> int:
+        """The number of Gaussians allowed at a step, when there were `start` at the first change."""
+        length = max(1, self.budget_stop_iter - self.refine_start_iter)
+        passed = min(1.0, max(0.0, (step - self.refine_start_iter) / length))
+        return min(self.cap_max, start + int(max(0, self.cap_max - start) * passed**0.5))
+
+    def step_pre_backward(
+        self, params: Params, optimizers: Optimizers, state: State, step: int, info: dict[str, Any]
+    ) -> None:
+        """Ask autograd to keep the gradient of the projected centres."""
+        if step < self.refine_stop_iter:
+            info["means2d"].retain_grad()
+
+    def step_post_backward(
+        self, params: Params, optimizers: Optimizers, state: State, step: int, info: dict[str, Any], **unused: Any
+    ) -> dict[str, int]:
+        """Collect this step's gradients; split, remove and reset when it is time.
+
+        Returns:
+            Numbers of Gaussians "split", "pruned" and "reset"; only at steps that did something.
+        """
+        if step >= self.refine_stop_iter:
+            return {}
+        from splat.train.strategies import ops
+        from splat.train.strategies.gradients import collect
+
+        collect(state, info, len(params["means"]), "means2d", absolute=True, with_radii=False)
+        done: dict[str, int] = {}
+        if step > self.refine_start_iter and step % self.refine_every == 0:
+            done["split"] = self._grow(params, optimizers, state, step)
+            done["pruned"] = self._prune(params, optimizers, state, params_below(params, self.prune_opa))
+            state["grad2d"].zero_()
+            state["count"].zero_()
+        if self._recovery_ends(step):
+            done["pruned"] = done.get("pruned", 0) + self._prune(params, optimizers, state, self._unrecovered(params))
+        if self.reset_every > 0 and step > 0 and step % self.reset_every == 0:
+            ops.reset_opacity(params, optimizers, state, value=self.reset_opacity)
+            state["look_everywhere"] = True
+            done["reset"] = len(params["means"])
+        return done
+
+    def _recovery_ends(self, step: int) -> bool:
+        """Whether a reset that counts was `recovery_steps` ago."""
+        if self.reset_every <= 0 or self.recovery_steps <= 0:
+            return False
+        reset, left = divmod(step - self.recovery_steps, self.reset_every)
+        return left == 0 and 1 <= reset <= self.recovery_times
+
+    def _unrecovered(self, params: Params) -> Tensor:
+        """[N] bool: the `recovery_part` of the Gaussians whose opacity is lowest."""
+        import torch
+
+        logits = params["opacities"].detach().flatten()
+        mask = torch.zeros_like(logits, dtype=torch.bool)
+        mask[logits.topk(int(self.recovery_part * len(logits)), largest=False).indices] = True
+        return mask
+
+    def _grow(self, params: Params, optimizers: Optimizers, state: State, step: int) -> int:
+        """Split as many candidates as the budget allows, drawn by their score; each is one Gaussian more."""
+        import torch
+
+        from splat.train.strategies import ops
+        from splat.train.strategies.draws import next_generator, sample_distinct
+
+        present = len(params["means"])
+        start = state.setdefault("start", present)
+        grads = state["grad2d"] / state["count"].clamp_min(1)
+        late = step > self.budget_stop_iter
+        candidates = grads > (self.grow_grad2d / self.late_factor if late else self.grow_grad2d)
+        room = min(self.budget(step, start) - present, int(candidates.sum()))
+        if room <= 0:
+            return 0
+        scores = grads if late else self._edge_scores(params, state)
+        chosen = sample_distinct(torch.where(candidates, scores, 0.0), room, next_generator(state, grads.device))
+        if len(chosen) == 0:
+            return 0
+        mask = torch.zeros_like(candidates)
+        mask[chosen] = True
+        ops.split_long_axis(params, optimizers, state, mask, self.split_part, self.split_opacity)
+        return len(chosen)
+
+    def _edge_scores(self, params: Params, state: State) -> Tensor:
+        from splat.train.strategies.view_scores import edge_scores, some_views
+
+        scene = getattr(self, "_scene", None)
+        if scene is None:
+            raise ValueError("ImprovedStrategy looks at the photos: call attach() before training")
+        everywhere = state.get("look_everywhere", True)
+        state["look_everywhere"] = False
+        return edge_scores(scene, params, some_views(state, len(scene), len(scene) if everywhere else self.score_views))
+
+    def _prune(self, params: Params, optimizers: Optimizers, state: State, mask: Tensor) -> int:
+        from splat.train.strategies import ops
+
+        count = int(mask.sum())
+        if count == 0 or count == len(mask):  # an empty scene cannot recover; leave it for the trainer to report
+            return 0
+        ops.remove(params, optimizers, state, mask)
+        return count
+
+
+def params_below(params: Params, opacity: float) -> Tensor:
+    """[N] bool: the Gaussians with less opacity than this."""
+    return params["opacities"].detach().flatten().sigmoid() < opacity

@@ -1,0 +1,51 @@
+"""Scores of Gaussians from the training photos, lifted with the weights that draw them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from splat.train.strategies.draws import next_generator
+
+if TYPE_CHECKING:
+    from splat.train.access import SceneAccess
+    from splat.train.strategies.base import Params, State
+
+
+def some_views(state: State, total: int, count: int) -> list[int]:
+    """`count` different views of `total` at random (all of them where there are no more)."""
+    generator = next_generator(state, torch.device("cpu"))
+    return sorted(torch.randperm(total, generator=generator)[:count].tolist())
+
+
+def edge_map(grey: Tensor) -> Tensor:
+    """[H, W]: magnitude of the Laplacian over the 8 neighbours of each pixel of `grey` [H, W]; 0 at the border."""
+    kernel = torch.full((1, 1, 3, 3), -1.0, dtype=grey.dtype, device=grey.device)
+    kernel[0, 0, 1, 1] = 8.0
+    edges = torch.zeros_like(grey)
+    if min(grey.shape) > 2:
+        edges[1:-1, 1:-1] = torch.nn.functional.conv2d(grey[None, None], kernel)[0, 0].abs()
+    return edges
+
+
+@torch.no_grad()
+def edge_scores(access: SceneAccess, params: Params, positions: Sequence[int]) -> Tensor:
+    """[N] float32: how much edge of the photos each Gaussian draws, 1 on the average of those that draw any.
+
+    Source: Improved-GS (arXiv 2508.12313), section on the edge-aware score: the sum over pixels of blending weight
+    times edge strength, divided in each view by the mean of its positive values, averaged over the views.
+    """
+    total = torch.zeros(len(params["means"]), device=params["means"].device)
+    for position in positions:
+        edges = edge_map(access.grey(position))
+        mask = access.views[position].mask
+        if mask is not None:  # no edge where the photo merely ends
+            edges = edges * mask
+        sums = access.lift(params, position, edges[..., None])[0][:, 0]
+        positive = sums > 0
+        if positive.any():
+            total += sums.clamp_min(0) / sums[positive].mean()
+    return total / max(len(positions), 1)

@@ -164,7 +164,7 @@ CASES = {
     "features": Case("32 feature channels against 3", features, "4 times", "2.5 times"),
     "fox-8": Case(
         "fox 1/8, 20k, no densification",
-        training("fox", "none", data_factor=8.0, max_steps=500, initial__seeds=20_000, cap_max=20_000),
+        training("fox", "none", data_factor=8.0, max_steps=1000, initial__seeds=20_000, cap_max=20_000),
         "55 step/s",
         "110 step/s",
     ),

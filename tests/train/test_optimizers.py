@@ -2,6 +2,8 @@
 
 import copy
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -181,3 +183,13 @@ def test_cuda_same_as_torch() -> None:
         fused.step(), exact.step()
     assert torch.allclose(ours.cpu().double(), theirs, rtol=0, atol=1e-5)
     assert float(fused.state[ours]["step"]) == 100
+
+
+def test_the_compiler_of_torch_is_not_imported_for_an_optimiser() -> None:
+    code = (
+        "import sys, torch; from splat.train.optimizers import FusedAdam\n"
+        "parameter = torch.nn.Parameter(torch.ones(3, 2)); optimizer = FusedAdam([parameter])\n"
+        "parameter.sum().backward(); optimizer.step(); optimizer.zero_grad()\n"
+        "assert parameter.grad is None and 'torch._dynamo' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -86,15 +87,18 @@ def _load(net: str, checkpoint: str, device: str) -> Any:
 
 def _problem(net: str, download: bool, device: str) -> str | None:
     """Why LPIPS with `net` cannot be computed here, or None."""
+    absent = [name for name in ("torchvision", "lpips") if find_spec(name) is None]
+    if absent:
+        return f"LPIPS needs {' and '.join(absent)}; install it with: pip install {' '.join(absent)}"
+    missing = _missing(net, download)  # first, because the imports take seconds and 150 MB
+    if missing is not None:
+        return missing
     try:
         import lpips
         import torchvision
     except Exception as error:  # a torchvision built for another torch fails with more than ImportError
         return f"LPIPS needs torchvision and lpips, which do not load here: {type(error).__name__}: {error}"
     assert lpips and torchvision
-    missing = _missing(net, download)
-    if missing is not None:
-        return missing
     try:
         _load(net, str(checkpoint_path(net)), device)
     except Exception as error:  # torch.load and zipfile raise many kinds for a damaged file

@@ -164,7 +164,7 @@ def make_optimizers(
     lrs: LearningRates | None = None,
     batch_size: int = 1,
     extra_lrs: Mapping[str, float] | None = None,
-) -> dict[str, torch.optim.Optimizer]:
+) -> dict[str, FusedAdam]:
     """One FusedAdam for each parameter that is trained.
 
     Args:
@@ -184,7 +184,7 @@ def make_optimizers(
     rates.update(extra_lrs or {})
     root = batch_size**0.5
     betas = (1 - batch_size * (1 - BETAS[0]), 1 - batch_size * (1 - BETAS[1]))
-    optimizers: dict[str, torch.optim.Optimizer] = {}
+    optimizers: dict[str, FusedAdam] = {}
     for name, param in params.items():
         if not param.requires_grad:
             continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from splat.train.config import TrainConfig
 
 BYTES_PER_GAUSSIAN = 59 * 4 * 4  # parameters, gradients and two moments of Adam, all float32
-BASE_BYTES = 450e6  # Python, torch and the libraries
+SCRATCH_BYTES = 100e6  # what a CPU training takes beside arrays whose size is known: scratch space, fragments
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,24 @@ def make_plan(config: TrainConfig, machine: Machine, data_factor: float, points:
     )
 
 
-def estimated_bytes(plan: Plan, pixels: int, views: int, cache_bytes: float) -> float:
-    """Peak memory of training with this plan, in bytes: within about a fifth of what was measured."""
-    return BASE_BYTES + plan.cap_max * BYTES_PER_GAUSSIAN + pixels * 150 + min(views * pixels * 3, cache_bytes)
+def estimated_bytes(plan: Plan, pixels: int, views: int, cache_bytes: float, base: float) -> float:
+    """Peak memory of training with this plan, in bytes: within about a fifth of what was measured.
+
+    Args:
+        pixels: of one photo.
+        views: photos that training and testing read.
+        cache_bytes: the most that decoded photos may take.
+        base: what the process takes before it begins: libraries, loaded photos.
+    """
+    photos = min(views * pixels * 3, cache_bytes)
+    return base + SCRATCH_BYTES + plan.cap_max * BYTES_PER_GAUSSIAN + pixels * 150 + photos
+
+
+def occupied_bytes() -> float:
+    """Main memory that this process takes now."""
+    import psutil
+
+    return float(psutil.Process().memory_info().rss)
 
 
 def _fitting(machine: Machine) -> int:

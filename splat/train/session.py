@@ -30,9 +30,9 @@ from splat.train.history import History
 from splat.train.initial import first_points, initial_gaussians, scene_scale
 from splat.train.losses import psnr
 from splat.train.normalize import Normalization
-from splat.train.plan import Machine, Plan, estimated_bytes, make_plan, plan_factor
+from splat.train.plan import Machine, Plan, estimated_bytes, make_plan, occupied_bytes, plan_factor
 from splat.train.state import TrainState, fitted_strategy, new_state, restored_state, state_record
-from splat.train.trainer import StepReport, composite, on_device, render_view, run_steps, waited
+from splat.train.trainer import StepReport, composite, on_device, one_torch_thread, render_view, run_steps, waited
 from splat.train.views import TrainingViews
 
 HISTORY_EVERY = 50  # steps between rows of metrics.csv
@@ -124,6 +124,7 @@ def _begin(
         state = restored_state(record["state"], config, strategy, scale, views.device)
         info(f"resuming at step {state.step:,} of {plan.max_steps:,}")
         return state, plan
+    base = occupied_bytes()
     points = capture.points or _random_points(capture, config)
     plan = make_plan(config, machine, capture.data_factor, len(points.xyz))
     gaussians = _first_gaussians(config, normalization, views, plan, points)
@@ -131,7 +132,7 @@ def _begin(
     strategy.attach(scene_access(views, config, normalization))
     state = new_state(gaussians, config, strategy, scale, views.device)
     info(f"points: {len(points.xyz):,} {points.origin}, {len(gaussians):,} Gaussians to begin with")
-    _announce(state, views, config, plan)
+    _announce(state, views, config, plan, base)
     return state, plan
 
 
@@ -189,12 +190,13 @@ def seedable(images: ImageSource, index: int) -> np.ndarray | None:
     return alpha >= 128 if mask is None else mask & (alpha >= 128)
 
 
-def _announce(state: TrainState, views: TrainingViews, config: TrainConfig, plan: Plan) -> None:
-    """Say the plan with an estimate of time, from a few trial renderings, and of memory."""
+def _announce(state: TrainState, views: TrainingViews, config: TrainConfig, plan: Plan, base: float) -> None:
+    """Say the plan with an estimate of time, from a few trial renderings, and of memory beyond the `base` in bytes."""
     camera = views.cameras[0]
     pixels = camera.width * camera.height
     seconds = estimated_seconds(state, views, config, plan)
-    memory = estimated_bytes(plan, pixels, len(views), config.capture.cache_gb * 1e9)
+    photos = len(views.capture.frames)
+    memory = estimated_bytes(plan, pixels, photos, config.capture.cache_gb * 1e9, base)
     info(
         f"plan: {camera.width}x{camera.height} (data_factor={plan.data_factor:g}), max_steps={plan.max_steps:,}, "
         f"cap_max={plan.cap_max:,}; about {duration(seconds)} and {memory / 1e9:.1f} GB of memory"
@@ -203,16 +205,17 @@ def _announce(state: TrainState, views: TrainingViews, config: TrainConfig, plan
 
 def estimated_seconds(state: TrainState, views: TrainingViews, config: TrainConfig, plan: Plan) -> float:
     """Seconds that training will take: trial renderings forward and backward, scaled to the size that it grows to."""
-    rounds = min(4, len(views))
-    started = time.perf_counter()
-    for position in range(rounds):
-        if position == 1:
+    took = []
+    with one_torch_thread(views.device):
+        for position in np.linspace(0, len(views) - 1, 5).round().astype(int):
+            view = views[int(position)]  # photos are loaded before the clock starts
             waited(views.device)
-            started = time.perf_counter()  # the first one also loads and compiles
-        image = render_view(state.params, views[position], config.render, 0, torch.zeros(3), absgrad=False)[0]
-        image.sum().backward()
-    waited(views.device)
-    step = (time.perf_counter() - started) / max(rounds - 1, 1)
+            started = time.perf_counter()
+            image = render_view(state.params, view, config.render, 0, torch.zeros(3), absgrad=False)[0]
+            image.sum().backward()
+            waited(views.device)
+            took.append(time.perf_counter() - started)
+    step = float(np.median(took[1:]))  # the first one also compiles
     for parameter in state.params.values():
         parameter.grad = None
     growth = max(1.0, 0.5 + 0.5 * plan.cap_max / max(len(state.params["means"]), 1)) ** 0.7

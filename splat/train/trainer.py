@@ -155,8 +155,9 @@ def read_loss(state: TrainState, loss: Tensor, every: int, last: bool) -> float 
 
 
 def composite(target: Tensor, alpha: Tensor, background: Tensor) -> Tensor:
-    """[H, W, 3] float32: a photo with transparency over a colour."""
-    return target.float() / 255.0 * alpha + on_device(background, target.device) * (1.0 - alpha)
+    """[H, W, 3] float32: a photo [H, W, 3] uint8 with its opacity [H, W, 1] uint8 over a colour [3]."""
+    weight = alpha.float() / 255.0
+    return target.float() / 255.0 * weight + on_device(background, target.device) * (1.0 - weight)
 
 
 def regularization(params: dict[str, Parameter], options: LossOptions) -> Tensor | float:
@@ -177,7 +178,7 @@ def run_steps(
     on_step: Callable[[StepReport], None],
 ) -> bool:
     """Train until `max_steps` are done; returns False when the user stopped it with Ctrl-C between two steps."""
-    with _stop_request() as stopped, _one_torch_thread(views.device):
+    with _stop_request() as stopped, one_torch_thread(views.device):
         last = time.perf_counter()
         while state.step < max_steps:
             report = train_step(state, views, config, max_steps)
@@ -220,7 +221,7 @@ def _stop_request() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _one_torch_thread(device: torch.device) -> Iterator[None]:
+def one_torch_thread(device: torch.device) -> Iterator[None]:
     """On the CPU our kernels use all cores; workers of torch would only spin beside them."""
     before = torch.get_num_threads()
     if device.type == "cpu":

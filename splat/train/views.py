@@ -25,7 +25,7 @@ class View:
     width: int
     height: int
     target: Tensor  # [H, W, 3] uint8
-    alpha: Tensor | None  # [H, W, 1] float32 opacity of the photo
+    alpha: Tensor | None  # [H, W, 1] uint8 opacity of the photo
     mask: Tensor | None  # [H, W] bool, True where the pixel counts
 
 
@@ -68,11 +68,12 @@ class TrainingViews:
 
     def _load(self, position: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         index, images = self.indices[position], self.capture.images
-        target = self._moved(images.image(index).copy())
+        # on the CPU these share the memory of the capture's cache
+        target = self._moved(images.image(index))
         alpha, mask = images.alpha(index), images.mask(index)
         loaded = (
             target,
-            None if alpha is None else self._moved(alpha).float().div(255.0)[..., None],
+            None if alpha is None else self._moved(alpha)[..., None],
             None if mask is None else self._moved(mask),
         )
         size = sum(tensor.nbytes for tensor in loaded if tensor is not None)

@@ -118,7 +118,7 @@ def features() -> dict[str, float]:
 
 
 def kernels() -> dict[str, float]:
-    """Pixel-Gaussian pairs a second, forward and backward, and their share of the machine's matrix product speed."""
+    """Pixel-Gaussian pairs (`footprint_pixels`) a second, forward and backward, and their share of matmul speed."""
     import torch
 
     from splat import native

@@ -88,7 +88,8 @@ def lift(
     """See `splat.render.api.lift`: the gradient of a rendering with respect to its colours."""
     N, D = means.shape[0], features.shape[-1]
     sums = torch.zeros(N, D + 1, device=means.device)
-    activated = tuple(tensor.detach() for tensor in (means, quats, torch.exp(scales), torch.sigmoid(opacities)))
+    means, quats = means.detach(), quats.detach()
+    activated = (means, quats, torch.exp(scales.detach()), torch.sigmoid(opacities.detach()))
     for c in range(viewmats.shape[0]):
         view = features[c].to(means.device, torch.float32)
         view = torch.cat([view, torch.ones_like(view[..., :1])], dim=-1)

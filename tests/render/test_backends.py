@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from splat.errors import SplatError
-from splat.render import backends, lift, rasterize, render_gaussians, select_backend
+from splat.render import backends, rasterize, select_backend
 from tests.reference import random_scene
-from tests.render.test_render_gaussians import as_gaussians
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA device")
 
@@ -58,30 +57,3 @@ def test_rendering_on_the_cpu_neither_imports_gsplat_nor_prints() -> None:
 def test_importing_the_options_does_not_load_torch() -> None:
     program = "import sys, splat.render.config; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 0
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("mode", ["RGB", "RGB+ED"])
-@pytest.mark.parametrize("rasterize_mode", ["classic", "antialiased"])
-def test_gsplat_and_the_cpu_agree(mode: str, rasterize_mode: str) -> None:
-    """The same scene on both renderers: images, gradients, lifted features."""
-    if problem := backends.gsplat_problem():
-        pytest.skip(problem)
-    scene = random_scene(N=2000, C=2, width=120, height=90)
-    weights = torch.randn(2, 90, 120, 4 if mode != "RGB" else 3, generator=torch.Generator().manual_seed(0))
-    results = []
-    for device, backend in (("cpu", "cpu"), ("cuda", "gsplat")):
-        leaves = {k: t.to(device).requires_grad_() for k, t in as_gaussians(scene).as_dict().items()}
-        cameras = (scene.viewmats.to(device), scene.Ks.to(device), scene.width, scene.height)
-        image, alphas, meta = render_gaussians(
-            leaves, *cameras, render_mode=mode, rasterize_mode=rasterize_mode, backend=backend
-        )
-        (image * weights.to(device)).sum().backward()
-        sums, weight_sums = lift(leaves, *cameras, weights.to(device), backend=backend)
-        gradients = [leaf.grad for leaf in leaves.values() if leaf.grad is not None]
-        results.append([t.detach().cpu() for t in (image, alphas, sums, weight_sums, *gradients)])
-        assert meta["backend"] == backend
-    # gsplat uses fast approximate functions, so pixels on a threshold may fall on either side.
-    for ours, theirs in zip(*results):
-        assert (ours - theirs).norm() < 2e-3 * theirs.norm()

@@ -34,7 +34,7 @@ class SceneAccess:
         view = self.views[position]
         image = view.target.float() / 255.0
         if view.alpha is not None:
-            image = image * view.alpha
+            image = image * (view.alpha.float() / 255.0)
         return image if view.mask is None else image * view.mask[..., None]
 
     def grey(self, position: int) -> Tensor:

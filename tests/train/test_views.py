@@ -7,6 +7,8 @@ import torch
 
 from splat.cameras import Camera
 from splat.capture.types import Capture, Frame
+from splat.render.config import RenderOptions
+from splat.train.access import SceneAccess
 from splat.train.normalize import Normalization
 from splat.train.trainer import composite
 from splat.train.views import TrainingViews
@@ -32,6 +34,14 @@ def test_a_view_shares_the_memory_of_the_decoded_photo() -> None:
     view = TrainingViews(capture, [0], Normalization.from_cameras([camera]), torch.device("cpu"))[0]
     assert view.target.data_ptr() == PIXELS.ctypes.data
     assert view.alpha is not None and view.alpha.data_ptr() == OPACITY.ctypes.data and view.mask is None
+
+
+def test_strategies_see_photos_over_black() -> None:
+    camera = Camera(torch.eye(4).double(), torch.eye(3).double(), 5, 4)
+    capture = Capture("one", Path(), "photos", [Frame(camera, "train", Path("a.png"))], OnePhoto())
+    views = TrainingViews(capture, [0], Normalization.from_cameras([camera]), torch.device("cpu"))
+    photo = SceneAccess(views, torch.zeros(0, 3), RenderOptions()).photo(0)
+    np.testing.assert_allclose(photo.numpy(), PIXELS / 255.0 * (OPACITY[..., None] / 255.0), atol=1e-6)
 
 
 def test_transparency_shows_the_colour_behind() -> None:

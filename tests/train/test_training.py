@@ -25,7 +25,7 @@ from splat.train.config import TrainConfig
 from splat.train.history import COLUMNS
 from splat.train.optimizers import FusedAdam
 from splat.train.session import train
-from splat.train.strategies import STRATEGIES, ImprovedStrategy, NoneStrategy, Strategy
+from splat.train.strategies import STRATEGIES, GeoTexStrategy, ImprovedStrategy, NoneStrategy, Strategy
 from tests.train.blobs import write_blob_capture
 
 
@@ -79,6 +79,7 @@ def test_scoring_a_run_again_gives_the_same_numbers(capture: Path, tmp_path: Pat
     "strategy",
     [
         *(kind() for name, kind in STRATEGIES.items() if name != "none"),
+        GeoTexStrategy(scene_depth_iter=10, grow_grad2d=1e-5),
         # stopped between two updates, with gradients of some views added up
         ImprovedStrategy(second_interval=200, second_interval_iter=900, third_interval_iter=30_000),
     ],

@@ -7,6 +7,7 @@ these and the other way round. Importing this package needs no torch.
 from splat.train.strategies.absgrad import AbsGradStrategy
 from splat.train.strategies.base import NoneStrategy, Strategy
 from splat.train.strategies.default import DefaultStrategy
+from splat.train.strategies.geotex import GeoTexStrategy
 from splat.train.strategies.improved import ImprovedStrategy
 from splat.train.strategies.mcmc import MCMCStrategy
 
@@ -16,12 +17,14 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "absgrad": AbsGradStrategy,
     "mcmc": MCMCStrategy,
     "improved": ImprovedStrategy,
+    "geotex": GeoTexStrategy,
 }
 
 __all__ = [
     "STRATEGIES",
     "AbsGradStrategy",
     "DefaultStrategy",
+    "GeoTexStrategy",
     "ImprovedStrategy",
     "MCMCStrategy",
     "NoneStrategy",

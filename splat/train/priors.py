@@ -1,0 +1,272 @@
+"""Depth of the training views from elsewhere: the capture, the scene itself, or a monocular depth model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splat.errors import SplatError
+
+if TYPE_CHECKING:
+    from splat.train.access import SceneAccess
+    from splat.train.strategies.base import Params
+
+FOLDERS = ("depth", "depths", "truth/depth")
+SUFFIXES = (".png", ".npy", ".tiff", ".tif")
+METRIC_MODELS = ("zoedepth", "glpn", "depth_pro")  # model types that predict depth; all others predict disparity
+FEWEST_POINTS = 12  # known points that a view must see for its disparity to be fitted
+LEAST_OPACITY = 0.5  # below this a rendered depth is of no surface
+
+
+class DepthPrior(Protocol):
+    """Where surfaces are, seen from the training views."""
+
+    def depth(self, position: int, params: Params) -> Tensor | None:
+        """[h, w] float32 depth along the optical axis, up to one factor for each view; 0 where it is unknown.
+
+        Any size with the shape of the view's picture. None where nothing is known of that view.
+        """
+        ...
+
+
+def make_prior(name: str, access: SceneAccess, kind: str = "auto") -> DepthPrior | None:
+    """The prior that an option names: none, capture, scene, or a hub name or folder of a depth-estimation model.
+
+    Args:
+        kind: depth, disparity (needs the known points) or auto, what a model gives; of no meaning for the others.
+
+    Raises:
+        SplatError: the capture has no depth maps, or the model cannot be loaded.
+    """
+    if name == "none":
+        return None
+    if name == "capture":
+        return CaptureDepth(access)
+    if name == "scene":
+        return SceneDepth(access)
+    return ModelDepth(access, name, kind)
+
+
+class SceneDepth:
+    """Depth rendered by the scene as it is trained so far (mean depth, weighted as colours are)."""
+
+    def __init__(self, access: SceneAccess) -> None:
+        self.access = access
+
+    def depth(self, position: int, params: Params) -> Tensor | None:
+        depth, alpha = self.access.picture(params, position, "ED")
+        return torch.where(alpha > LEAST_OPACITY, depth, 0.0)[..., 0]
+
+
+class CaptureDepth:
+    """Depth maps beside the photos: 16-bit PNG, TIFF or .npy, named as the photos, or named in transforms.json.
+
+    They must belong to the undistorted cameras; the unit does not matter.
+    """
+
+    def __init__(self, access: SceneAccess) -> None:
+        self.access = access
+        capture, indices = access.views.capture, access.views.indices
+        named = _named_in_transforms(capture.root)
+        photos = [capture.frames[index].path for index in indices]
+        self.files = [named.get(photo.name) or _beside(capture.root, photo) for photo in photos]
+        if not any(self.files):
+            places = ", ".join(f"{capture.root / folder}" for folder in FOLDERS)
+            raise SplatError(f"depth=capture: no depth maps named as the photos ({', '.join(SUFFIXES)}) in {places}")
+
+    def depth(self, position: int, params: Params) -> Tensor | None:
+        path = self.files[position]
+        if path is None:
+            return None
+        depth = _read_depth(path)
+        camera = self.access.views.cameras[position]
+        if abs(depth.shape[1] / depth.shape[0] - camera.width / camera.height) > 0.03 * camera.width / camera.height:
+            raise SplatError(
+                f"{path} is {depth.shape[1]}x{depth.shape[0]}, which has not the shape of its photo "
+                f"({camera.width}x{camera.height}); depth maps must belong to the undistorted photos"
+            )
+        return torch.from_numpy(depth).to(self.access.views.device)
+
+
+def _beside(root: Path, photo: Path) -> Path | None:
+    candidates = (root / folder / (photo.stem + suffix) for folder in FOLDERS for suffix in SUFFIXES)
+    return next((path for path in candidates if path.exists()), None)
+
+
+def _named_in_transforms(root: Path) -> Mapping[str, Path]:
+    """Photo name -> depth map, from nerfstudio's `depth_file_path`."""
+    path = root / "transforms.json"
+    if not path.exists():
+        return {}
+    frames = json.loads(path.read_text(encoding="utf-8")).get("frames", [])
+    return {
+        Path(frame["file_path"]).name: root / frame["depth_file_path"] for frame in frames if "depth_file_path" in frame
+    }
+
+
+def _read_depth(path: Path) -> np.ndarray:
+    """[h, w] float32, 0 where it is unknown."""
+    import cv2
+
+    try:
+        depth = np.load(path, allow_pickle=False) if path.suffix == ".npy" else cv2.imread(str(path), -1)
+    except (OSError, ValueError) as error:
+        raise SplatError(f"cannot read the depth map {path}: {error}") from error
+    if depth is None or depth.squeeze().ndim != 2 or depth.dtype == np.uint8:
+        raise SplatError(f"{path} is no depth map (one channel of 16 bits or of floats)")
+    depth = depth.squeeze().astype(np.float32)
+    return np.where(np.isfinite(depth) & (depth > 0), depth, 0.0).astype(np.float32)
+
+
+class ModelDepth:
+    """A depth-estimation model of `transformers`, run once for each view that is asked for.
+
+    Disparity, which most such models give, is known only up to a factor and a shift: 1/z = a d + b is fitted for each
+    view to the known points that it sees. Views that see too few of them have no depth.
+    """
+
+    def __init__(self, access: SceneAccess, name: str, kind: str = "auto") -> None:
+        self.access = access
+        self.pipe = _load_model(name, access.views.device)
+        config = self.pipe.model.config
+        metric = config.model_type in METRIC_MODELS or getattr(config, "depth_estimation_type", "") == "metric"
+        self.is_depth = metric if kind == "auto" else kind == "depth"
+        if not self.is_depth and len(access.points) < FEWEST_POINTS:
+            raise SplatError(
+                f"{name} gives disparity, which only points known from the photos can scale, and the capture has "
+                f"{len(access.points)}; use depth=scene"
+            )
+        self.kept: dict[int, Tensor | None] = {}
+
+    def depth(self, position: int, params: Params) -> Tensor | None:
+        if position not in self.kept:
+            self.kept[position] = self._estimate(position)
+        return self.kept[position]
+
+    def _estimate(self, position: int) -> Tensor | None:
+        from PIL import Image
+
+        pixels = (self.access.photo(position) * 255).round().to(torch.uint8).cpu().numpy()
+        found = self.pipe(Image.fromarray(pixels))["predicted_depth"].squeeze().float().to(self.access.views.device)
+        if self.is_depth:
+            return torch.where(torch.isfinite(found), found, 0.0).clamp_min(0.0)
+        pixels_of, depths = visible_points(self.access, position)
+        if len(depths) < FEWEST_POINTS:
+            return None
+        camera = self.access.views.cameras[position]
+        x = (pixels_of[:, 0] * found.shape[1] / camera.width).long().clamp(0, found.shape[1] - 1)
+        y = (pixels_of[:, 1] * found.shape[0] / camera.height).long().clamp(0, found.shape[0] - 1)
+        line = fit_line(found[y, x].cpu().numpy(), (1 / depths).cpu().numpy(), seed=position)
+        if line is None:
+            return None
+        inverse = line[0] * found + line[1]
+        farthest = 0.5 / float(depths.max())  # beyond twice the farthest known point the fit says nothing
+        return torch.where(inverse > farthest, 1 / inverse.clamp_min(1e-12), 0.0)
+
+
+def _load_model(name: str, device: torch.device) -> Any:
+    try:
+        from transformers import pipeline
+    except ImportError as error:
+        raise SplatError(f"depth={name} needs transformers: pip install transformers") from error
+    try:
+        return pipeline("depth-estimation", model=name, device=device)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SplatError(
+            f"depth={name} is none of none, capture, scene and no depth-estimation model: {reason}"
+        ) from error
+
+
+def visible_points(access: SceneAccess, position: int) -> tuple[Tensor, Tensor]:
+    """Pixels [V, 2] and depths [V] of the known points in a view's picture (hidden ones are among them)."""
+    view = access.views[position]
+    pixels, depths = project(access.points, view.viewmat[0], view.K[0])
+    size = pixels.new_tensor([view.width, view.height])
+    inside = (depths > 1e-6) & ((pixels >= 0) & (pixels < size)).all(dim=1)
+    return pixels[inside], depths[inside]
+
+
+def project(points: Tensor, viewmat: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixels [M, 2] and depths [M] of world points [M, 3]; pixels of points behind the camera mean nothing."""
+    local = points @ viewmat[:3, :3].T + viewmat[:3, 3]
+    depths = local[:, 2]
+    image = local @ K.T
+    return image[:, :2] / depths.abs().clamp_min(1e-9)[:, None], depths
+
+
+def fit_line(x: np.ndarray, y: np.ndarray, seed: int = 0, trials: int = 300) -> tuple[float, float] | None:
+    """Slope and intercept of y = a x + b through most of the points; None where no rising line is found.
+
+    Least median of squares (Rousseeuw 1984) over random pairs, then least squares through the points near that line:
+    up to half of the points may be hidden ones, which lie elsewhere.
+    """
+    pairs = np.random.default_rng(seed).integers(0, len(x), (trials, 2))
+    run = x[pairs[:, 1]] - x[pairs[:, 0]]
+    pairs, run = pairs[np.abs(run) > 1e-9], run[np.abs(run) > 1e-9]
+    if len(pairs) == 0:
+        return None
+    slopes = (y[pairs[:, 1]] - y[pairs[:, 0]]) / run
+    shifts = y[pairs[:, 0]] - slopes * x[pairs[:, 0]]
+    errors = np.abs(y[None] - slopes[:, None] * x[None] - shifts[:, None])
+    medians = np.where(slopes > 0, np.median(errors, axis=1), np.inf)
+    best = int(medians.argmin())
+    if not np.isfinite(medians[best]):
+        return None
+    near = errors[best] <= 2.5 * 1.4826 * medians[best] + 1e-6 * np.abs(y)
+    if near.sum() < 2 or np.ptp(x[near]) < 1e-9:
+        return float(slopes[best]), float(shifts[best])
+    slope, shift = np.polyfit(x[near].astype(np.float64), y[near].astype(np.float64), 1)
+    return (float(slope), float(shift)) if slope > 0 else None
+
+
+def sample_depth(depth: Tensor, pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """[M] depth at pixels [M, 2] of a picture of `size` (width, height); 0 outside and where it is unknown.
+
+    Inverse depth is interpolated between four neighbours, which is exact on planes; across steps of more than a tenth
+    the nearest one counts alone, because there is no surface between them.
+    """
+    h, w = depth.shape
+    inside = ((pixels >= 0) & (pixels < pixels.new_tensor(size))).all(dim=1)
+    place = pixels * pixels.new_tensor([w / size[0], h / size[1]]) - 0.5
+    place = torch.where(inside[:, None], place, 0.0)
+    corner = place.floor()
+    part = place - corner
+    x = torch.stack([corner[:, 0], corner[:, 0] + 1], 1).long().clamp(0, w - 1)
+    y = torch.stack([corner[:, 1], corner[:, 1] + 1], 1).long().clamp(0, h - 1)
+    four = depth[y[:, :, None], x[:, None, :]].flatten(1)  # rows of: this line x, x+1; next line x, x+1
+    wx, wy = torch.stack([1 - part[:, 0], part[:, 0]], 1), torch.stack([1 - part[:, 1], part[:, 1]], 1)
+    weights = (wy[:, :, None] * wx[:, None, :]).flatten(1)
+    smooth = (four.amin(1) > 0) & (four.amax(1) < 1.1 * four.amin(1))
+    between = 1 / (weights / four.clamp_min(1e-12)).sum(1)
+    nearest = four.gather(1, weights.argmax(1, keepdim=True))[:, 0]
+    return torch.where(inside, torch.where(smooth, between, nearest), 0.0)
+
+
+def depth_normals(depth: Tensor, viewmat: Tensor, K: Tensor, size: tuple[int, int]) -> Tensor:
+    """[h, w, 3] unit normals in the world of a depth map, towards the camera; 0 at steps, borders and unknown pixels.
+
+    Args:
+        depth: [h, w] up to one factor; K: [3, 3] of the picture of `size` (width, height), which may be another.
+    """
+    h, w = depth.shape
+    columns = (torch.arange(w, device=depth.device) + 0.5) * size[0] / w
+    rows = (torch.arange(h, device=depth.device) + 0.5) * size[1] / h
+    x, y = (columns - K[0, 2]) / K[0, 0], (rows - K[1, 2]) / K[1, 1]
+    points = torch.stack([x.expand(h, w) * depth, y[:, None].expand(h, w) * depth, depth], -1)
+    normals = torch.zeros_like(points)
+    if h < 3 or w < 3:
+        return normals
+    across, down = points[1:-1, 2:] - points[1:-1, :-2], points[2:, 1:-1] - points[:-2, 1:-1]
+    found = torch.nn.functional.normalize(torch.linalg.cross(down, across), dim=-1)
+    found = torch.where((found * points[1:-1, 1:-1]).sum(-1, keepdim=True) > 0, -found, found)
+    cross = torch.stack([depth[1:-1, 2:], depth[1:-1, :-2], depth[2:, 1:-1], depth[:-2, 1:-1], depth[1:-1, 1:-1]])
+    smooth = (cross.amin(0) > 0) & (cross.amax(0) < 1.2 * cross.amin(0))
+    normals[1:-1, 1:-1] = torch.where(smooth[..., None], found @ viewmat[:3, :3], 0.0)
+    return normals

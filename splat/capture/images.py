@@ -14,6 +14,9 @@ from splat.capture.lens import Lens, undistortion_maps
 from splat.capture.photo import oriented, read_mask, read_photo
 
 
+OVERSAMPLED = 4  # times the final width and height, at which photos are undistorted
+
+
 @dataclass(frozen=True)
 class PhotoPlan:
     """How one photo becomes the image of its frame's camera."""
@@ -95,7 +98,7 @@ def load_photo(plan: PhotoPlan) -> Loaded:
     pixels = oriented(read_photo(plan.path), plan.orientation)
     if pixels.shape[2] == 4 and (plan.alpha_means == "none" or pixels[:, :, 3].min() == 255):
         pixels = np.ascontiguousarray(pixels[:, :, :3])
-    pixels, valid = _undistort(_resize(pixels, plan), plan)
+    pixels, valid = _as_the_camera_sees(pixels, plan)
     image = np.ascontiguousarray(pixels[:, :, :3])
     opacity = np.ascontiguousarray(pixels[:, :, 3]) if pixels.shape[2] == 4 else None
     keep = _user_mask(plan)
@@ -122,36 +125,56 @@ def _user_mask(plan: PhotoPlan) -> np.ndarray | None:
     # A mask painted over the upright photo has its shape already; one in the photo's stored layout turns with it.
     shape_error = [abs(m.shape[1] * plan.height - m.shape[0] * plan.width) / m.size**0.5 for m in (turned, mask)]
     mask = turned if shape_error[0] <= shape_error[1] else mask
-    return _undistort(_resize(mask, plan), plan, fill=0)[0]
+    return _as_the_camera_sees(mask, plan)[0]
 
 
-def _resize(pixels: np.ndarray, plan: PhotoPlan) -> np.ndarray:
-    """Scale by area to the camera's size; colours of RGBA are weighted with alpha so that hidden ones do not bleed."""
-    import cv2
+def _as_the_camera_sees(pixels: np.ndarray, plan: PhotoPlan) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels scaled and undistorted, and the mask [H, W] of those that have a source (None: all have).
 
-    size = (plan.width, plan.height)
-    if pixels.shape[1::-1] == size:
-        return pixels
-    if pixels.ndim == 3 and pixels.shape[2] == 4:
-        return _straight(cv2.resize(_premultiplied(pixels), size, interpolation=cv2.INTER_AREA))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-
-
-def _undistort(pixels: np.ndarray, plan: PhotoPlan, fill: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Undistorted pixels and the mask of those that have a source (None: all have)."""
-    import cv2
-
-    if plan.lens is None:
-        return pixels, None
-    x, y, valid = _maps(plan.lens, plan.width, plan.height)
+    Colours of RGBA are weighted with alpha on the way, so that hidden ones do not bleed.
+    """
     premultiply = pixels.ndim == 3 and pixels.shape[2] == 4
-    source = _premultiplied(pixels) if premultiply else pixels
-    warped = cv2.remap(source, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if premultiply:
-        warped = _straight(warped)
+        if plan.lens is None and pixels.shape[1::-1] == (plan.width, plan.height):
+            return pixels, None
+        pixels = _premultiplied(pixels)
+    valid = None
+    if plan.lens is not None:
+        pixels, valid = _undistort(pixels, plan.lens, plan.width, plan.height)
+    pixels = _resize(pixels, plan.width, plan.height)
+    if premultiply:
+        pixels = _straight(pixels)
     if valid is not None:
-        warped[~valid] = 0 if fill is None else fill
-    return warped, valid
+        pixels[~valid] = 0
+    return pixels, valid
+
+
+def _resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Scaled by area."""
+    import cv2
+
+    if pixels.shape[1::-1] == (width, height):
+        return pixels
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _undistort(pixels: np.ndarray, lens: Lens, width: int, height: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """The undistorted photo, up to `OVERSAMPLED` times larger than `width` x `height`, and the mask at that size.
+
+    Interpolation between pixels blurs: at the final size it would cost a fifth of the sharpness, here it is averaged
+    away. Larger photos are scaled down first, because the maps of a large photo take much memory.
+    """
+    import cv2
+
+    across = max(width, min(pixels.shape[1], OVERSAMPLED * width))
+    down = max(height, min(pixels.shape[0], OVERSAMPLED * height))
+    x, y, valid = _maps(lens, across, down)
+    source = _resize(pixels, across, down)
+    warped = cv2.remap(source, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if valid is None:
+        return warped, None
+    counted = _resize(np.where(valid, np.uint8(255), np.uint8(0)), width, height) == 255
+    return warped, counted
 
 
 @functools.lru_cache(maxsize=4)  # usually one lens for all photos; a set of 12 MP maps takes 100 MB

@@ -13,7 +13,6 @@ import numpy as np
 from splat.capture.lens import Lens, undistortion_maps
 from splat.capture.photo import oriented, read_mask, read_photo
 
-
 OVERSAMPLED = 4  # times the final width and height, at which photos are undistorted
 
 

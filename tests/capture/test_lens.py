@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from capture_scenes import LENSES, H, W, dot_centre, dotted_photo, smooth_photo, turn, write_colmap, write_photo
+from capture_scenes import LENSES, H, W, dot_centre, dotted_photo, turn, write_colmap, write_photo
 
 from splat.capture import load_capture
 from splat.capture.lens import Lens, undistorted_matrix, undistortion_maps

@@ -7,6 +7,7 @@ these and the other way round. Importing this package needs no torch.
 from splat.train.strategies.absgrad import AbsGradStrategy
 from splat.train.strategies.base import NoneStrategy, Strategy
 from splat.train.strategies.default import DefaultStrategy
+from splat.train.strategies.fast import FastStrategy
 from splat.train.strategies.geotex import GeoTexStrategy
 from splat.train.strategies.improved import ImprovedStrategy
 from splat.train.strategies.mcmc import MCMCStrategy
@@ -18,12 +19,14 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "mcmc": MCMCStrategy,
     "improved": ImprovedStrategy,
     "geotex": GeoTexStrategy,
+    "fast": FastStrategy,
 }
 
 __all__ = [
     "STRATEGIES",
     "AbsGradStrategy",
     "DefaultStrategy",
+    "FastStrategy",
     "GeoTexStrategy",
     "ImprovedStrategy",
     "MCMCStrategy",

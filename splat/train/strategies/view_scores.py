@@ -49,3 +49,33 @@ def edge_scores(access: SceneAccess, params: Params, positions: Sequence[int]) -
         if positive.any():
             total += sums.clamp_min(0) / sums[positive].mean()
     return total / max(len(positions), 1)
+
+
+@torch.no_grad()
+def error_scores(
+    access: SceneAccess, params: Params, positions: Sequence[int], threshold: float
+) -> tuple[Tensor, Tensor]:
+    """Where views are wrong: wrong pixels drawn by each Gaussian, and how much of the views' error it stands for.
+
+    Source: FastGS (CVPR 2026). A pixel is wrong where its absolute error, scaled to 0..1 over its view, exceeds
+    `threshold`. FastGS counts the wrong pixels that a Gaussian touches; this sums their blending weights, which asks of
+    it how much it has to do with them.
+
+    Returns:
+        mean over the views of the wrong pixels [N] (in units of whole pixels), and [N] in 0..1: these times the mean
+        error of their view, summed and scaled from their least to their greatest.
+    """
+    importance = torch.zeros(len(params["means"]), device=params["means"].device)
+    blame = torch.zeros_like(importance)
+    for position in positions:
+        picture = access.picture(params, position)[0]
+        mask = access.views[position].mask
+        error = (picture - access.photo(position)).abs().mean(dim=-1)
+        error = error if mask is None else error * mask
+        span = (error.max() - error.min()).clamp_min(1e-12)
+        wrong = ((error - error.min()) / span > threshold).float()
+        pixels = access.lift(params, position, wrong[..., None])[0][:, 0].clamp_min(0)
+        importance += pixels / max(len(positions), 1)
+        blame += pixels * error.mean()
+    least, most = blame.min(), blame.max()
+    return importance, (blame - least) / (most - least).clamp_min(1e-12)

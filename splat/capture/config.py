@@ -27,18 +27,22 @@ class ReadingOptions:
         "initial points: the capture's own, else triangulated from the photos (auto), only the capture's own, or none",
         choices=("auto", "capture", "none"),
     )
-    cache_gb: float = option(2.0, "memory for decoded photos in GB; the least recently used are dropped")
+    cache_gb: float = option(2.0, "memory for decoded photos in GB; the least recently used are dropped", minimum=0)
     matcher: str = option(
         "auto",
         "which photos are matched in structure from motion: all pairs, neighbours in name order (videos), or both these"
         " and those that look alike (similar); auto: all pairs up to 150 photos",
         choices=("auto", "exhaustive", "sequential", "similar"),
     )
-    sfm_image_size: int = option(1600, "longest side in pixels at which features are searched")
-    sfm_features: int = option(4096, "most features a photo in structure from motion and triangulation")
-    fps: float | None = option(None, "frames a second taken from a video (null: max_frames spread over its length)")
-    max_frames: int = option(150, "most frames taken from a video")
-    num_threads: int | None = option(None, "threads of structure from motion (null: the processors of this process)")
+    sfm_image_size: int = option(1600, "longest side in pixels at which features are searched", minimum=64)
+    sfm_features: int = option(4096, "most features a photo in structure from motion and triangulation", minimum=16)
+    fps: float | None = option(
+        None, "frames a second taken from a video (null: max_frames spread over its length)", above=0
+    )
+    max_frames: int = option(150, "most frames taken from a video", minimum=2)
+    num_threads: int | None = option(
+        None, "threads of structure from motion (null: the processors of this process)", minimum=1
+    )
     cache_dir: str | None = option(
         None, "where structure from motion and video frames are kept (null: $SPLAT_CACHE, else the user's cache folder)"
     )
@@ -48,5 +52,7 @@ class ReadingOptions:
 class CaptureOptions(ReadingOptions):
     """Everything that decides what `load_capture` returns; commands have these two at their top level."""
 
-    data_factor: float = option(1.0, "divide the photos' width and height by this (1 or more, fractions allowed)")
-    test_every: int = option(8, "every n-th photo in name order is held out (0: none); a capture's own split wins")
+    data_factor: float = option(1.0, "divide the photos' width and height by this (fractions allowed)", minimum=1)
+    test_every: int = option(
+        8, "every n-th photo in name order is held out (0: none); a capture's own split wins", minimum=2, also=0
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from splat.capture.triangulate import triangulated_points
 from splat.capture.types import Capture
 from splat.capture.video import VIDEO_SUFFIXES, read_video, videos_in
 from splat.errors import SplatError
+from splat.options import check
 
 Reader = Callable[[Path, CaptureOptions], Found]
 
@@ -42,7 +42,7 @@ def load_capture(path: str | Path, options: CaptureOptions | None = None, **chan
         SplatError: nothing there, nothing recognised, or nothing usable left.
     """
     options = dataclasses.replace(options or CaptureOptions(), **changes)
-    _check(options)
+    check(options)
     path = Path(path).expanduser()
     if not path.exists():
         raise SplatError(f"no such capture: {path}; give a folder of photos, a capture folder or a video")
@@ -86,20 +86,3 @@ def capture_format(path: Path) -> str:
     if len(videos_in(path)) == 1:
         return "video"
     raise SplatError(f"{path} holds no capture: no COLMAP model, transforms.json, photos or video")
-
-
-def _check(options: CaptureOptions) -> None:
-    for item in dataclasses.fields(options):
-        choices, value = item.metadata.get("choices"), getattr(options, item.name)
-        if choices and value not in choices:
-            raise SplatError(f"{item.name}={value} is unknown; use one of {', '.join(choices)}")
-    if not (math.isfinite(options.data_factor) and options.data_factor >= 1):
-        raise SplatError(f"data_factor={options.data_factor} must be 1 or more (2 halves width and height)")
-    if options.test_every < 0:
-        raise SplatError(f"test_every={options.test_every} must be 0 (no test views) or more")
-    if options.cache_gb < 0:
-        raise SplatError(f"cache_gb={options.cache_gb} must not be negative")
-    for name in ("max_frames", "sfm_image_size", "sfm_features", "num_threads", "fps"):
-        value = getattr(options, name)
-        if value is not None and not value > 0:
-            raise SplatError(f"{name}={value} must be more than 0")

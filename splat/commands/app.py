@@ -17,6 +17,7 @@ from splat.commands import SUMMARIES
 from splat.commands import keys as key_tools
 from splat.commands import words as word_tools
 from splat.errors import SplatError
+from splat.options import check
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -41,7 +42,7 @@ class Command:
         try:
             refuse_added_keys(cfg, self)
             config = to_config(cfg, self.config)
-            key_tools.check_choices(config)
+            check(config)
             if self.folder_per_job:
                 name_job(config)
             code = self.run(config)

@@ -86,7 +86,8 @@ def _rows(listed: list[keys.Key]) -> str:
 
 def _meaning(key: keys.Key) -> str:
     choices = f"; one of {', '.join(key.choices)}" if key.choices else ""
-    return key.help + choices
+    allowed = f"; {key.range}" if str(key.range) else ""
+    return key.help + choices + allowed
 
 
 def _row(left: str, right: str) -> str:

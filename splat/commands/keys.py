@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
-import types
 import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from splat.errors import SplatError
+from splat.options import KINDS, Range, nearest, without_none, wrong_choice
 
-KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+__all__ = ["Key", "keys_of", "nearest", "section_titles", "suggest_key", "wrong_choice"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,7 @@ class Key:
     default: Any
     help: str
     choices: tuple[str, ...]
+    range: Range
     section: str  # the dataclass that holds it: "" at the top, "render", …
 
     @property
@@ -39,7 +38,7 @@ def keys_of(config: type, prefix: str = "") -> Iterator[Key]:
     """All keys of a dataclass and of the dataclasses in it, in the order they are written."""
     hints = typing.get_type_hints(config)
     for field in dataclasses.fields(config):
-        hint, nullable = _without_none(hints[field.name])
+        hint, nullable = without_none(hints[field.name])
         name = prefix + field.name
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             yield from keys_of(hint, name + ".")
@@ -54,6 +53,7 @@ def keys_of(config: type, prefix: str = "") -> Iterator[Key]:
             default=default,
             help=field.metadata.get("help", ""),
             choices=tuple(field.metadata.get("choices", ())),
+            range=field.metadata.get("range", Range()),
             section=prefix.rstrip("."),
         )
 
@@ -63,18 +63,11 @@ def section_titles(config: type, prefix: str = "") -> dict[str, str]:
     titles: dict[str, str] = {}
     hints = typing.get_type_hints(config)
     for field in dataclasses.fields(config):
-        hint, _ = _without_none(hints[field.name])
+        hint, _ = without_none(hints[field.name])
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             titles[prefix + field.name] = field.metadata.get("help", "")
             titles.update(section_titles(hint, f"{prefix}{field.name}."))
     return titles
-
-
-def nearest(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that a mistyped word most likely meant; None if nothing is near."""
-    by_lower = {candidate.lower(): candidate for candidate in candidates}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[found[0]] if found else None
 
 
 def suggest_key(word: str, keys: list[Key], groups: Iterable[str] = ()) -> str | None:
@@ -92,32 +85,3 @@ def suggest_key(word: str, keys: list[Key], groups: Iterable[str] = ()) -> str |
             return meant[exact]
     near = nearest(word, meant) or nearest(leaf, meant)
     return meant[near] if near else None
-
-
-def check_choices(config: Any) -> None:
-    """Refuse words that are not among the choices of their field.
-
-    Raises:
-        SplatError: naming the key, the nearest choice and all of them.
-    """
-    for key in keys_of(type(config)):
-        value: Any = config
-        for part in key.name.split("."):
-            value = getattr(value, part)
-        if key.choices and value not in key.choices and not (value is None and key.nullable):
-            raise SplatError(wrong_choice(key.name, str(value), key.choices))
-
-
-def wrong_choice(name: str, value: str, choices: Iterable[str]) -> str:
-    """'strategy=mcmcc: there is no such choice; did you mean mcmc? (default, mcmc, none)'."""
-    choices = list(choices)
-    near = nearest(value, choices)
-    hint = f"; did you mean {near}?" if near else ""
-    return f"{name}={value}: there is no such choice{hint} ({', '.join(choices)})"
-
-
-def _without_none(hint: Any) -> tuple[Any, bool]:
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        rest = [part for part in typing.get_args(hint) if part is not type(None)]
-        return (rest[0] if len(rest) == 1 else None), len(rest) < len(typing.get_args(hint))
-    return hint, False

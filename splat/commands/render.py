@@ -37,10 +37,12 @@ class RenderConfig:
         " with cameras (cameras.json of a run or of 3DGS, nerfstudio camera path)",
     )
     out: str | None = option(None, "folder for the pictures (null: RUN/videos/PATH, or PATH-2 if that exists)")
-    frames: int = option(120, "pictures along orbit, spiral and interpolate")
-    fps: float | None = option(None, "frames per second of the video (null: 30, and 2 for test and train)")
+    frames: int = option(120, "pictures along orbit, spiral and interpolate", minimum=1)
+    fps: float | None = option(
+        None, "frames per second of the video (null: 30, and 2 for test and train)", above=0, maximum=1000
+    )
     degrees: float | None = option(None, "angle of the orbit (null: 360, or what the photos cover)")
-    width: int | None = option(None, "width of the pictures in pixels (null: as trained)")
+    width: int | None = option(None, "width of the pictures in pixels (null: as trained)", minimum=2, maximum=16_384)
     depth: bool = option(False, "depth too: NAME_depth.png in colours, NAME_depth.tiff in the scene's units")
     video: bool = option(True, "write the video beside the folder, PATH.mp4")
     pictures: bool = option(True, "write the pictures")
@@ -81,8 +83,6 @@ def path_cameras(opened: Run, config: RenderConfig, scene: Any) -> list[Camera]:
     from splat.render import paths
     from splat.render.pictures import typical_depth
 
-    if config.frames < 1:
-        raise SplatError(f"frames={config.frames}: a path needs 1 at least")
     training = opened.cameras("train")
     if config.path in PHOTOGRAPHED:
         cameras = opened.cameras("test" if config.path == "test" else "train")
@@ -104,8 +104,6 @@ def path_cameras(opened: Run, config: RenderConfig, scene: Any) -> list[Camera]:
         raise SplatError(f"path={config.path}: there is no such path; {hint}")
     if config.width is None:
         return cameras
-    if config.width < 2:
-        raise SplatError(f"width={config.width}: a picture needs 2 pixels at least")
     return [
         camera.resized(config.width, max(2, round(camera.height * config.width / camera.width))) for camera in cameras
     ]

@@ -23,7 +23,9 @@ class EvaluateConfig:
     split: str = option(
         "test", "views to score; train: all training photos, kept apart from the test scores", choices=("test", "train")
     )
-    train_views: int = option(12, "training photos scored beside the test photos, to show overfitting (0: none)")
+    train_views: int = option(
+        12, "training photos scored beside the test photos, to show overfitting (0: none)", minimum=0
+    )
     background: str = option(
         "auto",
         "colour behind the scene; auto: white for photos with transparency, else black",

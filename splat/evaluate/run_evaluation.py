@@ -13,6 +13,7 @@ from splat.evaluate.evaluate import Color, EvaluationResult, evaluate_views
 from splat.evaluate.results import metrics_dict
 from splat.files import read_json, write_json
 from splat.gaussians import Gaussians
+from splat.options import check
 from splat.render.config import RenderOptions
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def evaluate_scene(
         SplatError: no views to score, unknown protocol, or the disk refuses.
     """
     config = config or EvaluateConfig()
+    check(config)
     render = dataclasses.replace(options or RenderOptions())
     if config.backend != "auto":
         render.backend = config.backend

@@ -15,7 +15,7 @@ class RenderOptions:
     antialiased: bool = option(
         False, "keep small Gaussians from gaining weight when they are blurred to a pixel's size"
     )
-    near_plane: float = option(0.01, "nearest depth that is drawn, in units where the cameras span about 1")
-    far_plane: float = option(1e10, "farthest depth that is drawn")
-    eps2d: float = option(0.3, "blur in square pixels added to every projected Gaussian")
-    num_threads: int | None = option(None, "threads of the CPU renderer (null: all cores)")
+    near_plane: float = option(0.01, "nearest depth that is drawn, in units where the cameras span about 1", above=0)
+    far_plane: float = option(1e10, "farthest depth that is drawn", above=0)
+    eps2d: float = option(0.3, "blur in square pixels added to every projected Gaussian", minimum=0)
+    num_threads: int | None = option(None, "threads of the CPU renderer (null: all cores)", minimum=1)

@@ -19,19 +19,24 @@ class InitialOptions:
         None,
         "Gaussians to begin with: the capture's points plus pixels placed at the depth of the points near them, so that"
         " plain walls are covered too (null: from the plan, 0: only the capture's points)",
+        minimum=0,
     )
-    random_points: int = option(50_000, "points to begin with where neither the capture nor its photos give any")
-    opacity: float = option(0.1, "opacity of a new Gaussian, 0 to 1 (gsplat: init_opa)")
-    scale: float = option(1.0, "size of a new Gaussian over the mean distance to its 3 neighbours (gsplat: init_scale)")
+    random_points: int = option(
+        50_000, "points to begin with where neither the capture nor its photos give any", minimum=4
+    )
+    opacity: float = option(0.1, "opacity of a new Gaussian (gsplat: init_opa)", above=0, below=1)
+    scale: float = option(
+        1.0, "size of a new Gaussian over the mean distance to its 3 neighbours (gsplat: init_scale)", above=0
+    )
 
 
 @dataclass
 class LossOptions:
     """What training minimises."""
 
-    ssim_lambda: float = option(0.2, "weight of 1 - SSIM against L1 (3DGS: lambda_dssim)")
-    opacity_reg: float = option(0.0, "weight of the mean opacity; MCMC uses 0.01")
-    scale_reg: float = option(0.0, "weight of the mean standard deviation; MCMC uses 0.01")
+    ssim_lambda: float = option(0.2, "weight of 1 - SSIM against L1 (3DGS: lambda_dssim)", minimum=0, maximum=1)
+    opacity_reg: float = option(0.0, "weight of the mean opacity; MCMC uses 0.01", minimum=0)
+    scale_reg: float = option(0.0, "weight of the mean standard deviation; MCMC uses 0.01", minimum=0)
     background: str = option(
         "random",
         "colour behind the scene while training; a new one at every step leaves no holes of that colour",
@@ -43,13 +48,17 @@ class LossOptions:
 class ScheduleOptions:
     """What happens when. Steps are counted in training steps and are not scaled with max_steps."""
 
-    sh_degree: int = option(3, "degree of the view-dependent colour, 0 to 3")
+    sh_degree: int = option(3, "degree of the view-dependent colour", minimum=0, maximum=3)
     sh_degree_interval: int | None = option(
-        None, "a degree more is switched on every so many steps (null: 1000, sooner in trainings under 10,000 steps)"
+        None,
+        "a degree more is switched on every so many steps (null: 1000, sooner in trainings under 10,000 steps)",
+        minimum=1,
     )
-    eval_every: int | None = option(None, "steps between test PSNRs while training (null: five times, 0: never)")
+    eval_every: int | None = option(
+        None, "steps between test PSNRs while training (null: five times, 0: never)", minimum=0
+    )
     save_every: int | None = option(
-        None, "steps between checkpoints (null: about every two minutes, 0: only at the end)"
+        None, "steps between checkpoints (null: about every two minutes, 0: only at the end)", minimum=0
     )
 
 
@@ -64,13 +73,17 @@ class TrainConfig:
     name: str = option("default", "name of the run")
     resume: bool = option(False, "continue an interrupted run as if it had never stopped")
     overwrite: bool = option(False, "move a finished run of the same name aside and start again")
-    seed: int = option(42, "seed of every random choice")
+    seed: int = option(42, "seed of every random choice", minimum=0, maximum=2**32 - 1)
     preset: str = option("auto", "a set of defaults; auto fits resolution, steps and size to this machine")
-    max_steps: int | None = option(None, "training steps (null: from the preset; 3DGS: iterations)")
-    data_factor: float | None = option(None, "divide the photos' width and height by this (null: from the preset)")
-    test_every: int = option(8, "every n-th photo is held out for testing (0: none); a capture's own split wins")
+    max_steps: int | None = option(None, "training steps (null: from the preset; 3DGS: iterations)", minimum=1)
+    data_factor: float | None = option(
+        None, "divide the photos' width and height by this (null: from the preset)", minimum=1
+    )
+    test_every: int = option(
+        8, "every n-th photo is held out for testing (0: none); a capture's own split wins", minimum=2, also=0
+    )
     cap_max: int | None = option(
-        None, "the most Gaussians the scene may have, whatever the strategy (null: from the preset)"
+        None, "the most Gaussians the scene may have, whatever the strategy (null: from the preset)", minimum=1
     )
     capture: ReadingOptions = option(ReadingOptions, "how the capture is read")
     strategy: Strategy = option(DefaultStrategy, "densification: where Gaussians are added and removed")

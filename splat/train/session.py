@@ -20,6 +20,7 @@ from splat.console import duration, info, progress
 from splat.errors import Interrupted, SplatError
 from splat.formats import write_scene
 from splat.gaussians import Gaussians
+from splat.options import check
 from splat.render import select_backend
 from splat.run import write_cameras
 from splat.train.access import SceneAccess
@@ -63,6 +64,7 @@ def train(config: TrainConfig) -> TrainResult:
         SplatError: for anything the user can mend.
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
+    check(config)
     backend = select_backend(config.render.backend)
     machine = Machine.here(backend.name)
     capture, loaded = _load(config, machine)

@@ -57,7 +57,7 @@ def test_formats_are_told_apart(tmp_path):
         ({"data_factor": 0.5}, "data_factor=0.5"),
         ({"data_factor": float("nan")}, "data_factor"),
         ({"test_every": -1}, "test_every=-1"),
-        ({"test_every": 1}, "every photo"),
+        ({"test_every": 1}, "test_every=1: must be 0 or at least 2"),
         ({"masks": "maybe"}, "masks=maybe"),
         ({"points": "lots"}, "points=lots"),
         ({"cache_gb": -1.0}, "cache_gb"),

@@ -153,9 +153,9 @@ def test_the_near_plane_fits_captures_in_any_unit(run: Path, capsys: pytest.Capt
     [
         ("path=orbitt", "path=orbitt: there is no such path; did you mean orbit?"),
         ("path=/no/such.json", "it is one of test, train, orbit, spiral, interpolate or a JSON file"),
-        ("frames=0", "frames=0: a path needs 1 at least"),
-        ("width=1", "width=1: a picture needs 2 pixels at least"),
-        ("fps=0", "fps=0: a video needs more than 0 frames per second"),
+        ("frames=0", "frames=0: must be at least 1"),
+        ("width=1", "width=1: must be 2 to 16,384"),
+        ("fps=0", "fps=0.0: must be above 0 and at most 1,000"),
         ("backend=gpu", "backend=gpu: there is no such choice"),
     ],
 )

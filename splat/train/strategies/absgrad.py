@@ -17,5 +17,7 @@ class AbsGradStrategy(DefaultStrategy):
     do not cancel.
     """
 
-    grow_grad2d: float = option(0.0008, "mean absolute image-plane gradient above which a Gaussian is cloned or split")
+    grow_grad2d: float = option(
+        0.0008, "mean absolute image-plane gradient above which a Gaussian is cloned or split", minimum=0
+    )
     absgrad: bool = option(True, "use absolute gradients (AbsGS)")

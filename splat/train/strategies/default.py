@@ -34,19 +34,33 @@ class DefaultStrategy(Strategy):
 
     collected: ClassVar[tuple[str, ...]] = ("grad2d", "count", "radii")  # sums in the state, begun anew after changes
 
-    cap_max: int = option(5_000_000, "the most Gaussians there may ever be")
-    prune_opa: float = option(0.005, "Gaussians with less opacity than this are removed")
-    grow_grad2d: float = option(0.0002, "mean image-plane gradient above which a Gaussian is cloned or split")
-    grow_scale3d: float = option(0.01, "size, over the scene's radius, up to which it is cloned and above which split")
-    grow_scale2d: float = option(0.05, "radius in the image, over its longer side, above which a Gaussian is split")
-    prune_scale3d: float = option(0.1, "size, over the scene's radius, above which it is removed after the first reset")
-    prune_scale2d: float = option(0.15, "radius in the image, over its longer side, above which it is removed")
-    refine_scale2d_stop_iter: int = option(0, "last step at which the two radii in the image count (0: never)")
-    refine_start_iter: int = option(500, "no change to the number of Gaussians up to this step")
-    refine_stop_iter: int = option(15_000, "no change to the number of Gaussians from this step on")
-    refine_every: int = option(100, "steps between changes to the number of Gaussians")
-    reset_every: int = option(3000, "steps between resets of all opacities to twice prune_opa (0: never)")
-    pause_refine_after_reset: int = option(0, "steps after a reset without change to the number of Gaussians")
+    cap_max: int = option(5_000_000, "the most Gaussians there may ever be", minimum=1)
+    prune_opa: float = option(0.005, "Gaussians with less opacity than this are removed", minimum=0, below=1)
+    grow_grad2d: float = option(
+        0.0002, "mean image-plane gradient above which a Gaussian is cloned or split", minimum=0
+    )
+    grow_scale3d: float = option(
+        0.01, "size, over the scene's radius, up to which it is cloned and above which split", minimum=0
+    )
+    grow_scale2d: float = option(
+        0.05, "radius in the image, over its longer side, above which a Gaussian is split", minimum=0
+    )
+    prune_scale3d: float = option(
+        0.1, "size, over the scene's radius, above which it is removed after the first reset", minimum=0
+    )
+    prune_scale2d: float = option(
+        0.15, "radius in the image, over its longer side, above which it is removed", minimum=0
+    )
+    refine_scale2d_stop_iter: int = option(
+        0, "last step at which the two radii in the image count (0: never)", minimum=0
+    )
+    refine_start_iter: int = option(500, "no change to the number of Gaussians up to this step", minimum=0)
+    refine_stop_iter: int = option(15_000, "no change to the number of Gaussians from this step on", minimum=0)
+    refine_every: int = option(100, "steps between changes to the number of Gaussians", minimum=1)
+    reset_every: int = option(3000, "steps between resets of all opacities to twice prune_opa (0: never)", minimum=0)
+    pause_refine_after_reset: int = option(
+        0, "steps after a reset without change to the number of Gaussians", minimum=0
+    )
     absgrad: bool = option(False, "use absolute gradients (AbsGS); grow_grad2d=0.0008 suits them")
     revised_opacity: bool = option(False, "lower the opacity of the halves of a split to cover as one did")
     key_for_gradient: str = option(

@@ -33,28 +33,38 @@ class GeoTexStrategy(DefaultStrategy):
     step_fields: ClassVar[tuple[str, ...]] = (*DefaultStrategy.step_fields, "scene_depth_iter")
     collected: ClassVar[tuple[str, ...]] = (*DefaultStrategy.collected, "texture", "screen_radius")
 
-    texture: float = option(0.5, "how much texture counts: gradients are multiplied by 1 - this to 1 + this (0: not)")
-    texture_tau: float | None = option(
-        None, "brightness gradient, a pixel, of medium texture (null: the median over the photos)"
+    texture: float = option(
+        0.5, "how much texture counts: gradients are multiplied by 1 - this to 1 + this (0: not)", minimum=0, maximum=1
     )
-    low_texture: float = option(0.1, "mean texture, 0 to 1, under which gradients count half")
+    texture_tau: float | None = option(
+        None, "brightness gradient, a pixel, of medium texture (null: the median over the photos)", above=0
+    )
+    low_texture: float = option(0.1, "mean texture, 0 to 1, under which gradients count half", minimum=0, maximum=1)
     auxiliary: bool = option(True, "also densify large Gaussians on texture whose gradient is under the threshold")
-    auxiliary_texture: float = option(0.5, "least mean texture, 0 to 1, for that")
-    auxiliary_grad: float = option(0.5, "least gradient for that, over grow_grad2d")
-    auxiliary_radius: float = option(8.0, "least radius in the image for that, in pixels")
+    auxiliary_texture: float = option(0.5, "least mean texture, 0 to 1, for that", minimum=0, maximum=1)
+    auxiliary_grad: float = option(0.5, "least gradient for that, over grow_grad2d", minimum=0)
+    auxiliary_radius: float = option(8.0, "least radius in the image for that, in pixels", minimum=0)
     depth: str = option(
         "scene",
         "depth prior: none, capture (its depth maps), scene (what it renders itself), or the hub name or folder of a "
         "depth-estimation model of transformers",
     )
     depth_kind: str = option("auto", "what such a model gives", choices=("auto", "depth", "disparity"))
-    scene_depth_iter: int = option(2000, "with depth=scene, step from which the scene is good enough to guide itself")
-    prior_views: int = option(8, "views, drawn at each change, in which splits are judged")
-    flatten: float = option(1.0, "part of a child's way along the surface's normal that is taken away")
-    flat_cosine: float = option(0.5, "least |cosine| of a Gaussian's shortest axis and the normal for that")
-    max_depth_ratio: float = option(0.05, "largest |logarithm| of a child's depth ratio over that of the prior")
+    scene_depth_iter: int = option(
+        2000, "with depth=scene, step from which the scene is good enough to guide itself", minimum=0
+    )
+    prior_views: int = option(8, "views, drawn at each change, in which splits are judged", minimum=1)
+    flatten: float = option(
+        1.0, "part of a child's way along the surface's normal that is taken away", minimum=0, maximum=1
+    )
+    flat_cosine: float = option(
+        0.5, "least |cosine| of a Gaussian's shortest axis and the normal for that", minimum=0, maximum=1
+    )
+    max_depth_ratio: float = option(
+        0.05, "largest |logarithm| of a child's depth ratio over that of the prior", minimum=0
+    )
     repair: bool = option(True, "move children that fail to the surface where it is near, else keep the parent whole")
-    seen: float = option(0.1, "a parent is judged where its depth is the rendered one within this part")
+    seen: float = option(0.1, "a parent is judged where its depth is the rendered one within this part", minimum=0)
 
     def attach(self, scene: SceneAccess) -> None:
         from splat.train.priors import make_prior

@@ -34,30 +34,38 @@ class ImprovedStrategy(Strategy):
         "second_interval_iter", "third_interval_iter",
     )  # fmt: skip
 
-    cap_max: int = option(1_000_000, "the most Gaussians there may ever be, and the budget at its end")
-    grow_grad2d: float = option(0.0003, "mean absolute image-plane gradient above which a Gaussian may be split")
+    cap_max: int = option(1_000_000, "the most Gaussians there may ever be, and the budget at its end", minimum=1)
+    grow_grad2d: float = option(
+        0.0003, "mean absolute image-plane gradient above which a Gaussian may be split", minimum=0
+    )
     late_factor: float = option(
-        1.5, "after budget_stop_iter grow_grad2d is divided by this, and gradients are the score"
+        1.5, "after budget_stop_iter grow_grad2d is divided by this, and gradients are the score", above=0
     )
     score_views: int = option(
-        10, "views whose edges are looked at for each change (all at the first and after a reset)"
+        10, "views whose edges are looked at for each change (all at the first and after a reset)", minimum=1
     )
-    split_part: float = option(0.45, "how far children stand from their parent, over three standard deviations")
-    split_opacity: float = option(0.6, "opacity of children over that of their parent")
-    prune_opa: float = option(0.005, "Gaussians with less opacity than this are removed")
-    refine_start_iter: int = option(500, "no change to the number of Gaussians up to this step")
-    budget_stop_iter: int = option(14_500, "step at which the budget has grown to cap_max")
-    refine_stop_iter: int = option(15_000, "no change to the number of Gaussians from this step on")
-    refine_every: int = option(100, "steps between changes to the number of Gaussians")
-    reset_every: int = option(3000, "steps between resets of opacities (0: never)")
-    reset_opacity: float = option(0.05, "opacity that a reset leaves at most")
-    recovery_steps: int = option(300, "steps after a reset at which those that did not recover are removed")
-    recovery_part: float = option(0.2, "part of the Gaussians, those with the lowest opacity, that did not recover")
-    recovery_times: int = option(2, "number of resets that are followed by such a removal")
-    second_interval: int = option(5, "steps between updates from second_interval_iter on; gradients add up between")
-    second_interval_iter: int = option(15_000, "step from which updates come every second_interval steps")
-    third_interval: int = option(20, "steps between updates from third_interval_iter on")
-    third_interval_iter: int = option(22_500, "step from which updates come every third_interval steps")
+    split_part: float = option(
+        0.45, "how far children stand from their parent, over three standard deviations", minimum=0
+    )
+    split_opacity: float = option(0.6, "opacity of children over that of their parent", above=0, maximum=1)
+    prune_opa: float = option(0.005, "Gaussians with less opacity than this are removed", minimum=0, below=1)
+    refine_start_iter: int = option(500, "no change to the number of Gaussians up to this step", minimum=0)
+    budget_stop_iter: int = option(14_500, "step at which the budget has grown to cap_max", minimum=0)
+    refine_stop_iter: int = option(15_000, "no change to the number of Gaussians from this step on", minimum=0)
+    refine_every: int = option(100, "steps between changes to the number of Gaussians", minimum=1)
+    reset_every: int = option(3000, "steps between resets of opacities (0: never)", minimum=0)
+    reset_opacity: float = option(0.05, "opacity that a reset leaves at most", above=0, below=1)
+    recovery_steps: int = option(300, "steps after a reset at which those that did not recover are removed", minimum=0)
+    recovery_part: float = option(
+        0.2, "part of the Gaussians, those with the lowest opacity, that did not recover", minimum=0, maximum=1
+    )
+    recovery_times: int = option(2, "number of resets that are followed by such a removal", minimum=0)
+    second_interval: int = option(
+        5, "steps between updates from second_interval_iter on; gradients add up between", minimum=1
+    )
+    second_interval_iter: int = option(15_000, "step from which updates come every second_interval steps", minimum=0)
+    third_interval: int = option(20, "steps between updates from third_interval_iter on", minimum=1)
+    third_interval_iter: int = option(22_500, "step from which updates come every third_interval steps", minimum=0)
 
     @property
     def needs_absgrad(self) -> bool:

@@ -24,13 +24,17 @@ class MCMCStrategy(Strategy):
 
     step_fields: ClassVar[tuple[str, ...]] = ("refine_start_iter", "refine_stop_iter", "refine_every")
 
-    cap_max: int = option(1_000_000, "the most Gaussians there may ever be")
-    noise_lr: float = option(5e5, "strength of the noise on the centres, times their learning rate")
-    refine_start_iter: int = option(500, "no Gaussian is moved or added up to this step")
-    refine_stop_iter: int = option(25_000, "no Gaussian is moved or added from this step on")
-    refine_every: int = option(100, "steps between moving and adding")
-    min_opacity: float = option(0.005, "Gaussians with no more opacity than this are dead and are moved")
-    grow_factor: float = option(1.05, "how many times as many Gaussians there are after each addition, up to cap_max")
+    cap_max: int = option(1_000_000, "the most Gaussians there may ever be", minimum=1)
+    noise_lr: float = option(5e5, "strength of the noise on the centres, times their learning rate", minimum=0)
+    refine_start_iter: int = option(500, "no Gaussian is moved or added up to this step", minimum=0)
+    refine_stop_iter: int = option(25_000, "no Gaussian is moved or added from this step on", minimum=0)
+    refine_every: int = option(100, "steps between moving and adding", minimum=1)
+    min_opacity: float = option(
+        0.005, "Gaussians with no more opacity than this are dead and are moved", minimum=0, below=1
+    )
+    grow_factor: float = option(
+        1.05, "how many times as many Gaussians there are after each addition, up to cap_max", minimum=1
+    )
 
     @property
     def limit(self) -> int | None:

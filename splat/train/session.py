@@ -235,7 +235,7 @@ def _loop(
 ) -> None:
     """Train, with progress, records, test PSNRs and checkpoints."""
     eval_every = config.schedule.eval_every if config.schedule.eval_every is not None else max(1, plan.max_steps // 5)
-    latest: dict[str, float] = {}  # as of their last reading: loss, psnr, test_psnr
+    latest = state.measured
     saved = [time.monotonic()]
 
     with (

@@ -31,6 +31,7 @@ class TrainState:
     step: int = 0  # steps done
     queue: list[int] = field(default_factory=list)  # views still to come in this epoch
     seconds: float = 0.0  # spent so far, over all sessions
+    measured: dict[str, float] = field(default_factory=dict)  # last readings: loss, psnr (smoothed), test_psnr
     unread_loss: Tensor | None = None  # sum of the losses left on the GPU; in no checkpoint
 
     def gaussians(self) -> Gaussians:
@@ -82,6 +83,7 @@ def state_record(state: TrainState) -> dict[str, Any]:
         "step": state.step,
         "queue": state.queue,
         "seconds": state.seconds,
+        "measured": state.measured,
     }
 
 
@@ -108,4 +110,5 @@ def restored_state(
     state.step = record["step"]
     state.queue = record["queue"]
     state.seconds = record["seconds"]
+    state.measured = record.get("measured", {})
     return state

@@ -1,11 +1,8 @@
-"""Training end to end on a small synthetic capture: it learns, stops, resumes and keeps what is there."""
+"""Training end to end on a small synthetic capture: it learns, repeats and keeps what is there."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
-import signal
-import threading
 from pathlib import Path
 
 import cv2
@@ -13,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from splat.errors import Interrupted, SplatError
+from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
 from splat.formats import read_scene
@@ -25,7 +22,7 @@ from splat.train.config import TrainConfig
 from splat.train.history import COLUMNS
 from splat.train.optimizers import FusedAdam
 from splat.train.session import train
-from splat.train.strategies import STRATEGIES, GeoTexStrategy, ImprovedStrategy, NoneStrategy, Strategy
+from splat.train.strategies import NoneStrategy
 from tests.train.blobs import write_blob_capture
 
 
@@ -73,52 +70,6 @@ def test_scoring_a_run_again_gives_the_same_numbers(capture: Path, tmp_path: Pat
     chosen = EvaluateConfig(lpips_net="none", report=False, save_images=False)
     first = evaluate_scene(result.gaussians, result.capture, result.folder, chosen, options=settings.render)
     assert evaluate_run(open_run(result.folder), chosen)["per_view"] == first["per_view"]
-
-
-@pytest.mark.parametrize(
-    "strategy",
-    [
-        *(kind() for name, kind in STRATEGIES.items() if name != "none"),
-        GeoTexStrategy(scene_depth_iter=10, grow_grad2d=1e-5),
-        # stopped between two updates, with gradients of some views added up
-        ImprovedStrategy(second_interval=200, second_interval_iter=900, third_interval_iter=30_000),
-    ],
-)
-def test_resuming_changes_nothing(capture: Path, tmp_path: Path, strategy: Strategy) -> None:
-    def fresh(name: str) -> TrainConfig:
-        changed = config(capture, tmp_path / name, max_steps=90, strategy=strategy)
-        changed.render.num_threads = 2
-        return changed
-
-    whole = train(fresh("whole"))
-    interrupted = fresh("parts")
-    with pytest.raises(Interrupted, match="resume=true"):
-        _train_with_ctrl_c(interrupted, after=37)
-    parts = train(dataclasses.replace(interrupted, resume=True))
-    for name, value in whole.gaussians.as_dict().items():
-        assert torch.equal(value, parts.gaussians.as_dict()[name]), name
-
-
-def _train_with_ctrl_c(settings: TrainConfig, after: int) -> None:
-    """Train, and press Ctrl-C during the step `after`."""
-    from splat.train import trainer
-
-    original = trainer.train_step
-    calls = 0
-
-    def counted(*arguments: object) -> object:
-        nonlocal calls
-        calls += 1
-        if calls == after:
-            assert threading.current_thread() is threading.main_thread()
-            os.kill(os.getpid(), signal.SIGINT)
-        return original(*arguments)  # type: ignore[arg-type]
-
-    trainer.train_step = counted  # type: ignore[assignment]
-    try:
-        train(settings)
-    finally:
-        trainer.train_step = original
 
 
 @pytest.mark.parametrize("visible", [True, False])

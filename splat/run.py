@@ -108,7 +108,10 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def write_cameras(path: Path, capture: Capture) -> None:
-    """RUN/cameras.json: every camera with its side of the split, in the capture's frame, OpenCV axes."""
+    """RUN/cameras.json: every camera with its side of the split, in the capture's frame, OpenCV axes.
+
+    Adding `origin` to coordinates gives those of the capture's files; it is zero unless they are geo-referenced.
+    """
     frames = [
         {
             "name": frame.camera.name,
@@ -120,7 +123,8 @@ def write_cameras(path: Path, capture: Capture) -> None:
         }
         for frame in capture.frames
     ]
-    write_json(path, {"convention": "OpenCV, world to camera, pixels", "frames": frames})
+    record = {"convention": "OpenCV, world to camera, pixels", "origin": list(capture.origin), "frames": frames}
+    write_json(path, record)
 
 
 def _camera(frame: dict[str, Any]) -> Camera:

@@ -28,6 +28,11 @@ class ReadingOptions:
         choices=("auto", "capture", "none"),
     )
     cache_gb: float = option(2.0, "memory for decoded photos in GB; the least recently used are dropped", minimum=0)
+    origin: list[float] | None = option(
+        None,
+        "[x,y,z] that is subtracted from all coordinates (null: a round place amid the cameras where they are too far"
+        " from zero for the 32 bits of scene files, else zero)",
+    )
     matcher: str = option(
         "auto",
         "which photos are matched in structure from motion: all pairs, neighbours in name order (videos), or both these"

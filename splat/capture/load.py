@@ -10,6 +10,7 @@ from typing import Any
 from splat.capture.blender import read_blender
 from splat.capture.colmap import model_folder, read_colmap
 from splat.capture.config import CaptureOptions
+from splat.capture.origin import near_zero
 from splat.capture.photos import has_photos, read_photos
 from splat.capture.shots import Found, build_capture
 from splat.capture.transforms import read_transforms
@@ -51,6 +52,7 @@ def load_capture(path: str | Path, options: CaptureOptions | None = None, **chan
         found = read_transforms(path.parent, options, path)
     else:
         found = READERS[kind](path, options)
+    found = near_zero(found, options.origin)
     root = found.root.resolve()
     name = (root.stem if root.is_file() else root.name) or "capture"
     capture = build_capture(found, name, options)

@@ -27,6 +27,7 @@ class PhotoHeader:
     width: int  # pixels as stored
     height: int
     orientation: int  # EXIF, 1..8; 1 is upright
+    has_alpha: bool = False
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -47,7 +48,8 @@ def photo_header(path: Path) -> PhotoHeader:
     try:
         with Image.open(path) as photo:
             orientation = _exif(photo).get(_EXIF_ORIENTATION, 1)
-            return PhotoHeader(photo.width, photo.height, orientation if orientation in range(1, 9) else 1)
+            orientation = orientation if orientation in range(1, 9) else 1
+            return PhotoHeader(photo.width, photo.height, orientation, photo.has_transparency_data)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
 

@@ -46,6 +46,7 @@ class Found:
     points: Points | None = None
     notes: list[str] = field(default_factory=list)
     mask_folders: list[Path] = field(default_factory=list)
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)  # was subtracted from all coordinates
 
 
 def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
@@ -68,6 +69,8 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
         if plan.mask_path is None and options.masks != "none":
             mask_path = next((path for folder in folders if (path := folder.find(shot.name))), None)
             plan = dataclasses.replace(plan, mask_path=mask_path)
+        if plan.mask_path is not None and plan.mask_means == "transparent":
+            frame = dataclasses.replace(frame, opaque=False)
         frames.append(frame)
         plans.append(plan)
     masked = sum(plan.mask_path is not None for plan in plans)
@@ -85,6 +88,7 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
         points=found.points,
         data_factor=options.data_factor,
         notes=notes,
+        origin=found.origin,
     )
 
 
@@ -120,7 +124,8 @@ def _frame_and_plan(shot: Shot, split: Split, options: CaptureOptions) -> tuple[
         alpha_means=alpha_meaning(options.masks),
         mask_means=file_meaning(options.masks),
     )
-    return Frame(camera, split, shot.path), plan
+    opaque = not header.has_alpha or plan.alpha_means != "transparent"
+    return Frame(camera, split, shot.path, opaque), plan
 
 
 def shot_orientation(shot: Shot, header: PhotoHeader | None = None) -> int:

@@ -19,7 +19,8 @@ class Frame:
 
     camera: Camera
     split: Split
-    path: Path  # the photo as the user has it; images come from `Capture.image`
+    path: Path  # the photo as the user has it; images come from `Capture.images`
+    opaque: bool = False  # known without decoding it: nothing in the photo is transparent
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class ImageSource(Protocol):
 
 @dataclass
 class Capture:
-    """Photos, cameras and what else a capture brings, in the capture's own world frame."""
+    """Photos, cameras and what else a capture brings, in the capture's own world frame (minus `origin`)."""
 
     name: str  # from the folder; names the default run folder
     root: Path
@@ -59,6 +60,8 @@ class Capture:
     points: Points | None = None
     data_factor: float = 1.0
     notes: list[str] = field(default_factory=list)  # what the reader had to decide, for the log and the report
+    # Subtracted from all coordinates of a geo-referenced capture, whose numbers are too large for float32; else zeros.
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def indices(self, split: Split) -> list[int]:
         """Indices into `frames` of one side of the split, in capture order."""
@@ -67,3 +70,7 @@ class Capture:
     def cameras(self, split: Split | None = None) -> list[Camera]:
         """Cameras of one side of the split, or of all frames."""
         return [frame.camera for frame in self.frames if split is None or frame.split == split]
+
+    def transparent(self) -> bool:
+        """Whether any photo has transparent pixels; decodes those that may, until one does."""
+        return any(not frame.opaque and self.images.alpha(i) is not None for i, frame in enumerate(self.frames))

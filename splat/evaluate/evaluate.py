@@ -62,19 +62,18 @@ class _Pair:
     mask: Tensor | None  # [H, W] bool
 
 
-def background_color(capture: Capture, indices: list[int], name: str | Color = "auto") -> Color:
+def background_color(capture: Capture, name: str | Color = "auto") -> Color:
     """RGB in [0, 1] behind the scene.
 
     Args:
         capture: the photos.
-        indices: the frames to score.
         name: a colour; black or white; or auto: white where the photos have transparency, as everyone scores NeRF's
             synthetic scenes, else black.
     """
     if not isinstance(name, str):
         return name
     if name == "auto":
-        name = "white" if indices and capture.images.alpha(indices[0]) is not None else "black"
+        name = "white" if capture.transparent() else "black"
     return COLORS[name]
 
 
@@ -261,7 +260,7 @@ def evaluate_views(
         SplatError: unknown protocol, or a backend that is not there.
     """
     rules = get_protocol(protocol)
-    color = torch.tensor(background_color(capture, indices, background))
+    color = torch.tensor(background_color(capture, background))
     # options count depths in the frame of training, where the cameras span about 1
     unit = 1 / Normalization.from_cameras(capture.cameras("train") or capture.cameras()).scale
     render, backend = scene_renderer(gaussians, color, options or RenderOptions(), unit)

@@ -22,7 +22,7 @@ from splat.formats import write_scene
 from splat.gaussians import Gaussians
 from splat.options import check
 from splat.render import select_backend
-from splat.run import write_cameras
+from splat.run import read_config, write_cameras
 from splat.train.access import SceneAccess
 from splat.train.checkpoint import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
 from splat.train.config import TrainConfig
@@ -104,8 +104,14 @@ def _load(config: TrainConfig, machine: Machine) -> tuple[Capture, dict[str, Any
     capture = load_capture(config.data, **{**arguments, **first})
     largest = max((frame.camera for frame in capture.frames), key=lambda camera: camera.width * camera.height)
     factor = plan_factor(config, machine, largest.width, largest.height)
+    arguments["origin"] = list(capture.origin)  # as it is now, should photos be added or go missing
+    if config.resume:  # as it was planned then, perhaps on another machine
+        before = read_config(prepare_folder(config, capture.name))
+        factor = before["plan"]["data_factor"] if config.data_factor is None else factor
+        arguments["origin"] = before["capture"].get("origin", [0.0, 0.0, 0.0])
     arguments["data_factor"] = factor
-    return (capture if config.data_factor is not None else load_capture(config.data, **arguments)), arguments
+    final = config.data_factor is not None and arguments["origin"] == list(capture.origin)
+    return (capture if final else load_capture(config.data, **arguments)), arguments
 
 
 def _begin(
@@ -313,7 +319,7 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _white(capture: Capture) -> bool:
     """Whether evaluations stand on white: scenes with transparency, as nerf_synthetic is evaluated by everyone."""
-    return capture.images.alpha(0) is not None
+    return capture.transparent()
 
 
 def _describe(capture: Capture) -> str:

@@ -115,20 +115,6 @@ def test_rounded_sizes_scale_each_axis_by_its_own_ratio(tmp_path):
     assert camera.K[1, 1].item() == pytest.approx(200 * 60 / 241, rel=1e-15)
 
 
-def test_geo_referenced_coordinates_keep_their_precision(tmp_path):
-    offset = np.array([448_262.123, 5_411_932.456, 312.789])
-    write_photo(tmp_path / "images" / "a.png", smooth_photo(0))
-    write_photo(tmp_path / "images" / "b.png", smooth_photo(1))
-    poses = [viewmat(0, offset), viewmat(1, offset)]
-    points = offset + np.array([[0.0, 0.001, 4.0]])
-    write_colmap(tmp_path, CAMERA, [("a.png", 1, poses[0]), ("b.png", 1, poses[1])], points)
-    capture = load_capture(tmp_path)
-    baseline = capture.frames[1].camera.position - capture.frames[0].camera.position
-    np.testing.assert_allclose(baseline.numpy(), [0.3, 0.0, 0.05], atol=1e-8)
-    assert capture.points is not None
-    np.testing.assert_allclose(capture.points.xyz - offset, [[0.0, 0.001, 4.0]], atol=1e-8)
-
-
 @pytest.mark.parametrize("name", ["cameras.bin", "images.bin", "points3D.bin"])
 def test_a_damaged_model_is_an_error_of_one_line(tmp_path, name):
     root = small_capture(tmp_path)

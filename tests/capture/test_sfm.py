@@ -59,7 +59,7 @@ def test_cameras_of_a_bare_folder_of_photos(tmp_path, fresh, capsys):
 
 
 def test_points_are_triangulated_from_known_cameras(tmp_path, capsys):
-    offset = np.array([50_000.0, -20_000.0, 1_000.0])  # the frame of the poses is kept, however far out
+    offset = np.array([50_000.0, -20_000.0, 1_000.0])  # poses far out are moved to zero
     poses = write_room(tmp_path / "images")
     moved = []
     for pose in poses:
@@ -72,11 +72,12 @@ def test_points_are_triangulated_from_known_cameras(tmp_path, capsys):
     capture = load_capture(tmp_path, test_every=0, num_threads=2)
     assert capture.points is not None and capture.points.origin == "triangulated"
     assert len(capture.points.xyz) > 300
-    errors = distance_to_room(capture.points.xyz - offset)
+    assert capture.origin == tuple(offset)
+    errors = distance_to_room(capture.points.xyz)
     assert np.median(errors) < 0.01
     assert (errors < 0.1).mean() > 0.98
     # Colours are those of the photo that sees the point.
-    local = (capture.points.xyz - offset) @ poses[4][:3, :3].T + poses[4][:3, 3]
+    local = capture.points.xyz @ poses[4][:3, :3].T + poses[4][:3, 3]
     u, v = (K[0, 0] * local[:, 0] / local[:, 2] + 200), (K[1, 1] * local[:, 1] / local[:, 2] + 150)
     inside = (u > 1) & (v > 1) & (u < 399) & (v < 299)
     photo = room_photo(poses[4], K, *SIZE)

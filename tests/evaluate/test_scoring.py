@@ -97,12 +97,12 @@ def test_transparent_photos_lie_on_white(memory_capture: MakeCapture) -> None:
     alpha = np.zeros((24, 30), np.uint8)
     alpha[:12] = 51
     capture = memory_capture([grey(0)], alphas=[alpha])
-    assert background_color(capture, [0]) == (1, 1, 1)
-    assert background_color(capture, [0], "black") == (0, 0, 0)
+    assert background_color(capture) == (1, 1, 1)
+    assert background_color(capture, "black") == (0, 0, 0)
     image, _ = photo(capture, 0, torch.ones(3))
     assert float(image[0, 0, 0]) == pytest.approx(0.8)
     assert float(image[20, 0, 0]) == 1.0
-    assert background_color(memory_capture([grey(0)]), [0]) == (0, 0, 0)
+    assert background_color(memory_capture([grey(0)])) == (0, 0, 0)
 
 
 def test_pictures_are_written_without_loss(memory_capture: MakeCapture, tmp_path: Path) -> None:

@@ -46,9 +46,10 @@ def ring_camera(angle: float, name: str) -> Camera:
     return Camera(viewmat, K, WIDTH, HEIGHT, name)
 
 
-def write_blob_capture(folder: Path, views: int = 12) -> None:
-    """Photos of the blobs, a transforms.json and the blobs' centres as its points."""
+def write_blob_capture(folder: Path, views: int = 12, shift: np.ndarray | None = None) -> None:
+    """Photos of the blobs, a transforms.json and the blobs' centres as its points, all coordinates moved by `shift`."""
     scene = blob_scene()
+    moved = np.zeros(3) if shift is None else shift
     (folder / "images").mkdir(parents=True)
     frames = []
     for index in range(views):
@@ -57,19 +58,20 @@ def write_blob_capture(folder: Path, views: int = 12) -> None:
         image = render_gaussians(scene, viewmats, Ks, WIDTH, HEIGHT)[0][0].detach().clamp(0, 1).numpy()
         cv2.imwrite(str(folder / "images" / camera.name), (image[..., ::-1] * 255).round().astype(np.uint8))
         opengl = camera.camtoworld.numpy() @ np.diag([1.0, -1.0, -1.0, 1.0])
+        opengl[:3, 3] += moved
         frames.append({"file_path": f"images/{camera.name}", "transform_matrix": opengl.tolist()})
     intrinsics = {"fl_x": FOCAL, "fl_y": FOCAL, "cx": WIDTH / 2, "cy": HEIGHT / 2, "w": WIDTH, "h": HEIGHT}
-    _write_points(folder / "points.ply", scene)
+    _write_points(folder / "points.ply", scene, moved)
     (folder / "transforms.json").write_text(json.dumps({**intrinsics, "ply_file_path": "points.ply", "frames": frames}))
 
 
-def _write_points(path: Path, scene: Gaussians) -> None:
+def _write_points(path: Path, scene: Gaussians, shift: np.ndarray) -> None:
     from plyfile import PlyData, PlyElement
 
-    kinds = [(name, "f4") for name in "xyz"] + [(name, "u1") for name in ("red", "green", "blue")]
+    kinds = [(name, "f8") for name in "xyz"] + [(name, "u1") for name in ("red", "green", "blue")]
     rows = np.zeros(len(scene), dtype=kinds)
     for axis, name in enumerate("xyz"):
-        rows[name] = scene.means[:, axis].numpy()
+        rows[name] = scene.means[:, axis].numpy() + shift[axis]
     for channel, name in enumerate(("red", "green", "blue")):
         rows[name] = ((scene.sh0[:, 0, channel] * 0.28209479 + 0.5) * 255).clamp(0, 255).numpy().astype(np.uint8)
     PlyData([PlyElement.describe(rows, "vertex")]).write(str(path))

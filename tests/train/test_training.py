@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from splat.capture.config import ReadingOptions
 from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
+from splat.files import read_json
 from splat.formats import read_scene
 from splat.gaussians import Gaussians
 from splat.render import render_gaussians
@@ -112,6 +115,53 @@ def test_a_finished_run_is_kept(capture: Path, tmp_path: Path) -> None:
         train(settings)
     train(dataclasses.replace(settings, overwrite=True))
     assert (tmp_path / "run.old-1" / "scene.ply").read_bytes() == before
+
+
+def test_resuming_keeps_the_planned_resolution(capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from splat.train import session
+
+    settings = config(capture, tmp_path / "run", data_factor=None)
+    monkeypatch.setattr(session, "plan_factor", lambda *_: 1.5)  # as if this machine were slower
+    train(settings)
+    monkeypatch.undo()  # and now on one where the plan would be 1
+    resumed = train(dataclasses.replace(settings, resume=True))
+    assert resumed.capture.data_factor == 1.5
+    assert open_run(tmp_path / "run").capture().data_factor == 1.5
+    assert resumed.capture.frames[0].camera.width == 32
+
+
+def test_any_transparent_photo_puts_the_scene_on_white(capture: Path, tmp_path: Path) -> None:
+    shutil.copytree(capture, tmp_path / "cut out")
+    path = tmp_path / "cut out" / "images" / "005.png"
+    photo = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2BGRA)
+    photo[:18, :, 3] = 0
+    cv2.imwrite(str(path), photo)
+    train(config(tmp_path / "cut out", tmp_path / "run", max_steps=2))
+    train(config(capture, tmp_path / "opaque", max_steps=2))
+    assert open_run(tmp_path / "run").background == (1.0, 1.0, 1.0)
+    assert open_run(tmp_path / "opaque").background == (0.0, 0.0, 0.0)
+
+
+def test_a_geo_referenced_capture_trains_as_well(tmp_path: Path) -> None:
+    """The same photos, with cameras and points at zero and in UTM coordinates."""
+    offset = np.array([500_000.0, 4_000_000.0, 300.0])
+    values, runs = [], []
+    for name, shift, origin in (("zero", 0 * offset, None), ("utm", offset, None), ("as it is", offset, [0.0] * 3)):
+        write_blob_capture(tmp_path / name, shift=shift)
+        settings = config(tmp_path / name, tmp_path / f"{name} run", max_steps=300, strategy=NoneStrategy())
+        settings.capture = ReadingOptions(origin=origin)
+        result = train(settings)
+        chosen = EvaluateConfig(lpips_net="none", report=False, save_images=False)
+        runs.append(open_run(result.folder))
+        values.append(evaluate_run(runs[-1], chosen)["train"]["psnr"])
+    assert abs(values[1] - values[0]) < 0.05
+    assert values[2] < values[0] - 2  # what float32 would do to it
+    record = read_json(runs[1].path / "cameras.json")
+    assert record["origin"] == runs[1].config["capture"]["origin"] == offset.tolist()
+    assert runs[1].capture().origin == tuple(offset)
+    position = np.linalg.inv(np.array(record["frames"][3]["viewmat"]))[:3, 3]
+    np.testing.assert_allclose(position, runs[0].cameras()[3].position.numpy(), atol=1e-6)
+    assert runs[1].scene().means.abs().max() < 20  # the file: minus the origin
 
 
 def test_resume_needs_the_same_settings(capture: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # A pinhole image of a fisheye lens reaches at most this far from the axis: beyond, its corners get most of the pixels.
 WIDEST = math.tan(math.radians(60))
 EDGE_SAMPLES = 128
+MAP_CHUNK = 65_536  # pixels at a time, so that the maps of a large photo need little beside themselves
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,20 @@ def undistortion_maps(lens: Lens, width: int, height: int) -> tuple[np.ndarray, 
         x [H, W] and y [H, W] float32 as `cv2.remap` takes them (pixel indices), and valid [H, W] bool, False where the
         photo has no such pixel; None where all are valid.
     """
+    x, y = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+    valid = np.empty((height, width), bool)
+    rows = max(1, MAP_CHUNK // width)
+    for top in range(0, height, rows):
+        band = slice(top, min(top + rows, height))
+        x[band], y[band], valid[band] = _map_rows(lens, width, height, np.arange(band.start, band.stop))
+    return x, y, None if valid.all() else valid
+
+
+def _map_rows(lens: Lens, width: int, height: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x, y and valid [R, W] of `undistortion_maps` for some rows [R]."""
     K = np.array(undistorted_matrix(lens))
     scale_x, scale_y = lens.width / width, lens.height / height
-    u, v = np.meshgrid((np.arange(width) + 0.5) * scale_x, (np.arange(height) + 0.5) * scale_y)
+    u, v = np.meshgrid((np.arange(width) + 0.5) * scale_x, (rows + 0.5) * scale_y)
     rays = np.stack([(u.ravel() - K[0, 2]) / K[0, 0], (v.ravel() - K[1, 2]) / K[1, 1], np.ones(u.size)], axis=1)
     source, good = _project(lens, rays)
     x = source[:, 0] / scale_x - 0.5
@@ -95,9 +107,7 @@ def undistortion_maps(lens: Lens, width: int, height: int) -> tuple[np.ndarray, 
     # The rectangle touches the photo's edge, so allow for rounding: up to one pixel of the edge is repeated.
     valid = good & (x > -1.0) & (x < width) & (y > -1.0) & (y < height)
     x, y = np.where(valid, x, -1.0), np.where(valid, y, -1.0)
-    shape = (height, width)
-    mask = None if valid.all() else valid.reshape(shape)
-    return x.reshape(shape).astype(np.float32), y.reshape(shape).astype(np.float32), mask
+    return x.reshape(u.shape), y.reshape(u.shape), valid.reshape(u.shape)
 
 
 def _inner_rectangle(lens: Lens) -> tuple[float, float, float, float]:

@@ -20,6 +20,7 @@ from splat.console import duration, info, progress
 from splat.errors import Interrupted, SplatError
 from splat.formats import write_scene
 from splat.gaussians import Gaussians
+from splat.memory import give_back
 from splat.options import check
 from splat.render import select_backend
 from splat.run import read_config, write_cameras
@@ -83,10 +84,13 @@ def train(config: TrainConfig) -> TrainResult:
         write_config(folder, config, plan, capture, loaded, background, backend.name)
         write_cameras(folder / "cameras.json", capture)
     test = TrainingViews(capture, capture.indices("test"), normalization, device)
+    give_back()
     _loop(state, views, config, plan, folder, test, background)
-    gaussians = normalization.to_capture(state.gaussians().to("cpu"))
+    seconds, gaussians = state.seconds, normalization.to_capture(state.gaussians().to("cpu"))
+    del state, views, test  # not needed beside what writing takes
+    give_back()
     write_scene(folder / "scene.ply", gaussians)
-    return TrainResult(folder, gaussians, capture, plan.max_steps, state.seconds, backend.name)
+    return TrainResult(folder, gaussians, capture, plan.max_steps, seconds, backend.name)
 
 
 def seed_everything(seed: int) -> None:
@@ -243,6 +247,7 @@ def _loop(
     eval_every = config.schedule.eval_every if config.schedule.eval_every is not None else max(1, plan.max_steps // 5)
     latest = state.measured
     saved = [time.monotonic()]
+    size = [len(state.params["means"])]
 
     with (
         History(folder / "metrics.csv", state.step) as history,
@@ -250,6 +255,9 @@ def _loop(
     ):
 
         def on_step(report: StepReport) -> None:
+            if report.num_gaussians != size[0]:
+                size[0] = report.num_gaussians
+                give_back()  # what the scene and its optimisers took before
             if report.psnr is not None:
                 latest["psnr"] = report.psnr if "psnr" not in latest else 0.8 * latest["psnr"] + 0.2 * report.psnr
             if report.loss is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from splat.capture.config import CaptureOptions
+from splat.capture.damage import damage, report_damaged
 from splat.capture.lens import Lens
 from splat.capture.shots import Found, Shot, find_photo, reduced_folder, report_missing
 from splat.capture.types import Points
@@ -46,16 +47,20 @@ def read_colmap(root: Path, options: CaptureOptions) -> Found:
         raise SplatError(f"the COLMAP model {folder} has no posed images; run the mapper again or use the photos alone")
     photos_root = _photos_root(root, folder, [image.name for image in posed])
     reduced, reduction = _reduced(photos_root, options.data_factor, [image.name for image in posed], notes)
-    shots, missing = [], []
+    shots, missing, damaged = [], [], []
     lenses = {camera_id: lens_of(camera) for camera_id, camera in model.cameras.items()}
     for image in posed:
         path = find_photo(reduced / image.name)
         if path is None:
             missing.append(image.name)
             continue
+        if reason := damage(path):
+            damaged.append((image.name, reason))
+            continue
         shots.append(Shot(image.name, path, image_viewmat(image), lenses[image.camera_id], reduced=reduction))
-    note = report_missing(missing, len(shots), str(folder))
+    note = report_missing(missing, len(shots) + len(damaged), str(folder))
     notes += [note] if note else []
+    notes += report_damaged(damaged, len(shots))
     masks = [photos_root.parent / "masks", root / "masks"]
     return Found("colmap", root, shots, model_points(model), notes, list(dict.fromkeys(masks)))
 

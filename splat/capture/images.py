@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from splat.capture.lens import Lens, undistortion_maps
-from splat.capture.photo import oriented, read_mask, read_photo
+from splat.capture.masks import aligned_mask
+from splat.capture.photo import oriented, photo_header, read_photo
 
 OVERSAMPLED = 4  # times the final width and height, at which photos are undistorted
 
@@ -83,9 +84,8 @@ class PhotoImages:
             return loaded
 
     def _keep(self, index: int, loaded: Loaded) -> None:
-        if loaded.nbytes > self.cache_bytes:
-            return
-        while self.cached_bytes + loaded.nbytes > self.cache_bytes:
+        """Keep the photo, and of the others as many as fit; alone it may exceed the bound: it is in use anyway."""
+        while self._cache and self.cached_bytes + loaded.nbytes > self.cache_bytes:
             _, dropped = self._cache.popitem(last=False)
             self.cached_bytes -= dropped.nbytes
         self._cache[index] = loaded
@@ -119,11 +119,7 @@ def _user_mask(plan: PhotoPlan) -> np.ndarray | None:
     """[H, W] uint8 at working size, 255 where the mask file keeps the pixel."""
     if plan.mask_path is None or plan.mask_means == "none":
         return None
-    mask = read_mask(plan.mask_path)
-    turned = oriented(mask, plan.orientation)
-    # A mask painted over the upright photo has its shape already; one in the photo's stored layout turns with it.
-    shape_error = [abs(m.shape[1] * plan.height - m.shape[0] * plan.width) / m.size**0.5 for m in (turned, mask)]
-    mask = turned if shape_error[0] <= shape_error[1] else mask
+    mask = aligned_mask(plan.mask_path, photo_header(plan.path), upright=plan.orientation != 1)
     return _as_the_camera_sees(mask, plan)[0]
 
 

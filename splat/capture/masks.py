@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from splat.capture.photo import PHOTO_SUFFIXES
+import numpy as np
+
+from splat.capture.photo import PHOTO_SUFFIXES, PhotoHeader, oriented, photo_header, read_mask
 
 Meaning = str  # ignore, transparent or none
 
@@ -17,6 +19,30 @@ def alpha_meaning(masks: str) -> Meaning:
 def file_meaning(masks: str) -> Meaning:
     """What a mask file means under the option `masks`: pixels that do not count unless asked otherwise."""
     return "ignore" if masks == "auto" else masks
+
+
+def aligned_mask(path: Path, photo: PhotoHeader, upright: bool) -> np.ndarray:
+    """[H, W] uint8, 255 where the mask keeps the pixel, turned as its photo is; any size of the photo's shape.
+
+    Programs that follow EXIF make masks of the upright photo, others of the pixels as stored. A mask that EXIF turns
+    itself, or that has the upright photo's shape, is of the former kind; where neither tells, it is as stored.
+
+    Args:
+        photo: of the photo.
+        upright: the photo is turned upright; otherwise it stays as stored.
+    """
+    mask = read_mask(path)
+    own = photo_header(path).orientation
+    if own != 1:
+        mask, of_upright = oriented(mask, own), True
+    else:
+        height, width = mask.shape
+        wide, photo_wide = width > height, photo.width > photo.height
+        of_upright = photo.orientation >= 5 and photo.width != photo.height and wide != photo_wide
+    if of_upright == upright:
+        return mask
+    back = {6: 8, 8: 6}.get(photo.orientation, photo.orientation)  # the other turns undo themselves
+    return oriented(mask, photo.orientation if upright else back)
 
 
 class MaskFolder:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from splat import console
 from splat.capture.config import CaptureOptions
+from splat.capture.damage import damage, report_damaged, require_mask
 from splat.capture.masks import MaskFolder
 from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES
 from splat.capture.sfm import Photo, solve_cameras
@@ -39,10 +40,15 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
         notes.append(f"{len(heic)} HEIC photos in {folder} are left out; convert them to JPEG to use them")
         console.warn(notes[0])
     masks = MaskFolder(root / "masks") if options.masks != "none" else None
-    photos = []
+    photos, damaged = [], []
     for path in paths:
         name = path.relative_to(folder).as_posix()
-        photos.append(Photo(name, path, masks.find(name) if masks else None))
+        if reason := damage(path):
+            damaged.append((name, reason))
+            continue
+        mask = masks.find(name) if masks else None
+        photos.append(Photo(name, path, require_mask(mask) if mask else None))
+    notes += report_damaged(damaged, len(photos))
     shots, points, solved = solve_cameras(photos, options, ordered=False)
     return Found("photos", root, shots, points, notes + solved)
 

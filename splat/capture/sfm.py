@@ -22,10 +22,11 @@ from splat.capture.features import (
     run_counted,
     threads,
 )
+from splat.capture.masks import aligned_mask
 from splat.capture.photo import camera_identity, photo_header
 from splat.capture.retrieval import similar_pairs
 from splat.capture.shots import Shot
-from splat.capture.staging import remove_tree, stage_photo
+from splat.capture.staging import remove_tree, stage_mask, stage_photo
 from splat.capture.types import Points
 from splat.errors import SplatError
 
@@ -105,10 +106,11 @@ def _reconstruct(photos: Sequence[Photo], matcher: str, options: CaptureOptions,
         images, database = work / "photos", work / "database.db"
         masks = work / "masks" if any(photo.mask_path for photo in photos) else None
         for photo in photos:
-            orientation = photo_header(photo.path).orientation
-            stage_photo(photo.path, images / photo.name, orientation, options.sfm_image_size)
-            if masks is not None and photo.mask_path is not None and orientation == 1:
-                stage_photo(photo.mask_path, masks / f"{photo.name}.png", 1, options.sfm_image_size)
+            header = photo_header(photo.path)
+            stage_photo(photo.path, images / photo.name, header.orientation, options.sfm_image_size)
+            if masks is not None and photo.mask_path is not None:
+                mask = aligned_mask(photo.mask_path, header, upright=True)
+                stage_mask(mask, masks / f"{photo.name}.png", images / photo.name)
         extract_features(database, images, camera_groups(photos), options, masks=masks)
         names = [photo.name for photo in photos]
         pairs = choose_pairs(names, "exhaustive" if matcher == "exhaustive" else "sequential")

@@ -12,6 +12,7 @@ import torch
 
 from splat.cameras import Camera
 from splat.capture.config import CaptureOptions
+from splat.capture.damage import require_mask
 from splat.capture.images import PhotoImages, PhotoPlan
 from splat.capture.lens import Lens, undistorted_matrix
 from splat.capture.masks import MaskFolder, alpha_meaning, file_meaning
@@ -71,6 +72,8 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
             plan = dataclasses.replace(plan, mask_path=mask_path)
         if plan.mask_path is not None and plan.mask_means == "transparent":
             frame = dataclasses.replace(frame, opaque=False)
+        if plan.mask_path is not None:
+            require_mask(plan.mask_path)
         frames.append(frame)
         plans.append(plan)
     masked = sum(plan.mask_path is not None for plan in plans)

@@ -6,32 +6,49 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
+
+from splat.capture.photo import oriented, photo_header, read_photo
+
+COLMAP_READS = frozenset({"JPEG", "MPO", "PNG", "BMP", "TIFF"})  # Pillow's names; not WebP
 _EXIF_ORIENTATION = 0x0112
 
 
 def stage_photo(source: Path, target: Path, orientation: int, longest: int) -> None:
-    """Put a photo at `target`: a link where it can be read as it is, else an upright copy.
+    """Put a photo at `target`: a link where COLMAP can read it as it is, else an upright JPEG.
 
-    COLMAP reads pixels as stored, so a photo that EXIF turns is copied, no larger than features need (`longest`
-    pixels), with its other EXIF data (the focal length helps).
+    COLMAP reads pixels as stored, and not every kind of file. Copies are no larger than features need (`longest`
+    pixels) and keep the other EXIF data (the focal length helps).
+
+    Raises:
+        SplatError: when the photo cannot be decoded.
     """
+    from PIL import Image
+
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    if orientation == 1:
+    with Image.open(source) as photo:
+        readable = photo.format in COLMAP_READS
+        exif = photo.getexif() if orientation != 1 or not readable else None
+    if exif is None:
         try:
             target.symlink_to(source.resolve())
         except OSError:  # no links on this file system
             shutil.copyfile(source, target)
         return
-    from PIL import Image, ImageOps
+    pixels = Image.fromarray(oriented(read_photo(source)[:, :, :3], orientation))
+    pixels.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    exif[_EXIF_ORIENTATION] = 1
+    pixels.save(target, format="JPEG", exif=exif, quality=95)
 
-    with Image.open(source) as photo:
-        exif = photo.getexif()
-        exif[_EXIF_ORIENTATION] = orientation
-        upright = ImageOps.exif_transpose(photo).convert("RGB")
-        upright.thumbnail((longest, longest), Image.Resampling.LANCZOS)
-        exif[_EXIF_ORIENTATION] = 1
-        upright.save(target, exif=exif, quality=95)
+
+def stage_mask(mask: np.ndarray, target: Path, photo: Path) -> None:
+    """Write a mask [H, W] uint8 for COLMAP, of the size of the staged `photo`."""
+    from PIL import Image
+
+    header = photo_header(photo)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask).resize((header.width, header.height), Image.Resampling.NEAREST).save(target)
 
 
 def remove_tree(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from splat.capture.config import CaptureOptions
+from splat.capture.damage import damage, report_damaged
 from splat.capture.lens import Lens
 from splat.capture.photo import photo_header
 from splat.capture.ply import read_ply_points
@@ -55,6 +56,7 @@ def frame_shots(
 
     shots: list[Shot] = []
     missing: list[str] = []
+    damaged: list[tuple[str, str]] = []
     unposed: list[str] = []
     used_reduced: set[str] = set()
     for entry in meta["frames"]:
@@ -65,16 +67,21 @@ def frame_shots(
         if path is None:
             missing.append(name)
             continue
+        if reason := damage(path):
+            damaged.append((name, reason))
+            continue
         viewmat = opengl_to_viewmat(entry.get("transform_matrix"))
         if viewmat is None:
             unposed.append(name)
             continue
         mask = entry.get("mask_path")
         mask_path = find_photo(root / _clean(mask)) if isinstance(mask, str) else None
-        lens = frame_lens(entry, meta, path, name)
+        full = find_photo(root / name) if reduced > 1 else None
+        lens = frame_lens(entry, meta, full or path, name, 1 if full else reduced)
         shots.append(Shot(name, path, viewmat, lens, mask_path, reduced=reduced))
-    if note := report_missing(missing, len(shots) + len(unposed), str(file)):
+    if note := report_missing(missing, len(shots) + len(unposed) + len(damaged), str(file)):
         notes.append(note)
+    notes += report_damaged(damaged, len(shots) + len(unposed))
     if not shots:
         raise SplatError(f"{file} has no frame with a pose (transform_matrix); use the photos alone instead")
     if unposed:
@@ -108,8 +115,11 @@ def opengl_to_viewmat(matrix: Any) -> np.ndarray | None:
     return viewmat
 
 
-def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, name: str) -> Lens:
-    """Intrinsics of one frame; what the frame does not say itself the whole file says."""
+def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, name: str, reduced: int = 1) -> Lens:
+    """Intrinsics of one frame; what the frame does not say itself the whole file says, a missing size the photo.
+
+    `reduced`: how many times smaller the photo `path` is than the one that the intrinsics are of.
+    """
 
     def value(*keys: str) -> float | None:
         for source in (entry, meta):
@@ -121,7 +131,7 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
     width, height = value("w"), value("h")
     if width is None or height is None:
         header = photo_header(path)
-        width, height = float(header.width), float(header.height)
+        width, height = float(header.width * reduced), float(header.height * reduced)
     fx, fy = _focal_lengths(entry, width, height) or _focal_lengths(meta, width, height) or (0.0, 0.0)
     if not (fx > 0 and fy > 0):
         raise SplatError(f"frame {name} has no focal length; the file needs fl_x or camera_angle_x")

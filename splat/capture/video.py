@@ -90,6 +90,8 @@ def extract_frames(video: Path, folder: Path, options: CaptureOptions) -> list[P
             if score > best[0]:
                 best = (score, frame)
         keep()
+        bar.total = len(written)  # a file's own length is an estimate, and not every stretch holds a frame
+        bar.advance(len(written) - bar.completed)
     if not written:
         raise SplatError(f"{video} holds no readable frame; convert it to mp4 (ffmpeg -i {video.name} video.mp4)")
     return written

@@ -8,8 +8,10 @@ import pytest
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cache folder of this test."""
+    from splat import console
     from splat.capture import sfm, shots
 
+    console._warned.clear()
     shots._warned.clear()
     sfm._announced.clear()
     cache = tmp_path_factory.mktemp("cache")

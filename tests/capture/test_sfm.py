@@ -58,6 +58,42 @@ def test_cameras_of_a_bare_folder_of_photos(tmp_path, fresh, capsys):
     assert leftovers == []
 
 
+@pytest.mark.parametrize("kind", ["webp", "turned"])
+def test_photos_that_colmap_cannot_read_are_converted_and_masks_turn_along(tmp_path, kind, monkeypatch):
+    """Features of the masked half must not be found, whichever way photo and mask are stored."""
+    from splat.capture import sfm
+
+    keep = np.zeros((300, 400), np.uint8)
+    keep[:, :200] = 255
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    for index, pose in enumerate(room_poses(3)):
+        picture = Image.fromarray(room_photo(pose, K, *SIZE))
+        if kind == "webp":
+            picture.save(tmp_path / "images" / f"{index}.webp", lossless=True)
+            Image.fromarray(keep).save(tmp_path / "masks" / f"{index}.png")
+        else:
+            turned = Image.fromarray(np.ascontiguousarray(np.rot90(np.asarray(picture))))
+            exif = turned.getexif()
+            exif[0x0112] = 6
+            turned.save(tmp_path / "images" / f"{index}.jpg", exif=exif, quality=97)
+            Image.fromarray(np.ascontiguousarray(np.rot90(keep))).save(tmp_path / "masks" / f"{index}.png")
+    found = {}
+
+    def look(database, *_):
+        with sfm.quiet_colmap().Database.open(str(database)) as opened:
+            found.update({image.name: opened.read_keypoints(image.image_id) for image in opened.read_all_images()})
+        raise SplatError("seen")
+
+    monkeypatch.setattr(sfm, "match_pairs", look)
+    with pytest.raises(SplatError, match="seen"):
+        load_capture(tmp_path, num_threads=2)
+    assert len(found) == 3
+    for keypoints in found.values():
+        assert len(keypoints) > 50
+        assert keypoints[:, 0].max() < 202 and keypoints[:, 1].max() < 300
+
+
 def test_points_are_triangulated_from_known_cameras(tmp_path, capsys):
     offset = np.array([50_000.0, -20_000.0, 1_000.0])  # poses far out are moved to zero
     poses = write_room(tmp_path / "images")

@@ -220,3 +220,15 @@ def test_blender_split_angle_and_alpha(tmp_path):
     np.testing.assert_array_equal(capture.images.image(0), rgba[:, :, :3])  # colours as stored, not composited
     (tmp_path / "transforms_test.json").unlink()
     assert [frame.camera.name for frame in load_capture(tmp_path).frames if frame.split == "test"] == ["val/r_0"]
+
+
+@pytest.mark.parametrize("full_there", [True, False])
+def test_a_missing_size_is_that_of_the_full_photo(tmp_path, full_there):
+    if full_there:
+        write_photo(tmp_path / "images" / "a.png", smooth_photo(0))
+    write_photo(tmp_path / "images_4" / "a.png", smooth_photo(0, W // 4, H // 4))
+    frames = [{"file_path": "images/a.png", "transform_matrix": np.eye(4).tolist()}]
+    (tmp_path / "transforms.json").write_text(json.dumps({"fl_x": 200.0, "frames": frames}))
+    camera = load_capture(tmp_path, points="none", data_factor=4).frames[0].camera
+    assert (camera.width, camera.height) == (W // 4, H // 4)
+    assert camera.K[0, 0] == pytest.approx(50.0) and camera.K[0, 2] == pytest.approx(W / 8)

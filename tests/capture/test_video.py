@@ -100,3 +100,10 @@ def test_an_unreadable_video_is_an_error_of_one_line(tmp_path, content):
     with pytest.raises(SplatError, match="convert it to mp4") as caught:
         load_capture(tmp_path / "a.mp4")
     assert "\n" not in str(caught.value)
+
+
+def test_progress_ends_complete_whatever_the_file_says(tmp_path, capsys):
+    video = write_video(tmp_path / "a.mp4", numbered_frames(20, sharp={3}))
+    written = extract_frames(video, tmp_path, CaptureOptions(max_frames=33))  # more than there are
+    assert len(written) == 20
+    assert "20/20" in capsys.readouterr().err

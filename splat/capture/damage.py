@@ -1,0 +1,110 @@
+"""Photos that cannot be used: found before anything is computed, counted in one warning, left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from splat import console
+from splat.capture.photo import HEIC_SUFFIXES, photo_header
+from splat.errors import SplatError
+
+_TAIL = 65_536  # bytes in which the end of a picture is looked for first; phones write a little behind it
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a photo, in a few words; None for nothing.
+
+    Looks at the header and for the end of the file, which a copy that was cut short lacks: decoders fill such photos up
+    with grey or fail in the midst of training. Pixels are not decoded.
+    """
+    try:
+        if path.stat().st_size == 0:
+            return "empty"
+        if path.suffix.lower() in HEIC_SUFFIXES:
+            return "HEIC, which must be converted to JPEG first"
+        photo_header(path)
+        return "cut short" if _is_cut_short(path) else None
+    except SplatError:
+        return "no image"
+    except OSError as error:
+        return error.strerror or "unreadable"
+
+
+def report_damaged(damaged: Sequence[tuple[str, str]], good: int) -> list[str]:
+    """One warning that counts the photos that cannot be read; also as a note.
+
+    Args:
+        damaged: name and damage of each.
+        good: how many are left.
+
+    Raises:
+        SplatError: when none is left.
+    """
+    if not damaged:
+        return []
+    name, reason = damaged[0]
+    if good == 0:
+        raise SplatError(f"none of the {len(damaged)} photos can be read (first: {name}, {reason}); copy them again")
+    note = f"{len(damaged)} of {len(damaged) + good} photos cannot be read (first: {name}, {reason})"
+    console.warn(f"{note}; going on with the other {good}")
+    return [note]
+
+
+def require_mask(path: Path) -> Path:
+    """The mask's path; unlike a photo a mask cannot be left out, because what it hides would get into the scene.
+
+    Raises:
+        SplatError: when it cannot be read.
+    """
+    if reason := damage(path):
+        raise SplatError(f"the mask {path} cannot be read ({reason}); make it again or remove it")
+    return path
+
+
+def _is_cut_short(path: Path) -> bool:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head.startswith(b"\xff\xd8"):
+            return not _holds(file, b"\xff\xd9", _jpeg_pixels(file), size)
+        if head.startswith(b"\x89PNG"):
+            return not _holds(file, b"IEND", 0, size)
+    if head.startswith(b"RIFF"):  # WebP
+        return size < 8 + int.from_bytes(head[4:8], "little")
+    if head.startswith((b"II*\0", b"MM\0*")):
+        return size < _tiff_end(path)
+    return False
+
+
+def _holds(file: BinaryIO, mark: bytes, start: int, size: int) -> bool:
+    """Whether the mark stands at or behind `start`; its usual place is looked at first."""
+    for place in (max(start, size - _TAIL), start):
+        file.seek(place)
+        if mark in file.read():
+            return True
+    return False
+
+
+def _jpeg_pixels(file: BinaryIO) -> int:
+    """Where the pixels begin, in which the end marker's bytes cannot occur (a preview in the header has one too)."""
+    place = 2
+    while True:
+        file.seek(place)
+        mark = file.read(4)
+        if len(mark) < 4 or mark[0] != 0xFF or mark[1] == 0xDA:
+            return place
+        place += 1 if mark[1] == 0xFF else 2 + int.from_bytes(mark[2:], "big")  # or a byte that fills up
+
+
+def _tiff_end(path: Path) -> int:
+    """The byte behind the last strip or tile of the first picture."""
+    from PIL import Image
+
+    with Image.open(path) as photo:
+        tags = getattr(photo, "tag_v2", {})
+        for offsets, counts in ((273, 279), (324, 325)):
+            if offsets in tags and counts in tags:
+                return max(offset + count for offset, count in zip(tags[offsets], tags[counts]))
+    return 0

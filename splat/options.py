@@ -66,6 +66,7 @@ def option(
     above: float | None = None,
     below: float | None = None,
     also: float | None = None,
+    changeable: bool = False,
 ) -> Any:
     """A dataclass field with a default, its meaning and the values that are allowed; `check` holds a value to them.
 
@@ -74,8 +75,14 @@ def option(
         help: one sentence without a full stop.
         choices: the allowed words, for the message when another one is given.
         minimum, maximum, above, below, also: the allowed numbers, see `Range`.
+        changeable: whether work that is resumed may go on with another value, because the result does not hang on it.
     """
-    metadata = {"help": help, "choices": choices, "range": Range(minimum, maximum, above, below, also)}
+    metadata = {
+        "help": help,
+        "choices": choices,
+        "range": Range(minimum, maximum, above, below, also),
+        "changeable": changeable,
+    }
     if isinstance(default, type):
         return dataclasses.field(default_factory=default, metadata=metadata)
     if isinstance(default, (list, dict)):
@@ -98,12 +105,32 @@ def check(config: Any) -> None:
             continue
         if kind in KINDS and not _is_kind(value, kind):
             raise SplatError(f"{name}={value}: must be {KINDS[kind]}{' or null' if nullable else ''}")
+        if typing.get_origin(kind) is list:
+            _check_list(name, value, typing.get_args(kind)[0])
         choices = tuple(field.metadata.get("choices", ()))
         if choices and value not in choices:
             raise SplatError(wrong_choice(name, str(value), choices))
         allowed = field.metadata.get("range", Range())
         if kind in (int, float) and not allowed.allows(value):
             raise SplatError(f"{name}={value}: must be {str(allowed) or 'a finite number'}")
+
+
+def changeable(config: Any) -> set[str]:
+    """Names, with dots, of the options that may change when work is resumed."""
+    return {name for name, field, _, _ in _values(config, "") if field.metadata.get("changeable")}
+
+
+def flat(config: Any) -> dict[str, Any]:
+    """The value of every option by its name with dots."""
+    return {name: value for name, _, _, value in _values(config, "")}
+
+
+def put(config: Any, name: str, value: Any) -> None:
+    """Set an option by its name with dots."""
+    *path, leaf = name.split(".")
+    for part in path:
+        config = getattr(config, part)
+    setattr(config, leaf, value)
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
@@ -139,10 +166,21 @@ def _values(config: Any, prefix: str) -> Iterator[tuple[str, dataclasses.Field[A
             yield name, field, hints[field.name], value
 
 
+def _check_list(name: str, value: Any, kind: Any) -> None:
+    """Every member is of the list's kind, and no number is NaN or infinite."""
+    fine = isinstance(value, (list, tuple)) and all(_is_kind(item, kind) for item in value)
+    if not fine or (kind in (int, float) and not all(math.isfinite(item) for item in value)):
+        raise SplatError(f"{name}={value}: must be a list, each of it {KINDS.get(kind, 'as described')}")
+
+
 def _is_kind(value: Any, kind: type) -> bool:
     if isinstance(value, bool):
         return kind is bool
-    accepted: dict[type, Any] = {int: numbers.Integral, float: numbers.Real, str: (str, os.PathLike)}  # NumPy's numbers and paths too
+    accepted: dict[type, Any] = {
+        int: numbers.Integral,
+        float: numbers.Real,
+        str: (str, os.PathLike),
+    }  # NumPy's numbers and paths too
     return isinstance(value, accepted.get(kind, kind))
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 import yaml
 
-from splat.cameras import Camera
 from splat.errors import SplatError
 from splat.files import read_json, write_json
 
 if TYPE_CHECKING:
+    from splat.cameras import Camera
     from splat.capture.types import Capture
     from splat.gaussians import Gaussians
     from splat.render.config import RenderOptions
@@ -95,8 +95,23 @@ def open_run(path: str | Path) -> Run:
             f"{path} is not a run folder (it has no config.yaml); give the folder that splat train printed"
         )
     if not (path / "scene.ply").exists():
-        raise SplatError(f"{path} holds no scene yet; finish it with: splat train DATA out={path} resume=true")
+        raise SplatError(f"{path} holds no scene yet; {how_to_finish(path)}")
     return Run(path, read_config(path))
+
+
+def how_to_finish(path: Path) -> str:
+    """What to do with a run folder that has no scene, with the command as it can be typed."""
+    data = (read_config(path).get("train") or {}).get("data") or "DATA"
+    if any((path / "checkpoints").glob("step_*.safetensors")):
+        return f"finish it with: {resume_command(data, path)}"
+    return (
+        f"it has no checkpoint to go on from; begin again with: {shlex.join(['splat', 'train', data, f'out={path}'])}"
+    )
+
+
+def resume_command(data: str | Path, folder: str | Path) -> str:
+    """The command that continues a run, quoted for the shell; settings come from the run's own config.yaml."""
+    return shlex.join(["splat", "train", str(data), f"out={folder}", "resume=true"])
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -128,6 +143,10 @@ def write_cameras(path: Path, capture: Capture) -> None:
 
 
 def _camera(frame: dict[str, Any]) -> Camera:
+    import torch
+
+    from splat.cameras import Camera
+
     viewmat = torch.tensor(frame["viewmat"], dtype=torch.float64)
     K = torch.tensor(frame["K"], dtype=torch.float64)
     if viewmat.shape != (4, 4) or K.shape != (3, 3) or not math.isfinite(float(viewmat.sum())):

@@ -105,6 +105,7 @@ class Outer:
     word: str = option("a", "a word", choices=("a", "b"))
     flag: bool = option(False, "a flag")
     inner: Inner = option(Inner, "nested")
+    place: list[float] | None = option(None, "a place")
     hidden: Any = field(default=None)  # no option: the owner's business
 
 
@@ -116,6 +117,8 @@ class Outer:
         ({"count": True}, "count=True: must be a whole number"),
         ({"count": None}, "count=None: must be a whole number"),
         ({"flag": 1}, "flag=1: must be true or false"),
+        ({"place": [1.0, "x"]}, "place=[1.0, 'x']: must be a list, each of it a number"),
+        ({"place": [1.0, math.inf]}, "place=[1.0, inf]: must be a list, each of it a number"),
         ({"word": "bb"}, "word=bb: there is no such choice; did you mean b? (a, b)"),
         ({"inner": Inner(rate=0)}, "inner.rate=0: must be above 0"),
         ({"inner": Inner(rate="fast")}, "inner.rate=fast: must be a number or null"),  # type: ignore[arg-type]

@@ -27,7 +27,9 @@ class ReadingOptions:
         "initial points: the capture's own, else triangulated from the photos (auto), only the capture's own, or none",
         choices=("auto", "capture", "none"),
     )
-    cache_gb: float = option(2.0, "memory for decoded photos in GB; the least recently used are dropped", minimum=0)
+    cache_gb: float = option(
+        2.0, "memory for decoded photos in GB; the least recently used are dropped", minimum=0, changeable=True
+    )
     origin: list[float] | None = option(
         None,
         "[x,y,z] that is subtracted from all coordinates (null: a round place amid the cameras where they are too far"
@@ -46,10 +48,12 @@ class ReadingOptions:
     )
     max_frames: int = option(150, "most frames taken from a video", minimum=2)
     num_threads: int | None = option(
-        None, "threads of structure from motion (null: the processors of this process)", minimum=1
+        None, "threads of structure from motion (null: the processors of this process)", minimum=1, changeable=True
     )
     cache_dir: str | None = option(
-        None, "where structure from motion and video frames are kept (null: $SPLAT_CACHE, else the user's cache folder)"
+        None,
+        "where structure from motion and video frames are kept (null: $SPLAT_CACHE, else the user's cache folder)",
+        changeable=True,
     )
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
-from splat.errors import SplatError
+from splat.errors import Interrupted, SplatError
 from splat.train.config import TrainConfig
 from splat.train.strategies import STRATEGIES
 
 
 def run(config: TrainConfig) -> None:
     """Train and evaluate; prints the metrics and, as the last line, the run folder."""
-    if not config.data:
-        raise SplatError("which photos? splat train DATA (splat demo copies a capture to try)")
-    config.data = str(user_path(config.data))
+    config.data = str(user_path(config.data)) if config.data else ""
     if config.out is not None:
         config.out = str(user_path(config.out))
+    config = settled(config)
+    # everything that can be refused without torch has been: importing it takes seconds
     from splat.commands.tables import metrics_table
     from splat.evaluate.run_evaluation import evaluate_scene
     from splat.train.session import train
@@ -28,12 +31,44 @@ def run(config: TrainConfig) -> None:
         "steps_per_second": round(result.steps_per_second, 2),
         "backend": result.backend,
     }
-    metrics = evaluate_scene(result.gaussians, result.capture, result.folder, options=config.render, facts=facts)
-    console.info(
-        f"pictures and curves: {result.folder / 'report.html'}; a video: splat render {result.folder} path=orbit"
-    )
+    folder = shlex.quote(str(result.folder))
+    try:
+        metrics = evaluate_scene(result.gaussians, result.capture, result.folder, options=config.render, facts=facts)
+    except KeyboardInterrupt as stop:
+        raise Interrupted(f"the scene is trained, but not scored; score it with: splat evaluate {folder}") from stop
+    console.info(f"pictures and curves: {result.folder / 'report.html'}; a video: splat render {folder} path=orbit")
     print(metrics_table({result.folder.name: metrics}))
     print(result.folder)
+
+
+def settled(config: TrainConfig) -> TrainConfig:
+    """The settings to train with; everything is refused here that shows before the capture is read.
+
+    Raises:
+        SplatError: no photos there, a run folder that is taken, or nothing to resume.
+    """
+    from splat.commands.resume import continued, guessed_folder
+    from splat.train.folder import check_folder
+
+    folder = guessed_folder(config)
+    if config.resume and folder is not None and (folder / "config.yaml").is_file():
+        config = continued(config, folder, given_keys())
+    if not config.data:
+        raise SplatError("which photos? splat train DATA (splat demo copies a capture to try)")
+    if not Path(config.data).exists():
+        raise SplatError(f"no such capture: {config.data}; give a folder of photos, a capture folder or a video")
+    if folder is not None and (config.out or not config.resume):
+        check_folder(config, folder)
+    return config
+
+
+def given_keys() -> set[str]:
+    """The keys and groups that stand on this command line."""
+    from hydra.core.hydra_config import HydraConfig
+
+    if not HydraConfig.initialized():
+        return set()
+    return {override.partition("=")[0].lstrip("+~") for override in HydraConfig.get().overrides.task}
 
 
 COMMAND = Command(

@@ -116,7 +116,7 @@ def quote_values(overrides: Sequence[str], text_keys: set[str], multirun: bool) 
         if equals and value and key.lstrip("+") in text_keys:
             try:
                 parsed = parser.parse_override(override)
-                one_text = isinstance(parsed.value(), (str, int, float, bool, QuotedString, type(None)))
+                one_text = isinstance(parsed.value(), (str, QuotedString, type(None)))  # 007 would become 7
                 keep = (multirun and parsed.is_sweep_override()) or (one_text and not parsed.is_sweep_override())
             except HydraException:
                 keep = False

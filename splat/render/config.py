@@ -18,4 +18,4 @@ class RenderOptions:
     near_plane: float = option(0.01, "nearest depth that is drawn, in units where the cameras span about 1", above=0)
     far_plane: float = option(1e10, "farthest depth that is drawn", above=0)
     eps2d: float = option(0.3, "blur in square pixels added to every projected Gaussian", minimum=0)
-    num_threads: int | None = option(None, "threads of the CPU renderer (null: all cores)", minimum=1)
+    num_threads: int | None = option(None, "threads of the CPU renderer (null: all cores)", minimum=1, changeable=True)

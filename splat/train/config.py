@@ -55,10 +55,13 @@ class ScheduleOptions:
         minimum=1,
     )
     eval_every: int | None = option(
-        None, "steps between test PSNRs while training (null: five times, 0: never)", minimum=0
+        None, "steps between test PSNRs while training (null: five times, 0: never)", minimum=0, changeable=True
     )
     save_every: int | None = option(
-        None, "steps between checkpoints (null: about every two minutes, 0: only at the end)", minimum=0
+        None,
+        "steps between checkpoints (null: about every two minutes, 0: only at the end)",
+        minimum=0,
+        changeable=True,
     )
 
 
@@ -67,14 +70,22 @@ class TrainConfig:
     """`splat train`: photos in, a scene and its metrics out."""
 
     data: str = option(
-        "", "the capture: a folder of photos, a video, a COLMAP, nerfstudio, instant-ngp or Blender folder"
+        "",
+        "the capture: a folder of photos, a video, a COLMAP, nerfstudio, instant-ngp or Blender folder",
+        changeable=True,
     )
-    out: str | None = option(None, "run folder (null: runs/<capture>/<name>)")
-    name: str = option("default", "name of the run")
-    resume: bool = option(False, "continue an interrupted run as if it had never stopped")
-    overwrite: bool = option(False, "move a finished run of the same name aside and start again")
+    out: str | None = option(None, "run folder (null: runs/<capture>/<name>)", changeable=True)
+    name: str = option("default", "name of the run", changeable=True)
+    resume: bool = option(
+        False,
+        "continue an interrupted run, with the settings it was started with, as if it had never stopped",
+        changeable=True,
+    )
+    overwrite: bool = option(False, "move a finished run of the same name aside and start again", changeable=True)
     seed: int = option(42, "seed of every random choice", minimum=0, maximum=2**32 - 1)
-    preset: str = option("auto", "a set of defaults; auto fits resolution, steps and size to this machine")
+    preset: str = option(
+        "auto", "a set of defaults; auto fits resolution, steps and size to this machine", changeable=True
+    )
     max_steps: int | None = option(None, "training steps (null: from the preset; 3DGS: iterations)", minimum=1)
     data_factor: float | None = option(
         None, "divide the photos' width and height by this (null: from the preset)", minimum=1

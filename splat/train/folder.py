@@ -2,49 +2,92 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import platform
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from splat import __version__
-from splat.capture.types import Capture
 from splat.console import info
 from splat.errors import SplatError
-from splat.files import write_text
+from splat.files import read_json, write_text
+from splat.run import how_to_finish
 from splat.train.config import TrainConfig
 from splat.train.plan import Plan
+from splat.train.strategies import STRATEGIES
+
+if TYPE_CHECKING:
+    from splat.capture.types import Capture
 
 PACKAGES = ("torch", "gsplat", "numpy", "pycolmap", "opencv-python-headless")
+
+
+@contextlib.contextmanager
+def run_folder(config: TrainConfig, capture_name: str) -> Iterator[Path]:
+    """The run folder while it is trained in; a training that fails before there is anything to keep leaves no trace.
+
+    Raises:
+        SplatError: as `prepare_folder`.
+    """
+    folder = folder_of(config, capture_name)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    aside = _aside(folder) if config.overwrite and not config.resume and (folder / "config.yaml").exists() else None
+    prepare_folder(config, capture_name)
+    missing = [folder] if aside is not None else missing
+    try:
+        yield folder
+    except BaseException:
+        if not config.resume and _is_bare(folder):
+            _remove(folder, missing)
+            if aside is not None and not folder.exists():
+                aside.rename(folder)
+                info(f"the earlier run is back in {folder}")
+        raise
+
+
+def _is_bare(folder: Path) -> bool:
+    """Whether a run has neither scene nor checkpoint nor a single row of history."""
+    if (folder / "scene.ply").exists() or any((folder / "checkpoints").glob("step_*.safetensors")):
+        return False
+    history = folder / "metrics.csv"
+    return not history.exists() or history.read_bytes().count(b"\n") <= 1
+
+
+def _remove(folder: Path, missing: list[Path]) -> None:
+    """Take away what training wrote before its first step, and the folders that it made."""
+    for name in ("config.yaml", "cameras.json", "metrics.csv"):
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # the user may have put something there meanwhile
+        (folder / "checkpoints").rmdir()
+        for path in missing:
+            path.rmdir()
+
+
+def folder_of(config: TrainConfig, capture_name: str) -> Path:
+    """Where a training's run folder is."""
+    return Path(config.out) if config.out else Path("runs") / capture_name / config.name
 
 
 def prepare_folder(config: TrainConfig, capture_name: str) -> Path:
     """The run folder of this training; an existing run is kept.
 
     Raises:
-        SplatError: when the folder already holds a run and neither resume nor overwrite was asked for.
+        SplatError: as `check_folder`, or when the folder cannot be made.
     """
-    folder = Path(config.out) if config.out else Path("runs") / capture_name / config.name
+    folder = folder_of(config, capture_name)
+    check_folder(config, folder)
     if config.resume:
-        if not (folder / "config.yaml").exists():
-            raise SplatError(f"nothing to resume at {folder}; start it without resume=true")
         return folder
-    if folder.exists() and not folder.is_dir():
-        raise SplatError(f"out={folder} is a file; choose a folder")
-    if (folder / "config.yaml").exists():
-        if config.overwrite:
-            info(f"the earlier run is kept as {_move_aside(folder)}")
-        elif (folder / "scene.ply").exists():
-            raise SplatError(f"{folder} holds a finished run; choose name=… for a new one, or overwrite=true")
-        elif any((folder / "checkpoints").glob("*")):
-            raise SplatError(f"{folder} holds an unfinished run; continue it with resume=true, or overwrite=true")
-    elif folder.exists() and any(folder.iterdir()):
-        raise SplatError(f"{folder} is not empty and holds no run; choose another out=")
+    if (folder / "config.yaml").exists() and config.overwrite:
+        info(f"the earlier run is kept as {_move_aside(folder)}")
     try:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -52,12 +95,56 @@ def prepare_folder(config: TrainConfig, capture_name: str) -> Path:
     return folder
 
 
+def check_folder(config: TrainConfig, folder: Path) -> None:
+    """Look, without touching anything, whether a training may use this folder.
+
+    Raises:
+        SplatError: when the folder already holds a run and neither resume nor overwrite was asked for.
+    """
+    if config.resume:
+        if not (folder / "config.yaml").exists():
+            raise SplatError(f"nothing to resume at {folder}; start it without resume=true")
+        if not any((folder / "checkpoints").glob("step_*.safetensors")):
+            raise SplatError(f"nothing to resume at {folder}; {how_to_finish(folder)}")
+        return
+    if folder.exists() and not folder.is_dir():
+        raise SplatError(f"out={folder} is a file; choose a folder")
+    if (folder / "config.yaml").exists():
+        if config.overwrite:
+            return
+        if (folder / "scene.ply").exists():
+            raise SplatError(f"{folder} holds a finished run; choose name=... for a new one, or overwrite=true")
+        if any((folder / "checkpoints").glob("step_*.safetensors")):
+            raise SplatError(f"{folder} holds an unfinished run; {how_to_finish(folder)} (overwrite=true starts anew)")
+    elif folder.exists() and any(folder.iterdir()):
+        raise SplatError(f"{folder} is not empty and holds no run; choose another out=")
+
+
 def _move_aside(folder: Path) -> Path:
+    aside = _aside(folder)
+    folder.rename(aside)
+    return aside
+
+
+def _aside(folder: Path) -> Path:
+    """The first free name beside a run folder."""
     number = 1
     while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
         number += 1
-    folder.rename(aside)
     return aside
+
+
+def check_same_views(folder: Path, capture: Capture) -> None:
+    """Refuse to resume on another capture than the run began with.
+
+    Raises:
+        SplatError: when names or order of the photos differ.
+    """
+    before = [frame["name"] for frame in read_json(folder / "cameras.json")["frames"]]
+    now = [frame.camera.name for frame in capture.frames]
+    if before != now:
+        other = next((name for name in (*before, *now) if (name in before) != (name in now)), now[0])
+        raise SplatError(f"{folder} was started on other photos than {capture.root} holds (see {other}); give those")
 
 
 def write_config(
@@ -76,8 +163,10 @@ def write_config(
         background: RGB, 0 to 1, behind the scene in evaluations.
         backend: gsplat or cpu.
     """
+    names = {schema: name for name, schema in STRATEGIES.items()}
     record = {
         "train": dataclasses.asdict(config),
+        "strategy": names.get(type(config.strategy)),
         "plan": dataclasses.asdict(plan),
         "capture": {**loaded, "data": str(capture.root.resolve())},
         "background": background,
@@ -85,7 +174,7 @@ def write_config(
         "backend": backend,
         "versions": {"splat": __version__, "python": platform.python_version(), **_versions()},
         "git_commit": _git_commit(),
-        "command": " ".join(sys.argv),
+        "command": shlex.join(sys.argv),
     }
     write_text(folder / "config.yaml", yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
 

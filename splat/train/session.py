@@ -21,13 +21,14 @@ from splat.errors import Interrupted, SplatError
 from splat.formats import write_scene
 from splat.gaussians import Gaussians
 from splat.memory import give_back
-from splat.options import check
+from splat.options import changeable, check
 from splat.render import select_backend
-from splat.run import read_config, write_cameras
+from splat.render.backends import Backend
+from splat.run import read_config, resume_command, write_cameras
 from splat.train.access import SceneAccess
 from splat.train.checkpoint import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
 from splat.train.config import TrainConfig
-from splat.train.folder import prepare_folder, write_config
+from splat.train.folder import check_same_views, prepare_folder, run_folder, write_config
 from splat.train.history import History
 from splat.train.initial import first_points, initial_gaussians, scene_scale
 from splat.train.losses import psnr
@@ -71,7 +72,14 @@ def train(config: TrainConfig) -> TrainResult:
     capture, loaded = _load(config, machine)
     if not capture.indices("train"):
         raise SplatError(f"{config.data} has no training views; lower test_every or add photos")
-    folder = prepare_folder(config, capture.name)
+    with run_folder(config, capture.name) as folder:
+        return _train_in(folder, config, capture, loaded, machine, backend)
+
+
+def _train_in(
+    folder: Path, config: TrainConfig, capture: Capture, loaded: dict[str, Any], machine: Machine, backend: Backend
+) -> TrainResult:
+    """Train in a folder that is ready for it."""
     info(f"{capture.name}: {capture.kind}, {_describe(capture)}")
     info(f"renderer: {backend.name} ({backend.reason})")
     seed_everything(config.seed)
@@ -130,6 +138,7 @@ def _begin(
     scale = scene_scale(views.cameras)
     if config.resume:
         record = _checkpoint_record(folder, config)
+        check_same_views(folder, capture)
         plan = Plan(**record["plan"])
         strategy = fitted_strategy(config.strategy, plan)
         strategy.attach(scene_access(views, config, normalization))
@@ -276,7 +285,7 @@ def _loop(
         finished = run_steps(state, views, config, plan.max_steps, on_step)
     save_state(folder, state, config, plan)
     if not finished:
-        raise Interrupted(f"stopped at step {state.step:,}; continue with the same command and resume=true")
+        raise Interrupted(f"stopped at step {state.step:,}; continue with: {resume_command(config.data, folder)}")
 
 
 def _checkpoint_due(config: TrainConfig, step: int, saved: float) -> bool:
@@ -309,10 +318,14 @@ def save_state(folder: Path, state: TrainState, config: TrainConfig, plan: Plan)
 
 
 def settings(config: TrainConfig) -> dict[str, Any]:
-    """What decides the result: everything but where it goes and whether it is resumed."""
+    """What decides the result: everything but where it goes, how fast, and whether it is resumed."""
     record = dataclasses.asdict(config)
-    for key in ("out", "name", "resume", "overwrite"):
-        del record[key]
+    for name in changeable(config):
+        *path, leaf = name.split(".")
+        owner = record
+        for part in path:
+            owner = owner[part]
+        del owner[leaf]
     record["strategy"]["kind"] = type(config.strategy).__name__
     return json.loads(json.dumps(record))
 

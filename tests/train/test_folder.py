@@ -1,10 +1,12 @@
+import shlex
 from pathlib import Path
 
 import pytest
 
 from splat.errors import SplatError
+from splat.run import how_to_finish
 from splat.train.config import TrainConfig
-from splat.train.folder import prepare_folder
+from splat.train.folder import check_folder, prepare_folder, run_folder
 
 
 def test_a_training_that_never_began_can_simply_start_again(tmp_path: Path) -> None:
@@ -33,3 +35,53 @@ def test_the_default_place_is_named_after_capture_and_run(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     assert prepare_folder(TrainConfig(name="try1"), "fox") == Path("runs/fox/try1")
     assert (tmp_path / "runs/fox/try1/checkpoints").is_dir()
+
+
+def test_checking_a_folder_touches_nothing(tmp_path: Path) -> None:
+    check_folder(TrainConfig(), tmp_path / "new" / "run")
+    with pytest.raises(SplatError, match="nothing to resume"):
+        check_folder(TrainConfig(resume=True), tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_start_leaves_no_folder(tmp_path: Path) -> None:
+    config = TrainConfig(out=str(tmp_path / "a" / "b" / "run"))
+    with pytest.raises(SplatError, match="no memory"), run_folder(config, "capture") as folder:
+        (folder / "config.yaml").write_text("plan: {}")
+        (folder / "metrics.csv").write_text("step,seconds\n")
+        raise SplatError("no memory")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_start_keeps_what_was_there(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "config.yaml").write_text("old")
+    (folder / "scene.ply").write_text("old scene")
+    config = TrainConfig(out=str(folder), overwrite=True)
+    with pytest.raises(KeyboardInterrupt), run_folder(config, "capture") as new:
+        assert not (new / "scene.ply").exists() and (tmp_path / "run.old-1" / "scene.ply").exists()
+        (new / "config.yaml").write_text("new")
+        raise KeyboardInterrupt
+    assert (folder / "scene.ply").read_text() == "old scene" and (folder / "config.yaml").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("kept", ["checkpoints/step_00000100.safetensors", "scene.ply", "metrics.csv"])
+def test_a_training_that_got_somewhere_keeps_its_folder(tmp_path: Path, kept: str) -> None:
+    config = TrainConfig(out=str(tmp_path / "run"))
+    with pytest.raises(SplatError), run_folder(config, "capture") as folder:
+        (folder / "config.yaml").write_text("plan: {}")
+        (folder / kept).write_text("step\n50\n")
+        raise SplatError("disk full")
+    assert (tmp_path / "run" / kept).exists() and (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_the_way_to_finish_is_a_command_that_can_be_typed(tmp_path: Path) -> None:
+    folder = tmp_path / "my run"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "config.yaml").write_text("train: {data: my photos}")
+    assert how_to_finish(folder).endswith(shlex.join(["splat", "train", "my photos", f"out={folder}"]))
+    (folder / "checkpoints" / "step_00000010.safetensors").write_bytes(b"")
+    command = shlex.join(["splat", "train", "my photos", f"out={folder}", "resume=true"])
+    assert how_to_finish(folder).endswith(command) and "'my photos'" in command

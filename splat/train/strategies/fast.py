@@ -32,16 +32,26 @@ class FastStrategy(DefaultStrategy):
     step_fields: ClassVar[tuple[str, ...]] = (*DefaultStrategy.step_fields, "late_prune_every", "late_prune_stop_iter")
     collected: ClassVar[tuple[str, ...]] = (*DefaultStrategy.collected, "absgrad2d")
 
-    grow_scale3d: float = option(0.001, "size, over the scene's radius, up to which it is cloned and above which split")
-    split_grad2d: float = option(0.0012, "mean absolute image-plane gradient above which a large Gaussian is split")
-    score_views: int = option(10, "views that are compared with their photos at each change")
-    wrong_error: float = option(0.1, "error, scaled to 0..1 over its view, above which a pixel is wrong")
-    least_wrong: float = option(0.5, "wrong pixels a view, by weight, from which a Gaussian may be cloned or split")
-    late_prune_every: int = option(3000, "steps between removals after refine_stop_iter (0: none)")
-    late_prune_stop_iter: int = option(30_000, "no removal from this step on")
-    late_prune_opa: float = option(0.1, "those with less opacity are then removed")
-    late_prune_score: float = option(0.9, "and those with a larger share of the error, 0 to 1")
-    most_opacity: float = option(0.8, "opacity that a change leaves at most, so that all stay free to move")
+    grow_scale3d: float = option(
+        0.001, "size, over the scene's radius, up to which it is cloned and above which split", minimum=0
+    )
+    split_grad2d: float = option(
+        0.0012, "mean absolute image-plane gradient above which a large Gaussian is split", minimum=0
+    )
+    score_views: int = option(10, "views that are compared with their photos at each change", minimum=1)
+    wrong_error: float = option(
+        0.1, "error, scaled to 0..1 over its view, above which a pixel is wrong", minimum=0, maximum=1
+    )
+    least_wrong: float = option(
+        0.5, "wrong pixels a view, by weight, from which a Gaussian may be cloned or split", minimum=0
+    )
+    late_prune_every: int = option(3000, "steps between removals after refine_stop_iter (0: none)", minimum=0)
+    late_prune_stop_iter: int = option(30_000, "no removal from this step on", minimum=0)
+    late_prune_opa: float = option(0.1, "those with less opacity are then removed", minimum=0, below=1)
+    late_prune_score: float = option(0.9, "and those with a larger share of the error, 0 to 1", minimum=0, maximum=1)
+    most_opacity: float = option(
+        0.8, "opacity that a change leaves at most, so that all stay free to move", above=0, below=1
+    )
 
     @property
     def needs_absgrad(self) -> bool:

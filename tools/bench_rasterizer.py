@@ -125,20 +125,11 @@ def measure(case: Case, threads: int, watch: Stopwatch) -> dict[str, float]:
     times["lift"] = watch.fastest(
         lambda: lift(gaussians, viewmats, Ks, case.width, case.height, features, backend="cpu", num_threads=threads)
     )
-    times["pairs"] = footprint_pixels(inputs, case)
+    lists = cpu.build_lists(settings, footprints, tiles[0])
+    pictures = torch.empty(case.height, case.width, case.channels), torch.empty(case.height, case.width, 1)
+    native.kernels().rasterize_forward(lists, colors.detach().reshape(case.count, -1), None, *pictures, None)
+    times["pairs"] = float(lists.evaluated_pairs)
     return times
-
-
-def footprint_pixels(projected: dict[str, Tensor], case: Case) -> float:
-    """Pixel-Gaussian pairs in the picture where the opacity is at least 1/255: the area of every ellipse.
-
-    What the renderer must look at if nothing were hidden; it looks at fewer where pixels are full, at more at the rims.
-    """
-    conics, opacities = projected["conics"].detach()[0], projected["opacities"].detach()[0]
-    determinant = conics[:, 0] * conics[:, 2] - conics[:, 1] ** 2
-    inside = (projected["radii"][0] > 0).all(dim=-1) & (opacities * 255 > 1) & (determinant > 0)
-    area = 2 * torch.pi * torch.log(255 * opacities[inside]) / determinant[inside].sqrt()
-    return float(area.clamp(max=case.width * case.height).sum())
 
 
 def main() -> None:

@@ -110,7 +110,9 @@ void bind_render(nb::module_& m) {
     nb::class_<raster::TileLists>(m, "TileLists")
         .def(nb::init<>())
         .def("build", &build_lists)
-        .def_prop_ro("entries", &raster::TileLists::entries, "Pairs of tile and Gaussian.");
+        .def_prop_ro("entries", &raster::TileLists::entries, "Pairs of tile and Gaussian.")
+        .def_prop_ro("evaluated_pairs", &raster::TileLists::evaluated_pairs,
+                     "Pairs of pixel and Gaussian that a backward pass evaluates; known after a forward pass.");
     m.def("project_forward", &project_forward);
     m.def("project_backward", &project_backward);
     m.def("rasterize_forward", &rasterize_forward);

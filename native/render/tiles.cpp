@@ -270,4 +270,10 @@ void TileLists::count_tiles(int32_t* out) const {
         out[i] = rank[i] < 0 ? 0 : static_cast<int32_t>(first_slot[rank[i] + 1] - first_slot[rank[i]]);
 }
 
+int64_t TileLists::evaluated_pairs() const {
+    int64_t blocks = 0;
+    for (BlockBits bits : touched) blocks += __builtin_popcountll(bits);
+    return blocks * BLOCK_W * BLOCK_H;
+}
+
 }  // namespace raster

@@ -22,13 +22,22 @@ def has_photos(root: Path) -> bool:
     return any(_list(root, PHOTO_SUFFIXES | HEIC_SUFFIXES))
 
 
+def photo_files(root: Path) -> list[Path]:
+    """The photos that `read_photos` takes, in name order."""
+    return _list(_photo_folder(root), PHOTO_SUFFIXES)
+
+
+def _photo_folder(root: Path) -> Path:
+    return next((root / name for name in PHOTO_FOLDERS if any(_list(root / name, PHOTO_SUFFIXES))), root)
+
+
 def read_photos(root: Path, options: CaptureOptions) -> Found:
     """Find the cameras of all photos at or below `root`.
 
     Raises:
         SplatError: no photos, only HEIC, or too few that fit together.
     """
-    folder = next((root / name for name in PHOTO_FOLDERS if any(_list(root / name, PHOTO_SUFFIXES))), root)
+    folder = _photo_folder(root)
     paths = _list(folder, PHOTO_SUFFIXES)
     heic = _list(folder, HEIC_SUFFIXES)
     if not paths:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,13 +32,13 @@ class CompareConfig:
 
 def run(config: CompareConfig) -> None:
     """Print one line for each run and the views that differ most; the last line is the page with the pictures."""
+    if len(config.runs) < 2:
+        raise SplatError("which ones? splat compare RUN RUN ...")
+    folders = scored_runs([user_path(text) for text in config.runs])
     from splat.commands.tables import metrics_table
     from splat.evaluate.compare import compare_runs, rule_differences, write_comparison
     from splat.files import read_json
 
-    folders = [user_path(text) for text in config.runs]
-    if len(folders) < 2:
-        raise SplatError("which ones? splat compare RUN RUN ...")
     rows = compare_runs([str(folder) for folder in folders])
     metrics = {row.name: read_json(row.folder / "metrics.json") for row in rows}
     if config.json:
@@ -52,6 +53,38 @@ def run(config: CompareConfig) -> None:
     page = user_path(config.out) if config.out is not None else default_page(rows)
     write_comparison([str(folder) for folder in folders], page)
     print(page)
+
+
+def scored_runs(paths: list[Path]) -> list[Path]:
+    """The runs with scores among the paths; a pattern such as runs/demo/* also names pages and other things.
+
+    Raises:
+        SplatError: a path does not exist, or fewer than two runs are left.
+    """
+    runs, left_out = [], []
+    for path in paths:
+        if not path.exists():
+            raise SplatError(f"no run folder at {path}")
+        if (path / "metrics.json").is_file():
+            runs.append(path)
+        else:
+            left_out.append(f"{path} ({why_no_scores(path)})")
+    if len(runs) < 2:
+        raise SplatError(f"comparing takes two runs with scores; left out: {'; '.join(left_out)}")
+    if left_out:
+        console.info(f"left out: {'; '.join(left_out)}")
+    return runs
+
+
+def why_no_scores(path: Path) -> str:
+    """Why something is not a run that can be compared, and what to do about it."""
+    from splat.run import how_to_finish
+
+    if not (path / "config.yaml").is_file():
+        return "no run folder"
+    if not (path / "scene.ply").is_file():
+        return f"no scene yet; {how_to_finish(path)}"
+    return f"no metrics.json; score it with: {shlex.join(['splat', 'evaluate', str(path)])}"
 
 
 def default_page(rows: list[RunRow]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,21 @@ def run(config: DemoConfig) -> None:
     """Copy the demo capture and say what comes next; prints the folder."""
     target = user_path(config.dir)
     copy_demo(find_demo(), target)
-    console.info(f"the demo capture is in {target}; next: splat train {target}")
+    console.info(f"the demo capture is in {target}; next: {next_command(target)}")
     print(target)
+
+
+def next_command(target: Path) -> str:
+    """The command that trains the copy, under a name that no run in this folder has."""
+    from splat.train.config import TrainConfig
+
+    usual = TrainConfig().name
+    runs, name, number = Path("runs") / target.resolve().name, usual, 1
+    while (runs / name).exists():
+        number += 1
+        name = f"{usual}-{number}"
+    words = ["splat", "train", str(target)]
+    return shlex.join(words if name == usual else [*words, f"name={name}"])
 
 
 def find_demo() -> Path:

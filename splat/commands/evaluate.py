@@ -12,11 +12,12 @@ def run(config: EvaluateConfig) -> None:
     """Evaluate; prints the metrics and, as the last line, the run folder."""
     if not config.run:
         raise SplatError("which one? splat evaluate RUN")
-    from splat.commands.tables import metrics_table
-    from splat.evaluate.run_evaluation import evaluate_run
     from splat.run import open_run
 
-    opened = open_run(user_path(config.run))
+    opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
+    from splat.commands.tables import metrics_table
+    from splat.evaluate.run_evaluation import evaluate_run
+
     print(metrics_table({opened.path.name: evaluate_run(opened, config)}))
     print(opened.path)
 

@@ -9,7 +9,11 @@ from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
+from splat.formats.registry import FORMATS
 from splat.options import option
+
+WRITABLE = tuple(name for name, entry in FORMATS.items() if entry.writable)
+SUFFIXES = tuple(suffix for name in WRITABLE for suffix in FORMATS[name].suffixes)
 
 
 @dataclass
@@ -17,26 +21,29 @@ class ExportConfig:
     """`splat export`."""
 
     run: str = option("", "a run folder or a scene file")
-    format: str | None = option(None, "ply, splat, ...: the scene's format (null: from output's suffix, else ply)")
-    output: str | None = option(None, "the file to write (null: RUN/exports/scene.FORMAT)")
+    format: str | None = option(None, "the scene's format (null: from output's suffix, else ply)", choices=WRITABLE)
+    output: str | None = option(
+        None, f"the file to write, its name ending in {' or '.join(SUFFIXES)} (null: RUN/exports/scene.FORMAT)"
+    )
     overwrite: bool = option(False, "replace the file if it exists")
 
 
 def run(config: ExportConfig) -> None:
     """Write the scene and print the file's name."""
-    from splat.commands.keys import wrong_choice
-    from splat.formats import FORMATS, read_scene, write_scene
+    from splat.formats.registry import detect_format, format_for_writing, read_scene, write_scene
 
     if not config.run:
         raise SplatError("which one? splat export RUN format=splat")
     source = user_path(config.run)
-    writable = [name for name, entry in FORMATS.items() if entry.writable]
-    if config.format is not None and config.format not in writable:
-        raise SplatError(wrong_choice("format", config.format, writable))
+    if not source.exists():
+        raise SplatError(f"{source} does not exist; give a run folder or a scene file")
+    scene = scene_file(source)
+    detect_format(scene)
     output = output_path(source, config.output, config.format)
     if output.exists() and not config.overwrite:
         raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
-    gaussians = read_scene(scene_file(source))
+    format_for_writing(output, config.format)
+    gaussians = read_scene(scene)  # imports torch, which takes seconds: everything else is refused before
     write_scene(output, gaussians, format=config.format)
     console.info(f"{len(gaussians):,} Gaussians, {output.stat().st_size / 1e6:.1f} MB")
     print(output)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,9 +52,12 @@ def describe(path: Path) -> dict[str, Any]:
     if (path / "config.yaml").is_file():
         return _run(path)
     if path.is_file() and path.suffix.lower() not in CAPTURE_SUFFIXES:
-        from splat.formats import scene_info
+        from splat.formats import detect_format, scene_info
 
+        detect_format(path)  # before torch is imported, which takes seconds
         return {"kind": "scene", **scene_info(path)}
+    if path.is_dir() and not any(path.iterdir()):
+        raise SplatError(f"{path} is an empty folder")
     return _capture(path)
 
 
@@ -84,7 +89,9 @@ def _capture(path: Path) -> dict[str, Any]:
 
     kind = capture_format(path)
     if kind in ("photos", "video"):  # finding their poses takes minutes, which is not what a question should cost
-        return {"kind": f"{kind} without poses", "path": str(path), "next": f"splat train {path} finds the poses"}
+        found = {"kind": f"{kind} without poses", "path": str(path)}
+        more = _photos(path) if kind == "photos" else _video(path)
+        return {**found, **more, "next": f"{shlex.join(['splat', 'train', str(path)])} finds the poses"}
     capture = load_capture(path, points="capture")
     sizes = sorted({(frame.camera.width, frame.camera.height) for frame in capture.frames})
     return {
@@ -97,6 +104,42 @@ def _capture(path: Path) -> dict[str, Any]:
         "points": 0 if capture.points is None else len(capture.points.xyz),
         "notes": capture.notes,
     }
+
+
+def _photos(path: Path) -> dict[str, Any]:
+    """Number and sizes of the photos that training would read; only the files' headers are looked at."""
+    from splat.capture.photo import photo_header
+    from splat.capture.photos import photo_files
+
+    files = photo_files(path)
+    sizes: Counter[str] = Counter()
+    for file in files:
+        try:
+            sizes["{}x{}".format(*photo_header(file).upright_size)] += 1
+        except SplatError:
+            sizes["unreadable"] += 1
+    shown = [
+        size if count == len(files) else f"{count:,} {size}" if size == "unreadable" else f"{count:,} of {size}"
+        for size, count in sizes.most_common()
+    ]
+    return {"photos": len(files), "sizes": shown, "megabytes": round(sum(f.stat().st_size for f in files) / 1e6, 1)}
+
+
+def _video(path: Path) -> dict[str, Any]:
+    """Length and size of a video, as far as its header says."""
+    import av
+
+    from splat.capture.video import videos_in
+
+    file = path if path.is_file() else videos_in(path)[0]
+    try:
+        with av.open(str(file)) as video:
+            stream = video.streams.video[0]
+            seconds = video.duration / av.time_base if video.duration else None
+            rate = float(stream.average_rate) if stream.average_rate else None
+            return {"size": f"{stream.width}x{stream.height}", "seconds": seconds, "frames_per_second": rate}
+    except (av.error.FFmpegError, IndexError) as error:
+        raise SplatError(f"{file} is not a readable video: {error}") from error
 
 
 def _text(value: Any) -> str:

@@ -51,14 +51,15 @@ class RenderConfig:
 
 def run(config: RenderConfig) -> None:
     """Render the path; prints the folder of the pictures and the video."""
-    from splat.render.film import render_path
     from splat.run import open_run
 
     if not config.run:
         raise SplatError("which one? splat render RUN path=orbit")
     if not (config.video or config.pictures):
         raise SplatError("video=false and pictures=false together leave nothing to write")
-    opened = open_run(user_path(config.run))
+    opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
+    from splat.render.film import render_path
+
     scene = opened.scene()
     cameras = path_cameras(opened, config, scene)
     folder = output_folder(opened.path, config)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 
+from splat.console import duration
 from splat.train.config import TrainConfig
 
+LONG_SECONDS = 2 * 3600.0  # trainings that take longer are worth a warning
+FAST_STEPS = 1000  # of preset=fast
 BYTES_PER_GAUSSIAN = 59 * 4 * 4  # parameters, gradients and two moments of Adam, all float32
 SCRATCH_BYTES = 100e6  # what a CPU training takes beside arrays whose size is known: scratch space, fragments
 
@@ -76,6 +80,26 @@ def make_plan(config: TrainConfig, machine: Machine, data_factor: float, points:
         cap_max=cap,
         seeds=min(wanted, cap) if wanted else min(points, cap) if points > cap else 0,
     )
+
+
+def too_long(seconds: float, plan: Plan) -> str | None:
+    """A sentence that says how to be done sooner, for a training that will take very long; None for others.
+
+    Args:
+        seconds: the estimate for this plan. Time grows with the steps, and with the pixels of a photo.
+    """
+    if seconds <= LONG_SECONDS:
+        return None
+    ways = []
+    if seconds * FAST_STEPS / plan.max_steps < LONG_SECONDS:
+        ways.append(f"preset=fast (about {duration(seconds * FAST_STEPS / plan.max_steps)} or less)")
+    steps = int(0.5 * LONG_SECONDS * plan.max_steps / seconds) // 100 * 100
+    if steps >= FAST_STEPS:
+        ways.append(f"max_steps={steps}")
+    factor = math.ceil(4 * plan.data_factor * (seconds / (0.5 * LONG_SECONDS)) ** 0.5) / 4
+    ways.append(f"data_factor={factor:g}")
+    words = " or ".join([", ".join(ways[:-1]), ways[-1]] if len(ways) > 1 else ways)
+    return f"this will take about {duration(seconds)}; sooner with {words}, each about an hour unless said"
 
 
 def estimated_bytes(plan: Plan, pixels: int, views: int, cache_bytes: float, base: float) -> float:

@@ -16,7 +16,7 @@ import torch
 
 from splat.capture import load_capture, random_points
 from splat.capture.types import Capture, ImageSource, Points
-from splat.console import duration, info, progress
+from splat.console import duration, info, progress, warn
 from splat.errors import Interrupted, SplatError
 from splat.formats import write_scene
 from splat.gaussians import Gaussians
@@ -33,7 +33,7 @@ from splat.train.history import History
 from splat.train.initial import first_points, initial_gaussians, scene_scale
 from splat.train.losses import psnr
 from splat.train.normalize import Normalization
-from splat.train.plan import Machine, Plan, estimated_bytes, make_plan, occupied_bytes, plan_factor
+from splat.train.plan import Machine, Plan, estimated_bytes, make_plan, occupied_bytes, plan_factor, too_long
 from splat.train.state import TrainState, fitted_strategy, new_state, restored_state, state_record
 from splat.train.trainer import StepReport, composite, on_device, one_torch_thread, render_view, run_steps, waited
 from splat.train.views import TrainingViews
@@ -218,10 +218,13 @@ def _announce(state: TrainState, views: TrainingViews, config: TrainConfig, plan
     seconds = estimated_seconds(state, views, config, plan)
     photos = len(views.capture.frames)
     memory = estimated_bytes(plan, pixels, photos, config.capture.cache_gb * 1e9, base)
+    advice = too_long(seconds, plan)
     info(
         f"plan: {camera.width}x{camera.height} (data_factor={plan.data_factor:g}), max_steps={plan.max_steps:,}, "
         f"cap_max={plan.cap_max:,}; about {duration(seconds)} and {memory / 1e9:.1f} GB of memory"
     )
+    if advice is not None:
+        warn(advice)
 
 
 def estimated_seconds(state: TrainState, views: TrainingViews, config: TrainConfig, plan: Plan) -> float:

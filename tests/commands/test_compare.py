@@ -69,4 +69,33 @@ def test_needs_two_scored_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["compare", str(first)]) == 2
     assert main(["compare", str(first), str(tmp_path)]) == 2
     errors = capsys.readouterr().err.splitlines()
-    assert errors[0] == "error: which ones? splat compare RUN RUN ..." and "no metrics.json" in errors[1]
+    assert errors[0] == "error: which ones? splat compare RUN RUN ..."
+    assert errors[1:] == [f"error: comparing takes two runs with scores; left out: {tmp_path} (no run folder)"]
+
+
+def test_a_shell_pattern_may_name_other_things_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "fox"
+    scored(folder / "default", 25.0, one=24.0)
+    scored(folder / "mcmc", 26.0, one=24.5)
+    (folder / "notes").mkdir()
+    (folder / "stopped" / "checkpoints").mkdir(parents=True)
+    (folder / "stopped" / "config.yaml").write_text("train: {data: my photos}")
+    (folder / "stopped" / "checkpoints" / "step_00000010.safetensors").write_bytes(b"")
+    (folder / "unscored").mkdir()
+    (folder / "unscored" / "config.yaml").write_text("train: {data: photos}")
+    (folder / "unscored" / "scene.ply").write_bytes(b"ply")
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", "fox/default", "fox/mcmc"]) == 0
+    page = Path(capsys.readouterr().out.splitlines()[-1])
+    assert page.exists()
+    assert main(["compare", *sorted(str(path) for path in Path("fox").iterdir())]) == 0
+    captured = capsys.readouterr()
+    assert [line.split()[0] for line in captured.out.splitlines()[1:3]] == ["default", "mcmc"]
+    (notice,) = captured.err.splitlines()
+    assert notice.startswith(f"left out: {page} (no run folder); fox/notes (no run folder)")
+    assert "splat train 'my photos' out=fox/stopped resume=true" in notice
+    assert "splat evaluate fox/unscored" in notice
+    assert main(["compare", "fox/default", "fox/nothing"]) == 2
+    assert capsys.readouterr().err == "error: no run folder at fox/nothing\n"

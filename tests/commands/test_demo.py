@@ -26,8 +26,18 @@ def test_copies_and_says_what_is_next(
     target = tmp_path / "my demo"
     assert main(["demo", str(target)]) == 0
     captured = capsys.readouterr()
-    assert captured.out == f"{target}\n" and f"next: splat train {target}" in captured.err
+    assert captured.out == f"{target}\n" and f"next: splat train '{target}'\n" in captured.err
     assert (target / "images" / "0001.jpg").read_bytes() == b"picture"
+
+
+def test_the_next_command_does_not_meet_an_earlier_run(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "find_demo", lambda: source)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "demo" / "default").mkdir(parents=True)
+    assert main(["demo"]) == 0
+    assert capsys.readouterr().err.endswith("next: splat train demo name=default-2\n")
 
 
 def test_never_overwrites(source: Path, tmp_path: Path) -> None:

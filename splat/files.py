@@ -59,7 +59,7 @@ def read_json(path: str | Path) -> Any:
     """
     path = Path(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))  # with or without Windows' mark
     except OSError as error:
         raise SplatError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:

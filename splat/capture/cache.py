@@ -14,7 +14,7 @@ from typing import Any
 
 from splat.errors import SplatError
 
-VERSION = 1  # raise when results of the same input and options change
+VERSION = 2  # raise when results of the same input and options change
 
 
 def cache_root(cache_dir: str | None) -> Path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from splat import console
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
 from splat.capture.lens import Lens
@@ -17,17 +19,23 @@ from splat.errors import SplatError
 if TYPE_CHECKING:
     import pycolmap
 
-MODEL_FOLDERS = ("sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", ".")
+MODEL_FOLDERS = ("sparse", "colmap/sparse", ".")
 PHOTO_FOLDERS = ("images", "input", "rgb", ".")
 FILES = ("cameras", "images", "points3D")
 
 
-def model_folder(root: Path) -> Path | None:
-    """The folder of the COLMAP model that belongs to `root`, or None."""
-    for name in MODEL_FOLDERS:
-        folder = root / name
-        if any((folder / f"cameras{suffix}").is_file() for suffix in (".bin", ".txt")):
-            return folder
+def model_folder(root: Path, places: Sequence[str] = MODEL_FOLDERS) -> Path | None:
+    """The folder of the COLMAP model that belongs to `root`, or None.
+
+    Of several (the mapper writes sparse/0, sparse/1, … where the photos do not all fit together) the one with the
+    longest list of images.
+    """
+    for place in places:
+        numbered = _numbered_models(root / place) if place != "." else []
+        if numbered:
+            return max(numbered, key=_images_size)
+        if _has_model(root / place):
+            return root / place
     return None
 
 
@@ -125,11 +133,33 @@ def model_points(model: pycolmap.Reconstruction) -> Points | None:
     return Points(xyz[finite], rgb[finite]) if finite.any() else None
 
 
-def _other_models(folder: Path) -> list[str]:
-    if folder.name != "0":
+def _has_model(folder: Path) -> bool:
+    return any((folder / f"cameras{suffix}").is_file() for suffix in (".bin", ".txt"))
+
+
+def _numbered_models(folder: Path) -> list[Path]:
+    """The models 0, 1, … in a folder, in order."""
+    if not folder.is_dir():
         return []
-    others = sorted(path.name for path in folder.parent.iterdir() if path.name.isdigit() and path.name != "0")
-    return [f"{folder.parent} holds {1 + len(others)} models; 0 is used"] if others else []
+    found = [path for path in folder.iterdir() if path.name.isdecimal() and _has_model(path)]
+    return sorted(found, key=lambda path: int(path.name))
+
+
+def _images_size(model: Path) -> int:
+    """Bytes of a model's list of images."""
+    files = [model / f"images{suffix}" for suffix in (".bin", ".txt")]
+    return next((file.stat().st_size for file in files if file.is_file()), 0)
+
+
+def _other_models(folder: Path) -> list[str]:
+    """A note where there are others; a warning where the first, which other programs take, is not used."""
+    models = _numbered_models(folder.parent) if folder.name.isdecimal() else []
+    if len(models) < 2:
+        return []
+    note = f"{folder.parent} holds {len(models)} models; {folder.name}, the largest, is used"
+    if folder != models[0]:
+        console.warn(note)
+    return [note]
 
 
 def _photos_root(root: Path, folder: Path, names: list[str]) -> Path:

@@ -72,6 +72,8 @@ def undistorted_matrix(lens: Lens) -> tuple[tuple[float, ...], ...]:
     as `cv2.getOptimalNewCameraMatrix(alpha=0)` does, but from COLMAP's own model and at most 120° wide.
     """
     K = lens.pinhole()
+    if K is not None and not (np.isfinite(K).all() and K[0, 0] > 0 and K[1, 1] > 0):
+        raise SplatError(f"a {lens.model} camera has the parameters {lens.params}: its focal length is impossible")
     if K is None:
         left, right, top, bottom = _inner_rectangle(lens)
         fx, fy = lens.width / (right - left), lens.height / (bottom - top)

@@ -75,7 +75,7 @@ def capture_format(path: Path) -> str:
         if path.suffix.lower() in VIDEO_SUFFIXES:
             return "video"
         raise SplatError(f"{path} is no capture; give a folder of photos, a capture folder or a video")
-    if any((path / "sparse" / sub / f"cameras{suffix}").is_file() for sub in ("0", ".") for suffix in (".bin", ".txt")):
+    if model_folder(path, ("sparse",)) is not None:
         return "colmap"
     if (path / "transforms.json").is_file():
         return "transforms"

@@ -61,8 +61,10 @@ class MaskFolder:
 
     def find(self, name: str) -> Path | None:
         """The mask of the photo `name` (relative to the photos' folder), or None."""
-        stem = name.rpartition(".")[0] or name
-        for candidate in (f"{name}.png", f"{stem}.png", f"{name}.jpg", f"{stem}.jpg", name):
-            if candidate in self._files:
-                return self._files[candidate]
+        folder, _, rest = name.partition("/")
+        for inside in (name, rest) if folder in ("images", "input", "rgb", "photos") else (name,):
+            stem = inside.rpartition(".")[0] or inside
+            for candidate in (f"{inside}.png", f"{stem}.png", f"{inside}.jpg", f"{stem}.jpg", inside):
+                if candidate in self._files:
+                    return self._files[candidate]
         return None

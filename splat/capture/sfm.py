@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -78,14 +79,14 @@ def solve_cameras(
         model_folder = folder / "model"
         if not model_folder.is_dir():
             start = time.monotonic()
-            _reconstruct(photos, matcher, options, folder)
+            _reconstruct(_numbered(photos), matcher, options, folder)
             took = console.duration(time.monotonic() - start)
             console.info(f"cameras found in {took}, kept in {model_folder}")
         elif model_folder not in _announced:
             console.info(f"cameras of an earlier run: {model_folder}")
         _announced.add(model_folder)  # commands may read a capture more than once
         model = read_model(model_folder)
-    by_name = {photo.name: photo for photo in photos}
+    by_name = {staged.name: photo for staged, photo in zip(_numbered(photos), photos)}
     shots = []
     for image in model.images.values():
         if image.has_pose:
@@ -95,6 +96,13 @@ def solve_cameras(
             shots.append(Shot(photo.name, photo.path, viewmat, lens, photo.mask_path, upright=True))
     notes = [f"cameras from structure from motion: {len(shots)} of {len(photos)} photos placed ({matcher} matching)"]
     return shots, model_points(model), notes
+
+
+def _numbered(photos: Sequence[Photo]) -> list[Photo]:
+    """The photos under plain names in the same order: COLMAP's lists of pairs allow no spaces in names."""
+    return [
+        dataclasses.replace(photo, name=f"{index:06d}{photo.path.suffix.lower()}") for index, photo in enumerate(photos)
+    ]
 
 
 def _reconstruct(photos: Sequence[Photo], matcher: str, options: CaptureOptions, folder: Path) -> None:

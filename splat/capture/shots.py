@@ -137,6 +137,10 @@ def shot_orientation(shot: Shot, header: PhotoHeader | None = None) -> int:
     COLMAP and nerfstudio calibrate pixels as stored, phones' own apps the upright photo; the camera's shape tells.
     """
     lens = shot.lens
+    if lens.width < 1 or lens.height < 1:
+        raise SplatError(
+            f"the camera of {shot.name} is {lens.width}x{lens.height} pixels large; mend the capture's file"
+        )
     header = header or photo_header(shot.path)
 
     def fits(width: int, height: int) -> bool:  # within the rounding of an images_8 folder

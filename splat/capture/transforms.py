@@ -33,7 +33,7 @@ def read_transforms(root: Path, options: CaptureOptions, file: Path | None = Non
     meta = read_meta(file)
     notes: list[str] = []
     shots = frame_shots(meta, root, file, options, notes)
-    shots = _own_split(meta, shots, notes)
+    shots = _own_split(meta, root, shots, notes)
     if "applied_transform" in meta:
         notes.append("the file's applied_transform is kept: everything is in the frame of the file's poses")
     points = _points(meta, root, options, notes)
@@ -62,7 +62,7 @@ def frame_shots(
     for entry in meta["frames"]:
         if not isinstance(entry, dict) or not isinstance(entry.get("file_path"), str):
             raise SplatError(f"{file} has a frame without file_path; mend the file")
-        name = _clean(entry["file_path"])
+        name = _within(root, _clean(entry["file_path"]))
         path, reduced = _photo(root, name, options, used_reduced)
         if path is None:
             missing.append(name)
@@ -134,7 +134,7 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
         width, height = float(header.width * reduced), float(header.height * reduced)
     fx, fy = _focal_lengths(entry, width, height) or _focal_lengths(meta, width, height) or (0.0, 0.0)
     if not (fx > 0 and fy > 0):
-        raise SplatError(f"frame {name} has no focal length; the file needs fl_x or camera_angle_x")
+        raise SplatError(f"frame {name} has no usable focal length; the file needs fl_x or camera_angle_x, more than 0")
     cx, cy = value("cx"), value("cy")
     cx = width / 2 if cx is None else cx
     cy = height / 2 if cy is None else cy
@@ -161,18 +161,20 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
 
 def _focal_lengths(source: Mapping[str, Any], width: float, height: float) -> tuple[float, float] | None:
     """fx and fy in pixels as one place states them, as lengths or as angles; one of them stands for both."""
+
+    def number(key: str) -> float:
+        try:
+            return float(source.get(key) or 0.0)
+        except (TypeError, ValueError) as error:
+            raise SplatError(f"{key}={source[key]} in the transforms file is no number; mend the file") from error
+
     found = []
     for side, focal, angle, degrees in (
         (width, "fl_x", "camera_angle_x", "x_fov"),
         (height, "fl_y", "camera_angle_y", "y_fov"),
     ):
-        if source.get(focal):
-            found.append(float(source[focal]))
-        elif source.get(angle) or source.get(degrees):
-            radians = float(source[angle]) if source.get(angle) else math.radians(source[degrees])
-            found.append(0.5 * side / math.tan(0.5 * radians))
-        else:
-            found.append(0.0)
+        radians = number(angle) or math.radians(number(degrees))
+        found.append(number(focal) or (0.5 * side / math.tan(0.5 * radians) if radians else 0.0))
     fx, fy = found[0] or found[1], found[1] or found[0]
     return (fx, fy) if fx and fy else None
 
@@ -181,6 +183,18 @@ def _clean(name: str) -> str:
     """A file name with forward slashes and without a leading './'."""
     path = PureWindowsPath(name) if "\\" in name else PurePosixPath(name)
     return PurePosixPath(*path.parts).as_posix() if not path.drive else path.as_posix()
+
+
+def _within(root: Path, name: str) -> str:
+    """An absolute name as one below `root`, also where the capture was moved from another place or machine.
+
+    The longest end of the name that is there counts; without one the name stays as it is.
+    """
+    parts = PurePosixPath(name).parts
+    if not (name.startswith("/") or PureWindowsPath(name).drive):
+        return name
+    ends = ("/".join(parts[start:]) for start in range(1, len(parts)))
+    return next((end for end in ends if find_photo(root / end) is not None), name)
 
 
 def _photo(root: Path, name: str, options: CaptureOptions, used: set[str]) -> tuple[Path | None, int]:
@@ -192,13 +206,13 @@ def _photo(root: Path, name: str, options: CaptureOptions, used: set[str]) -> tu
     return find_photo(root / name), 1
 
 
-def _own_split(meta: Mapping[str, Any], shots: list[Shot], notes: list[str]) -> list[Shot]:
+def _own_split(meta: Mapping[str, Any], root: Path, shots: list[Shot], notes: list[str]) -> list[Shot]:
     """Apply nerfstudio's lists of file names; frames in none of them are left out, as nerfstudio does."""
     sides: dict[str, Split] = {}
     for key, side in SPLIT_LISTS:
-        sides.update({_clean(name): side for name in meta.get(key) or []})
+        sides.update(dict.fromkeys(_names(meta, key, root), side))
     if "test" not in sides.values():  # nerfstudio evaluates on the validation list
-        sides.update({_clean(name): "test" for name in meta.get("val_filenames") or []})
+        sides.update(dict.fromkeys(_names(meta, "val_filenames", root), "test"))
     if not sides:
         return shots
     kept = [dataclasses.replace(shot, split=sides[shot.name]) for shot in shots if shot.name in sides]
@@ -207,6 +221,14 @@ def _own_split(meta: Mapping[str, Any], shots: list[Shot], notes: list[str]) -> 
     if len(kept) < len(shots):
         notes.append(f"{len(shots) - len(kept)} frames are in no list of the file's own split and are left out")
     return kept
+
+
+def _names(meta: Mapping[str, Any], key: str, root: Path) -> list[str]:
+    """The names in a list of the file; none where there is no such list."""
+    listed = meta.get(key) or []
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise SplatError(f"{key} in the transforms file is no list of names; mend the file")
+    return [_within(root, _clean(name)) for name in listed]
 
 
 def _points(meta: Mapping[str, Any], root: Path, options: CaptureOptions, notes: list[str]) -> Points | None:

@@ -140,3 +140,19 @@ def test_a_photo_of_another_shape_is_an_error_that_names_it(tmp_path):
     write_photo(root / "images" / "photo_1.png", smooth_photo(0, 100, 100))
     with pytest.raises(SplatError, match=r"photo_1\.png is 100x100"):
         load_capture(root)
+
+
+def test_the_largest_of_several_models_is_used(tmp_path, capsys):
+    names = [f"{index}.png" for index in range(4)]
+    for index, name in enumerate(names):
+        write_photo(tmp_path / "images" / name, smooth_photo(index, 32, 24))
+    images = [(name, 1, viewmat(index)) for index, name in enumerate(names)]
+    write_colmap(tmp_path, CAMERA, images[:2], folder="sparse/1")
+    assert len(load_capture(tmp_path, points="none").frames) == 2  # only that one
+    write_colmap(tmp_path, CAMERA, images[:3], folder="sparse/0")
+    assert len(load_capture(tmp_path, points="none").frames) == 3
+    assert "warning" not in capsys.readouterr().err
+    write_colmap(tmp_path, CAMERA, images, folder="sparse/10")
+    assert len(load_capture(tmp_path, points="none").frames) == 4
+    assert "holds 3 models; 10, the largest, is used" in capsys.readouterr().err
+    assert len(load_capture(tmp_path / "sparse" / "1", points="none").frames) == 2  # the one that is asked for

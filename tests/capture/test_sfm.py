@@ -32,10 +32,14 @@ def write_room(folder, count=8, exif_turn=None):
 
 def test_cameras_of_a_bare_folder_of_photos(tmp_path, fresh, capsys):
     poses = write_room(tmp_path / "room", exif_turn=3)
+    for index in range(8):  # names as people have them
+        (tmp_path / "room" / f"cam {index % 2}").mkdir(exist_ok=True)
+        (tmp_path / "room" / f"{index}.png").rename(tmp_path / "room" / f"cam {index % 2}" / f"фото {index} (1)#.PNG")
+    poses = poses[::2] + poses[1::2]  # in name order
     before = sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "room").rglob("*"))
     capture = load_capture(tmp_path / "room", num_threads=2)
     assert capture.kind == "photos" and len(capture.frames) == len(poses)
-    assert capture.images.image(3).shape == (300, 400, 3)  # upright
+    assert {capture.images.image(index).shape for index in range(8)} == {(300, 400, 3)}  # upright
 
     truth = np.array([-pose[:3, :3].T @ pose[:3, 3] for pose in poses])
     found = np.array([camera.position.numpy() for camera in capture.cameras()])

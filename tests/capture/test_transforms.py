@@ -152,7 +152,7 @@ def test_missing_files_and_missing_poses_are_counted(tmp_path, capsys):
         ('{"frames": [{"transform_matrix": 1}]}', "without file_path"),
         ('{"frames": [{"file_path": "gone.png"}]}', "none of the 1 photos"),
         ('{"frames": [{"file_path": "a.png"}]}', "no frame with a pose"),
-        (json.dumps({"frames": [GOOD]}), "no focal length"),
+        (json.dumps({"frames": [GOOD]}), "no usable focal length"),
         (json.dumps({"fl_x": 9, "k4": 1, "frames": [GOOD]}), "k4"),
         (json.dumps({"fl_x": 9, "camera_model": "EQUIRECTANGULAR", "frames": [GOOD]}), "camera_model EQUIRECTANGULAR"),
     ],
@@ -232,3 +232,47 @@ def test_a_missing_size_is_that_of_the_full_photo(tmp_path, full_there):
     camera = load_capture(tmp_path, points="none", data_factor=4).frames[0].camera
     assert (camera.width, camera.height) == (W // 4, H // 4)
     assert camera.K[0, 0] == pytest.approx(50.0) and camera.K[0, 2] == pytest.approx(W / 8)
+
+
+@pytest.mark.parametrize("prefix", ["{root}/", "/home/someone else/my capture/", "C:\\Users\\me\\", "./", ""])
+def test_captures_may_have_been_moved(tmp_path, prefix):
+    write_photo(tmp_path / "images" / "a.png", smooth_photo(0))
+    write_photo(tmp_path / "masks" / "a.png", np.zeros((H, W, 3), np.uint8))
+    name = prefix.format(root=tmp_path) + "images/a"
+    name = name.replace("/", "\\") if prefix.startswith("C:") else name
+    frames = [{"file_path": name, "transform_matrix": np.eye(4).tolist()}]
+    content = json.dumps({"fl_x": 200.0, "w": W, "h": H, "frames": frames, "train_filenames": [name]})
+    (tmp_path / "transforms.json").write_text(content, encoding="utf-8-sig")
+    capture = load_capture(tmp_path, points="none")
+    assert [frame.camera.name for frame in capture.frames] == ["images/a"]
+    mask = capture.images.mask(0)
+    assert mask is not None and not mask.any()  # masks/a.png belongs to images/a.png
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"fl_x": -200.0}, "focal length"),
+        ({"fl_x": 0}, "focal length"),
+        ({"fl_x": float("inf")}, "focal length"),
+        ({"fl_x": float("nan")}, "focal length"),
+        ({"fl_x": None, "camera_angle_x": "wide"}, "camera_angle_x=wide"),
+        ({"fl_x": [1]}, "fl_x"),
+        ({"cx": float("nan")}, "impossible"),
+        ({"w": 0, "h": 0}, "0x0 pixels"),
+        ({"w": -W}, "pixels"),
+        ({"k1": float("nan")}, "finite"),
+        ({"train_filenames": 5}, "train_filenames"),
+        ({"test_filenames": [5]}, "test_filenames"),
+        ({"frames": [None]}, "file_path"),
+        ({"frames": []}, "no frame"),
+    ],
+)
+def test_impossible_values_are_errors_of_one_line(tmp_path, change, says):
+    write_photo(tmp_path / "images" / "a.png", smooth_photo(0))
+    frames = [{"file_path": "images/a.png", "transform_matrix": np.eye(4).tolist()}]
+    content = {"fl_x": 200.0, "w": W, "h": H, "frames": frames, **change}
+    (tmp_path / "transforms.json").write_text(json.dumps(content))
+    with pytest.raises(SplatError, match=says) as caught:
+        load_capture(tmp_path, points="none")
+    assert "\n" not in str(caught.value)

@@ -89,6 +89,38 @@ def test_relocated_ones_share_the_look_and_start_without_moments() -> None:
         assert stack[0].item() == pytest.approx(new, rel=1e-5)
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.5, 1.0])
+def test_copies_stand_around_what_they_copy(spread: float) -> None:
+    """Exactly there without spread; else at a normal distance along each axis, in standard deviations of the copy."""
+    count = 20_000
+    params = make_params(2, opacity=0.5)
+    params["means"].data = torch.tensor([[0.0, 0, 0], [100.0, 0, 0]])
+    params["quats"].data[:] = torch.tensor([0.8, 0.3, -0.4, 0.2])
+    params["scales"].data[:] = torch.tensor([0.5, 0.2, 0.1]).log()
+    optimizers = warm_optimizers(params)
+    ops.sample_add(params, optimizers, {}, count, torch.Generator().manual_seed(0), spread=spread)
+    assert torch.equal(params["means"][:2], torch.tensor([[0.0, 0, 0], [100.0, 0, 0]]))
+    copies = params["means"].detach()[2:]
+    turn = quat_to_matrix(params["quats"][0].detach())
+    offsets = (copies - torch.tensor([100.0, 0, 0]) * (copies[:, :1] > 50)) @ turn
+    if spread == 0:
+        assert torch.equal(copies[:, 1:], torch.zeros(count, 2)) and set(copies[:, 0].tolist()) == {0.0, 100.0}
+        return
+    along = offsets / params["scales"].detach()[2:].exp()
+    assert torch.allclose(along.std(0), torch.full((3,), spread), rtol=0.03)
+    assert torch.allclose(along.mean(0), torch.zeros(3), atol=0.03)
+
+
+def test_moved_ones_are_spread_too() -> None:
+    params = make_params(40, opacity=0.6)
+    dead = torch.arange(40) < 20
+    optimizers, before = warm_optimizers(params), snapshot(params)
+    ops.relocate(params, optimizers, {}, dead, torch.Generator().manual_seed(4), spread=1.0)
+    assert torch.equal(params["means"][~dead], before["means"][~dead])
+    distance = torch.cdist(params["means"].detach()[dead], before["means"][~dead]).min(dim=1).values
+    assert distance.min() > 0
+
+
 def test_added_ones_share_the_look() -> None:
     params = make_params(10, opacity=0.8)
     params["sh0"].data[:, 0, 0] = torch.arange(10.0)
@@ -234,3 +266,18 @@ def test_short_schedules(max_steps: int) -> None:
     assert 25 <= short.refine_every <= 100
     assert (short.refine_stop_iter - short.refine_start_iter) // short.refine_every >= 14
     assert MCMCStrategy().scaled(30_000) == MCMCStrategy()
+    growing = range(short.refine_start_iter + 1, max_steps // 2 + 1)
+    additions = sum(step % short.refine_every == 0 for step in growing)
+    assert short.grow_factor >= 1.05 and short.grow_factor ** (additions + 1) >= 3
+    assert 0.005 < short.min_opacity < 0.05 and 0 < short.spread < 1
+
+
+def test_values_of_short_trainings_approach_the_published_ones() -> None:
+    nearly = MCMCStrategy().scaled(29_990)
+    assert nearly.min_opacity == pytest.approx(0.005, rel=0.01) and nearly.spread == pytest.approx(0, abs=1e-3)
+    assert nearly.grow_factor == 1.05
+
+
+def test_given_values_are_kept_in_short_trainings() -> None:
+    given = MCMCStrategy(min_opacity=0.005, grow_factor=1.05, spread=0.0).scaled(600)
+    assert (given.min_opacity, given.grow_factor, given.spread) == (0.005, 1.05, 0.0)

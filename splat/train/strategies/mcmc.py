@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from splat.train.strategies.base import Optimizers, Params
 
 
+MIN_OPACITY, GROW_FACTOR = 0.005, 1.05  # as published, for 30,000 steps
+SHORT_MIN_OPACITY, SHORT_GROWTH = 0.05, 3.0  # of trainings that are very short
+
+
 @dataclass
 class MCMCStrategy(Strategy):
     """Move dead Gaussians to where live ones are, add a few per cent at a time up to a cap, and shake the transparent.
 
     Source: Kheradmand et al., "3D Gaussian Splatting as Markov Chain Monte Carlo", NeurIPS 2024. Rules and defaults
-    are those of gsplat 1.5.3; it goes with regularisers of 0.01 on opacity and on size. One difference: a moved
-    Gaussian starts with zero moments (gsplat clears only those of the one that it joins).
+    are those of gsplat 1.5.3; it goes with regularisers of 0.01 on opacity and on size. Differences: a moved Gaussian
+    starts with zero moments (gsplat clears only those of the one that it joins), and short trainings have values of
+    their own (`scaled`).
     """
 
     step_fields: ClassVar[tuple[str, ...]] = ("refine_start_iter", "refine_stop_iter", "refine_every")
@@ -29,11 +34,24 @@ class MCMCStrategy(Strategy):
     refine_start_iter: int = option(500, "no Gaussian is moved or added up to this step", minimum=0)
     refine_stop_iter: int = option(25_000, "no Gaussian is moved or added from this step on", minimum=0)
     refine_every: int = option(100, "steps between moving and adding", minimum=1)
-    min_opacity: float = option(
-        0.005, "Gaussians with no more opacity than this are dead and are moved", minimum=0, below=1
+    min_opacity: float | None = option(
+        None,
+        "Gaussians with no more opacity than this are dead and are moved"
+        " (null: 0.005, up to 0.05 in trainings under 30,000 steps)",
+        minimum=0,
+        below=1,
     )
-    grow_factor: float = option(
-        1.05, "how many times as many Gaussians there are after each addition, up to cap_max", minimum=1
+    grow_factor: float | None = option(
+        None,
+        "how many times as many Gaussians there are after each addition, up to cap_max"
+        " (null: 1.05, more in trainings under 1,500 steps)",
+        minimum=1,
+    )
+    spread: float | None = option(
+        None,
+        "how far copies are drawn from what they copy, in its standard deviations"
+        " (null: 0, up to 1 in trainings under 30,000 steps)",
+        minimum=0,
     )
 
     @property
@@ -45,16 +63,33 @@ class MCMCStrategy(Strategy):
 
         Growing ends at the same part of the training as in the paper (5/6). It starts after a twentieth, between steps
         50 and 500: dead Gaussians must have had time to become transparent. Short trainings refine more often (every
-        25 steps at the least), because each addition is only `grow_factor` times what is there. The noise needs no
-        scaling: it follows the learning rate, whose decay is over max_steps.
+        25 steps at the least) and grow at least threefold in their first half, because each addition is only
+        `grow_factor` times what is there. The noise needs no scaling: it follows the learning rate, whose decay is over
+        max_steps.
+
+        Copies in the very place of their source have the same gradients as it, which Adam makes steps of the same
+        length: they stay together, as if they were one, until the noise parts them. It acts on the nearly transparent
+        only, so that takes thousands of steps. In the same way few Gaussians have time to sink to an opacity of 0.005
+        and are moved. Both are made up for by `spread` and `min_opacity`, the less the longer the training is (see
+        `docs/methods.md` for what they bring).
         """
         if max_steps >= REFERENCE_STEPS:
             return dataclasses.replace(self)
+        part = max_steps / REFERENCE_STEPS
+        start = min(self.refine_start_iter, max(50, max_steps // 20))
+        every = min(self.refine_every, max(25, 5 * round(max_steps / 350)))
+        early = max(1, (max_steps // 2 - start) // every)  # additions in the first half
+        fitted = {
+            "min_opacity": MIN_OPACITY**part * SHORT_MIN_OPACITY ** (1 - part),
+            "grow_factor": max(GROW_FACTOR, SHORT_GROWTH ** (1 / early)),
+            "spread": 1 - part,
+        }
         return dataclasses.replace(
             self,
-            refine_start_iter=min(self.refine_start_iter, max(50, max_steps // 20)),
-            refine_stop_iter=round(self.refine_stop_iter * max_steps / REFERENCE_STEPS),
-            refine_every=min(self.refine_every, max(25, 5 * round(max_steps / 350))),
+            refine_start_iter=start,
+            refine_stop_iter=round(self.refine_stop_iter * part),
+            refine_every=every,
+            **{name: value for name, value in fitted.items() if getattr(self, name) is None},
         )
 
     def step_post_backward(
@@ -87,15 +122,21 @@ class MCMCStrategy(Strategy):
         inject_noise(params, scaler=lr * self.noise_lr, seed=next_draw(state))
         return done
 
+    @property
+    def _dead(self) -> float:
+        """The opacity up to which a Gaussian is dead."""
+        return MIN_OPACITY if self.min_opacity is None else self.min_opacity
+
     def _relocate(self, params: Params, optimizers: Optimizers, state: State) -> int:
         from splat.train.strategies import ops
         from splat.train.strategies.draws import next_generator
 
-        dead = params["opacities"].detach().flatten().sigmoid() <= self.min_opacity
+        dead = params["opacities"].detach().flatten().sigmoid() <= self._dead
         count = int(dead.sum())
         if count == 0 or count == len(dead):
             return 0
-        ops.relocate(params, optimizers, state, dead, next_generator(state, dead.device), self.min_opacity)
+        generator = next_generator(state, dead.device)
+        ops.relocate(params, optimizers, state, dead, generator, self._dead, self.spread or 0.0)
         return count
 
     def _add(self, params: Params, optimizers: Optimizers, state: State) -> int:
@@ -103,8 +144,9 @@ class MCMCStrategy(Strategy):
         from splat.train.strategies.draws import next_generator
 
         present = len(params["means"])
-        count = max(0, min(self.cap_max, int(self.grow_factor * present)) - present)
+        factor = GROW_FACTOR if self.grow_factor is None else self.grow_factor
+        count = max(0, min(self.cap_max, int(factor * present)) - present)
         if count > 0:
             generator = next_generator(state, params["means"].device)
-            ops.sample_add(params, optimizers, state, count, generator, self.min_opacity)
+            ops.sample_add(params, optimizers, state, count, generator, self._dead, self.spread or 0.0)
         return count

@@ -183,6 +183,16 @@ def _zero_moments(params: Params, optimizers: Optimizers, state: State, rows: Te
             value[rows] = 0
 
 
+def _shift(params: Params, rows: Tensor, spread: float, generator: torch.Generator) -> None:
+    """Move the Gaussians `rows` [M] to where they would be drawn from themselves, `spread` times as far."""
+    if spread == 0:
+        return
+    sizes = params["scales"].detach()[rows].exp()
+    axes = quat_to_matrix(params["quats"].detach()[rows])
+    normal = torch.randn(sizes.shape, device=sizes.device, dtype=sizes.dtype, generator=generator)
+    params["means"].data[rows] += spread * torch.einsum("nij,nj->ni", axes, normal * sizes)
+
+
 @torch.no_grad()
 def relocate(
     params: Params,
@@ -191,11 +201,13 @@ def relocate(
     mask: Tensor,
     generator: torch.Generator,
     min_opacity: float = 0.005,
+    spread: float = 0.0,
 ) -> None:
     """Move the dead Gaussians of `mask` [N] bool onto live ones, drawn in proportion to opacity.
 
-    Each live one and its new neighbours share its look (`compute_relocation`); both lose their moments, because the
-    gradients that those remember were of another place. Nothing happens if no Gaussian lives.
+    They stand around those at a normal distance of `spread` standard deviations of theirs. Each live one and its new
+    neighbours share its look (`compute_relocation`); both lose their moments, because the gradients that those remember
+    were of another place. Nothing happens if no Gaussian lives.
     """
     dead, alive = mask.nonzero().squeeze(1), (~mask).nonzero().squeeze(1)
     if len(dead) == 0 or len(alive) == 0:
@@ -205,6 +217,7 @@ def relocate(
     _set_rows(params, sources, *_stacked(params, sources, min_opacity))
     for param in params.values():
         param.data[dead] = param.data[sources]
+    _shift(params, dead, spread, generator)
     _zero_moments(params, optimizers, state, torch.cat([sources, dead]))
 
 
@@ -216,9 +229,14 @@ def sample_add(
     count: int,
     generator: torch.Generator,
     min_opacity: float = 0.005,
+    spread: float = 0.0,
 ) -> None:
-    """Append `count` Gaussians in the places of existing ones, drawn in proportion to opacity, and share their look."""
+    """Append `count` Gaussians in the places of existing ones, drawn in proportion to opacity, and share their look.
+
+    They stand around those at a normal distance of `spread` standard deviations of theirs.
+    """
     sources = sample_indices(torch.sigmoid(params["opacities"].detach().flatten()), count, generator)
     _set_rows(params, sources, *_stacked(params, sources, min_opacity))
     _replace(params, optimizers, lambda _, p: torch.cat([p, p[sources]]), lambda m: _append_zeros(m, count))
     _map_state(state, lambda v: _append_zeros(v, count))
+    _shift(params, torch.arange(len(params["means"]), device=sources.device)[-count:], spread, generator)

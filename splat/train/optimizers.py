@@ -76,11 +76,10 @@ def _update(param: Tensor, state: dict[str, Tensor], group: dict[str, Any], visi
     if all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors):
         _cpu_adam(*tensors, step, *rates, group["active_columns"], visibility)
     elif param.is_cuda and visibility is None:
-        if "device_step" not in state:  # the kernel counts it up itself
-            state["device_step"] = torch.full((), step - 1, dtype=torch.float32, device=param.device)
-        _cuda_adam(*tensors, state["device_step"], *rates)
+        # made anew each time: strategies of gsplat take everything in the state but "step" for one row a Gaussian
+        device_step = torch.full((), step - 1, dtype=torch.float32, device=param.device)  # the kernel counts it up
+        _cuda_adam(*tensors, device_step, *rates)
     else:
-        state.pop("device_step", None)
         torch_adam(*tensors, step, *rates, group["active_columns"], visibility)
 
 

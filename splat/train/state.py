@@ -14,6 +14,7 @@ from splat.gaussians import Gaussians
 from splat.train.config import TrainConfig
 from splat.train.optimizers import FusedAdam, make_optimizers
 from splat.train.plan import Plan
+from splat.train.strategies.adapter import AdaptedStrategy
 from splat.train.strategies.base import Strategy
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -28,6 +29,7 @@ class TrainState:
     strategy: Strategy
     strategy_state: dict[str, Any]
     generator: torch.Generator  # view order, random backgrounds
+    scene_scale: float  # radius of the scene in the training frame
     step: int = 0  # steps done
     queue: list[int] = field(default_factory=list)  # views still to come in this epoch
     seconds: float = 0.0  # spent so far, over all sessions
@@ -40,7 +42,12 @@ class TrainState:
 
 
 def fitted_strategy(strategy: Strategy, plan: Plan) -> Strategy:
-    """The strategy with its schedule fitted to the length of training and its cap from the plan."""
+    """The strategy with its schedule fitted to the length of training and its cap from the plan.
+
+    A strategy object of gsplat runs as it is.
+    """
+    if not isinstance(strategy, Strategy):
+        return AdaptedStrategy(strategy)
     fitted = strategy.scaled(plan.max_steps)
     if any(item.name == "cap_max" for item in dataclasses.fields(fitted)):
         fitted = dataclasses.replace(fitted, cap_max=plan.cap_max)  # type: ignore[call-arg]
@@ -65,6 +72,7 @@ def new_state(
         strategy=strategy,
         strategy_state=strategy.initialize_state(scene_scale=scene_scale, seed=config.seed),
         generator=torch.Generator().manual_seed(config.seed),
+        scene_scale=scene_scale,
     )
 
 

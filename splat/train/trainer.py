@@ -115,7 +115,7 @@ def train_step(state: TrainState, views: TrainingViews, config: TrainConfig, max
     due = step % READ_EVERY == 0 if on_cpu else value is not None
     quality = psnr(renders[0].detach(), target, view.mask) if due else None
     del renders, loss
-    lr = means_lr(config, state.strategy_state["scene_scale"], step, max_steps)
+    lr = means_lr(config, state.scene_scale, step, max_steps)
     state.optimizers["means"].param_groups[0]["lr"] = lr
     set_active_sh_degree(state.optimizers, degree)
     if state.strategy.updates_at(step):

@@ -12,7 +12,7 @@ from splat.train.config import TrainConfig
 from splat.train.session import train
 from splat.train.strategies import Strategy
 from tests.train.blobs import write_blob_capture
-from tests.train.test_resume import assert_same_scene, stopped
+from tests.train.test_resuming_training import assert_same_scene, stopped
 
 gsplat = pytest.importorskip("gsplat")
 

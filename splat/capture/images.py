@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from splat.capture.lens import Lens, undistortion_maps
 from splat.capture.masks import aligned_mask
 from splat.capture.photo import oriented, photo_header, read_photo
 
+MAPS_BYTES = 200e6  # of undistortion maps are kept; those of a photo of 24 MP take as much
 OVERSAMPLED = 4  # times the final width and height, at which photos are undistorted
 
 
@@ -172,9 +172,25 @@ def _undistort(pixels: np.ndarray, lens: Lens, width: int, height: int) -> tuple
     return warped, counted
 
 
-@functools.lru_cache(maxsize=4)  # usually one lens for all photos; a set of 12 MP maps takes 100 MB
-def _maps(lens: Lens, width: int, height: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    return undistortion_maps(lens, width, height)
+Maps = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+_kept_maps: OrderedDict[tuple[Lens, int, int], Maps] = OrderedDict()
+_maps_lock = threading.Lock()
+
+
+def _maps(lens: Lens, width: int, height: int) -> Maps:
+    """`undistortion_maps`, of which the latest are kept: usually one lens took all photos."""
+    key = (lens, width, height)
+    with _maps_lock:  # computed once, not by several threads at the same time
+        if key not in _kept_maps:
+            _kept_maps[key] = undistortion_maps(lens, width, height)
+            while len(_kept_maps) > 1 and sum(map(_bytes, _kept_maps.values())) > MAPS_BYTES:
+                _kept_maps.popitem(last=False)
+        _kept_maps.move_to_end(key)
+        return _kept_maps[key]
+
+
+def _bytes(maps: Maps) -> int:
+    return sum(array.nbytes for array in maps if array is not None)
 
 
 def _premultiplied(rgba: np.ndarray) -> np.ndarray:

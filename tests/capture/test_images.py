@@ -243,3 +243,17 @@ def test_masks_turn_with_their_photos(tmp_path, orientation, upright_camera, mad
         image, mask = oriented(image, orientation), oriented(mask, orientation)
     np.testing.assert_array_equal(image, upright)
     np.testing.assert_array_equal(mask, keep > 0)
+
+
+def test_undistortion_maps_of_many_lenses_stay_within_their_bound(monkeypatch):
+    from splat.capture import images as module
+    from splat.capture.lens import Lens
+
+    one = 2 * 4 * 64 * 48  # x and y, float32
+    monkeypatch.setattr(module, "MAPS_BYTES", 3.5 * one)
+    module._kept_maps.clear()
+    lenses = [Lens("SIMPLE_RADIAL", (60.0 + index, 32.0, 24.0, 0.01), 64, 48) for index in range(6)]
+    first = [module._maps(lens, 64, 48) for lens in lenses]
+    assert sum(map(module._bytes, module._kept_maps.values())) <= 3.5 * one
+    assert module._maps(lenses[5], 64, 48) is first[5]
+    np.testing.assert_array_equal(module._maps(lenses[0], 64, 48)[0], first[0][0])  # dropped ones are computed again

@@ -166,6 +166,11 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def count(number: int, noun: str) -> str:
+    """A number of things in words: '1 photo', '1,200 photos', 'no photos'."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}" if number else f"no {noun}s"
+
+
 def quiet_libraries() -> None:
     """Ask OpenCV, COLMAP and the like to keep their own logs to themselves; call it before they are imported.
 
@@ -177,7 +182,7 @@ def quiet_libraries() -> None:
     for name, value in {
         "OPENCV_LOG_LEVEL": "ERROR",
         "OPENCV_FFMPEG_LOGLEVEL": "-8",
-        "GLOG_minloglevel": "2",
+        "GLOG_minloglevel": "3",  # COLMAP's errors come as messages of ours
         "TORCH_CPP_LOG_LEVEL": "ERROR",
         "TRANSFORMERS_VERBOSITY": "error",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -241,7 +246,7 @@ def _draw() -> RenderableType:
     lines: list[RenderableType] = []
     for bar in list(_active):
         left = bar.seconds_left()
-        times = duration(time.monotonic() - bar.start) + (f", {duration(left)} left" if left is not None else "")
+        times = duration(time.monotonic() - bar.start) + (f", {duration(left)} left" if left else "")
         row = Table.grid(padding=(0, 1), expand=True)
         for _ in range(4):
             row.add_column(no_wrap=True)

@@ -83,4 +83,9 @@ def test_library_chatter_keeps_what_the_user_set(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("OPENCV_LOG_LEVEL", "DEBUG")
     monkeypatch.delenv("GLOG_minloglevel", raising=False)
     console.quiet_libraries()
-    assert os.environ["OPENCV_LOG_LEVEL"] == "DEBUG" and os.environ.pop("GLOG_minloglevel") == "2"
+    assert os.environ["OPENCV_LOG_LEVEL"] == "DEBUG" and os.environ.pop("GLOG_minloglevel") == "3"
+
+
+def test_counts_in_words() -> None:
+    said = [console.count(number, "photo") for number in (0, 1, 2, 1200)]
+    assert said == ["no photos", "1 photo", "2 photos", "1,200 photos"]

@@ -42,11 +42,15 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
     heic = _list(folder, HEIC_SUFFIXES)
     if not paths:
         if heic:
-            raise SplatError(f"the {len(heic)} photos in {folder} are HEIC; convert them to JPEG first (heif-convert)")
+            raise SplatError(
+                f"all photos in {folder} are HEIC ({len(heic)}); convert them to JPEG first (heif-convert)"
+            )
         raise SplatError(f"no photos in {folder}; put JPEG or PNG files there")
     notes = []
     if heic:
-        notes.append(f"{len(heic)} HEIC photos in {folder} are left out; convert them to JPEG to use them")
+        notes.append(
+            f"left out in {folder}: {console.count(len(heic), 'HEIC photo')}; convert them to JPEG to use them"
+        )
         console.warn(notes[0])
     masks = MaskFolder(root / "masks") if options.masks != "none" else None
     photos, damaged = [], []

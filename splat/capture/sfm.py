@@ -62,7 +62,10 @@ def solve_cameras(
         SplatError: too few photos, or too few that fit together.
     """
     if len(photos) < FEWEST_PHOTOS:
-        raise SplatError(f"{len(photos)} photos are too few to find their cameras (3 at least); {ADVICE}")
+        be = "is" if len(photos) == 1 else "are"
+        raise SplatError(
+            f"{console.count(len(photos), 'photo')} {be} too few to find their cameras (3 at least); {ADVICE}"
+        )
     matcher = options.matcher
     if matcher == "auto":
         matcher = _matcher(len(photos), ordered)

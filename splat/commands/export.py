@@ -45,7 +45,7 @@ def run(config: ExportConfig) -> None:
     format_for_writing(output, config.format)
     gaussians = read_scene(scene)  # imports torch, which takes seconds: everything else is refused before
     write_scene(output, gaussians, format=config.format)
-    console.info(f"{len(gaussians):,} Gaussians, {output.stat().st_size / 1e6:.1f} MB")
+    console.info(f"{console.count(len(gaussians), 'Gaussian')}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
 
 

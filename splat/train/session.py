@@ -16,7 +16,7 @@ import torch
 
 from splat.capture import load_capture, random_points
 from splat.capture.types import Capture, ImageSource, Points
-from splat.console import duration, info, progress, warn
+from splat.console import count, duration, info, progress, warn
 from splat.errors import Interrupted, SplatError
 from splat.formats import write_scene
 from splat.gaussians import Gaussians
@@ -41,6 +41,7 @@ from splat.train.views import TrainingViews
 HISTORY_EVERY = 50  # steps between rows of metrics.csv
 TEST_VIEWS = 8  # views of the PSNR that is measured along the way
 KEEP_CHECKPOINTS = 2
+SSIM_WINDOW = 11  # pixels
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def train(config: TrainConfig) -> TrainResult:
     capture, loaded = _load(config, machine)
     if not capture.indices("train"):
         raise SplatError(f"{config.data} has no training views; lower test_every or add photos")
+    check_size(capture, config)
     with run_folder(config, capture.name) as folder:
         return _train_in(folder, config, capture, loaded, machine, backend)
 
@@ -99,6 +101,20 @@ def _train_in(
     give_back()
     write_scene(folder / "scene.ply", gaussians)
     return TrainResult(folder, gaussians, capture, plan.max_steps, seconds, backend.name)
+
+
+def check_size(capture: Capture, config: TrainConfig) -> None:
+    """Refuse pictures on which no SSIM can be measured.
+
+    Raises:
+        SplatError: when a photo, divided by data_factor, is smaller than the window of SSIM.
+    """
+    small = min((frame.camera for frame in capture.frames), key=lambda camera: min(camera.width, camera.height))
+    if min(small.width, small.height) < SSIM_WINDOW:
+        factor = "" if config.data_factor is None else f" with data_factor={config.data_factor:g}"
+        raise SplatError(
+            f"{small.name} is {small.width}x{small.height} pixels{factor}; each side needs {SSIM_WINDOW} at least"
+        )
 
 
 def seed_everything(seed: int) -> None:
@@ -152,7 +168,7 @@ def _begin(
     strategy = fitted_strategy(config.strategy, plan)
     strategy.attach(scene_access(views, config, normalization))
     state = new_state(gaussians, config, strategy, scale, views.device)
-    info(f"points: {len(points.xyz):,} {points.origin}, {len(gaussians):,} Gaussians to begin with")
+    info(f"points: {len(points.xyz):,} {points.origin}, {count(len(gaussians), 'Gaussian')} to begin with")
     _announce(state, views, config, plan, base)
     return state, plan
 
@@ -278,6 +294,7 @@ def _loop(
             test_psnr = None
             if eval_every and (report.step % eval_every == 0 or report.step == plan.max_steps) and len(test):
                 test_psnr = latest["test_psnr"] = measured_psnr(state, test, config, background)
+                bar.update(**latest)  # the last line shows the last measurement
             if report.step % HISTORY_EVERY == 0 or test_psnr is not None:
                 loss = latest.get("loss", math.nan)
                 history.add(report.step, state.seconds, loss, latest.get("psnr"), test_psnr, report.num_gaussians)
@@ -348,4 +365,4 @@ def _white(capture: Capture) -> bool:
 
 def _describe(capture: Capture) -> str:
     train, test = len(capture.indices("train")), len(capture.indices("test"))
-    return f"{train} training and {test} test views"
+    return f"{count(train, 'training view')} and {count(test, 'test view')}"

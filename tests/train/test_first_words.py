@@ -1,0 +1,55 @@
+"""What a training says, and refuses, around its steps."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from splat.errors import SplatError
+from splat.train.config import TrainConfig
+from splat.train.session import train
+from splat.train.strategies import STRATEGIES, NoneStrategy
+from tests.train.blobs import write_blob_capture
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    write_blob_capture(tmp_path / "capture")
+    return tmp_path / "capture"
+
+
+def settings(capture: Path, tmp_path: Path) -> TrainConfig:
+    return TrainConfig(
+        data=str(capture), out=str(tmp_path / "runs" / "run"), max_steps=3, data_factor=1.0, strategy=NoneStrategy()
+    )
+
+
+def test_the_last_line_shows_the_last_measurement(
+    capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(settings(capture, tmp_path))
+    with (tmp_path / "runs" / "run" / "metrics.csv").open() as file:
+        *_, last = csv.DictReader(file)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("training: 3/3, ")]
+    shown = re.search(r"test PSNR ([\d.]+)", line)
+    assert shown and float(shown[1]) == pytest.approx(float(last["test_psnr"]), abs=0.01)
+
+
+def test_photos_too_small_for_ssim_are_refused(capture: Path, tmp_path: Path) -> None:
+    config = settings(capture, tmp_path)
+    config.data_factor = 8
+    with pytest.raises(SplatError, match=r"is \d+x\d+ pixels with data_factor=8; each side needs 11 at least"):
+        train(config)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_start_that_fails_leaves_no_folder(capture: Path, tmp_path: Path) -> None:
+    config = settings(capture, tmp_path)
+    config.strategy = STRATEGIES["geotex"]()
+    config.strategy.depth = "/no/such/model"  # type: ignore[attr-defined]
+    with pytest.raises(SplatError, match="no depth-estimation model"):
+        train(config)
+    assert not (tmp_path / "runs").exists()

@@ -54,6 +54,12 @@ class ScheduleOptions:
         "a degree more is switched on every so many steps (null: 1000, sooner in trainings under 10,000 steps)",
         minimum=1,
     )
+    coarse_until: float = option(
+        0.0,
+        "share of the steps, from the first on, in which photos are trained on at half their size",
+        minimum=0,
+        maximum=1,
+    )
     eval_every: int | None = option(
         None, "steps between test PSNRs while training (null: five times, 0: never)", minimum=0, changeable=True
     )

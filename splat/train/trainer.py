@@ -18,6 +18,7 @@ from torch.nn import Parameter
 from splat.errors import SplatError
 from splat.render import render_gaussians
 from splat.render.config import RenderOptions
+from splat.train.coarse import CoarseViews
 from splat.train.config import LossOptions, TrainConfig
 from splat.train.losses import l1_ssim, psnr
 from splat.train.optimizers import set_active_sh_degree
@@ -91,7 +92,9 @@ def render_view(
     )
 
 
-def train_step(state: TrainState, views: TrainingViews, config: TrainConfig, max_steps: int) -> StepReport:
+def train_step(
+    state: TrainState, views: TrainingViews | CoarseViews, config: TrainConfig, max_steps: int
+) -> StepReport:
     """One step, in place.
 
     On a GPU nothing is read back but every tenth step, so that the CPU prepares the next step while the GPU computes.
@@ -180,8 +183,10 @@ def run_steps(
     """Train until `max_steps` are done; returns False when the user stopped it with Ctrl-C between two steps."""
     with _stop_request() as stopped, one_torch_thread(views.device):
         last = time.perf_counter()
+        coarse = CoarseViews(views)
         while state.step < max_steps:
-            report = train_step(state, views, config, max_steps)
+            early = state.step < config.schedule.coarse_until * max_steps
+            report = train_step(state, coarse if early else views, config, max_steps)
             now = time.perf_counter()
             state.seconds += now - last
             last = now

@@ -53,6 +53,11 @@ class TrainingViews:
     def __len__(self) -> int:
         return len(self.indices)
 
+    @property
+    def keeps_pixels(self) -> bool:
+        """Whether pixels stay in memory once loaded."""
+        return self._room > 0
+
     def __getitem__(self, position: int) -> View:
         target, alpha, mask = self._pixels.get(position) or self._load(position)
         camera = self.cameras[position]

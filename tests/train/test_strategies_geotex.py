@@ -85,7 +85,8 @@ def test_texture_gets_more_gaussians_than_plain_wall(auxiliary: bool) -> None:
     x = params["means"].detach()[:, 0].clone()
     state = strategy.initialize_state()
     pixels = (params["means"].detach()[:, :2] / 2 * SIZE + SIZE / 2)[None]
-    info = make_info(torch.full((1, 400, 2), 0.8 * 0.0002 / math.hypot(100, 50)), torch.full((1, 400, 2), 9).int())
+    gradient = torch.full((1, 400, 2), 0.8 * 0.0002 / math.hypot(SIZE / 2, SIZE / 2))
+    info = make_info(gradient, torch.full((1, 400, 2), 9).int(), SIZE, SIZE)
     info["means2d"].data.copy_(pixels)
     strategy._collect(params, state, {**info, "view": 1})
     _, high = strategy._wanted(params, state)

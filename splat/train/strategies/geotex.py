@@ -108,7 +108,10 @@ class GeoTexStrategy(DefaultStrategy):
             seen = (radii > 0).all(dim=1).nonzero().squeeze(1)
             packed = info["means2d"].ndim == 2
             rows = info["gaussian_ids"][seen] if packed else seen
-            texture = self._textures.at(info["view"], centres[seen])
+            # a coarse part of the training renders smaller pictures than the photos
+            photo = self._scene.views.cameras[info["view"]]
+            enlarged = centres.new_tensor([photo.width / info["width"], photo.height / info["height"]])
+            texture = self._textures.at(info["view"], centres[seen] * enlarged)
             state["texture"].index_add_(0, rows, texture)
             largest = radii[seen].amax(dim=1).to(torch.float32)
             state["screen_radius"].scatter_reduce_(0, rows, largest, "amax")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from splat.render import lift, render_gaussians
+from splat.render import lift, rasterize, render_gaussians
 from splat.render.config import RenderOptions
 from splat.train.views import TrainingViews
 
@@ -47,6 +47,17 @@ class SceneAccess:
         view = self.views[position]
         renders, alphas, _ = render_gaussians(
             dict(params.items()), view.viewmat, view.K, view.width, view.height, render_mode=render_mode,
+            near_plane=self.render.near_plane, far_plane=self.render.far_plane, eps2d=self.render.eps2d,
+            rasterize_mode=self._mode, backend=self.render.backend, num_threads=self.render.num_threads,
+        )  # fmt: skip
+        return renders[0], alphas[0]
+
+    def draw(self, params: Params, position: int, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [N, D] of the Gaussians drawn over black [H, W, D], and opacity [H, W, 1]; with gradients."""
+        view = self.views[position]
+        renders, alphas, _ = rasterize(
+            params["means"], params["quats"], params["scales"].exp(), params["opacities"].sigmoid(), features,
+            view.viewmat, view.K, view.width, view.height,
             near_plane=self.render.near_plane, far_plane=self.render.far_plane, eps2d=self.render.eps2d,
             rasterize_mode=self._mode, backend=self.render.backend, num_threads=self.render.num_threads,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from splat.capture.config import ReadingOptions
 from splat.options import option
 from splat.render.config import RenderOptions
 from splat.train.config_optim import LearningRates
-from splat.train.strategies import DefaultStrategy, Strategy
+from splat.train.strategies import ImprovedStrategy, Strategy
 
 
 @dataclass
@@ -103,7 +103,7 @@ class TrainConfig:
         None, "the most Gaussians the scene may have, whatever the strategy (null: from the preset)", minimum=1
     )
     capture: ReadingOptions = option(ReadingOptions, "how the capture is read")
-    strategy: Strategy = option(DefaultStrategy, "densification: where Gaussians are added and removed")
+    strategy: Strategy = option(ImprovedStrategy, "densification: where Gaussians are added and removed")
     optim: LearningRates = option(LearningRates, "learning rates")
     initial: InitialOptions = option(InitialOptions, "the first Gaussians")
     loss: LossOptions = option(LossOptions, "what training minimises")

@@ -19,7 +19,14 @@ from splat.errors import Interrupted
 from splat.train import trainer
 from splat.train.config import TrainConfig
 from splat.train.session import TrainResult, train
-from splat.train.strategies import DefaultStrategy, GeoTexStrategy, ImprovedStrategy, MCMCStrategy, Strategy
+from splat.train.strategies import (
+    DefaultStrategy,
+    GeoTexDefaultStrategy,
+    GeoTexStrategy,
+    ImprovedStrategy,
+    MCMCStrategy,
+    Strategy,
+)
 from splat.train.strategies.absgrad import AbsGradStrategy
 from tests.train.blobs import write_blob_capture
 
@@ -31,6 +38,7 @@ STRATEGIES: dict[str, Strategy] = {
     "mcmc": MCMCStrategy(**EARLY),
     "absgrad": AbsGradStrategy(**EARLY, grow_grad2d=1e-5),
     "geotex": GeoTexStrategy(**EARLY, scene_depth_iter=10, grow_grad2d=1e-5),
+    "geotex_default": GeoTexDefaultStrategy(**EARLY, scene_depth_iter=10, grow_grad2d=1e-5),
     # stopped between two updates, with gradients of some views added up
     "improved": ImprovedStrategy(second_interval=200, second_interval_iter=900, third_interval_iter=30_000),
 }

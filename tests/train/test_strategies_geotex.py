@@ -1,4 +1,4 @@
-"""GeoTexStrategy: texture decides, children lie on the prior's plane, and without both it is DefaultStrategy."""
+"""GeoTexDefaultStrategy: texture decides, children lie on the prior's plane, and without both it is DefaultStrategy."""
 
 import math
 
@@ -8,7 +8,7 @@ from half_planes import SIZE, wall_access, wall_camera, wall_params, wall_pixels
 from strategy_scenes import check_aligned, make_info, snapshot, warm_optimizers
 from torch import Tensor
 
-from splat.train.strategies import DefaultStrategy, GeoTexStrategy
+from splat.train.strategies import DefaultStrategy, GeoTexDefaultStrategy, GeoTexStrategy, ImprovedStrategy, Strategy
 from splat.train.strategies.ops import split_offsets
 from splat.train.strategies.surface import SurfaceRules, surface_offsets
 from splat.train.strategies.texture import Textures, gradient_map
@@ -48,7 +48,7 @@ def test_gradient_of_a_ramp_and_texture_of_the_wall() -> None:
     assert torch.equal(textures.at(1, corners), texture[[0, 10, 63], [0, 63, 0]])
 
 
-def run(strategy: DefaultStrategy, view: bool = True) -> tuple[dict[str, Tensor], dict]:
+def run(strategy: Strategy, view: bool = True) -> tuple[dict[str, Tensor], dict]:
     access = wall_access()
     strategy.attach(access)
     params = wall_params(side=10, size=0.03)
@@ -63,22 +63,32 @@ def run(strategy: DefaultStrategy, view: bool = True) -> tuple[dict[str, Tensor]
     return snapshot(params), state
 
 
-def test_without_texture_and_prior_it_is_default_bit_for_bit() -> None:
-    options = {"cap_max": 700, "reset_every": 500, "grow_scale3d": 0.025}
-    plain, plain_state = run(DefaultStrategy(**options))
-    bare, state = run(GeoTexStrategy(texture=0.0, auxiliary=False, depth="none", **options), view=False)
+@pytest.mark.parametrize(
+    ("base", "kind", "options"),
+    [
+        (DefaultStrategy, GeoTexDefaultStrategy, {"cap_max": 700, "reset_every": 500, "grow_scale3d": 0.025}),
+        (ImprovedStrategy, GeoTexStrategy, {"cap_max": 700, "reset_every": 500, "budget_stop_iter": 1200}),
+    ],
+)
+def test_without_texture_and_prior_it_is_its_base_bit_for_bit(
+    base: type[Strategy], kind: type[Strategy], options: dict[str, float]
+) -> None:
+    plain, plain_state = run(base(**options))
+    bare, state = run(kind(texture=0.0, auxiliary=False, depth="none", **options), view=False)
     assert len(plain["means"]) > 200
     for name, value in plain.items():
         assert torch.equal(value, bare[name]), name
     assert plain_state.keys() == state.keys() and plain_state["draws"] == state["draws"]
-    other, _ = run(GeoTexStrategy(depth="none", **options))
+    other, _ = run(kind(texture=0.5, auxiliary=True, depth="none", **options))
     assert len(other["means"]) != len(plain["means"]) or not torch.equal(other["means"], plain["means"])
 
 
 @pytest.mark.parametrize("auxiliary", [False, True])
 def test_texture_gets_more_gaussians_than_plain_wall(auxiliary: bool) -> None:
     """The same gradient everywhere, just under the threshold; and the same over it, which only texture may have."""
-    strategy = GeoTexStrategy(depth="none", auxiliary=auxiliary, texture=0.0 if auxiliary else 0.5, texture_tau=0.01)
+    strategy = GeoTexDefaultStrategy(
+        depth="none", auxiliary=auxiliary, texture=0.0 if auxiliary else 0.5, texture_tau=0.01
+    )
     access = wall_access()
     strategy.attach(access)
     params = wall_params()
@@ -166,9 +176,18 @@ def test_unseen_parents_are_left_alone() -> None:
     assert accepted.all() and torch.equal(found, offsets)
 
 
-def test_a_training_step_splits_on_the_plane() -> None:
+SPLITTING = {"depth": "scene", "scene_depth_iter": 500, "cap_max": 600}
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        GeoTexDefaultStrategy(grow_scale3d=0.001, **SPLITTING),
+        GeoTexStrategy(texture=0.5, budget_stop_iter=550, refine_stop_iter=1000, **SPLITTING),
+    ],
+)
+def test_a_training_step_splits_on_the_plane(strategy: Strategy) -> None:
     """The whole strategy with depth=scene: the rendered wall is the prior of its own splits."""
-    strategy = GeoTexStrategy(depth="scene", scene_depth_iter=500, grow_scale3d=0.001, cap_max=600)
     access = wall_access(CAMERAS)
     strategy.attach(access)
     params = wall_params()
@@ -176,7 +195,25 @@ def test_a_training_step_splits_on_the_plane() -> None:
     info = make_info(torch.full((1, 400, 2), 1e-4))
     done = strategy.step_post_backward(params, optimizers, state, 600, {**info, "view": 0})
     check_aligned(params, optimizers, state)
-    assert done["split"] > 150 and len(params["means"]) <= 600
+    assert done["split"] > 100 and len(params["means"]) <= 600
     inner = params["means"].detach()[:, :2].abs().amax(1) < 0.7
     assert params["means"].detach()[inner][:, 2].abs().quantile(0.95) < 0.01
     assert state["texture"].max() == 0  # begun anew
+
+
+@pytest.mark.parametrize("kind", [GeoTexStrategy, GeoTexDefaultStrategy])
+def test_the_textured_half_of_a_wall_becomes_denser(kind: type[GeoTexStrategy]) -> None:
+    """Gradients of nine tenths of the threshold everywhere: only texture lifts them over it."""
+    strategy = kind(depth="none", texture_tau=0.01, cap_max=1000)
+    strategy.attach(wall_access())
+    params = wall_params()
+    optimizers, state = warm_optimizers(params), strategy.initialize_state()
+    pixels = (params["means"].detach()[:, :2] / 2 * SIZE + SIZE / 2)[None]
+    per_unit = math.hypot(100, 50) * (2 if strategy.needs_absgrad else 1)
+    info = make_info(torch.full((1, 400, 2), 0.9 * strategy.grow_grad2d / per_unit))
+    info["means2d"].data.copy_(pixels)
+    done = strategy.step_post_backward(params, optimizers, state, 5000, {**info, "view": 1})
+    check_aligned(params, optimizers, state)
+    x = params["means"].detach()[:, 0]
+    assert done["split"] + done.get("duplicated", 0) > 50
+    assert int((x > 0.1).sum()) > 1.3 * int((x < -0.1).sum())

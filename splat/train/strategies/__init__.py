@@ -8,7 +8,7 @@ from splat.train.strategies.absgrad import AbsGradStrategy
 from splat.train.strategies.base import NoneStrategy, Strategy
 from splat.train.strategies.default import DefaultStrategy
 from splat.train.strategies.fast import FastStrategy
-from splat.train.strategies.geotex import GeoTexStrategy
+from splat.train.strategies.geotex import GeoTexDefaultStrategy, GeoTexStrategy
 from splat.train.strategies.improved import ImprovedStrategy
 from splat.train.strategies.mcmc import MCMCStrategy
 
@@ -19,6 +19,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "mcmc": MCMCStrategy,
     "improved": ImprovedStrategy,
     "geotex": GeoTexStrategy,
+    "geotex_default": GeoTexDefaultStrategy,
     "fast": FastStrategy,
 }
 
@@ -27,6 +28,7 @@ __all__ = [
     "AbsGradStrategy",
     "DefaultStrategy",
     "FastStrategy",
+    "GeoTexDefaultStrategy",
     "GeoTexStrategy",
     "ImprovedStrategy",
     "MCMCStrategy",

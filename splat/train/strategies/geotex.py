@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from splat.options import option
-from splat.train.strategies.base import REFERENCE_STEPS, State
+from splat.train.strategies.base import REFERENCE_STEPS, State, Strategy
 from splat.train.strategies.default import DefaultStrategy
+from splat.train.strategies.improved import ImprovedStrategy
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from splat.train.access import SceneAccess
     from splat.train.strategies.base import Optimizers, Params
+    from splat.train.strategies.depth_pull import DepthPull
     from splat.train.strategies.texture import Textures
 
 
+Self = TypeVar("Self", bound="GeoTexRules")
+
+
 @dataclass
-class GeoTexStrategy(DefaultStrategy):
-    """`default`, more willing where the photos have texture, with splits that keep to the surface of a depth prior.
-
-    After the ideas of "GeoTexDensifier" (arXiv 2412.16809; IEEE TVCG 32(3), 2026): texture-aware densification,
-    geometry-aware splitting, validation of depth ratio change. The formulas and constants are this project's own, so
-    its results say nothing about the paper's. With `texture=0`, `auxiliary=false` and `depth=none` it is
-    DefaultStrategy, bit for bit.
-
-    It needs `attach` with the training views, and the trainer's `info["view"]`.
-    """
-
-    step_fields: ClassVar[tuple[str, ...]] = (*DefaultStrategy.step_fields, "scene_depth_iter")
-    collected: ClassVar[tuple[str, ...]] = (*DefaultStrategy.collected, "texture", "screen_radius")
+class GeoTexRules(Strategy):
+    """What GeoTexStrategy and GeoTexDefaultStrategy add to the strategies that they stand on."""
 
     texture: float = option(
         0.5, "how much texture counts: gradients are multiplied by 1 - this to 1 + this (0: not)", minimum=0, maximum=1
@@ -66,26 +60,63 @@ class GeoTexStrategy(DefaultStrategy):
     repair: bool = option(True, "move children that fail to the surface where it is near, else keep the parent whole")
     seen: float = option(0.1, "a parent is judged where its depth is the rendered one within this part", minimum=0)
 
+    guide: bool = option(True, "hold splits to the surface by the keys above (false: only by those below)")
+    settle: float = option(
+        0.02, "first Gaussians farther off a prior from outside (logarithm of depth) move onto it (0: none)", minimum=0
+    )
+    depth_weight: float = option(
+        10.0,
+        "weight of the squared distance (logarithm of depth) to a prior from outside (0: not minimised)",
+        minimum=0,
+    )
+    depth_every: int = option(2, "steps between looks at that distance", minimum=1)
+
     def attach(self, scene: SceneAccess) -> None:
         from splat.train.priors import make_prior
+        from splat.train.strategies.depth_pull import DepthPull
 
         self._scene = scene
         self._prior = make_prior(self.depth, scene, self.depth_kind)
+        outside = self._prior if self.depth != "scene" else None
+        self._pull: DepthPull | None = None if outside is None else DepthPull(scene, outside)
         self._textures: Textures | None = None
 
-    def scaled(self, max_steps: int) -> GeoTexStrategy:
-        """As DefaultStrategy's; `scene_depth_iter` shrinks along, to 300 at the least."""
+    def scaled(self: Self, max_steps: int) -> Self:
+        """As that of the strategy below; `scene_depth_iter` shrinks along, to 300 at the least."""
         fitted = super().scaled(max_steps)
-        assert isinstance(fitted, GeoTexStrategy)
-        if max_steps >= REFERENCE_STEPS:
-            return fitted
-        part = max_steps / REFERENCE_STEPS
-        return dataclasses.replace(
-            fitted, scene_depth_iter=min(self.scene_depth_iter, max(300, round(self.scene_depth_iter * part)))
-        )
+        part = min(1.0, max_steps / REFERENCE_STEPS)
+        begin = min(self.scene_depth_iter, max(300, round(self.scene_depth_iter * part)))
+        return dataclasses.replace(fitted, scene_depth_iter=begin)
+
+    def step_pre_backward(
+        self, params: Params, optimizers: Optimizers, state: State, step: int, info: dict[str, Any]
+    ) -> None:
+        """As that of the strategy below; and add the gradients that draw the scene to the prior's surface."""
+        super().step_pre_backward(params, optimizers, state, step, info)
+        pull = getattr(self, "_pull", None)
+        if pull is not None and self.depth_weight > 0 and step % self.depth_every == 0:
+            pull.add_gradients(params, state, self.depth_weight * self.depth_every)
+
+    def step_post_backward(
+        self, params: Params, optimizers: Optimizers, state: State, step: int, info: dict[str, Any], **unused: Any
+    ) -> dict[str, int]:
+        """As that of the strategy below; at the first step the Gaussians move onto the prior's surface.
+
+        Returns:
+            What the strategy below did, and the number "settled".
+        """
+        done = super().step_post_backward(params, optimizers, state, step, info)
+        pull = getattr(self, "_pull", None)
+        if step == 0 and pull is not None and self.settle > 0:
+            from splat.train.strategies import ops
+
+            moved = pull.settle(params, self.settle)
+            ops.forget(params, optimizers, state, moved)
+            done["settled"] = int(moved.sum())
+        return done
 
     def _collect(self, params: Params, state: State, info: dict[str, Any]) -> None:
-        super()._collect(params, state, info)
+        super()._collect(params, state, info)  # type: ignore[misc]
         if self.texture > 0 or self.auxiliary:
             self._collect_texture(params, state, info)
 
@@ -116,41 +147,88 @@ class GeoTexStrategy(DefaultStrategy):
             largest = radii[seen].amax(dim=1).to(torch.float32)
             state["screen_radius"].scatter_reduce_(0, rows, largest, "amax")
 
-    def _wanted(self, params: Params, state: State) -> tuple[Tensor, Tensor]:
+    def _textured(self, grads: Tensor, state: State, threshold: float) -> tuple[Tensor, Tensor]:
+        """Gradients [N] weighted by texture, and [N] bool, whether the image asks for more there."""
         import torch
 
-        grads, high = super()._wanted(params, state)
         if "texture" not in state:
-            return grads, high
+            return grads, grads > threshold
         texture = state["texture"] / state["count"].clamp_min(1)
         weight = 1 + self.texture * (2 * texture - 1)
         if self.texture > 0:
             weight = torch.where(texture < self.low_texture, 0.5 * weight, weight)
         effective = grads * weight
-        high = effective > self.grow_grad2d
+        high = effective > threshold
         if self.auxiliary:
             high |= (
                 (texture > self.auxiliary_texture)
-                & (grads > self.auxiliary_grad * self.grow_grad2d)
+                & (grads > self.auxiliary_grad * threshold)
                 & (state["screen_radius"] > self.auxiliary_radius)
             )
         return effective, high
+
+    def _on_surface(
+        self, params: Params, state: State, step: int, mask: Tensor, offsets: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The parents [N] bool that may be split, of those in `mask`, and their children's offsets on the surface."""
+        prior = getattr(self, "_prior", None)
+        if prior is None or (self.depth == "scene" and step < self.scene_depth_iter) or not self.guide:
+            return mask, offsets
+        from splat.train.strategies.surface import SurfaceRules, surface_offsets
+        from splat.train.strategies.view_scores import some_views
+
+        rules = SurfaceRules(self.flatten, self.flat_cosine, self.max_depth_ratio, self.repair, self.seen)
+        positions = some_views(state, len(self._scene), self.prior_views)
+        offsets, accepted = surface_offsets(self._scene, prior, params, mask, offsets, positions, rules)
+        mask = mask.clone()
+        mask[mask.nonzero().squeeze(1)[~accepted]] = False
+        return mask, offsets[:, accepted]
+
+
+@dataclass
+class GeoTexStrategy(GeoTexRules, ImprovedStrategy):
+    """`improved`, more willing where the photos have texture, and held to the surface of a depth prior.
+
+    After the ideas of "GeoTexDensifier" (arXiv 2412.16809; IEEE TVCG 32(3), 2026): texture-aware densification,
+    geometry-aware splitting, validation of depth ratio change. The formulas and constants are this project's own, so
+    its results say nothing about the paper's; standing on `improved` instead of `default` is our own too. With
+    `texture=0`, `auxiliary=false` and `depth=none` it is ImprovedStrategy, bit for bit.
+
+    It needs `attach` with the training views, and the trainer's `info["view"]`.
+    """
+
+    step_fields: ClassVar[tuple[str, ...]] = (*ImprovedStrategy.step_fields, "scene_depth_iter")
+    collected: ClassVar[tuple[str, ...]] = (*ImprovedStrategy.collected, "texture", "screen_radius")
+
+    def _wanted(self, params: Params, state: State, threshold: float) -> tuple[Tensor, Tensor]:
+        grads, _ = super()._wanted(params, state, threshold)
+        return self._textured(grads, state, threshold)
+
+    def _split(self, params: Params, optimizers: Optimizers, state: State, step: int, mask: Tensor) -> int:
+        from splat.train.strategies import ops
+
+        offsets = ops.long_axis_offsets(params, mask, self.split_part)
+        mask, offsets = self._on_surface(params, state, step, mask, offsets)
+        ops.split_long_axis(params, optimizers, state, mask, self.split_part, self.split_opacity, offsets)
+        return int(mask.sum())
+
+
+@dataclass
+class GeoTexDefaultStrategy(GeoTexRules, DefaultStrategy):
+    """The same on the ground of `default`, as in the paper: with texture and prior off it is that, bit for bit."""
+
+    step_fields: ClassVar[tuple[str, ...]] = (*DefaultStrategy.step_fields, "scene_depth_iter")
+    collected: ClassVar[tuple[str, ...]] = (*DefaultStrategy.collected, "texture", "screen_radius")
+
+    def _wanted(self, params: Params, state: State) -> tuple[Tensor, Tensor]:
+        grads, _ = super()._wanted(params, state)
+        return self._textured(grads, state, self.grow_grad2d)
 
     def _split(self, params: Params, optimizers: Optimizers, state: State, step: int, mask: Tensor) -> int:
         from splat.train.strategies import ops
         from splat.train.strategies.draws import next_generator
 
         offsets = ops.split_offsets(params, mask, next_generator(state, mask.device))
-        prior = getattr(self, "_prior", None)
-        if prior is not None and (self.depth != "scene" or step >= self.scene_depth_iter):
-            from splat.train.strategies.surface import SurfaceRules, surface_offsets
-            from splat.train.strategies.view_scores import some_views
-
-            rules = SurfaceRules(self.flatten, self.flat_cosine, self.max_depth_ratio, self.repair, self.seen)
-            positions = some_views(state, len(self._scene), self.prior_views)
-            offsets, accepted = surface_offsets(self._scene, prior, params, mask, offsets, positions, rules)
-            offsets = offsets[:, accepted]
-            mask = mask.clone()
-            mask[mask.nonzero().squeeze(1)[~accepted]] = False
+        mask, offsets = self._on_surface(params, state, step, mask, offsets)
         ops.split(params, optimizers, state, mask, offsets, self.revised_opacity)
         return int(mask.sum())

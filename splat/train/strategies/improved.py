@@ -34,6 +34,8 @@ class ImprovedStrategy(Strategy):
         "second_interval_iter", "third_interval_iter",
     )  # fmt: skip
 
+    collected: ClassVar[tuple[str, ...]] = ("grad2d", "count")  # sums in the state, begun anew after changes
+
     cap_max: int = option(1_000_000, "the most Gaussians there may ever be, and the budget at its end", minimum=1)
     grow_grad2d: float = option(
         0.0003, "mean absolute image-plane gradient above which a Gaussian may be split", minimum=0
@@ -135,15 +137,15 @@ class ImprovedStrategy(Strategy):
         if step >= self.refine_stop_iter:
             return {}
         from splat.train.strategies import ops
-        from splat.train.strategies.gradients import collect
 
-        collect(state, info, len(params["means"]), "means2d", absolute=True, with_radii=False)
+        self._collect(params, state, info)
         done: dict[str, int] = {}
         if step > self.refine_start_iter and step % self.refine_every == 0:
             done["split"] = self._grow(params, optimizers, state, step)
             done["pruned"] = self._prune(params, optimizers, state, params_below(params, self.prune_opa))
-            state["grad2d"].zero_()
-            state["count"].zero_()
+            for name in self.collected:
+                if name in state:
+                    state[name].zero_()
         if self._recovery_ends(step):
             done["pruned"] = done.get("pruned", 0) + self._prune(params, optimizers, state, self._unrecovered(params))
         if self.reset_every > 0 and step > 0 and step % self.reset_every == 0:
@@ -168,18 +170,36 @@ class ImprovedStrategy(Strategy):
         mask[logits.topk(int(self.recovery_part * len(logits)), largest=False).indices] = True
         return mask
 
+    def _collect(self, params: Params, state: State, info: dict[str, Any]) -> None:
+        """Add this step's absolute gradients (in units of half the image) and views to the running state."""
+        from splat.train.strategies.gradients import collect
+
+        collect(state, info, len(params["means"]), "means2d", absolute=True, with_radii=False)
+
+    def _wanted(self, params: Params, state: State, threshold: float) -> tuple[Tensor, Tensor]:
+        """Mean gradients [N], and [N] bool, whether a Gaussian may be split."""
+        grads = state["grad2d"] / state["count"].clamp_min(1)
+        return grads, grads > threshold
+
+    def _split(self, params: Params, optimizers: Optimizers, state: State, step: int, mask: Tensor) -> int:
+        """Split the Gaussians in `mask` [N] bool; returns how many were."""
+        from splat.train.strategies import ops
+
+        offsets = ops.long_axis_offsets(params, mask, self.split_part)
+        ops.split_long_axis(params, optimizers, state, mask, self.split_part, self.split_opacity, offsets)
+        return int(mask.sum())
+
     def _grow(self, params: Params, optimizers: Optimizers, state: State, step: int) -> int:
         """Split as many candidates as the budget allows, drawn by their score; each is one Gaussian more."""
         import torch
 
-        from splat.train.strategies import ops
         from splat.train.strategies.draws import next_generator, sample_distinct
 
         present = len(params["means"])
         start = state.setdefault("start", present)
-        grads = state["grad2d"] / state["count"].clamp_min(1)
         late = step > self.budget_stop_iter
-        candidates = grads > (self.grow_grad2d / self.late_factor if late else self.grow_grad2d)
+        threshold = self.grow_grad2d / self.late_factor if late else self.grow_grad2d
+        grads, candidates = self._wanted(params, state, threshold)
         room = min(self.budget(step, start) - present, int(candidates.sum()))
         if room <= 0:
             return 0
@@ -189,8 +209,7 @@ class ImprovedStrategy(Strategy):
             return 0
         mask = torch.zeros_like(candidates)
         mask[chosen] = True
-        ops.split_long_axis(params, optimizers, state, mask, self.split_part, self.split_opacity)
-        return len(chosen)
+        return self._split(params, optimizers, state, step, mask)
 
     def _edge_scores(self, params: Params, state: State) -> Tensor:
         from splat.train.strategies.view_scores import edge_scores, some_views

@@ -105,24 +105,40 @@ def split(
 
 
 @torch.no_grad()
-def split_long_axis(
-    params: Params, optimizers: Optimizers, state: State, mask: Tensor, part: float = 0.45, opacity: float = 0.6
-) -> None:
-    """Replace each Gaussian in `mask` [N] bool by two on both sides of it along its longest axis.
-
-    Source: Improved-GS (arXiv 2508.12313). With the standard deviation s of the longest axis the children stand at
-    +-3 s `part`, their longest axis is s (1 - `part`), so that both together reach as far as the parent did; the other
-    two axes shrink by sqrt(1 - part^2) (the parent's cross-section at that distance) and opacities by `opacity`.
-    """
+def long_axis_offsets(params: Params, mask: Tensor, part: float = 0.45) -> Tensor:
+    """Where `split_long_axis` puts children, from the centres of the M Gaussians in `mask` [N] bool: [2, M, 3]."""
     sizes = params["scales"].detach()[mask].exp()
     longest = sizes.argmax(dim=1, keepdim=True)
     along = torch.zeros_like(sizes).scatter_(1, longest, 1.0)
     axis = (quat_to_matrix(params["quats"].detach()[mask]) @ along[..., None]).squeeze(-1)
     offset = 3 * part * sizes.gather(1, longest) * axis
+    return torch.stack([offset, -offset])
+
+
+@torch.no_grad()
+def split_long_axis(
+    params: Params,
+    optimizers: Optimizers,
+    state: State,
+    mask: Tensor,
+    part: float = 0.45,
+    opacity: float = 0.6,
+    offsets: Tensor | None = None,
+) -> None:
+    """Replace each Gaussian in `mask` [N] bool by two on both sides of it along its longest axis.
+
+    Source: Improved-GS (arXiv 2508.12313). With the standard deviation s of the longest axis the children stand at
+    +-3 s `part` on it (or at `offsets` [2, M, 3]), their longest axis is s (1 - `part`), so that both together reach as
+    far as the parent did; the other two axes shrink by sqrt(1 - part^2) (the parent's cross-section at that distance)
+    and opacities by `opacity`.
+    """
+    sizes = params["scales"].detach()[mask].exp()
+    offsets = long_axis_offsets(params, mask, part) if offsets is None else offsets
+    along = torch.zeros_like(sizes).scatter_(1, sizes.argmax(dim=1, keepdim=True), 1.0)
     shrink = torch.where(along > 0, 1 - part, (1 - part**2) ** 0.5)
     logits = torch.logit(opacity * torch.sigmoid(params["opacities"].detach()[mask]), eps=1e-7)
     changed = {
-        "means": params["means"].detach()[mask] + torch.stack([offset, -offset]),
+        "means": params["means"].detach()[mask] + offsets,
         "scales": (sizes * shrink).log().expand(2, *sizes.shape),
         "opacities": logits.expand(2, *logits.shape),
     }
@@ -191,6 +207,12 @@ def _shift(params: Params, rows: Tensor, spread: float, generator: torch.Generat
     axes = quat_to_matrix(params["quats"].detach()[rows])
     normal = torch.randn(sizes.shape, device=sizes.device, dtype=sizes.dtype, generator=generator)
     params["means"].data[rows] += spread * torch.einsum("nij,nj->ni", axes, normal * sizes)
+
+
+@torch.no_grad()
+def forget(params: Params, optimizers: Optimizers, state: State, mask: Tensor) -> None:
+    """Zero the moments and the running sums of the Gaussians in `mask` [N] bool, which were of another place."""
+    _zero_moments(params, optimizers, state, mask.nonzero().squeeze(1))
 
 
 @torch.no_grad()

@@ -1,0 +1,130 @@
+"""The distance to a depth prior's surface: its value, its gradients, its unit, and what moves onto the surface."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from half_planes import DISTANCE, wall_access, wall_camera, wall_params, wall_pixels
+from strategy_scenes import check_aligned, make_info, moments, snapshot, warm_optimizers
+from torch import Tensor
+
+from splat.train.strategies import GeoTexDefaultStrategy, GeoTexStrategy
+from splat.train.strategies.depth_pull import DepthPull, factor_from_points, smooth
+
+CAMERAS = [wall_camera(0.0), wall_camera(-0.3, 0.25), wall_camera(0.2, -0.15)]
+
+
+class PlanePrior:
+    """The exact depth of the wall z = 0, in another unit in every view."""
+
+    def depth(self, position: int, params: object) -> Tensor:
+        camera = CAMERAS[position]
+        points = torch.from_numpy(wall_pixels(camera))
+        depth = (points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3])[..., 2]
+        return (depth * (0.01 + position)).float()
+
+
+def wall_points(count: int = 60) -> np.ndarray:
+    xy = np.random.default_rng(0).uniform(-0.6, 0.6, (count, 2))
+    return np.column_stack([xy, np.zeros(count)])
+
+
+def pull() -> DepthPull:
+    return DepthPull(wall_access(CAMERAS, wall_points()), PlanePrior())
+
+
+def test_distance_of_a_wall_in_front_is_the_square_of_the_logarithm() -> None:
+    """Every Gaussian at depth 1.8, the surface at 2.0: the mean of opacity times log(1.8 / 2)^2."""
+    found, params = pull(), wall_params(z=-0.2)
+    depth = found.log_depth(0, params)
+    assert depth is not None
+    known = ~depth.isnan()
+    assert torch.allclose(depth[known], torch.tensor(math.log(DISTANCE)), atol=1e-4)
+    assert known[1:-1, 1:-1].all()
+    _, alpha = found.access.picture(params, 0)
+    expected = float(alpha[..., 0][known].mean()) * math.log(1.8 / 2.0) ** 2
+    assert float(found.distance(params, 0, depth).detach()) == pytest.approx(expected, rel=1e-3)
+
+
+def test_one_behind_does_not_make_up_for_one_in_front() -> None:
+    """Half transparent walls at 1.8 and at 2.2222 have about the right mean depth, but both are off the surface."""
+    front, behind = wall_params(z=-0.2), wall_params(z=0.2 / 0.9)
+    both = {name: torch.nn.Parameter(torch.cat([front[name], behind[name]]).detach()) for name in front}
+    found = pull()
+    depth = found.log_depth(0, both)
+    assert depth is not None
+    assert float(found.distance(both, 0, depth).detach()) > 0.8 * math.log(1.8 / 2.0) ** 2
+
+
+@pytest.mark.parametrize("z", [-0.2, 0.2])
+def test_gradients_move_the_wall_onto_the_surface(z: float) -> None:
+    found, params = pull(), wall_params(z=z)
+    state: dict = {"seed": 0, "draws": 0}
+    optimizer = torch.optim.Adam([params["means"]], lr=0.01)
+    for _ in range(60):
+        optimizer.zero_grad()
+        assert found.add_gradients(params, state, 1.0) is not None
+        optimizer.step()
+    inner = params["means"].detach()[:, :2].abs().amax(1) < 0.6
+    assert params["means"].detach()[inner][:, 2].abs().mean() < 0.02
+    assert state["draws"] == 60
+
+
+def test_unit_of_the_prior_comes_from_points_even_if_a_third_are_hidden() -> None:
+    points = wall_points(60)
+    points[::3, 2] = np.random.default_rng(1).uniform(0.5, 3.0, 20)  # behind the wall
+    access = wall_access(CAMERAS, points)
+    depth = torch.from_numpy(wall_pixels(CAMERAS[0]))[..., 2].float() + DISTANCE
+    assert factor_from_points(access, 0, depth * 0.25) == pytest.approx(4.0, rel=1e-3)
+    assert factor_from_points(wall_access(CAMERAS, points[:5]), 0, depth) is None
+
+
+def test_unit_comes_from_the_scene_where_no_points_are_known() -> None:
+    params = wall_params(size=0.2)
+    found = DepthPull(wall_access(CAMERAS), PlanePrior())
+    depth = found.log_depth(0, params)
+    assert depth is not None
+    assert torch.allclose(depth[5:-5, 5:-5], torch.tensor(math.log(DISTANCE)), atol=1e-3)
+
+
+def test_steps_and_unknown_pixels_are_left_out() -> None:
+    depth = torch.full((6, 9), 2.0)
+    depth[:, 5:] = 2.5
+    depth[0, 0] = 0.0
+    kept = smooth(depth)
+    assert not kept[:, 4:6].any() and not kept[:2, :2].any()
+    assert kept[2:, :4].all() and kept[:, 6:].all()
+
+
+def test_settling_moves_what_is_off_the_surface_and_nothing_else() -> None:
+    far, near = wall_params(side=8, z=-0.3), wall_params(side=6, z=0.01)
+    params = {name: torch.nn.Parameter(torch.cat([far[name], near[name]]).detach()) for name in far}
+    before = snapshot(params)
+    moved = pull().settle(params, 0.02)
+    inner = before["means"][:64, :2].abs().amax(1) < 0.6
+    assert moved[:64][inner].all() and not moved[64:].any()
+    assert params["means"].detach()[:64][moved[:64]][:, 2].abs().max() < 0.01
+    for name, value in before.items():
+        assert torch.equal(value[~moved], params[name].detach()[~moved])
+    grown = (params["scales"].detach() - before["scales"])[moved]
+    assert torch.allclose(grown, grown[:, :1].expand(-1, 3), atol=1e-6)
+    assert grown.min() > 0.05 and grown.max() < 0.3  # about log(2.0 / 1.7) = 0.16 in the view straight ahead
+
+
+@pytest.mark.parametrize("kind", [GeoTexStrategy, GeoTexDefaultStrategy])
+def test_the_first_step_settles_and_forgets(kind: type[GeoTexStrategy]) -> None:
+    strategy = kind(depth="none")
+    strategy.attach(wall_access(CAMERAS, wall_points()))
+    strategy._pull = pull()
+    params = wall_params(z=-0.3)
+    optimizers, state = warm_optimizers(params), strategy.initialize_state()
+    info = make_info(torch.zeros(1, 400, 2))
+    done = strategy.step_post_backward(params, optimizers, state, 0, {**info, "view": 0})
+    check_aligned(params, optimizers, state)
+    moved = params["means"].detach()[:, 2] > -0.2
+    assert done["settled"] == int(moved.sum()) > 200
+    first, _ = moments(optimizers, params, "means")
+    assert not first[moved].any() and first[~moved].any()
+    strategy.step_pre_backward(params, optimizers, state, 2, info)
+    assert params["means"].grad is not None and params["means"].grad.abs().sum() > 0

@@ -1,0 +1,1 @@
+"""Scenes that answer words: teachers' 2D features, lifted onto Gaussians, compressed, and asked."""

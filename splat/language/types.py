@@ -1,0 +1,48 @@
+"""What teachers, lifting and queries hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+LEVELS = ("part", "object", "whole")  # of masks, from small to large
+
+
+@dataclass(frozen=True)
+class ViewFeatures:
+    """What a teacher says about one photo: regions that share a vector, at one or several levels.
+
+    A teacher of dense features gives one level in which every cell of its grid is a region of its own. Labels cover
+    the whole photo at any resolution; they are scaled to the view by the nearest cell.
+    """
+
+    labels: np.ndarray  # [L, h, w] int32, row of `vectors`; -1 where the teacher says nothing
+    vectors: np.ndarray  # [M, D] float32, unit length
+
+
+class Teacher(Protocol):
+    """A model that turns photos into features, and words too if it knows any."""
+
+    name: str  # how it was asked for: a hub name, a folder, or a name of our own
+    dim: int  # D
+    levels: tuple[str, ...]  # names of the L levels
+    dense: bool  # one region for every cell of a grid
+
+    def features(self, image: np.ndarray, name: str) -> ViewFeatures:
+        """Features of one photo: image [H, W, 3] uint8 sRGB, and the photo's name in its capture.
+
+        Raises:
+            SplatError: when there are none for this photo and there should be.
+        """
+        ...
+
+    def encode_text(self, texts: Sequence[str]) -> np.ndarray:
+        """[T, D] float32, unit length.
+
+        Raises:
+            SplatError: when the teacher knows no words; says which teachers do.
+        """
+        ...

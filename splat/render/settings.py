@@ -41,10 +41,12 @@ class RasterSettings:
 
     @property
     def wants_color(self) -> bool:
+        """Whether the image begins with colour channels."""
         return self.render_mode.startswith("RGB")
 
     @property
     def wants_depth(self) -> bool:
+        """Whether the image ends with a depth channel."""
         return self.render_mode != "RGB"
 
     @property

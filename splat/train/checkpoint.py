@@ -53,6 +53,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint after `step` steps stands in `folder`; names sort by step."""
     return folder / f"step_{step:08d}.safetensors"
 
 

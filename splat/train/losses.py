@@ -185,7 +185,10 @@ def _kept_mean(planes: Tensor, keep: Tensor | None) -> Tensor:
 
 @torch.no_grad()
 def ssim(a: Tensor, b: Tensor, mask: Tensor | None = None, padding: str = "same") -> float:
-    """Mean SSIM of two images [H, W, 3] in 0..1 (or uint8), as in the loss; 1 for equal images. Not clamped."""
+    """Mean SSIM of two images [H, W, 3] in 0..1 (or uint8), as in the loss; 1 for equal images. Not clamped.
+
+    Fast, for use while training; reported figures come from `splat.evaluate.metrics`, in float64 and with its borders.
+    """
     return 1.0 - float(l1_ssim(_as_float(a, torch.float32), b, 1.0, mask, padding=padding))
 
 
@@ -193,7 +196,8 @@ def ssim(a: Tensor, b: Tensor, mask: Tensor | None = None, padding: str = "same"
 def psnr(a: Tensor, b: Tensor, mask: Tensor | None = None) -> float:
     """Peak signal to noise ratio in dB of two images [H, W, 3] in 0..1 (or uint8), over the kept pixels.
 
-    Infinite for equal images, and not a number if no pixel is kept. Values are not clamped.
+    Infinite for equal images, and not a number if no pixel is kept. Values are not clamped. For use while training, on
+    any device; `splat.evaluate.metrics`, which must not be imported from here, has the one that is reported.
     """
     square = (_as_float(a, torch.float32).double() - _as_float(b, torch.float32).double()).square()
     mse = float(square.mean() if mask is None else square[mask].mean())

@@ -57,6 +57,7 @@ class TrainResult:
 
     @property
     def steps_per_second(self) -> float:
+        """Steps a second over all sessions, without loading and writing."""
         return self.max_steps / max(self.train_seconds, 1e-9)
 
 

@@ -97,9 +97,9 @@ def test_rays_that_end_early() -> None:
 
 
 def test_small_gaussians() -> None:
-    """Half a pixel wide: the rounding of their centres shows in the image."""
+    """Half a pixel wide. A centre in float32 pixels is rounded by up to 4e-6 at 100 px, which shows in the image."""
     scene = random_scene(N=900, size=0.01)
-    compare(scene, rgb(scene), image_tolerance=5e-6)
+    compare(scene, rgb(scene), image_tolerance=3e-6)
 
 
 @pytest.mark.parametrize("size", [(330, 20), (24, 250), (200, 180)])
@@ -110,7 +110,7 @@ def test_reach_over_many_tiles(size: tuple[int, int]) -> None:
     compare(scene, rgb(scene))
 
 
-@pytest.mark.parametrize(("aspect", "image_tolerance", "gradient_tolerance"), [(15, 2e-5, 5e-4), (60, 2e-4, 1e-2)])
+@pytest.mark.parametrize(("aspect", "image_tolerance", "gradient_tolerance"), [(15, 2e-5, 2e-4), (60, 8e-5, 2e-3)])
 def test_long_thin_gaussians(aspect: float, image_tolerance: float, gradient_tolerance: float) -> None:
     """Needles and discs: no pixel may be lost, which would show as 4e-3.
 
@@ -142,9 +142,10 @@ def test_channel_counts(channels: int) -> None:
 @pytest.mark.parametrize("mode", ["D", "ED", "RGB+D", "RGB+ED"])
 def test_depth(mode: str) -> None:
     scene = random_scene(N=600, size=0.2, seed=3)
-    # The gradient of alpha is a difference of depths that are nearly the same, which costs a digit.
-    tolerances = {"image_tolerance": 5e-6, "gradient_tolerance": 3e-5}
-    compare(scene, rgb(scene), render_mode=mode, backgrounds=torch.tensor([[0.1, 0.2, 0.3]]), **tolerances)
+    # Without colours all of the gradient of alpha is a difference of depths that are nearly the same: a digit is lost.
+    tolerance = 2e-5 if mode in ("D", "ED") else 1e-5
+    background = torch.tensor([[0.1, 0.2, 0.3]])
+    compare(scene, rgb(scene), render_mode=mode, backgrounds=background, gradient_tolerance=tolerance)
 
 
 def test_antialiased() -> None:
@@ -170,7 +171,8 @@ def test_spherical_harmonics(degree: int, mode: str) -> None:
     scene = random_scene(C=2, seed=degree)
     g = torch.Generator().manual_seed(degree)
     coefficients = 0.4 * torch.randn(len(scene.means), 16, 3, generator=g)
-    compare(scene, coefficients, sh_degree=degree, render_mode=mode, image_tolerance=5e-6)
+    # SSE2 has no fused multiply-add: one rounding more in each of the 16 products reaches 2.03e-6.
+    compare(scene, coefficients, sh_degree=degree, render_mode=mode, image_tolerance=2.5e-6)
 
 
 def test_near_and_far_planes() -> None:

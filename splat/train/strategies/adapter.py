@@ -29,10 +29,12 @@ class AdaptedStrategy(Strategy):
 
     @property
     def needs_absgrad(self) -> bool:
+        """The strategy's `absgrad`; False where it has none."""
         return bool(getattr(self.wrapped, "absgrad", False))
 
     @property
     def limit(self) -> int | None:
+        """The strategy's `cap_max`; None where it has none."""
         cap: int | None = getattr(self.wrapped, "cap_max", None)
         return cap
 

@@ -69,10 +69,12 @@ class DefaultStrategy(Strategy):
 
     @property
     def needs_absgrad(self) -> bool:
+        """Whether the absolute gradients decide (`absgrad`)."""
         return self.absgrad
 
     @property
     def limit(self) -> int | None:
+        """`cap_max`."""
         return self.cap_max
 
     def scaled(self, max_steps: int) -> DefaultStrategy:

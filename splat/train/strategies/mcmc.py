@@ -56,6 +56,7 @@ class MCMCStrategy(Strategy):
 
     @property
     def limit(self) -> int | None:
+        """`cap_max`."""
         return self.cap_max
 
     def scaled(self, max_steps: int) -> MCMCStrategy:

@@ -63,11 +63,11 @@ class DepthPull:
 
     @torch.no_grad()
     def settle(self, params: Params, tolerance: float) -> Tensor:
-        """Move Gaussians that no view shows near the surface onto it, along the ray of the shortest way; not known points.
+        """Move Gaussians that no view shows near the surface onto it, along the nearest way by a ray; not known points.
 
         A view judges a Gaussian whose centre lies in its picture, where the depth is known; near is within `tolerance`
-        of the logarithms of the depths. The first Gaussians on plain walls, whose depth is a guess, are what this is for:
-        their place decides the shape of the walls. Sizes change with the depth, so that they look as large as before.
+        of the logarithms of the depths. The first Gaussians on plain walls, whose depth is a guess, are what this is
+        for: their place decides the shape of the walls. Sizes change with the depth, so that they look as large as before.
 
         Returns:
             [N] bool: which ones were moved; the memory of their optimisers is of another place.

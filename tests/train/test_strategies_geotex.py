@@ -165,6 +165,20 @@ def test_a_child_across_a_step_keeps_its_parent_whole() -> None:
     assert accepted[staying].all()
 
 
+def test_a_child_behind_something_nearer_is_left_as_it_is() -> None:
+    """From the far half of the step into the near one: there the prior shows what hides the child."""
+    camera = wall_camera(0.0)
+    params, access = wall_params(), wall_access([camera])
+    mask, offsets = offsets_of(params)
+    parents = params["means"].detach()[mask]
+    offsets.zero_()
+    offsets[0, :, 0] = -0.08
+    found, accepted = surface_offsets(access, StepPrior(), params, mask, offsets, [0], RULES)
+    crossing = (parents[:, 0] > 0.01) & (parents[:, 0] - 0.08 < -0.01)
+    assert crossing.any() and accepted.all()
+    assert torch.equal(found[:, crossing], offsets[:, crossing])
+
+
 def test_unseen_parents_are_left_alone() -> None:
     params, access = wall_params(), wall_access(CAMERAS)
     hidden = wall_params(side=5, z=0.6)  # behind the wall
@@ -209,8 +223,8 @@ def test_the_textured_half_of_a_wall_becomes_denser(kind: type[GeoTexStrategy]) 
     params = wall_params()
     optimizers, state = warm_optimizers(params), strategy.initialize_state()
     pixels = (params["means"].detach()[:, :2] / 2 * SIZE + SIZE / 2)[None]
-    per_unit = math.hypot(100, 50) * (2 if strategy.needs_absgrad else 1)
-    info = make_info(torch.full((1, 400, 2), 0.9 * strategy.grow_grad2d / per_unit))
+    per_unit = math.hypot(SIZE / 2, SIZE / 2) * (2 if strategy.needs_absgrad else 1)
+    info = make_info(torch.full((1, 400, 2), 0.9 * strategy.grow_grad2d / per_unit), width=SIZE, height=SIZE)
     info["means2d"].data.copy_(pixels)
     done = strategy.step_post_backward(params, optimizers, state, 5000, {**info, "view": 1})
     check_aligned(params, optimizers, state)

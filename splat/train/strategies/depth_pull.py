@@ -67,7 +67,7 @@ class DepthPull:
 
         A view judges a Gaussian whose centre lies in its picture, where the depth is known; near is within `tolerance`
         of the logarithms of the depths. The first Gaussians on plain walls, whose depth is a guess, are what this is
-        for: their place decides the shape of the walls. Sizes change with the depth, so that they look as large as before.
+        for: their place decides the shape of the walls. Sizes change with the depth: they look as large as before.
 
         Returns:
             [N] bool: which ones were moved; the memory of their optimisers is of another place.

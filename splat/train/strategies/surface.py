@@ -58,8 +58,9 @@ def surface_offsets(
 
     Each parent is judged in the view, of those at `positions`, that shows it largest and in front. There its children
     keep to the tangent plane of the surface, and the ratio of the depths of child and parent must be the prior's own
-    (which no unknown scale can change): a child that fails is moved along its ray, or its parent stays whole. Parents
-    that no view shows, and children outside the picture, are left as they are.
+    (which no unknown scale can change): a child that fails is moved along its ray where the surface is near, else, if it
+    stands in front, its parent stays whole. Parents that no view shows, and children outside the picture or hidden by
+    what the prior shows there, are left as they are.
 
     Args:
         mask: [N] bool, the M parents; offsets: [2, M, 3] of their children.
@@ -138,4 +139,5 @@ def _validated(
     on_surface = centre + (children - centre) * (wanted / depths.clamp_min(1e-12))[..., None]
     far = (on_surface - parents).norm(dim=-1) > reach
     repaired = torch.where((wrong & ~far)[..., None], on_surface - parents, offsets)
-    return repaired, ~(wrong & far).any(dim=0)
+    in_front = depths < wanted  # far behind, the child is hidden: the prior shows what stands before it
+    return repaired, ~(wrong & far & in_front).any(dim=0)

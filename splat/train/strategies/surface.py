@@ -58,7 +58,7 @@ def surface_offsets(
 
     Each parent is judged in the view, of those at `positions`, that shows it largest and in front. There its children
     keep to the tangent plane of the surface, and the ratio of the depths of child and parent must be the prior's own
-    (which no unknown scale can change): a child that fails is moved along its ray where the surface is near, else, if it
+    (which no unknown scale can change): a child that fails moves along its ray where the surface is near; else, if it
     stands in front, its parent stays whole. Parents that no view shows, and children outside the picture or hidden by
     what the prior shows there, are left as they are.
 

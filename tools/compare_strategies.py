@@ -10,14 +10,14 @@ One training at a time, each in a process of its own with two threads. What it f
 that an interrupted comparison goes on where it stopped; a training that failed is said and tried again next time. The
 test PSNR is measured ten times in each training: the same trainings so tell what each strategy has at the same number
 of steps and what it has at the time at which `default` was done (up to eight test views; everything else over all of
-them). All start from a third of the cap, so that a strategy has something to decide. With the first seed half of the
-cap is trained too, for the plot against the number of Gaussians.
+them). All start from half of the cap, as `splat train` does on a CPU. With the first seed half of the cap is trained
+too, for the plot against the number of Gaussians.
 
 On the demo, whose true surface is known, the share of opacity that floats more than 3 % of the scene away from it is
 measured. demo-10 has 10 of its training views. geotex-capture is geotex with the demo's true depth. OUT
 (runs/compare_strategies) then holds table.md, psnr_by_count.png and psnr_by_time.png; `--docs` puts them into
-docs/densification.md too. Photos are looked for in $SPLAT_TEST_DATA, else in
-../shared/data, weights for LPIPS in their `weights` folder or $TORCH_HOME.
+docs/densification.md too. Photos are looked for in $SPLAT_TEST_DATA, else in ../shared/data, weights for LPIPS in
+$TORCH_HOME, else in their `weights` folder.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def words_of(job: Job) -> list[str]:
     name, _, depth = job.strategy.partition("-")
     return [
         f"strategy={name}", *([f"strategy.depth={depth}"] if depth else []), f"seed={job.seed}",
-        f"max_steps={job.steps}", f"cap_max={job.cap_max}", f"initial.seeds={job.cap_max // 3}",
+        f"max_steps={job.steps}", f"cap_max={job.cap_max}", f"initial.seeds={job.cap_max // 2}",
         f"data_factor={job.data_factor:g}", f"schedule.eval_every={max(1, job.steps // READINGS)}",
         "schedule.save_every=0", f"render.num_threads={THREADS}",
     ]  # fmt: skip

@@ -41,7 +41,7 @@ def test_jobs_cover_all_and_a_smaller_cap_of_the_first_seed() -> None:
     assert {(job.seed, job.cap_max) for job in jobs} == {(3, 800), (3, 400), (4, 800)}
     assert jobs[0].data_factor == 16.0
     words = compare_strategies.words_of(jobs[2])
-    assert {"strategy=geotex", "strategy.depth=capture", "cap_max=800", "initial.seeds=266"} <= set(words)
+    assert {"strategy=geotex", "strategy.depth=capture", "cap_max=800", "initial.seeds=400"} <= set(words)
 
 
 def test_psnr_in_the_time_of_default_is_the_last_reading_before_it() -> None:

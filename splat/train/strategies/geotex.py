@@ -55,7 +55,7 @@ class GeoTexRules(Strategy):
         0.5, "least |cosine| of a Gaussian's shortest axis and the normal for that", minimum=0, maximum=1
     )
     max_depth_ratio: float = option(
-        0.05, "largest |logarithm| of a child's depth ratio over that of the prior", minimum=0
+        0.15, "largest |logarithm| of a child's depth ratio over that of the prior", minimum=0
     )
     repair: bool = option(True, "move children that fail to the surface where it is near, else keep the parent whole")
     seen: float = option(0.1, "a parent is judged where its depth is the rendered one within this part", minimum=0)

@@ -1,1 +1,32 @@
-"""Teachers by name."""
+"""Teachers by name: models that turn photos, and words if they know any, into vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from splat.errors import SplatError
+from splat.language.teachers.options import TeacherOptions
+from splat.language.types import Teacher
+
+__all__ = ["KINDS", "TeacherOptions", "load_teacher"]
+
+KINDS: dict[str, str] = {  # name in `teacher=`: the function that loads it
+    "demo": "splat.language.teachers.demo:load",
+    "files": "splat.language.teachers.files:load",
+}
+OTHER = "splat.language.teachers.hub:load"  # every other name: a hub name or a folder
+
+
+def load_teacher(options: TeacherOptions) -> Teacher:
+    """The teacher that the options ask for. Weights are read at their first use, the text side apart from the rest.
+
+    Raises:
+        SplatError: when there is no such teacher, or its files cannot be had; says what works without it.
+    """
+    name = options.teacher.strip()
+    if not name:
+        raise SplatError(f"teacher= is empty; choose {', '.join(KINDS)}, or a hub name or folder of a model")
+    module, function = KINDS.get(name, OTHER).split(":")
+    load: Callable[[TeacherOptions], Teacher] = getattr(import_module(module), function)
+    return load(options)

@@ -1,0 +1,70 @@
+"""Our own small CLIP-style model, trained on the demo generator's pictures; it lies in data/teacher."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import splat
+from splat.errors import SplatError
+from splat.files import read_json
+from splat.language.teachers.hub import FILES
+from splat.language.teachers.options import TeacherOptions
+from splat.language.teachers.text_image import TextImageTeacher
+from splat.options import nearest
+
+UNKNOWN = "[UNK]"
+
+
+def load(options: TeacherOptions) -> DemoTeacher:
+    """The teacher of the repository this package lies in.
+
+    Raises:
+        SplatError: for an installed package, which comes without it.
+    """
+    folder = Path(splat.__file__).resolve().parent.parent / "data" / "teacher"
+    if not (folder / "model.safetensors").is_file():
+        raise SplatError(
+            "this installation has no demo teacher; it is the folder data/teacher of splat's repository: run splat there "
+            f"(`python -m tools.demo_teacher` trains it anew), or give teacher= a folder with {', '.join(FILES)}"
+        )
+    return DemoTeacher(folder, options)
+
+
+class DemoTeacher(TextImageTeacher):
+    """Knows the words of its vocabulary only, and refuses others."""
+
+    def __init__(self, folder: Path, options: TeacherOptions) -> None:
+        super().__init__(folder, replace(options, teacher="demo"))
+
+    def words(self) -> list[str]:
+        """Its vocabulary."""
+        vocabulary = read_json(self.folder / "tokenizer.json")["model"]["vocab"]
+        return sorted(word for word in vocabulary if not word.startswith(("[", "<")))
+
+    def encode_text(self, texts: Sequence[str]) -> np.ndarray:
+        """[T, D] float32, unit length.
+
+        Raises:
+            SplatError: when a text has a word that it does not know; names the nearest that it does.
+        """
+        known = set(self.words())
+        missing = [word for text in texts for word in re.findall(r"\w+", text.lower()) if word not in known]
+        if missing:
+            raise SplatError(
+                f"the demo teacher does not know {_listed(missing, known)}; it knows {len(known)} words about the demo's "
+                "room only: for others use teacher= with the name or folder of a CLIP or SigLIP model"
+            )
+        return super().encode_text([text.lower() for text in texts])
+
+
+def _listed(missing: Sequence[str], known: set[str]) -> str:
+    found = []
+    for word in dict.fromkeys(missing):
+        near = nearest(word, known)
+        found.append(f"{word!r}" + (f" (did you mean {near!r}?)" if near else ""))
+    return ", ".join(found)

@@ -37,8 +37,8 @@ STRATEGIES: dict[str, Strategy] = {
     "default": DefaultStrategy(**EARLY, reset_every=45, refine_scale2d_stop_iter=30_000, grow_grad2d=1e-5),
     "mcmc": MCMCStrategy(**EARLY),
     "absgrad": AbsGradStrategy(**EARLY, grow_grad2d=1e-5),
-    "geotex": GeoTexStrategy(**EARLY, scene_depth_iter=10, grow_grad2d=1e-5),
-    "geotex_default": GeoTexDefaultStrategy(**EARLY, scene_depth_iter=10, grow_grad2d=1e-5),
+    "geotex": GeoTexStrategy(**EARLY, depth="scene", scene_depth_iter=10, grow_grad2d=1e-5),
+    "geotex_default": GeoTexDefaultStrategy(**EARLY, depth="scene", scene_depth_iter=10, grow_grad2d=1e-5),
     # stopped between two updates, with gradients of some views added up
     "improved": ImprovedStrategy(second_interval=200, second_interval_iter=900, third_interval_iter=30_000),
 }

@@ -39,7 +39,7 @@ class GeoTexRules(Strategy):
     auxiliary_grad: float = option(0.5, "least gradient for that, over grow_grad2d", minimum=0)
     auxiliary_radius: float = option(8.0, "least radius in the image for that, in pixels", minimum=0)
     depth: str = option(
-        "scene",
+        "none",
         "depth prior: none, capture (its depth maps), scene (what it renders itself), or the hub name or folder of a "
         "depth-estimation model of transformers",
     )
@@ -65,7 +65,7 @@ class GeoTexRules(Strategy):
         0.02, "first Gaussians farther off a prior from outside (logarithm of depth) move onto it (0: none)", minimum=0
     )
     depth_weight: float = option(
-        10.0,
+        5.0,
         "weight of the squared distance (logarithm of depth) to a prior from outside (0: not minimised)",
         minimum=0,
     )

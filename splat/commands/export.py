@@ -1,8 +1,8 @@
-"""`splat export`: a run or scene file in another format."""
+"""`splat export`: a run or scene file in another format, or a run's surface as a triangle mesh."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from splat import console
@@ -11,6 +11,7 @@ from splat.commands.app import Command, user_path
 from splat.errors import SplatError
 from splat.formats.registry import FORMATS
 from splat.options import option
+from splat.render.config import MESH_SUFFIXES, MeshOptions
 
 WRITABLE = tuple(name for name, entry in FORMATS.items() if entry.writable)
 SUFFIXES = tuple(suffix for name in WRITABLE for suffix in FORMATS[name].suffixes)
@@ -21,11 +22,18 @@ class ExportConfig:
     """`splat export`."""
 
     run: str = option("", "a run folder or a scene file")
-    format: str | None = option(None, "the scene's format (null: from output's suffix, else ply)", choices=WRITABLE)
+    format: str | None = option(
+        None,
+        "the scene's format, or mesh for the surface of a run (null: from output's suffix, else ply)",
+        choices=(*WRITABLE, "mesh"),
+    )
     output: str | None = option(
-        None, f"the file to write, its name ending in {' or '.join(SUFFIXES)} (null: RUN/exports/scene.FORMAT)"
+        None,
+        f"the file to write, its name ending in {' or '.join(SUFFIXES)}, a mesh's in {', '.join(MESH_SUFFIXES)}"
+        " (null: RUN/exports/scene.FORMAT or mesh.ply)",
     )
     overwrite: bool = option(False, "replace the file if it exists")
+    mesh: MeshOptions = field(default_factory=MeshOptions)
 
 
 def run(config: ExportConfig) -> None:
@@ -42,10 +50,35 @@ def run(config: ExportConfig) -> None:
     output = output_path(source, config.output, config.format)
     if output.exists() and not config.overwrite:
         raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
+    if config.format == "mesh":
+        export_mesh(source, output, config.mesh)
+        return
     format_for_writing(output, config.format)
     gaussians = read_scene(scene)  # imports torch, which takes seconds: everything else is refused before
     write_scene(output, gaussians, format=config.format)
     console.info(f"{console.count(len(gaussians), 'Gaussian')}, {output.stat().st_size / 1e6:.1f} MB")
+    print(output)
+
+
+def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:
+    """Fuse the depths that the run's training views see, write the mesh and print its name."""
+    if not source.is_dir():
+        raise SplatError(f"{source} has no cameras, which a mesh needs; give the run folder")
+    if output.suffix.lower() not in MESH_SUFFIXES:
+        raise SplatError(f"{output.name} is no mesh file; end it in {', '.join(MESH_SUFFIXES)}")
+    from splat.render.mesh import frames_of, fuse, write_mesh
+    from splat.render.pictures import SceneRenderer
+    from splat.run import open_run
+
+    opened = open_run(source)
+    cameras = opened.cameras("train")
+    renderer = SceneRenderer(opened.scene(), opened.render_options(), opened.background)
+    with console.progress("Rendering", len(cameras), unit="view") as bar:
+        frames = frames_of(renderer, cameras, options.edge, bar.advance)
+    with console.progress("Fusing", len(cameras), unit="view") as bar:
+        mesh = fuse(frames, options, bar.advance)
+    write_mesh(output, mesh)
+    console.info(f"{console.count(len(mesh.triangles), 'triangle')}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
 
 
@@ -62,6 +95,8 @@ def output_path(source: Path, output: str | None, format: str | None) -> Path:
     """Where the export goes: RUN/exports/scene.FORMAT, or beside a scene file, unless the user says."""
     if output is not None:
         return user_path(output)
+    if format == "mesh":
+        return source / "exports" / "mesh.ply" if source.is_dir() else source.with_suffix(".mesh.ply")
     suffix = f".{format or 'ply'}"
     return source / "exports" / f"scene{suffix}" if source.is_dir() else source.with_suffix(suffix)
 
@@ -72,5 +107,9 @@ COMMAND = Command(
     config=ExportConfig,
     run=run,
     words=("run",),
-    examples=("splat export runs/demo/default format=splat", "splat export scene.spz output=scene.ply"),
+    examples=(
+        "splat export runs/demo/default format=splat",
+        "splat export scene.spz output=scene.ply",
+        "splat export runs/demo/default format=mesh output=room.glb",
+    ),
 )

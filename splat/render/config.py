@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from splat.options import option
 
+MESH_SUFFIXES = (".ply", ".obj", ".glb", ".stl", ".off")
+
 
 @dataclass
 class RenderOptions:
@@ -19,3 +21,25 @@ class RenderOptions:
     far_plane: float = option(1e10, "farthest depth that is drawn", above=0)
     eps2d: float = option(0.3, "blur in square pixels added to every projected Gaussian", minimum=0)
     num_threads: int | None = option(None, "threads of the CPU renderer (null: all cores)", minimum=1, changeable=True)
+
+
+@dataclass
+class MeshOptions:
+    """How the surface of a scene is found."""
+
+    voxel_size: float | None = option(
+        None, "edge of a voxel in world units; smaller shows more (null: the typical depth / 150)", above=0
+    )
+    max_depth: float | None = option(
+        None,
+        "what lies farther from a camera is left out, in world units (null: three times the typical depth)",
+        above=0,
+    )
+    min_views: int = option(2, "views that must see a surface", minimum=1)
+    truncation: float = option(5.0, "reach of the distance field to both sides of a surface, in voxels", minimum=1)
+    edge: float = option(
+        0.05, "pixels whose depth differs from a neighbour's by more than this share are left out", above=0
+    )
+    smallest: float = option(
+        0.005, "connected pieces with a smaller share of the triangles are dropped", minimum=0, maximum=1
+    )

@@ -184,6 +184,13 @@ def test_export_of_a_run_and_of_a_file(run: Path, tmp_path: Path, capsys: pytest
     )
 
 
+def test_a_mesh_needs_a_run_and_a_mesh_file(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(run), "format=mesh", f"output={tmp_path / 'room.txt'}"]) == 2
+    assert main(["export", str(run / "scene.ply"), "format=mesh"]) == 2
+    errors = capsys.readouterr().err
+    assert "end it in .ply" in errors and "has no cameras" in errors
+
+
 def test_info_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(run)]) == 0
     out = capsys.readouterr().out

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Densification strategies compared: same scenes, same cap, same steps and same wall time, several seeds.
+"""Densification strategies compared: same scenes, same cap, same steps and same time, several seeds.
 
     python tools/compare_strategies.py                       everything
     python tools/compare_strategies.py --quick               one seed, few steps, small pictures, fox and the demo
@@ -10,8 +10,9 @@ One training at a time, each in a process of its own with two threads. What it f
 that an interrupted comparison goes on where it stopped; a training that failed is said and tried again next time. The
 test PSNR is measured ten times in each training: the same trainings so tell what each strategy has at the same number
 of steps and what it has at the time at which `default` was done (up to eight test views; everything else over all of
-them). All start from half of the cap, as `splat train` does on a CPU. With the first seed half of the cap is trained
-too, for the plot against the number of Gaussians.
+them). Without a GPU seconds are those of the processors, of all threads together, so that other work on the machine
+does not count. All start from half of the cap, as `splat train` does on a CPU. With the first seed half of the cap is
+trained too, for the plot against the number of Gaussians.
 
 On the demo, whose true surface is known, the share of opacity that floats more than 3 % of the scene away from it is
 measured. demo-10 has 10 of its training views. geotex-capture is geotex with the demo's true depth. OUT
@@ -29,6 +30,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -96,16 +98,19 @@ def measured(job: Job, scratch: Path) -> dict[str, Any]:
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config = to_config(compose("train", words_of(job)), COMMAND.config)
     config.data, config.out = str(scene_folder(job.scene, scratch)), str(scratch / "run")
+    wall, busy = time.perf_counter(), time.process_time()
     result = train(config)
+    busy, wall = time.process_time() - busy, time.perf_counter() - wall
+    share = busy / wall if result.backend == "cpu" else 1.0
     scores = evaluate_views(result.gaussians, result.capture, result.capture.indices("test"), lpips_net="auto")
     return {
         "psnr": scores.psnr,
         "ssim": scores.ssim,
         "lpips": scores.lpips if scores.lpips_net == "squeeze" else None,
         "gaussians": len(result.gaussians),
-        "seconds": round(result.train_seconds, 2),
+        "seconds": round(result.train_seconds * share, 2),
         "floating": floating(result.gaussians) if job.scene.startswith("demo") else None,
-        "curve": curve_of(result.folder / "metrics.csv"),
+        "curve": curve_of(result.folder / "metrics.csv", share),
     }
 
 
@@ -130,11 +135,12 @@ def floating(gaussians: Any) -> float:
     return floating_share(gaussians, surface_points(load_capture(data("demo"))))
 
 
-def curve_of(metrics: Path) -> list[list[float]]:
-    """Rows of step, seconds, test PSNR and number of Gaussians from a run's metrics.csv."""
+def curve_of(metrics: Path, share: float) -> list[list[float]]:
+    """Rows of step, seconds (times `share`), test PSNR and number of Gaussians from a run's metrics.csv."""
     with metrics.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["test_psnr"]]
-    return [[float(row[name]) for name in ("step", "seconds", "test_psnr", "num_gaussians")] for row in rows]
+    names = ("step", "seconds", "test_psnr", "num_gaussians")
+    return [[float(row[name]) * (share if name == "seconds" else 1) for name in names] for row in rows]
 
 
 def in_own_process(job: Job) -> dict[str, Any]:

@@ -42,8 +42,8 @@ class Case:
     aim: str = ""
 
 
-def training(capture: str, strategy: str = "default", **keys: Any) -> Callable[[], dict[str, float]]:
-    """A training in this process; dots in key names are written as two underscores."""
+def training(capture: str, strategy: str | None = None, **keys: Any) -> Callable[[], dict[str, float]]:
+    """A training in this process, with the defaults of `splat train`; dots in keys are written as two underscores."""
 
     def run() -> dict[str, float]:
         from splat.evaluate.evaluate import evaluate_views
@@ -52,7 +52,9 @@ def training(capture: str, strategy: str = "default", **keys: Any) -> Callable[[
         from splat.train.strategies import STRATEGIES
 
         with tempfile.TemporaryDirectory() as folder:
-            config = TrainConfig(data=str(data(capture)), out=f"{folder}/run", strategy=STRATEGIES[strategy]())
+            config = TrainConfig(data=str(data(capture)), out=f"{folder}/run")
+            if strategy is not None:
+                config.strategy = STRATEGIES[strategy]()
             config.schedule.eval_every = 0
             for key, value in keys.items():
                 *path, name = key.split("__")

@@ -29,8 +29,8 @@ def load(options: TeacherOptions) -> DemoTeacher:
     folder = Path(splat.__file__).resolve().parent.parent / "data" / "teacher"
     if not (folder / "model.safetensors").is_file():
         raise SplatError(
-            "this installation has no demo teacher; it is the folder data/teacher of splat's repository: run splat there "
-            f"(`python -m tools.demo_teacher` trains it anew), or give teacher= a folder with {', '.join(FILES)}"
+            "this installation has no demo teacher; it is the folder data/teacher of splat's repository: run splat "
+            f"there (`python -m tools.demo_teacher` trains it anew), or give teacher= a folder with {', '.join(FILES)}"
         )
     return DemoTeacher(folder, options)
 
@@ -56,8 +56,8 @@ class DemoTeacher(TextImageTeacher):
         missing = [word for text in texts for word in re.findall(r"\w+", text.lower()) if word not in known]
         if missing:
             raise SplatError(
-                f"the demo teacher does not know {_listed(missing, known)}; it knows {len(known)} words about the demo's "
-                "room only: for others use teacher= with the name or folder of a CLIP or SigLIP model"
+                f"the demo teacher does not know {_listed(missing, known)}; it knows {len(known)} words about the "
+                "demo's room only: for others use teacher= with the name or folder of a CLIP or SigLIP model"
             )
         return super().encode_text([text.lower() for text in texts])
 

@@ -59,7 +59,7 @@ class PatchTeacher:
 
 
 def patch_vectors(model: Any, processor: Any, image: np.ndarray, shorter: int) -> np.ndarray:
-    """Unit vectors [gh, gw, D] of the patches of a whole photo [H, W, 3] uint8, scaled to `shorter` pixels, not cropped.
+    """Unit vectors [gh, gw, D] of the patches of a whole photo [H, W, 3] uint8, scaled to `shorter` pixels.
 
     CLIP: each patch token goes through the last normalisation and the projection that the class token goes through
     (as MaskCLIP does, Zhou et al. 2022). SigLIP pools by attention: the pooling head sees each patch alone.

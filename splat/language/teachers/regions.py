@@ -1,4 +1,4 @@
-"""From a label map to what an image encoder sees: one square picture a region, all else black (LangSplat, section 3.1)."""
+"""From a label map to what an image encoder sees: a square a region, all else black (LangSplat, 3.1)."""
 
 from __future__ import annotations
 

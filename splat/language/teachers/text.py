@@ -118,10 +118,11 @@ class LibraryText:
         import torch
 
         length = int(self.model.config.text_config.max_position_embeddings)
-        # SigLIP was trained on texts padded to its full length, and reads the last place
-        padding = "max_length" if self.kind.startswith("siglip") else True
+        # SigLIP was trained on texts padded to its full length and sees the padding: no attention mask
+        padded = self.kind.startswith("siglip")
+        padding, names = ("max_length", ("input_ids",)) if padded else (True, ("input_ids", "attention_mask"))
         inputs = self.tokenizer(texts, padding=padding, truncation=True, max_length=length, return_tensors="pt")
-        inputs = {key: value.to(self.model.device) for key, value in inputs.items() if key != "token_type_ids"}
+        inputs = {key: inputs[key].to(self.model.device) for key in names}
         with torch.inference_mode():
             found = self.model.get_text_features(**inputs)
         return getattr(found, "pooler_output", found).float().cpu().numpy()

@@ -1,0 +1,114 @@
+"""Training pictures: what the teacher will see at use, cut from the rendered photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from splat.console import progress
+from splat.files import atomic_path
+from splat.language.segments import Segments
+from splat.language.teachers.regions import crops
+from tools.demo_teacher.captions import KIND_LIST, ThingTable, table
+from tools.demo_teacher.photos import read_shot
+from tools.demo_teacher.things import MIXED, Thing
+from tools.demo_teacher.worlds import Shot
+
+SIDE = 60
+PURE = 0.6  # a region is called after a thing that fills so much of it
+FOUND_EVERY = 3  # finding regions takes longer than all else; they are many
+SMALLEST = 40  # pixels
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Squares with their things."""
+
+    pixels: np.ndarray  # [N, SIDE, SIDE, 3] uint8
+    things: ThingTable
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+def collect(paths: list[Path], seed: int = 0) -> Pictures:
+    """Found regions, true masks and pieces of true masks of all photos."""
+    rng = np.random.default_rng(seed)
+    segments = Segments()
+    pixels, things = [], []
+    with progress("Cutting out pictures", len(paths), "photo") as bar:
+        for number, path in enumerate(paths):
+            shot = read_shot(path)
+            ways = [true_masks(shot), _pieces(shot, rng)]
+            if number % FOUND_EVERY == 0:
+                ways.append(found_regions(shot, segments))
+            for labels, found in ways:
+                pixels += list(crops(shot.image, labels, len(found), SIDE))
+                things += found
+            bar.advance()
+    return Pictures(np.stack(pixels), table(things))
+
+
+def cached(path: Path, paths: list[Path], seed: int = 0) -> Pictures:
+    """`collect`, kept in a file that later runs read."""
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as file:
+            if file["photos"].tolist() == [photo.name for photo in paths]:
+                return Pictures(file["pixels"], ThingTable(file["kind"], file["colours"]))
+    found = collect(paths, seed)
+    with atomic_path(path) as temporary:
+        names = np.array([photo.name for photo in paths])
+        np.savez(temporary, pixels=found.pixels, kind=found.things.kind, colours=found.things.colours, photos=names)
+    return found
+
+
+def true_masks(shot: Shot) -> tuple[np.ndarray, list[Thing]]:
+    """Labels [1, h, w] of the things themselves, and which they are; the tiny ones are left out."""
+    sizes = np.bincount(shot.labels.reshape(-1), minlength=len(shot.things) + 1)
+    seen = np.nonzero(sizes[1:] >= SMALLEST)[0]
+    return _renumbered(shot.labels.astype(np.int32) - 1, seen)[None], [shot.things[k] for k in seen]
+
+
+def found_regions(shot: Shot, segments: Segments) -> tuple[np.ndarray, list[Thing]]:
+    """Regions as they are found at use, called after the thing that fills most of them."""
+    labels = segments(shot.image)
+    count = int(labels.max()) + 1
+    kinds = len(shot.things) + 1
+    shares = np.zeros((count, kinds))
+    for plane in labels:
+        present = np.unique(plane)
+        table_of = np.bincount(plane.reshape(-1) * kinds + shot.labels.reshape(-1), minlength=count * kinds)
+        shares[present] = table_of.reshape(count, kinds)[present]
+    total = np.maximum(shares.sum(1), 1)
+    best, fill = shares[:, 1:].argmax(1), shares[:, 1:].max(1) / total
+    big = np.nonzero(total >= SMALLEST)[0]
+    kept = np.stack([_renumbered(plane, big) for plane in labels])
+    return kept, [shot.things[best[k]] if fill[k] >= PURE else Thing(MIXED, ()) for k in big]
+
+
+def _pieces(shot: Shot, rng: np.random.Generator) -> tuple[np.ndarray, list[Thing]]:
+    """Things cut by a line through them, as by an edge of shading or something in front."""
+    labels, things = true_masks(shot)
+    plane = labels[0].copy()
+    y, x = np.mgrid[: plane.shape[0], : plane.shape[1]]
+    for number in range(len(things)):
+        inside = plane == number
+        angle, share = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.75)
+        position = np.cos(angle) * x + np.sin(angle) * y
+        plane[inside & (position > np.quantile(position[inside], share))] = -1
+    return plane[None], things
+
+
+def _renumbered(labels: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Labels `kept[k]` become k, all others -1."""
+    lookup = np.full(max(int(labels.max()), int(kept.max(initial=0))) + 2, -1, np.int32)  # its last entry serves -1
+    lookup[kept] = np.arange(len(kept))
+    return lookup[labels]
+
+
+def counts(pictures: Pictures) -> dict[str, int]:
+    """How many pictures of each kind."""
+    found = np.bincount(pictures.things.kind, minlength=len(KIND_LIST))
+    return dict(zip(KIND_LIST, found.tolist()))

@@ -1,0 +1,178 @@
+"""Contrastive training in which every caption that fits counts, not only the one a picture came with."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from splat.console import info, progress
+from splat.files import atomic_path
+from tools.demo_teacher.captions import KIND_LIST, Captions
+from tools.demo_teacher.crops import Pictures
+from tools.demo_teacher.things import GENERIC, MIXED
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How the teacher is trained."""
+
+    steps: int = 1200
+    batch: int = 128
+    learning_rate: float = 2e-3
+    warmup: int = 80
+    weight_decay: float = 0.05
+    generic: float = 0.12  # share of a picture's target on LERF's canonical phrases
+    checkpoint_seconds: float = 45.0
+    bfloat16: bool = False  # twice as fast where the processor has it
+    seed: int = 0
+
+
+def train(
+    model: Any, tokenizer: Any, pictures: Pictures, captions: Captions, options: TrainingOptions, checkpoint: Path
+) -> None:
+    """Train in place; goes on from `checkpoint` if it exists."""
+    import torch
+
+    optimizer = torch.optim.AdamW(
+        model.parameters(), options.learning_rate, betas=(0.9, 0.98), weight_decay=options.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, options.learning_rate, options.steps, pct_start=options.warmup / options.steps
+    )
+    first = _resume(checkpoint, model, optimizer, schedule)
+    batches = Batches(pictures, captions, options)
+    saved = time.monotonic()
+    model.train()
+    with progress("Training the teacher", options.steps, completed=first) as bar:
+        for step in range(first, options.steps):
+            pixels, texts, targets = batches.draw(step)
+            with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+                vectors = _embed(model, tokenizer, pixels, texts)
+            loss = contrastive(*vectors, model.logit_scale, *targets)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            with torch.no_grad():
+                model.logit_scale.clamp_(0, float(np.log(100)))
+            bar.advance(loss=float(loss.detach()), scale=float(model.logit_scale.detach().exp()))
+            if time.monotonic() - saved > options.checkpoint_seconds:
+                saved = time.monotonic()
+                _save(checkpoint, model, optimizer, schedule, step + 1)
+    _save(checkpoint, model, optimizer, schedule, options.steps)
+    model.eval()
+
+
+def contrastive(images: Any, texts: Any, log_scale: Any, image_targets: Any, text_targets: Any) -> Any:
+    """Cross entropy of softmax(scale cos) against soft targets, both ways.
+
+    Args:
+        images, texts: unit vectors [N, D], [M, D].
+        image_targets: [N, M], rows sum to 1.
+        text_targets: [M, N], rows sum to 1 or, where no picture of the batch fits, to 0.
+    """
+    logits = log_scale.exp() * images @ texts.T
+    there = -(image_targets * logits.log_softmax(1)).sum(1).mean()
+    back = -(text_targets * logits.T.log_softmax(1)).sum(1).sum() / (text_targets.sum(1) > 0).sum().clamp(min=1)
+    return (there + back) / 2
+
+
+class Batches:
+    """Random pictures with captions that fit them, kinds balanced."""
+
+    def __init__(self, pictures: Pictures, captions: Captions, options: TrainingOptions) -> None:
+        self.pictures, self.captions, self.options = pictures, captions, options
+        kind = pictures.things.kind
+        share = np.bincount(kind, minlength=len(KIND_LIST))[kind] ** -0.7
+        self.mixed = kind == KIND_LIST.index(MIXED)
+        share[self.mixed] *= 0.08 * share[~self.mixed].sum() / max(share[self.mixed].sum(), 1e-9)
+        self.share = share / share.sum()
+        words = np.array([len(text.split()) for text in captions.texts])
+        # there are many more long captions than plain names, but people ask with plain names
+        popularity = (captions.kinds.sum(1) ** -0.5) * np.where(captions.colours.any(1), 0.25, 1.0) / words**0.5
+        # things that are alike share their captions and the running sum of the captions' weights
+        described = np.concatenate([kind[:, None], pictures.things.colours], 1)
+        _, first, self.alike = np.unique(described, axis=0, return_index=True, return_inverse=True)
+        fitting = captions.fits(np.arange(len(captions.texts)), pictures.things[first])
+        self.fitting = [np.nonzero(row)[0] for row in fitting]
+        self.weight = [np.cumsum(popularity[row]) for row in self.fitting]
+
+    def draw(self, step: int) -> tuple[Any, list[str], tuple[Any, Any]]:
+        """Pixels [N, 3, S, S] in -1..1, texts [M], targets [N, M] and [M, N]."""
+        import torch
+
+        rng = np.random.default_rng([self.options.seed, step])
+        chosen = rng.choice(len(self.pictures), self.options.batch, p=self.share)
+        things = self.pictures.things[chosen]
+        groups = [group for group in self.alike.reshape(-1)[chosen] if len(self.fitting[group])]
+        places = rng.random(len(groups))
+        drawn = np.unique(
+            [
+                self.fitting[group][np.searchsorted(self.weight[group], place * self.weight[group][-1])]
+                for group, place in zip(groups, places)
+            ]
+        )
+        fits = self.captions.fits(drawn, things)
+        own = fits / np.maximum(fits.sum(1, keepdims=True), 1)
+        generic = np.where(fits.any(1), self.options.generic, 1.0)[:, None]
+        targets = np.concatenate([own * (1 - generic), np.repeat(generic / len(GENERIC), len(GENERIC), 1)], 1)
+        back = np.concatenate([fits.T, np.zeros((len(GENERIC), len(chosen)))]).astype(float)
+        back /= np.maximum(back.sum(1, keepdims=True), 1)
+        pixels = augmented(torch.from_numpy(self.pictures.pixels[chosen]).permute(0, 3, 1, 2).float() / 255, rng)
+        texts = [self.captions.texts[k] for k in drawn] + list(GENERIC)
+        tensors = (torch.from_numpy(targets).float(), torch.from_numpy(back).float())
+        return pixels * 2 - 1, texts, tensors
+
+
+def augmented(pixels: Any, rng: np.random.Generator) -> Any:
+    """Mirrored, brighter or darker, a little warmer or cooler, blurred, grainy; black stays black."""
+    import torch
+    from torch.nn.functional import interpolate
+
+    count, _, side, _ = pixels.shape
+    flip = torch.from_numpy(rng.random(count) < 0.5)
+    pixels = torch.where(flip[:, None, None, None], pixels.flip(3), pixels)
+    gain = rng.uniform(0.75, 1.3, (count, 1, 1, 1)) * rng.uniform(0.95, 1.05, (count, 3, 1, 1))
+    gamma = rng.uniform(0.85, 1.2, (count, 1, 1, 1))
+    pixels = (pixels * torch.from_numpy(gain).float()).clamp(0, 1) ** torch.from_numpy(gamma).float()
+    small = torch.from_numpy(rng.random(count) < 0.3)
+    coarse = int(rng.integers(12, 40))
+    blurred = interpolate(pixels[small], size=(coarse, coarse), mode="area")
+    pixels[small] = interpolate(blurred, size=(side, side), mode="bilinear")
+    grain = torch.from_numpy(rng.normal(0, 0.02, pixels.shape).astype(np.float32))
+    return (pixels + grain * (pixels > 0)).clamp(0, 1)
+
+
+def _embed(model: Any, tokenizer: Any, pixels: Any, texts: list[str]) -> tuple[Any, Any]:
+    from torch.nn.functional import normalize
+
+    tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+    found = model.get_image_features(pixel_values=pixels)
+    words = model.get_text_features(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
+    return tuple(normalize(getattr(part, "pooler_output", part).float(), dim=1) for part in (found, words))  # type: ignore
+
+
+def _save(path: Path, model: Any, optimizer: Any, schedule: Any, step: int) -> None:
+    import torch
+
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+    with atomic_path(path) as temporary:
+        torch.save({**state, "step": step}, temporary)
+
+
+def _resume(path: Path, model: Any, optimizer: Any, schedule: Any) -> int:
+    import torch
+
+    if not path.is_file():
+        return 0
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    schedule.load_state_dict(state["schedule"])
+    info(f"going on from step {state['step']} of {path}")
+    return int(state["step"])

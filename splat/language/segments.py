@@ -21,14 +21,14 @@ from splat.language.masks import numbered, shrunk
 class SegmentOptions:
     """Fixed numbers of the method; colours in units of CIE Lab."""
 
-    counts: tuple[int, int, int] = (90, 40, 16)  # regions of parts, objects and wholes
-    patch_scale: float = 40.0  # larger patches with a larger one
-    patch_share: float = 1.5e-4  # smallest patch, share of the photo
-    lightness: float = 0.5  # weight of lightness beside the two colour axes: shading counts less than paint
+    counts: tuple[int, int, int] = (160, 70, 30)  # regions of parts, objects and wholes
+    patch_scale: float = 25.0  # larger patches with a larger one
+    patch_share: float = 1e-4  # smallest patch, share of the photo
+    lightness: float = 0.8  # weight of lightness beside the two colour axes: shading counts less than paint
     kernel: float = 10.0  # width of the kernel of colours
     edge: float = 0.06  # weight of the mean colour step along the common border
-    area: float = 0.35  # exponent of the harmonic area: small regions merge first
-    enclosed: float = 0.4  # how much easier a region merges that another one surrounds
+    area: float = 0.6  # exponent of the harmonic area: small regions merge first
+    enclosed: float = 0.6  # how much easier a region merges that another one surrounds
 
 
 class Segments:

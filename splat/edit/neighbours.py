@@ -1,0 +1,116 @@
+"""Selections that grow, shrink and fall into pieces, by the distances between centres of Gaussians."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from splat.edit.selection import Selection
+from splat.errors import SplatError
+from splat.gaussians import Gaussians
+
+NEIGHBOURS = 8
+LINK = 4.0  # times the usual distance between neighbours: what is nearer hangs together
+SOLID = 0.1  # Gaussians of less opacity link nothing
+
+
+def spacing(gaussians: Gaussians, selection: Selection) -> float:
+    """The usual distance (median) from a selected centre to the nearest other one; 0 for fewer than two."""
+    from scipy.spatial import cKDTree
+
+    means = _means(gaussians)[selection.mask.cpu().numpy()]
+    return float(np.median(cKDTree(means).query(means, k=2)[0][:, 1])) if len(means) > 1 else 0.0
+
+
+def grow(gaussians: Gaussians, selection: Selection, distance: float | None = None) -> Selection:
+    """Add the Gaussians within `distance` of a selected one, with the weight of the nearest selected one.
+
+    Args:
+        distance: in the scene's units; None for three times the usual distance between neighbours.
+    """
+    from scipy.spatial import cKDTree
+
+    chosen = selection.indices.cpu().numpy()
+    reach = _reach(gaussians, selection, distance)
+    if not len(chosen):
+        return selection
+    means = _means(gaussians)
+    found, nearest = cKDTree(means[chosen]).query(means, distance_upper_bound=reach)
+    near = torch.from_numpy(np.isfinite(found) & (found <= reach))
+    lent = selection.weights.cpu()[torch.from_numpy(chosen)][torch.from_numpy(np.minimum(nearest, len(chosen) - 1))]
+    weights = torch.where(near, torch.maximum(lent, selection.weights.cpu()), selection.weights.cpu())
+    return Selection(weights.to(selection.weights), f"grow({selection.source},{reach:g})")
+
+
+def shrink(gaussians: Gaussians, selection: Selection, distance: float | None = None) -> Selection:
+    """Drop the selected Gaussians within `distance` of one that is not selected; the reverse of `grow`."""
+    reach = _reach(gaussians, selection, distance)
+    kept = ~grow(gaussians, ~selection, reach)
+    return Selection(torch.minimum(selection.weights, kept.weights), f"shrink({selection.source},{reach:g})")
+
+
+def pieces(gaussians: Gaussians, selection: Selection, link: float = LINK) -> np.ndarray:
+    """[N] int64: number of the connected piece of each selected Gaussian, 0 the largest; -1 for the others.
+
+    Two Gaussians hang together when they are among each other's eight nearest and no farther apart than `link` times
+    the usual distance. Faint ones (opacity below 0.1) join the piece of the nearest solid one.
+    """
+    from scipy.spatial import cKDTree
+
+    numbers = np.full(len(gaussians), -1, np.int64)
+    chosen = selection.indices.cpu().numpy()
+    solid = chosen[(torch.sigmoid(gaussians.opacities).cpu().numpy() >= SOLID)[chosen]]
+    if len(solid) < 2:
+        numbers[chosen] = 0
+        return numbers
+    means = _means(gaussians)
+    found = components(means[solid], link)
+    numbers[solid] = found
+    faint = np.setdiff1d(chosen, solid, assume_unique=True)
+    if len(faint):
+        numbers[faint] = found[cKDTree(means[solid]).query(means[faint])[1]]
+    return numbers
+
+
+def components(points: np.ndarray, link: float = LINK, extra: np.ndarray | None = None) -> np.ndarray:
+    """[P] numbers of connected pieces of points [P, 3], ordered by size, 0 the largest.
+
+    Args:
+        extra: [P, D] more coordinates (a colour); points farther apart in them than 1 are not linked.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    count = min(NEIGHBOURS, len(points) - 1)
+    distance, near = cKDTree(points).query(points, k=count + 1)
+    a, b, length = np.repeat(np.arange(len(points)), count), near[:, 1:].ravel(), distance[:, 1:].ravel()
+    linked = length <= link * max(np.median(length), 1e-12)
+    if extra is not None:
+        linked &= np.linalg.norm(extra[a] - extra[b], axis=1) <= 1
+    graph: Any = coo_matrix((np.ones(int(linked.sum())), (a[linked], b[linked])), shape=(len(points),) * 2)
+    numbers = connected_components(graph, directed=False)[1]
+    order = np.argsort(-np.bincount(numbers), kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return rank[numbers]
+
+
+def connected(gaussians: Gaussians, selection: Selection, keep: int = 1, link: float = LINK) -> Selection:
+    """The `keep` largest connected pieces of a selection; see `pieces`."""
+    numbers = torch.from_numpy(pieces(gaussians, selection, link))
+    kept = ((numbers >= 0) & (numbers < keep)).to(selection.weights)
+    return Selection(selection.weights * kept, f"connected({selection.source},{keep})")
+
+
+def _reach(gaussians: Gaussians, selection: Selection, distance: float | None) -> float:
+    reach = 3 * spacing(gaussians, selection) if distance is None else distance
+    if reach < 0:
+        raise SplatError("a distance to grow or shrink by is 0 or more")
+    return reach
+
+
+def _means(gaussians: Gaussians) -> np.ndarray:
+    return gaussians.means.detach().double().cpu().numpy()

@@ -1,0 +1,98 @@
+"""Selections drawn in pictures, and pictures of selections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from splat.edit.preview import best_views, overlay, write_preview
+from splat.edit.regions import sphere
+from splat.edit.selection import Selection
+from splat.edit.views import clicked_points, clicks, from_masks, polygon, read_masks
+from splat.errors import SplatError
+from tests.edit.scenes import SIZE, stage
+
+
+def pixel(world: tuple[float, float, float], made: object, view: int) -> list[float]:
+    camera = made.cameras[view]  # type: ignore[attr-defined]
+    x, y, z = camera.K @ (camera.viewmat[:3, :3] @ torch.tensor(world).double() + camera.viewmat[:3, 3])
+    return [float(x / z), float(y / z)]
+
+
+def test_masks_of_views_vote_for_the_ball_they_show(tmp_path: Path) -> None:
+    made = stage()
+    red = Selection.from_mask(torch.arange(900) < 300)
+    for camera in made.cameras:
+        label = (made.spread(camera, red.weights[:, None])[..., 0] > 0.5).numpy().astype(np.uint8) * 7
+        Image.fromarray(label).save(tmp_path / f"{Path(camera.name).stem}.png")
+    found = from_masks(made, read_masks(made, tmp_path, value=7))
+    agree = (found.mask & red.mask).sum() / (found.mask | red.mask).sum()
+    assert agree > 0.97
+    assert from_masks(made, read_masks(made, tmp_path, value=8)).count == 0
+    with pytest.raises(SplatError, match="no masks"):
+        from_masks(made, {})
+    with pytest.raises(SplatError, match="no folder"):
+        read_masks(made, tmp_path / "gone")
+    with pytest.raises(SplatError, match="no training view"):
+        from_masks(made, {"x.png": np.ones((4, 4))})
+
+
+def test_the_vote_is_the_share_of_blending_weight() -> None:
+    made = stage()
+    camera, mask = made.cameras[0], np.zeros((SIZE[1], SIZE[0]), bool)
+    mask[:, : SIZE[0] // 3] = True
+    vote = from_masks(made, {camera.name: mask}).weights
+    for index in (10, 150, 290):  # one at a time: its own picture inside the mask over its whole picture
+        one = torch.zeros(900, 1)
+        one[index] = 1
+        drawn = made.spread(camera, one)[..., 0].numpy()
+        if drawn.sum() > 0.1:
+            assert float(vote[index]) == pytest.approx(drawn[mask].sum() / drawn.sum(), abs=1e-4)
+
+
+def test_a_polygon_takes_the_surface_that_is_seen_and_nothing_behind_it() -> None:
+    made = stage()
+    found = polygon(made, made.cameras[0], [0, 0, 47, 0, 47, 71, 0, 71])  # the left half: red before blue
+    front = made.scene.means[:300, 2] < -0.2
+    assert found.mask[:300][front].float().mean() > 0.9
+    assert not found.mask[:300][made.scene.means[:300, 2] > 0.2].any()
+    assert not found.mask[300:600].any() and found.mask[600:].float().mean() < 0.1
+    with pytest.raises(SplatError, match="three corners"):
+        polygon(made, made.cameras[0], [0, 0, 1, 1])
+
+
+def test_a_click_takes_the_whole_ball_under_it() -> None:
+    made = stage()
+    place = pixel((0.6, 0.0, -0.4), made, 0)
+    point = clicked_points(made, made.cameras[0], place)[0]
+    assert torch.allclose(point, torch.tensor([0.6, 0, -0.4]).double(), atol=0.1)
+    assert clicks(made, made.cameras[0], place).indices.tolist() == list(range(300, 600))
+    near = clicks(made, made.cameras[0], place, radius=0.2)
+    assert torch.equal(near.mask, (made.scene.means - point).norm(dim=1) <= 0.2)
+    both = clicks(made, made.cameras[0], [*place, *pixel((-0.6, 0, -0.4), made, 0)])
+    assert both.indices.tolist() == list(range(600))
+    with pytest.raises(SplatError, match="nothing under"):
+        clicks(made, made.cameras[0], [1, 1])
+    with pytest.raises(SplatError, match="outside"):
+        clicks(made, made.cameras[0], [500, 1])
+    with pytest.raises(SplatError, match="did you mean photos"):
+        made.camera("photos/11.png")
+
+
+def test_a_preview_shows_the_selection(tmp_path: Path) -> None:
+    made = stage()
+    green = sphere(made.scene, [0.6, 0, 0], 0.5)
+    picture, seen = overlay(made, made.cameras[0], green)
+    x, y = (int(v) for v in pixel((0.6, 0, -0.4), made, 0))
+    red_x, red_y = (int(v) for v in pixel((-0.6, 0, -0.4), made, 0))
+    glow, grey = picture[y, x].astype(int), picture[red_y, red_x].astype(int)
+    assert glow[2] > 80 and glow[0] > 100 and seen > 100  # a share of magenta over green
+    assert grey[0] - grey[1] < 80  # red has lost most of its colour
+    paths = write_preview(made, green, tmp_path, count=3)
+    assert len(paths) == 3 and Image.open(paths[0]).size == SIZE
+    nearest = best_views(made, green, 1)[0]  # the ball is largest from its own side
+    assert float((nearest.position - torch.tensor([0.6, 0, 0]).double()).norm()) < 3.6

@@ -1,0 +1,1 @@
+"""What can be done to selected Gaussians; pure functions of a scene, a selection and options."""

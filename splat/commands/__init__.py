@@ -3,6 +3,8 @@
 SUMMARIES = {
     "train": "photos in, a scene and its metrics out",
     "evaluate": "PSNR, SSIM and LPIPS of a run under a named protocol",
+    "distill": "what a teacher knows about the photos, onto the Gaussians",
+    "query": "find what a text names, in 3D and in the views",
     "render": "pictures and a video of a run along a camera path",
     "export": "a run or scene file in another format",
     "compare": "two or more runs side by side",

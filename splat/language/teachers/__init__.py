@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from splat.errors import SplatError
 from splat.language.teachers.options import TeacherOptions
-from splat.language.types import Teacher
+
+if TYPE_CHECKING:  # options are read without numpy
+    from splat.language.types import Teacher
 
 __all__ = ["KINDS", "TeacherOptions", "load_teacher"]
 

@@ -1,0 +1,177 @@
+"""Asking a field: scores of Gaussians and pixels for texts, and the masks they mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splat.cameras import Camera
+from splat.errors import SplatError
+from splat.gaussians import Gaussians
+from splat.language.config import MaskOptions
+from splat.language.field import LanguageField
+from splat.language.relevancy import normalised, relevancy, smoothed
+
+SURE = 20  # Gaussians whose mean is "the best", so that no single one decides
+SEEN = 0.5  # of a pixel must be known
+
+
+@dataclass
+class Answer3D:
+    """Scores of N Gaussians for one text."""
+
+    relevancy: Tensor  # [N] 0..1 at the chosen level; 0 where nothing is known
+    level: int
+    best: float  # mean relevancy of the SURE best
+    selected: Tensor  # [N] bool
+
+
+@dataclass
+class Answer2D:
+    """Scores of a view's pixels for one text."""
+
+    relevancy: Tensor  # [H, W] 0..1 at the chosen level
+    level: int
+    best: float  # at the best place
+    place: tuple[int, int]  # x, y of the best pixel of the filtered map
+    mask: Tensor  # [H, W] bool
+
+
+class Asker:
+    """Holds a field ready: everything that does not depend on the text is done once."""
+
+    def __init__(self, scene: Gaussians, field: LanguageField, render: dict[str, Any] | None = None) -> None:
+        """
+        Args:
+            scene: the Gaussians of the field.
+            render: options of `rasterize`.
+
+        Raises:
+            SplatError: when the field's teacher knows no words.
+        """
+        if field.negatives is None:
+            raise SplatError(
+                "the teacher of this field knows no words; distill with one that does (demo, CLIP, SigLIP)"
+            )
+        if len(scene) != len(field.codes):
+            raise SplatError(f"the field has {len(field.codes):,} Gaussians, the scene {len(scene):,}; distill again")
+        self.scene, self.field, self.options = scene, field, render or {}
+        self.known = field.confidence > 0  # [N, L]
+        self._scores = field.compression.scores(field.codes[self.known])
+        self._solid = torch.sigmoid(scene.opacities) > 0.1
+        self._negatives = self._scores.cosines(field.inside(field.negatives))
+
+    @torch.no_grad()
+    def cosines(self, vectors: Tensor) -> Tensor:
+        """[P, T] of all known Gaussian levels with vectors [T, D]."""
+        return self._scores.cosines(self.field.inside(vectors))
+
+    @torch.no_grad()
+    def gaussians(self, vectors: Tensor, without: Tensor | None, options: MaskOptions) -> Tensor:
+        """Relevancy [T, N, L] of texts [T, D] against the canonical negatives and the texts `without` [W, D]."""
+        negatives = self._negatives
+        if without is not None and len(without):
+            negatives = torch.cat([negatives, self.cosines(without)], dim=1)
+        found = torch.zeros(len(vectors), *self.known.shape)
+        found[:, self.known] = relevancy(self.cosines(vectors), negatives, options.temperature).T
+        return found
+
+    @torch.no_grad()
+    def answer(self, scores: Tensor, level: int | None, options: MaskOptions) -> Answer3D:
+        """The level with the best Gaussians (or the one asked for) and the selection there, of scores [N, L]."""
+        trusted = torch.where(self._solid[:, None], scores, 0.0)
+        best = trusted.topk(min(SURE, len(scores)), dim=0).values.mean(0)
+        chosen = int(best.argmax()) if level is None else level
+        values, known = scores[:, chosen], self.known[:, chosen]
+        selected = apply_rule(values, known, float(best[chosen]), options, self._noise())
+        return Answer3D(values, chosen, float(best[chosen]), selected)
+
+    @torch.no_grad()
+    def view(
+        self, camera: Camera, vectors: Tensor, without: Tensor | None, level: int | None, options: MaskOptions
+    ) -> list[Answer2D]:
+        """What a camera sees of each text [T, D]: features are rendered, decoded at each pixel and compared."""
+        codes, seen = self.field.render(self.scene, camera, self.options)
+        known = seen > SEEN  # [H, W, L]
+        negatives = self.field.negatives
+        assert negatives is not None
+        if without is not None and len(without):
+            negatives = torch.cat([negatives, without])
+        texts = self.field.inside(torch.cat([vectors, negatives])).T
+        found = torch.zeros(*known.shape, len(vectors))
+        rows = []
+        for part in codes[known].split(32_768):
+            cosines = self.field.compression.decode(part) @ texts
+            rows.append(relevancy(cosines[:, : len(vectors)], cosines[:, len(vectors) :], options.temperature))
+        if rows:
+            found[known] = torch.cat(rows)
+        return [self._answer_2d(found[..., i], known, level, options) for i in range(len(vectors))]
+
+    def _answer_2d(self, scores: Tensor, known: Tensor, level: int | None, options: MaskOptions) -> Answer2D:
+        maps = scores.permute(2, 0, 1)
+        blend = filtered = maps
+        if options.window > 0:
+            blend, filtered = smoothed(maps, options.window, known.permute(2, 0, 1))
+        chosen = int(filtered.flatten(1).amax(1).argmax()) if level is None else level
+        place = divmod(int(filtered[chosen].argmax()), maps.shape[2])
+        best = float(maps[chosen][place])
+        # LangSplat cuts the smoothed map; the noise rule knows how far a pixel may be off, and keeps borders sharp
+        values = maps[chosen] if options.rule == "noise" else blend[chosen]
+        mask = apply_rule(values, known[..., chosen], best, options, self._noise())
+        return Answer2D(values, chosen, best, (place[1], place[0]), mask)
+
+    def _noise(self) -> float:
+        return float(self.field.facts.get("noise", 0.05))
+
+
+def apply_rule(values: Tensor, known: Tensor, best: float, options: MaskOptions, noise: float) -> Tensor:
+    """Which of the values (relevancy of pixels or Gaussians, any shape) belong to the answer.
+
+    Args:
+        known: where there is a value at all.
+        best: relevancy at the surest place.
+        noise: by how much a cosine scatters from photo to photo (only the rule of that name asks).
+    """
+    if options.rule == "langsplat":
+        return known & (normalised(values, known) > options.share)
+    if options.rule == "otsu":
+        return known & (values > otsu(values[known]))
+    # Relevancy is a logistic function of a difference of cosines: a step of the noise is one of its logit.
+    limit = torch.logit(torch.tensor(best).clamp(1e-6, 1 - 1e-6)) - options.temperature * options.deviations * noise
+    return known & (values >= torch.sigmoid(limit))
+
+
+def otsu(values: Tensor, bins: int = 256) -> float:
+    """The threshold between two classes with the largest variance between them (Otsu 1979)."""
+    if values.numel() == 0:
+        return 1.0
+    low, high = float(values.min()), float(values.max())
+    if high - low < 1e-9:
+        return low
+    counts = torch.histc(values, bins, low, high).double()
+    centres = low + (torch.arange(bins).double() + 0.5) * (high - low) / bins
+    below, total = counts.cumsum(0), counts.sum()
+    mass = (counts * centres).cumsum(0)
+    above = total - below
+    means = mass / below.clamp(min=1), (mass[-1] - mass) / above.clamp(min=1)
+    return float(centres[(below * above * (means[0] - means[1]).square()).argmax()] + (high - low) / bins / 2)
+
+
+def noise_of(agreement: Tensor, weight: Tensor, vectors: Tensor) -> float:
+    """By how much the cosine of a text with one photo's feature scatters around that with the mean of all photos.
+
+    Unit vectors whose mean has length a lie off its direction by 1 - a^2 (mean square), spread over as many dimensions
+    as the features fill; a text sees one of them.
+
+    Args:
+        agreement, weight: [P] of the Gaussians, see `Lifted`.
+        vectors: [T, R] what the teacher gave; their covariance's participation ratio is the number of dimensions.
+    """
+    off = ((1 - agreement.square()) * weight).sum() / weight.sum().clamp(min=1e-12)
+    centred = vectors - vectors.mean(0)
+    squares = torch.linalg.svdvals(centred.T @ centred)
+    filled = squares.sum().square() / squares.square().sum().clamp(min=1e-20)
+    return float((off / filled.clamp(min=1)).clamp(min=0).sqrt())

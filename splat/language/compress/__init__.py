@@ -1,0 +1,1 @@
+"""How features are kept on Gaussians: one interface, four ways."""

@@ -1,0 +1,223 @@
+"""From photos and a teacher to a language field."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from splat import console
+from splat.cameras import Camera
+from splat.capture.types import Capture
+from splat.errors import SplatError
+from splat.gaussians import Gaussians
+from splat.language.ask import noise_of
+from splat.language.cache import cached_features
+from splat.language.compress.config import make_compression
+from splat.language.config import DistillConfig
+from splat.language.field import LanguageField, scene_digest, slug
+from splat.language.gradient import polish
+from splat.language.lifting import Lifted, confidence, feature_basis, lift_features
+from splat.language.provenance import Examples, gather_examples, row_sources
+from splat.language.relevancy import CANONICAL
+from splat.language.teachers import TeacherOptions, load_teacher
+from splat.language.types import Teacher
+from splat.run import Run
+
+NEUTRAL = 4  # as many as there are canonical phrases …
+WORDS = 8  # … if each stands for at least so many words
+
+
+@dataclass
+class Sources:
+    """What the photos give before anything is compressed; several compressions can be fitted to it."""
+
+    teacher: Teacher
+    options: TeacherOptions
+    capture: Capture
+    indices: list[int]  # of the training photos
+    folder: Path  # of the cached features
+    examples: Examples
+    basis: Tensor | None
+    lifted: Lifted
+    seconds: dict[str, float]
+
+    def views(self) -> Any:
+        """(camera, features) of each training photo."""
+        features = cached_features(self.teacher, self.capture, self.indices, self.folder, quiet=True)
+        return ((self.capture.frames[i].camera, view) for i, view in zip(self.indices, features))
+
+
+def distill_run(run: Run, config: DistillConfig) -> tuple[LanguageField, Path]:
+    """Make a field of a run and write it to RUN/language/NAME.
+
+    Raises:
+        SplatError: the teacher, its files or the photos are missing, or the field exists already.
+    """
+    folder = field_folder(run, config)
+    if (folder / "field.json").exists() and not config.overwrite:
+        raise SplatError(f"{folder} holds a field already; overwrite=true replaces it, name=OTHER makes another one")
+    scene = run.scene()
+    sources = gather(run, scene, config, folder / "features")
+    field = compress(scene, sources, config, render_settings(run))
+    field.facts = {**field.facts, "scene": scene_digest(run.scene_path), "gaussians": len(scene)}
+    with_rows = getattr(field.compression, "source", None)
+    rows = None if with_rows is None else row_sources(sources.examples, with_rows)
+    field.save(folder, rows)
+    return field, folder
+
+
+def field_folder(run: Run, config: DistillConfig) -> Path:
+    """RUN/language/NAME, by default named after the teacher."""
+    name = config.name or Path(config.teacher).name or config.teacher
+    return run.path / "language" / slug(name)
+
+
+def gather(run: Run, scene: Gaussians, config: DistillConfig, folder: Path) -> Sources:
+    """Features of all training photos, lifted onto the scene."""
+    started = time.monotonic()
+    options = teacher_options(config)
+    teacher = load_teacher(options)
+    capture = run.capture()
+    indices = capture.indices("train") or list(range(len(capture.frames)))
+    examples = gather_examples(teacher, capture, indices, folder)
+    if not len(examples.vectors):
+        raise SplatError(f"teacher {teacher.name} found nothing in any photo")
+    known = time.monotonic()
+    limit = examples.vectors.shape[1] if config.compress.kind == "none" else config.lift.max_dims
+    energy = 1.0 if config.compress.kind == "none" else config.lift.energy
+    basis = feature_basis(examples.vectors, energy, limit) if energy < 1 else None
+    sources = Sources(teacher, options, capture, indices, folder, examples, basis, None, {})  # type: ignore[arg-type]
+    device = renderer_device()
+    with console.progress("Lifting features", len(indices), "view") as bar:
+        sources.lifted = lift_features(
+            scene.to(device),
+            sources.views(),
+            len(teacher.levels),
+            None if basis is None else basis.to(device),
+            render_settings(run),
+            bar.advance,
+        )
+    sources.lifted = Lifted(*(getattr(sources.lifted, f.name).cpu() for f in dataclasses.fields(Lifted)))
+    sources.seconds = {"features": known - started, "lift": time.monotonic() - known}
+    return sources
+
+
+def compress(scene: Gaussians, sources: Sources, config: DistillConfig, options: dict[str, Any]) -> LanguageField:
+    """Fit a compression to what was lifted, and improve it by gradient where that is asked for."""
+    started = time.monotonic()
+    lifted, basis = sources.lifted, sources.basis
+    gate = confidence(lifted, config.lift.min_agreement, config.lift.min_coverage, config.lift.min_weight)
+    known = gate > 0
+    if not bool(known.any()):
+        raise SplatError("no Gaussian passes the gate; lower lift.min_agreement, lift.min_coverage or lift.min_weight")
+    vectors, weights = lifted.features[known], lifted.weight[known]
+    examples = sources.examples.vectors if basis is None else normalize(sources.examples.vectors @ basis.T, dim=1)
+    compression = make_compression(config.compress, vectors.shape[1])
+    console.info(f"compressing {len(vectors):,} features of {vectors.shape[1]} dimensions: {compression.kind}")
+    found = compression.fit(vectors, weights, examples, config.seed)
+    codes = torch.zeros(*known.shape, compression.code_dim)
+    codes[known] = found
+    field = LanguageField(
+        teacher=dataclasses.asdict(sources.options),
+        levels=tuple(sources.teacher.levels),
+        compression=compression,
+        codes=codes,
+        confidence=gate,
+        basis=basis,
+        negatives=negatives_of(sources.teacher),
+    )
+    fitted = time.monotonic()
+    if config.lift.method == "gradient":
+        polish(scene, field, list(sources.views()), config.lift, config.seed, options)
+    field.facts = {
+        "method": config.lift.method,
+        "photos": len(sources.indices),
+        "known_share": round(float(known.any(1).float().mean()), 4),
+        "dims": vectors.shape[1],
+        "teacher_dims": sources.teacher.dim,
+        "bytes_per_gaussian": field.bytes_per_gaussian(),
+        "shared_bytes": compression.shared_bytes() + (0 if basis is None else 2 * basis.numel()),
+        "noise": round(noise_of(lifted.agreement[known], weights, examples), 5),
+        "cosine_to_lifted": round(fidelity(field, lifted, known), 5),
+        "seconds": {
+            **{key: round(value, 2) for key, value in sources.seconds.items()},
+            "compress": round(fitted - started, 2),
+            "gradient": round(time.monotonic() - fitted, 2),
+        },
+    }
+    return field
+
+
+@torch.no_grad()
+def fidelity(field: LanguageField, lifted: Lifted, known: Tensor) -> float:
+    """Mean cosine, by weight, of the decoded codes to what was lifted."""
+    decoded = field.decode(field.codes[known])
+    cosines = (decoded * lifted.features[known]).sum(1)
+    weights = lifted.weight[known]
+    return float((cosines * weights).sum() / weights.sum())
+
+
+def negatives_of(teacher: Teacher) -> Tensor | None:
+    """[n, D] what stands for "anything" in relevancy; None where the teacher knows no words.
+
+    The canonical phrases of LERF; a teacher with a small vocabulary has some or none of them, then the centres of
+    all of its words stand for them.
+    """
+    try:
+        return torch.from_numpy(np.ascontiguousarray(teacher.encode_text(list(CANONICAL)), np.float32))
+    except SplatError:
+        words = getattr(teacher, "words", None)
+        known = words() if callable(words) else []
+        if not known:
+            return None
+    from splat.language.compress.cover import spherical_kmeans
+
+    table = torch.from_numpy(np.ascontiguousarray(teacher.encode_text(list(known)), np.float32))
+    return spherical_kmeans(table, torch.ones(len(table)), min(max(len(table) // WORDS, 1), NEUTRAL), seed=0)
+
+
+@torch.no_grad()
+def teacher_cosine(
+    scene: Gaussians, field: LanguageField, views: list[tuple[Camera, Any]], options: dict[str, Any]
+) -> float:
+    """Mean cosine of the rendered field to the teacher's own features, over all pixels that both know."""
+    from splat.language.lifting import scaled_labels
+
+    total, count = 0.0, 0
+    for camera, view in views:
+        codes, seen = field.render(scene, camera, options)
+        vectors = field.inside(torch.from_numpy(view.vectors))
+        for level in range(len(field.levels)):
+            labels = torch.from_numpy(scaled_labels(view.labels[level], camera.height, camera.width))
+            both = (labels >= 0) & (seen[..., level] > 0.1)
+            decoded = field.decode(codes[:, :, level][both])
+            total += float((decoded * vectors[labels[both]]).sum())
+            count += int(both.sum())
+    return total / max(count, 1)
+
+
+def teacher_options(config: DistillConfig) -> TeacherOptions:
+    """The part of the configuration that is the teacher's."""
+    names = [item.name for item in dataclasses.fields(TeacherOptions)]
+    return TeacherOptions(**{name: getattr(config, name) for name in names})
+
+
+def render_settings(run: Run) -> dict[str, Any]:
+    """Arguments of `rasterize` and `lift` with which the scene was trained, in the capture's units."""
+    options = run.render_options()
+    return {"eps2d": options.eps2d, "rasterize_mode": "antialiased" if options.antialiased else "classic"}
+
+
+def renderer_device() -> torch.device:
+    """Where the renderer runs best on this machine."""
+    from splat.render import select_backend
+
+    return torch.device("cuda" if select_backend("auto").name == "gsplat" else "cpu")

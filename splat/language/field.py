@@ -1,0 +1,214 @@
+"""A language field: what one teacher said about a scene, on its Gaussians, and on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splat.cameras import Camera, stack_cameras
+from splat.errors import SplatError
+from splat.files import atomic_path, read_json, write_json
+from splat.gaussians import Gaussians
+from splat.language.compress.base import Compression
+from splat.language.compress.config import restore_compression
+
+FORMAT = 1
+ROWS = 32_768  # pixels that are decoded at once
+
+
+@dataclass
+class LanguageField:
+    """The features of one teacher on N Gaussians at L levels."""
+
+    teacher: dict[str, Any]  # its options, to load it again for words
+    levels: tuple[str, ...]
+    compression: Compression
+    codes: Tensor  # [N, L, C] float32; zeros where nothing is known
+    confidence: Tensor  # [N, L] 0..1; 0 where nothing is known
+    basis: Tensor | None  # [R, D] orthonormal rows; None if the features have all D dimensions
+    negatives: Tensor | None  # [n, D] unit vectors of the canonical phrases; None where the teacher knows no words
+    facts: dict[str, Any] = field(default_factory=dict)  # how it was made and what was measured, for people
+
+    @property
+    def dim(self) -> int:
+        """D, the dimensions of the teacher's vectors."""
+        return self.compression.dim if self.basis is None else self.basis.shape[1]
+
+    def inside(self, vectors: Tensor) -> Tensor:
+        """Vectors [..., D] in the basis of the field, [..., R]: cosines with its features stay what they are."""
+        return vectors if self.basis is None else vectors @ self.basis.T
+
+    def features(self, gaussians: Tensor, level: int) -> Tensor:
+        """[M, D] unit features of the Gaussians with these indices [M]."""
+        found = self.compression.decode(self.codes[gaussians, level])
+        return found if self.basis is None else found @ self.basis
+
+    def render(self, scene: Gaussians, camera: Camera, options: dict[str, Any] | None = None) -> tuple[Tensor, Tensor]:
+        """Codes as a camera sees them: the mean of the Gaussians' codes by blending weight and confidence.
+
+        Returns:
+            codes [H, W, L, C] and known [H, W, L], the weight that they come from (at most alpha).
+        """
+        return render_codes(scene, self.codes, self.confidence, camera, options)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Features [..., R] of rendered codes [..., C], in parts."""
+        flat = codes.reshape(-1, codes.shape[-1])
+        with torch.no_grad():
+            found = torch.cat([self.compression.decode(part) for part in flat.split(ROWS)])
+        return found.reshape(*codes.shape[:-1], -1)
+
+    def bytes_per_gaussian(self) -> float:
+        """On disk, without what all share."""
+        packed = self.compression.pack(self.codes.reshape(-1, self.codes.shape[2])[:1])
+        each = sum(tensor.element_size() * tensor.numel() for tensor in packed.values())
+        return (each + 1) * len(self.levels)
+
+    def save(self, folder: Path, provenance: list[list[dict[str, Any]]] | None = None) -> None:
+        """Write field.safetensors (half precision), then field.json, which makes it count; and provenance.json."""
+        from safetensors.torch import save_file
+
+        tensors = {f"gaussian.{k}": v for k, v in self.compression.pack(self.codes.flatten(0, 1)).items()}
+        tensors["gaussian.confidence"] = (self.confidence * 255).round().byte()
+        tensors |= {f"shared.{k}": _half(v) for k, v in self.compression.state_dict().items()}
+        if self.basis is not None:
+            tensors["shared_basis"] = self.basis.half()
+        if self.negatives is not None:
+            tensors["negatives"] = self.negatives.half()
+        with atomic_path(folder / "field.safetensors") as temporary:
+            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, str(temporary))
+        if provenance is not None:
+            write_json(folder / "provenance.json", provenance)
+        record = {
+            "format": FORMAT,
+            "teacher": self.teacher,
+            "levels": list(self.levels),
+            "compression": {"kind": self.compression.kind, "dim": self.compression.dim, **self.compression.settings()},
+            "facts": self.facts,
+        }
+        write_json(folder / "field.json", record)
+
+    @classmethod
+    def load(cls, folder: Path) -> LanguageField:
+        """Read a field.
+
+        Raises:
+            SplatError: when it is not there or damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        record = read_json(folder / "field.json")
+        if record.get("format") != FORMAT:
+            raise SplatError(f"{folder} was written by another version of splat; distill again")
+        try:
+            tensors = load_file(folder / "field.safetensors")
+        except (OSError, SafetensorError) as error:
+            raise SplatError(f"cannot read {folder / 'field.safetensors'} ({error}); distill again") from error
+        settings = dict(record["compression"])
+        compression = restore_compression(settings.pop("kind"), settings)
+        shared = {k.removeprefix("shared."): v for k, v in tensors.items() if k.startswith("shared.")}
+        compression.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in shared.items()})
+        confidence = tensors["gaussian.confidence"].float() / 255
+        stored = {k.removeprefix("gaussian."): v for k, v in tensors.items() if k.startswith("gaussian.")}
+        codes = compression.unpack(stored).reshape(*confidence.shape, -1)
+        basis, negatives = tensors.get("shared_basis"), tensors.get("negatives")
+        return cls(
+            teacher=record["teacher"],
+            levels=tuple(record["levels"]),
+            compression=compression.eval().requires_grad_(False),
+            codes=codes,
+            confidence=confidence,
+            basis=None if basis is None else basis.float(),
+            negatives=None if negatives is None else negatives.float(),
+            facts=record["facts"],
+        )
+
+
+def render_codes(
+    scene: Gaussians, codes: Tensor, confidence: Tensor, camera: Camera, options: dict[str, Any] | None = None
+) -> tuple[Tensor, Tensor]:
+    """See `LanguageField.render`; gradients flow to the codes [N, L, C], never to the scene."""
+    from splat.render import rasterize
+
+    N, L, C = codes.shape
+    channels = torch.cat([(codes * confidence[..., None]).reshape(N, L * C), confidence], dim=1)
+    scene = scene.detach()
+    renders, _, _ = rasterize(
+        scene.means,
+        scene.quats,
+        scene.scales.exp(),
+        scene.opacities.sigmoid(),
+        channels,
+        *stack_cameras([camera], scene.means.device),
+        camera.width,
+        camera.height,
+        **(options or {}),
+    )
+    known = renders[0, ..., L * C :]
+    mean = renders[0, ..., : L * C].reshape(camera.height, camera.width, L, C) / known[..., None].clamp(min=1e-6)
+    return mean, known
+
+
+def slug(text: str) -> str:
+    """A text as a file name: 'Red mug!' -> 'red-mug'."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if plain and len(plain) <= 60:
+        return plain
+    return f"{plain[:48].strip('-') or 'query'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def field_folders(run: Path) -> list[Path]:
+    """The folders of a run's fields, the newest first."""
+    found = [path.parent for path in (run / "language").glob("*/field.json")]
+    return sorted(found, key=lambda folder: (folder / "field.json").stat().st_mtime, reverse=True)
+
+
+def find_field(run: Path, name: str | None) -> Path:
+    """The folder of the field that the user means; the newest where none is named.
+
+    Raises:
+        SplatError: when there is none; says how one is made, or which there are.
+    """
+    folders = field_folders(run)
+    if not folders:
+        raise SplatError(f"{run} has no language field yet; make one with: splat distill {run}")
+    if name is None:
+        return folders[0]
+    for folder in folders:
+        if folder.name in (name, slug(name)):
+            return folder
+    raise SplatError(f"{run} has no field {name!r}; it has {', '.join(folder.name for folder in folders)}")
+
+
+def scene_digest(scene: Path) -> str:
+    """What tells one scene file from another."""
+    found = hashlib.sha256()
+    with scene.open("rb") as file:
+        while part := file.read(1 << 20):
+            found.update(part)
+    return found.hexdigest()[:16]
+
+
+def load_field(run: Path, name: str | None = None) -> LanguageField:
+    """A field of a run, checked against its scene.
+
+    Raises:
+        SplatError: none there, damaged, or made for another scene.
+    """
+    folder = find_field(run, name)
+    loaded = LanguageField.load(folder)
+    made_for = loaded.facts.get("scene")
+    if made_for is not None and made_for != scene_digest(run / "scene.ply"):
+        raise SplatError(f"{folder} was made for another scene than {run / 'scene.ply'}; distill again")
+    return loaded
+
+
+def _half(tensor: Tensor) -> Tensor:
+    return tensor.half() if tensor.is_floating_point() else tensor

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import time
 from pathlib import Path
 
 from splat.console import duration, info
 from splat.errors import SplatError
-from splat.files import write_json
+from splat.files import write_json, write_text
 from tools.demo_teacher import captions as texts
 from tools.demo_teacher import crops, model, photos, report
 from tools.demo_teacher.training import TrainingOptions, train
@@ -77,7 +76,8 @@ def make(options: argparse.Namespace) -> None:
         "batch": settings.batch,
     }
     write_json(options.out / "metrics.json", metrics)
-    shutil.copyfile(Path(__file__).parent / "model_card.md", options.out / "README.md")
+    card = (Path(__file__).parent / "model_card.md").read_text(encoding="utf-8")
+    write_text(options.out / "README.md", card.replace("{words}", ", ".join(words)))
     info(f"{options.out}: {metrics}; took {duration(time.monotonic() - start)}")
 
 

@@ -48,7 +48,8 @@ def test_the_vocabulary_has_every_word_of_the_demo() -> None:
 def test_paints_are_what_their_names_say() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
-        red, green, blue = (int(paint("blue", rng)[k : k + 2], 16) for k in (1, 3, 5))
+        shade = paint("blue", rng)
+        red, green, blue = (int(shade[k : k + 2], 16) for k in (1, 3, 5))
         assert blue > green >= red
         assert int(paint("white", rng)[1:3], 16) > 200 > 60 > int(paint("black", rng)[1:3], 16)
 
@@ -97,7 +98,7 @@ def test_loss_is_cross_entropy_both_ways() -> None:
 def test_training_learns_resumes_and_saves(tmp_path: Path) -> None:
     some = pictures()
     tokenizer = model.make_tokenizer(texts.vocabulary(KNOWN))
-    options = TrainingOptions(steps=12, batch=32, warmup=2)
+    options = TrainingOptions(steps=6, cycles=2, batch=32, warmup=2)
     torch.manual_seed(0)
     teacher = model.make_model(len(tokenizer))
     batches = Batches(some, KNOWN, options)

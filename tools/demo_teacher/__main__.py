@@ -26,7 +26,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=REPOSITORY / "outputs" / "demo_teacher", help="photos, checkpoint")
     parser.add_argument("--rooms", type=int, default=13, help="rooms to render for training")
     parser.add_argument("--views", type=int, default=12, help="photos of each room")
-    parser.add_argument("--steps", type=int, default=defaults.steps, help="training steps")
+    parser.add_argument("--steps", type=int, default=defaults.steps, help="training steps of a cycle")
+    parser.add_argument("--cycles", type=int, default=defaults.cycles, help="cycles of the learning rate")
     parser.add_argument("--batch", type=int, default=defaults.batch, help="pictures in a step")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and the batches")
     parser.add_argument("--bfloat16", action="store_true", help="faster on processors with AVX-512 BF16 or AMX")
@@ -62,7 +63,9 @@ def make(options: argparse.Namespace) -> None:
     tokenizer = model.make_tokenizer(words)
     torch.manual_seed(options.seed)
     teacher = model.make_model(len(tokenizer))
-    settings = TrainingOptions(options.steps, options.batch, bfloat16=options.bfloat16, seed=options.seed)
+    settings = TrainingOptions(
+        options.steps, options.cycles, options.batch, bfloat16=options.bfloat16, seed=options.seed
+    )
     train(teacher, tokenizer, pictures, known, settings, options.work / "checkpoint.pt")
     model.save(teacher, tokenizer, options.out)
     metrics = measure(options.out, unseen)
@@ -72,7 +75,7 @@ def make(options: argparse.Namespace) -> None:
         "pictures": len(pictures),
         "captions": len(known.texts),
         "words": len(words),
-        "steps": settings.steps,
+        "steps": settings.steps * settings.cycles,
         "batch": settings.batch,
     }
     write_json(options.out / "metrics.json", metrics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +16,6 @@ from splat.files import read_json
 from splat.language.teachers.hub import FILES
 from splat.language.teachers.options import TeacherOptions
 from splat.language.teachers.text_image import TextImageTeacher
-from splat.options import nearest
 
 UNKNOWN = "[UNK]"
 
@@ -65,6 +65,6 @@ class DemoTeacher(TextImageTeacher):
 def _listed(missing: Sequence[str], known: set[str]) -> str:
     found = []
     for word in dict.fromkeys(missing):
-        near = nearest(word, known)
-        found.append(f"{word!r}" + (f" (did you mean {near!r}?)" if near else ""))
+        near = difflib.get_close_matches(word, known, n=1, cutoff=0.72)
+        found.append(f"{word!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
     return ", ".join(found)

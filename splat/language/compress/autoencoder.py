@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from splat.language.compress.base import CHUNK, Compression, draw
+from splat.language.compress.base import CHUNK, Compression, draw, few_threads
 
 SAMPLE = 16_384
 
@@ -41,7 +41,7 @@ class Autoencoder(Compression):
     def fit(self, vectors: Tensor, weights: Tensor, examples: Tensor, seed: int) -> Tensor:
         """See `Compression.fit`."""
         sample = torch.cat([vectors[draw(weights, SAMPLE, seed)], examples[:SAMPLE]])
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        with torch.random.fork_rng(devices=[]), torch.enable_grad(), few_threads(self.batch * self.dim):
             torch.manual_seed(seed)
             for layer in self.modules():
                 if isinstance(layer, (nn.Linear, nn.BatchNorm1d)):

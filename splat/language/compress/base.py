@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import torch
@@ -75,3 +77,15 @@ def draw(weights: Tensor, count: int, seed: int) -> Tensor:
     # Exponential races (Efraimidis and Spirakis 2006): the smallest E / w are a weighted sample without repeats.
     times = torch.empty(len(weights)).exponential_(generator=generator) / weights.clamp(min=1e-12)
     return times.topk(count, largest=False).indices.sort().values
+
+
+@contextlib.contextmanager
+def few_threads(size: int) -> Iterator[None]:
+    """One thread where operations are short (`size` numbers): on a busy machine threads wait longer than they work."""
+    before = torch.get_num_threads()
+    if size < 4_000_000:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

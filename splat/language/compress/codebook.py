@@ -93,13 +93,14 @@ def coefficients(vectors: Tensor, book: Tensor, keep: int, rounds: int = 20) -> 
     chosen = product.argmax(1, keepdim=True)
     mix = torch.zeros_like(product)
     for _ in range(keep):
-        picked = product.gather(1, chosen).clamp(min=1e-6)  # [P, k]
+        picked = product.gather(1, chosen)  # [P, k]
         inner = gram[chosen[:, :, None], chosen[:, None, :]]  # [P, k, k]
-        part = picked / chosen.shape[1]
+        part = picked.clamp(min=1e-6) / chosen.shape[1]
         positive, negative = inner.clamp(min=0), (-inner).clamp(min=0)
         for _ in range(rounds):
-            above = picked + torch.einsum("pij,pj->pi", negative, part)
-            part = part * above / (torch.einsum("pij,pj->pi", positive, part) + 1e-9)
+            above = picked.clamp(min=0) + torch.einsum("pij,pj->pi", negative, part)
+            below = (-picked).clamp(min=0) + torch.einsum("pij,pj->pi", positive, part)
+            part = part * above / (below + 1e-9)
         mix = torch.zeros_like(product).scatter_(1, chosen, part)
         if chosen.shape[1] < keep:
             rest = (product - mix @ gram).scatter(1, chosen, -torch.inf)

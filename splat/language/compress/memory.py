@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from splat.language.compress.base import CHUNK, Compression, draw
+from splat.language.compress.base import CHUNK, Compression, draw, few_threads
 from splat.language.compress.cover import greedy_cover
 from splat.language.scores import SparseScores, sparse_scores
 
@@ -81,7 +81,7 @@ class Memory(Compression):
         with torch.enable_grad():
             codes = nn.Parameter(self._project(vectors[sample]))
             shared = [p for p in (self.projection, self.log_width) if p.requires_grad]
-            self._learn(codes, vectors[sample], weights[sample], shared, seed)
+            self._learn(codes, vectors[sample], weights[sample], shared)
         return self.encode(vectors)
 
     def encode(self, vectors: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ class Memory(Compression):
         for part in vectors.split(CHUNK):
             with torch.enable_grad():
                 codes = nn.Parameter(self._project(part))
-                self._learn(codes, part, torch.ones(len(part)), [], None)
+                self._learn(codes, part, torch.ones(len(part)), [])
             found.append(codes.detach())
         return self._unit(torch.cat(found)) if found else torch.zeros(0, self.code_dim)
 
@@ -127,10 +127,12 @@ class Memory(Compression):
         W = self.projection.detach()
         return codes / ((codes @ (W @ W.T)) * codes).sum(1, keepdim=True).clamp(min=1e-12).sqrt()
 
-    def _learn(
-        self, codes: nn.Parameter, vectors: Tensor, weights: Tensor, shared: list[nn.Parameter], seed: int | None
-    ) -> None:
+    def _learn(self, codes: nn.Parameter, vectors: Tensor, weights: Tensor, shared: list[nn.Parameter]) -> None:
         """Adam on 1 - cos. Nothing of length R is touched: a M·v = a·(M v), |a M|^2 = a (M M^T) a."""
+        with few_threads(vectors.shape[0] * self.memory.shape[0]):
+            self._descend(codes, vectors, weights, shared)
+
+    def _descend(self, codes: nn.Parameter, vectors: Tensor, weights: Tensor, shared: list[nn.Parameter]) -> None:
         rows = vectors @ self.memory.T  # [P, K]
         gram = self.memory @ self.memory.T
         groups = [{"params": [codes], "lr": 0.02}] + ([{"params": shared, "lr": 2e-3}] if shared else [])

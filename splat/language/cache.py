@@ -88,7 +88,10 @@ def write_features(path: Path, features: ViewFeatures, key: str) -> None:
     packed = np.frombuffer(zlib.compress(labels.tobytes(), 6), np.uint8)
     metadata = {"format": FORMAT, "key": key, "shape": json.dumps(labels.shape)}
     with atomic_path(path) as temporary:
-        tensors = {"vectors": np.ascontiguousarray(features.vectors.astype(np.float16)), "labels": packed}
+        tensors: dict[str, np.ndarray] = {
+            "vectors": np.ascontiguousarray(features.vectors.astype(np.float16)),
+            "labels": packed,
+        }
         save_file(tensors, str(temporary), metadata)
 
 

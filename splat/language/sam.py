@@ -33,8 +33,7 @@ class SamMasks:
         masks, scores = self._candidates(small)
         chosen = []
         for level in range(3):
-            keep = mask_nms(masks[level], scores[level], score=self.iou * self.stability) if len(masks[level]) else []
-            chosen.append(masks[level][keep] if len(keep) else np.zeros((0, *small.shape[:2]), bool))
+            chosen.append(masks[level][mask_nms(masks[level], scores[level])])
         return paint(chosen, (small.shape[0], small.shape[1]))
 
     def _candidates(self, image: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:

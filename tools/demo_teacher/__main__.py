@@ -26,7 +26,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=REPOSITORY / "outputs" / "demo_teacher", help="photos, checkpoint")
     parser.add_argument("--rooms", type=int, default=13, help="rooms to render for training")
     parser.add_argument("--views", type=int, default=12, help="photos of each room")
-    parser.add_argument("--steps", type=int, default=defaults.steps, help="training steps of a cycle")
+    parser.add_argument("--steps", type=int, default=defaults.steps, help="steps of a cycle")
     parser.add_argument("--cycles", type=int, default=defaults.cycles, help="cycles of the learning rate")
     parser.add_argument("--batch", type=int, default=defaults.batch, help="pictures in a step")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and the batches")

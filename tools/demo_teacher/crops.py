@@ -18,7 +18,6 @@ from tools.demo_teacher.worlds import Shot
 
 SIDE = 60
 PURE = 0.6  # a region is called after a thing that fills so much of it
-FOUND_EVERY = 3  # finding regions takes longer than all else; they are many
 SMALLEST = 40  # pixels
 
 
@@ -39,12 +38,9 @@ def collect(paths: list[Path], seed: int = 0) -> Pictures:
     segments = Segments()
     pixels, things = [], []
     with progress("Cutting out pictures", len(paths), "photo") as bar:
-        for number, path in enumerate(paths):
+        for path in paths:
             shot = read_shot(path)
-            ways = [true_masks(shot), _pieces(shot, rng)]
-            if number % FOUND_EVERY == 0:
-                ways.append(found_regions(shot, segments))
-            for labels, found in ways:
+            for labels, found in (true_masks(shot), _pieces(shot, rng), found_regions(shot, segments)):
                 pixels += list(crops(shot.image, labels, len(found), SIDE))
                 things += found
             bar.advance()

@@ -20,8 +20,8 @@ from tools.demo_teacher.things import GENERIC, MIXED
 class TrainingOptions:
     """How the teacher is trained."""
 
-    steps: int = 1200  # of a cycle
-    cycles: int = 2  # the learning rate rises and falls in each (Loshchilov and Hutter, 2017), a little less high
+    steps: int = 400  # of a cycle
+    cycles: int = 4  # the learning rate rises and falls in each (Loshchilov and Hutter, 2017), a little less high
     batch: int = 128
     learning_rate: float = 2e-3
     warmup: int = 80

@@ -1,0 +1,57 @@
+"""Ground truth in the layouts that are read as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from splat.errors import SplatError
+from splat.files import write_json
+from splat.language.evaluate import box_of, iou, resized
+from splat.language.truth import read_truth
+
+
+def test_lerf_ovs(tmp_path: Path) -> None:
+    square = [[10, 5], [29, 5], [29, 24], [10, 24]]
+    entry = {"category": "old camera", "bbox": [10, 5, 29, 24], "segmentation": square}
+    other = {**entry, "bbox": [40, 5, 49, 9], "segmentation": [[40, 5], [49, 5], [49, 9], [40, 9]]}
+    info = {"name": "frame_00041.jpg", "width": 60, "height": 40}
+    write_json(tmp_path / "frame_00041.json", {"info": info, "objects": [entry, other]})
+    (view,) = read_truth(tmp_path)
+    mask = view.masks["old camera"]
+    assert view.name == "frame_00041" and mask.shape == (40, 60) and mask.sum() == 20 * 20 + 10 * 5
+    assert view.boxes["old camera"] == [(10, 5, 29, 24), (40, 5, 49, 9)]
+
+
+def test_3d_ovs(tmp_path: Path) -> None:
+    (tmp_path / "segmentations" / "04").mkdir(parents=True)
+    (tmp_path / "segmentations" / "classes.txt").write_text("red bag\nwood\n")
+    mask = np.zeros((8, 6), np.uint8)
+    mask[2:4] = 255
+    Image.fromarray(mask).save(tmp_path / "segmentations" / "04" / "red bag.png")
+    (view,) = read_truth(tmp_path)
+    assert view.name == "04" and list(view.masks) == ["red bag"] and view.masks["red bag"].sum() == 12
+
+
+def test_the_demos_objects_and_what_is_too_small(tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    labels = np.zeros((20, 20), np.uint8)
+    labels[:5, :10], labels[10:12, :2] = 1, 2
+    Image.fromarray(labels).save(tmp_path / "labels" / "0003.png")
+    write_json(tmp_path / "objects.json", [{"id": 1, "name": "rug"}, {"id": 2, "name": "mug"}])
+    (view,) = read_truth(tmp_path)
+    assert view.name == "0003" and list(view.masks) == ["rug"] and box_of(view.masks["rug"]) == (0, 0, 10, 5)
+    (both,) = read_truth(tmp_path, {"things": [1, 2]})
+    assert both.masks["things"].sum() == 54
+    with pytest.raises(SplatError, match="no truth that splat knows"):
+        read_truth(tmp_path / "labels")
+
+
+def test_iou_and_sizes() -> None:
+    a, b = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
+    a[:2], b[1:3] = True, True
+    assert iou(a, b) == pytest.approx(1 / 3) and iou(a & b & False, a & False) == 1
+    assert resized(a, (8, 2)).tolist() == [[True] * 2] * 4 + [[False] * 2] * 4

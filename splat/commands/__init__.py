@@ -7,6 +7,7 @@ SUMMARIES = {
     "query": "find what a text names, in 3D and in the views",
     "render": "pictures and a video of a run along a camera path",
     "export": "a run or scene file in another format",
+    "edit": "remove, recolor, move, ... what is selected; undo it",
     "compare": "two or more runs side by side",
     "info": "what is in a run, a scene file or a capture",
     "doctor": "what works on this machine, and how to mend the rest",

@@ -1,0 +1,98 @@
+"""`splat edit`: change what is selected, keep the rest, and keep every step."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from splat import console
+from splat.commands import SUMMARIES
+from splat.commands.app import Command, user_path
+from splat.edit.config import HISTORY, OPERATION_NAMES, EditOptions, SelectOptions
+from splat.errors import SplatError
+from splat.options import option, wrong_choice
+
+
+@dataclass
+class EditWords:
+    """The keys of `splat edit` that are not an operation's."""
+
+    run: str = option("", "the run folder (its newest edit is edited), or the folder of one of its edits")
+    operation: str = option(
+        "",
+        f"{', '.join(OPERATION_NAMES)} (only look and keep a file), or the history: {', '.join(HISTORY)}",
+    )
+    preview: bool = option(False, "only show what would be edited: pictures and a selection file")
+    views: int = option(4, "pictures of a preview", minimum=1)
+    force: bool = option(False, "edit even if more than half of the scene is touched")
+    name: str | None = option(None, "words for the edit's folder (null: operation and selection)")
+    backend: str = option("auto", "renderer", choices=("auto", "gsplat", "cpu"))
+    select: SelectOptions = field(default_factory=SelectOptions)
+
+
+@dataclass
+class EditConfig(EditOptions, EditWords):
+    """`splat edit`."""
+
+
+def run(config: EditConfig) -> None:
+    """Edit; prints the folder of the edited scene, or of the preview."""
+    if not config.run:
+        raise SplatError("which one? splat edit RUN remove select.box=x0,y0,z0,x1,y1,z1")
+    if not config.operation:
+        raise SplatError(f"do what? splat edit RUN with one of {', '.join((*OPERATION_NAMES, *HISTORY))}")
+    if config.operation not in (*OPERATION_NAMES, *HISTORY):
+        raise SplatError(wrong_choice("operation", config.operation, (*OPERATION_NAMES, *HISTORY)))
+    from splat.run import open_run
+
+    path = user_path(config.run)
+    open_run(path)  # before torch is imported, which takes seconds
+    if config.operation in HISTORY:
+        travel(path, config.operation)
+        return
+    from splat.edit.session import Request, edit, prepare, preview
+
+    options = EditOptions(**{item.name: getattr(config, item.name) for item in dataclasses.fields(EditOptions)})
+    request = Request(config.operation, config.select, options, config.force, config.name, config.backend, config.views)
+    prepared = prepare(path, request)
+    if config.preview or config.operation == "select":
+        print(preview(prepared, request))
+        return
+    folder = edit(prepared, request)
+    console.info(f"look at it: splat render {folder} path=test; take it back: splat edit {config.run} undo")
+    print(folder)
+
+
+def travel(path: Path, word: str) -> None:
+    """List the edits, or go one back or forward; prints the folder of the scene that is in force then."""
+    from splat.edit.history import load_history, redo, undo
+
+    history = load_history(path)
+    if word == "list":
+        for entry in history.edits():
+            mark = "*" if entry["name"] == history.current else " "
+            state = "  (undone)" if entry["name"] in history.undone else ""
+            changed = f"{entry['gaussians_before']:,} -> {entry['gaussians_after']:,} Gaussians"
+            print(f"{mark} {entry['name']}  after {entry['parent'] or 'training'}, {changed}{state}")
+        if not history.edits():
+            console.info(f"{history.root} has no edits")
+        return
+    history = undo(history) if word == "undo" else redo(history)
+    console.info(f"now at {history.current or 'the trained scene'}")
+    print(history.place)
+
+
+COMMAND = Command(
+    name="edit",
+    summary=SUMMARIES["edit"],
+    config=EditConfig,
+    run=run,
+    words=("run", "operation"),
+    examples=(
+        "splat edit RUN remove select.box=0.6,0.1,0.5,0.9,0.4,0.9",
+        "splat edit RUN recolor color=green select.file=mug.safetensors",
+        "splat edit RUN move offset=0,0,0.2 select.view=0001 select.click=240,180",
+        "splat edit RUN undo",
+    ),
+)

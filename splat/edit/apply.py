@@ -1,0 +1,118 @@
+"""Operations by name, with their options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from splat.edit.choose import numbers
+from splat.edit.colours import parse_colour
+from splat.edit.config import EditOptions
+from splat.edit.operations import keep, place
+from splat.edit.operations.base import Edited, pivot_of
+from splat.edit.operations.recolor import recolor
+from splat.edit.selection import Selection
+from splat.errors import SplatError
+from splat.gaussians import Gaussians
+
+Operation = Callable[[Gaussians, Selection, EditOptions], Edited]
+KEEPING = ("extract", "crop")  # what is selected is what stays
+
+
+def _recolor(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
+    if options.color is None and options.hue == 0:
+        raise SplatError("which colour? recolor takes color=blue (or #rrggbb), or hue=DEGREES")
+    color = None if options.color is None else parse_colour(options.color)
+    return recolor(scene, chosen, color, options.hue, options.lightness, options.keep_pale)
+
+
+def _opacity(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
+    return keep.opacity(scene, chosen, _factor("opacity", options))
+
+
+def _scale(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
+    return place.scale(scene, chosen, _factor("scale", options), _point("pivot", options.pivot))
+
+
+def _move(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
+    return place.move(scene, chosen, _offset("move", options))
+
+
+def _rotate(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
+    if options.degrees == 0:
+        raise SplatError("by how much? rotate takes degrees=90 (and axis=x,y,z)")
+    axis = numbers("axis", options.axis, 3)
+    return place.rotate(scene, chosen, axis, options.degrees, _point("pivot", options.pivot))
+
+
+def _duplicate(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
+    factor = 1.0 if options.factor is None else options.factor
+    pivot = pivot_of(scene, chosen, _point("pivot", options.pivot))
+    axis, offset = numbers("axis", options.axis, 3), _offset("duplicate", options)
+    return place.duplicate(scene, chosen, place.similarity(pivot, offset, axis, options.degrees, factor))
+
+
+def _replace(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
+    if options.other is None:
+        raise SplatError("by what? replace takes other=FILE, a scene file or a run that holds the object alone")
+    other = _read_other(Path(options.other).expanduser())
+    axis = numbers("axis", options.axis, 3)
+    return place.replace(scene, chosen, other, axis, options.degrees, options.factor, _point("up", options.up))
+
+
+OPERATIONS: dict[str, Operation] = {
+    "remove": lambda scene, chosen, options: keep.remove(scene, chosen),
+    "extract": lambda scene, chosen, options: keep.extract(scene, chosen),
+    "crop": lambda scene, chosen, options: keep.crop(scene, chosen, options.deviations),
+    "recolor": _recolor,
+    "opacity": _opacity,
+    "scale": _scale,
+    "move": _move,
+    "rotate": _rotate,
+    "duplicate": _duplicate,
+    "replace": _replace,
+}
+
+
+def apply(name: str, scene: Gaussians, chosen: Selection, options: EditOptions, force: bool = False) -> Edited:
+    """Do one operation.
+
+    Args:
+        force: allow more than half of the scene to be changed.
+
+    Raises:
+        SplatError: options that are missing or wrong, nothing selected, or too much.
+    """
+    if chosen.count == 0 and name not in ("recolor", "opacity"):
+        raise SplatError(f"{chosen.source} selects nothing surely enough; lower select.threshold")
+    if name not in KEEPING and chosen.share > 0.5 and not force:
+        raise SplatError(
+            f"{name} would touch {chosen.share:.0%} of the scene, {chosen.count:,} Gaussians; force=true does it anyway"
+        )
+    edited = OPERATIONS[name](scene, chosen, options)
+    if len(edited.scene) == 0:
+        raise SplatError(f"{name} would leave nothing of the scene")
+    return edited
+
+
+def _factor(operation: str, options: EditOptions) -> float:
+    if options.factor is None:
+        raise SplatError(f"by how much? {operation} takes factor=0.5")
+    return options.factor
+
+
+def _offset(operation: str, options: EditOptions) -> list[float]:
+    if options.offset is None:
+        raise SplatError(f"where to? {operation} takes offset=x,y,z")
+    return numbers("offset", options.offset, 3)
+
+
+def _point(name: str, text: str | None) -> list[float] | None:
+    return None if text is None else numbers(name, text, 3)
+
+
+def _read_other(path: Path) -> Gaussians:
+    from splat.formats import read_scene
+    from splat.run import open_run
+
+    return open_run(path).scene() if path.is_dir() else read_scene(path)

@@ -1,0 +1,142 @@
+"""From options to a selection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from splat.edit import neighbours, regions, views
+from splat.edit.config import SelectOptions
+from splat.edit.selection import Selection, load_selection
+from splat.edit.stage import Stage
+from splat.edit.where import Makers, evaluate
+from splat.errors import SplatError
+
+
+def numbers(name: str, text: str, count: int | None = None) -> list[float]:
+    """The numbers of an option such as `0,0,1` or `[0, 0, 1]`.
+
+    Raises:
+        SplatError: naming the option, when they are not finite numbers or not `count` of them.
+    """
+    try:
+        values = [float(part) for part in text.strip().strip("[]()").split(",")]
+    except ValueError:
+        values = []
+    if not values or any(abs(value) == float("inf") or value != value for value in values):
+        raise SplatError(f"{name}={text}: must be numbers with commas between them")
+    if count is not None and len(values) != count:
+        raise SplatError(f"{name}={text}: must be {count} numbers")
+    return values
+
+
+class Chooser:
+    """Makes selections of one scene."""
+
+    def __init__(self, stage: Stage, scene_digest: str | None = None) -> None:
+        """
+        Args:
+            scene_digest: of the scene file, to tell whether a selection file belongs to it.
+        """
+        self.stage, self.digest = stage, scene_digest
+
+    def from_options(self, options: SelectOptions, more: list[Selection] | None = None) -> Selection:
+        """What all given options (and the selections `more`) select, then connected, grown, shrunk, inverted.
+
+        Raises:
+            SplatError: no option is given, one cannot be read, or nothing is selected.
+        """
+        found = [*(more or []), *self._each(options)]
+        if not found:
+            raise SplatError("what is edited? name it in words, or give select.box, select.file, select.where, ...")
+        chosen = found[0]
+        for other in found[1:]:
+            chosen = chosen & other
+        scene = self.stage.scene
+        if not options.soft:
+            chosen = chosen.hard(options.threshold)
+        if options.connected:
+            chosen = neighbours.connected(scene, chosen, options.connected)
+        if options.grow:
+            chosen = neighbours.grow(scene, chosen, options.grow)
+        if options.shrink:
+            chosen = neighbours.shrink(scene, chosen, options.shrink)
+        if options.invert:
+            chosen = ~chosen
+        if not bool((chosen.weights > 0).any()):
+            raise SplatError(f"{chosen.source} selects nothing; the scene stays as it is")
+        return chosen
+
+    def _each(self, options: SelectOptions) -> list[Selection]:
+        found = []
+        if options.box is not None:
+            found.append(self.box(*numbers("select.box", options.box, 6)))
+        if options.sphere is not None:
+            found.append(self.sphere(*numbers("select.sphere", options.sphere, 4)))
+        if options.file is not None:
+            found.append(self.file(options.file, options.cluster))
+        if options.masks is not None:
+            found.append(self.masks(options.masks, options.value))
+        if options.opacity is not None:
+            found.append(self.opacity(*numbers("select.opacity", options.opacity, 2)))
+        if options.size is not None:
+            found.append(self.size(*numbers("select.size", options.size, 2)))
+        if options.polygon is not None:
+            found.append(self.polygon(_view(options), *numbers("select.polygon", options.polygon)))
+        if options.click is not None:
+            camera = self.stage.camera(_view(options))
+            found.append(views.clicks(self.stage, camera, numbers("select.click", options.click), options.radius))
+        if options.where is not None:
+            found.append(self.where(options.where))
+        return found
+
+    def where(self, text: str) -> Selection:
+        """The selection of an expression, see `splat.edit.where`."""
+        makers: Makers = {
+            "box": self.box, "sphere": self.sphere, "file": self.file, "masks": self.masks, "polygon": self.polygon,
+            "click": self.click, "opacity": self.opacity, "size": self.size,
+            "all": lambda: regions.everything(self.stage.scene),
+        }  # fmt: skip
+        changers: Makers = {"grow": self.grow, "shrink": self.shrink, "connected": self.connected}
+        return evaluate(text, makers, changers)
+
+    def box(self, x0: float, y0: float, z0: float, x1: float, y1: float, z1: float) -> Selection:
+        return regions.box(self.stage.scene, [x0, y0, z0], [x1, y1, z1])
+
+    def sphere(self, x: float, y: float, z: float, radius: float) -> Selection:
+        return regions.sphere(self.stage.scene, [x, y, z], radius)
+
+    def opacity(self, low: float, high: float) -> Selection:
+        return regions.opacity(self.stage.scene, low, high)
+
+    def size(self, low: float, high: float = regions.NO_LIMIT) -> Selection:
+        return regions.size(self.stage.scene, low, high)
+
+    def file(self, path: str, cluster: float | None = None) -> Selection:
+        rank = None if cluster is None else int(cluster)
+        chosen = load_selection(Path(path).expanduser(), len(self.stage.scene), rank, self.digest)
+        return Selection(chosen.weights.to(self.stage.scene.means.device), chosen.source)
+
+    def masks(self, folder: str, value: float | None = None) -> Selection:
+        found = views.read_masks(self.stage, Path(folder).expanduser(), None if value is None else int(value))
+        return views.from_masks(self.stage, found, f"masks({Path(folder).name})")
+
+    def polygon(self, view: str, *corners: float) -> Selection:
+        return views.polygon(self.stage, self.stage.camera(view), list(corners))
+
+    def click(self, view: str, *places: float) -> Selection:
+        return views.clicks(self.stage, self.stage.camera(view), list(places))
+
+    def grow(self, chosen: Selection, distance: float | None = None) -> Selection:
+        return neighbours.grow(self.stage.scene, chosen, distance)
+
+    def shrink(self, chosen: Selection, distance: float | None = None) -> Selection:
+        return neighbours.shrink(self.stage.scene, chosen, distance)
+
+    def connected(self, chosen: Selection, keep: float = 1) -> Selection:
+        return neighbours.connected(self.stage.scene, chosen, int(keep))
+
+
+def _view(options: SelectOptions) -> str:
+    if options.view is None:
+        raise SplatError("select.polygon and select.click need select.view, the name of the photo they are drawn in")
+    return options.view

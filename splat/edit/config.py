@@ -1,0 +1,61 @@
+"""Options of `splat edit`; light to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from splat.options import option
+
+HISTORY = ("list", "undo", "redo")
+OPERATION_NAMES = (
+    "remove", "extract", "crop", "recolor", "opacity", "scale", "move", "rotate", "duplicate", "replace", "select",
+)  # fmt: skip
+
+
+@dataclass
+class SelectOptions:
+    """Which Gaussians; what several of these select, all of them must select (see `where` for more)."""
+
+    box: str | None = option(None, "x0,y0,z0,x1,y1,z1: centres in this box")
+    sphere: str | None = option(None, "x,y,z,radius: centres in this sphere")
+    file: str | None = option(None, "a selection file, of an edit or of splat query")
+    cluster: int | None = option(None, "with file: only the object of this rank in the query's answer", minimum=1)
+    masks: str | None = option(None, "a folder of PNG masks named as the photos; their vote selects")
+    value: int | None = option(None, "with masks: the pixel value that marks the object (null: all but 0)", minimum=0)
+    view: str | None = option(None, "the photo that polygon and click are drawn in")
+    polygon: str | None = option(None, "x1,y1,x2,y2,...: what the view shows inside, in pixels")
+    click: str | None = option(None, "x1,y1,...: the things under these pixels of the view")
+    radius: float | None = option(None, "with click: a sphere of this size instead of the whole thing", above=0)
+    opacity: str | None = option(None, "low,high: opacities in this range, 0 to 1")
+    size: str | None = option(None, "low,high: largest standard deviation in this range")
+    where: str | None = option(
+        None,
+        "an expression, for example \"box(0,0,0,1,1,1) & ~grow(file('a.safetensors'),0.1)\": box, sphere, file, masks,"
+        " polygon, click, opacity, size, all; & | - ~; grow, shrink, connected",
+    )
+    threshold: float = option(0.5, "weight from which a Gaussian is in", above=0, maximum=1)
+    soft: bool = option(False, "keep weights below 1 (recolor and opacity blend by them)")
+    connected: int = option(0, "keep only this many of the largest connected pieces (0: all)", minimum=0)
+    grow: float = option(0.0, "then add what lies within this distance", minimum=0)
+    shrink: float = option(0.0, "then drop what lies within this distance of the rest", minimum=0)
+    invert: bool = option(False, "then take everything else instead")
+
+
+@dataclass
+class EditOptions:
+    """What an operation needs to know."""
+
+    color: str | None = option(None, "recolor: the target, a name, #rrggbb or r,g,b")
+    hue: float = option(0.0, "recolor: degrees to turn the hue by, without color", minimum=-360, maximum=360)
+    lightness: float = option(1.0, "recolor: how far lightness goes to color's (0: not)", minimum=0, maximum=1)
+    keep_pale: bool = option(True, "recolor: highlights and white parts of a coloured object stay pale")
+    factor: float | None = option(
+        None, "scale, duplicate, replace: size times this; opacity: opacity times this", minimum=0
+    )
+    offset: str | None = option(None, "move, duplicate: x,y,z to move by, in the scene's units")
+    axis: str = option("0,0,1", "rotate, duplicate, replace: x,y,z of the axis")
+    degrees: float = option(0.0, "rotate, duplicate, replace: right-handed angle about the axis")
+    pivot: str | None = option(None, "rotate, scale: x,y,z that stays (null: the middle of the selection)")
+    other: str | None = option(None, "replace: the scene file or run that takes the place")
+    up: str | None = option(None, "replace: x,y,z of the direction in which it stands (null: middles coincide)")
+    deviations: float = option(2.0, "crop: this much of a Gaussian may not reach out, in deviations", minimum=0)

@@ -72,7 +72,7 @@ def rasterize(
     _check_shapes(means, quats, scales, opacities, viewmats, Ks)
     _check_colors(colors, means.shape[0], viewmats.shape[0], sh_degree)
     chosen = gsplat_backend if _use_gsplat(means, backend) else cpu_backend
-    return chosen.rasterize(means, quats, scales, opacities, colors, viewmats, Ks, backgrounds, settings)
+    return chosen.rasterize((means, quats, scales, opacities), colors, (viewmats, Ks), backgrounds, settings)
 
 
 def render_gaussians(
@@ -120,7 +120,8 @@ def render_gaussians(
     if stored < (sh_degree + 1) ** 2:
         raise ValueError(f"sh_degree {sh_degree} needs {(sh_degree + 1) ** 2} bands; the scene has {stored}")
     chosen = gsplat_backend if _use_gsplat(means, backend) else cpu_backend
-    return chosen.render_gaussians(means, quats, scales, opacities, sh0, shN, viewmats, Ks, backgrounds, settings)
+    shape = (means, quats, scales, opacities)
+    return chosen.render_gaussians(shape, (sh0, shN), (viewmats, Ks), backgrounds, settings)
 
 
 @torch.no_grad()
@@ -172,7 +173,7 @@ def lift(
         width, height, near_plane, far_plane, eps2d, rasterize_mode=rasterize_mode, num_threads=num_threads
     )
     chosen = gsplat_backend if _use_gsplat(means, backend) else cpu_backend
-    return chosen.lift(means, quats, scales, opacities, viewmats, Ks, features, weights, settings)
+    return chosen.lift((means, quats, scales, opacities), (viewmats, Ks), features, weights, settings)
 
 
 def _use_gsplat(means: Tensor, requested: str) -> bool:

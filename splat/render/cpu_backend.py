@@ -8,71 +8,43 @@ import torch
 from torch import Tensor
 
 from splat.render import cpu
-from splat.render.settings import RasterSettings
+from splat.render.settings import RasterSettings, Shape, Views
 
 TILE = 16  # the kernels' tile size
 
 
 def rasterize(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    colors: Tensor,
-    viewmats: Tensor,
-    Ks: Tensor,
-    backgrounds: Tensor | None,
-    settings: RasterSettings,
+    shape: Shape, colors: Tensor, views: Views, backgrounds: Tensor | None, settings: RasterSettings
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """See `splat.render.api.rasterize`."""
-    device = means.device
+    """See `splat.render.api.rasterize`; the shape is activated."""
     sh0 = shN = None
     if settings.sh_degree is not None and settings.wants_color:
         sh0, shN = _host(colors[:, :1]), _host(colors[:, 1:])
-    gaussians = (_host(means), _host(quats), _host(scales), _host(opacities))
-    projected = cpu.project(gaussians, (sh0, shN), (_host(viewmats), _host(Ks)), settings, raw=False)
+    projected = cpu.project(_host_shape(shape), (sh0, shN), _host_views(views), settings, raw=False)
     plain = _host(colors) if settings.sh_degree is None else None
-    return _finish(projected, plain, backgrounds, settings, device)
+    return _finish(projected, plain, backgrounds, settings, colors.device)
 
 
 def render_gaussians(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    sh0: Tensor,
-    shN: Tensor,
-    viewmats: Tensor,
-    Ks: Tensor,
-    backgrounds: Tensor | None,
-    settings: RasterSettings,
+    shape: Shape, sh: tuple[Tensor, Tensor], views: Views, backgrounds: Tensor | None, settings: RasterSettings
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """See `splat.render.api.render_gaussians`."""
-    gaussians = (_host(means), _host(quats), _host(scales), _host(opacities))
-    colors = (_host(sh0), _host(shN)) if settings.wants_color else (None, None)
-    projected = cpu.project(gaussians, colors, (_host(viewmats), _host(Ks)), settings, raw=True)
-    return _finish(projected, None, backgrounds, settings, means.device)
+    """See `splat.render.api.render_gaussians`; the shape is raw, sh are sh0 [N, 1, 3] and shN [N, K-1, 3]."""
+    colors = (_host(sh[0]), _host(sh[1])) if settings.wants_color else (None, None)
+    projected = cpu.project(_host_shape(shape), colors, _host_views(views), settings, raw=True)
+    return _finish(projected, None, backgrounds, settings, shape[0].device)
 
 
 def lift(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    viewmats: Tensor,
-    Ks: Tensor,
-    features: Tensor,
-    weights: Tensor | None,
-    settings: RasterSettings,
+    shape: Shape, views: Views, features: Tensor, weights: Tensor | None, settings: RasterSettings
 ) -> tuple[Tensor, Tensor]:
-    """See `splat.render.api.lift`."""
-    gaussians = (_host(means), _host(quats), _host(scales), _host(opacities))
-    projected = cpu.project(gaussians, (None, None), (_host(viewmats), _host(Ks)), settings, raw=True)
+    """See `splat.render.api.lift`; the shape is raw."""
+    device = shape[0].device
+    projected = cpu.project(_host_shape(shape), (None, None), _host_views(views), settings, raw=True)
     names = ("means2d", "conics", "opacities", "depths", "extents", "radii")
-    N, D = means.shape[0], features.shape[-1]
+    N, D = shape[0].shape[0], features.shape[-1]
     sums, weight_sums = torch.zeros(N, D), torch.zeros(N)
     view_sums, view_weights = torch.empty(N, D), torch.empty(N)
-    for c in range(viewmats.shape[0]):
+    for c in range(views[0].shape[0]):
         tiles = torch.empty(N, dtype=torch.int32)
         lists = cpu.build_lists(settings, [projected[name][c] for name in names], tiles)
         view_features = _host(features[c]).contiguous()
@@ -80,7 +52,7 @@ def lift(
         cpu.lift_view(lists, view_features, pixel_weights, view_sums, view_weights)
         sums += view_sums
         weight_sums += view_weights
-    return sums.to(means.device), weight_sums.to(means.device)
+    return sums.to(device), weight_sums.to(device)
 
 
 def _finish(
@@ -150,6 +122,15 @@ def _meta(projected: dict[str, Tensor], tiles_per_gauss: Tensor, settings: Raste
         "n_cameras": C,
         "backend": "cpu",
     }
+
+
+def _host_shape(shape: Shape) -> Shape:
+    means, quats, scales, opacities = shape
+    return _host(means), _host(quats), _host(scales), _host(opacities)
+
+
+def _host_views(views: Views) -> Views:
+    return _host(views[0]), _host(views[1])
 
 
 def _host(tensor: Tensor) -> Tensor:

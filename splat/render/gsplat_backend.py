@@ -8,31 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splat.render.settings import RasterSettings
+from splat.render.settings import RasterSettings, Shape, Views
 
 
 def rasterize(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    colors: Tensor,
-    viewmats: Tensor,
-    Ks: Tensor,
-    backgrounds: Tensor | None,
-    settings: RasterSettings,
+    shape: Shape, colors: Tensor, views: Views, backgrounds: Tensor | None, settings: RasterSettings
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """See `splat.render.api.rasterize`."""
+    """See `splat.render.api.rasterize`; the shape is activated."""
     from gsplat import rasterization
 
     image, alphas, meta = rasterization(
-        means,
-        quats,
-        scales,
-        opacities,
+        *shape,
         colors,
-        viewmats,
-        Ks,
+        *views,
         settings.width,
         settings.height,
         near_plane=settings.near_plane,
@@ -48,49 +36,32 @@ def rasterize(
         rasterize_mode=settings.rasterize_mode,
         channel_chunk=settings.channel_chunk,
     )
-    meta["visible"] = _visible(meta, means.shape[0])
+    meta["visible"] = _visible(meta, shape[0].shape[0])
     meta["backend"] = "gsplat"
     return image, alphas, meta
 
 
 def render_gaussians(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    sh0: Tensor,
-    shN: Tensor,
-    viewmats: Tensor,
-    Ks: Tensor,
-    backgrounds: Tensor | None,
-    settings: RasterSettings,
+    shape: Shape, sh: tuple[Tensor, Tensor], views: Views, backgrounds: Tensor | None, settings: RasterSettings
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """See `splat.render.api.render_gaussians`."""
+    """See `splat.render.api.render_gaussians`; the shape is raw, sh are sh0 [N, 1, 3] and shN [N, K-1, 3]."""
     if settings.wants_color:
-        colors = torch.cat([sh0, shN], dim=1)
+        colors = torch.cat(sh, dim=1)
     else:  # gsplat would evaluate the harmonics and drop them
-        colors, settings = sh0[:, 0], dataclasses.replace(settings, sh_degree=None)
-    activated = (means, quats, torch.exp(scales), torch.sigmoid(opacities))
-    return rasterize(*activated, colors, viewmats, Ks, backgrounds, settings)
+        colors, settings = sh[0][:, 0], dataclasses.replace(settings, sh_degree=None)
+    return rasterize(_activated(shape), colors, views, backgrounds, settings)
 
 
 def lift(
-    means: Tensor,
-    quats: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    viewmats: Tensor,
-    Ks: Tensor,
-    features: Tensor,
-    weights: Tensor | None,
-    settings: RasterSettings,
+    shape: Shape, views: Views, features: Tensor, weights: Tensor | None, settings: RasterSettings
 ) -> tuple[Tensor, Tensor]:
-    """See `splat.render.api.lift`: the gradient of a rendering with respect to its colours."""
+    """See `splat.render.api.lift`; the shape is raw. It is the gradient of a rendering with respect to its colours."""
+    means, quats, scales, opacities = (tensor.detach() for tensor in shape)
+    activated = _activated((means, quats, scales, opacities))
     N, D = means.shape[0], features.shape[-1]
     sums = torch.zeros(N, D + 1, device=means.device)
-    means, quats = means.detach(), quats.detach()
-    activated = (means, quats, torch.exp(scales.detach()), torch.sigmoid(opacities.detach()))
-    for c in range(viewmats.shape[0]):
+    for c in range(views[0].shape[0]):
+        camera = views[0][c : c + 1], views[1][c : c + 1]
         view = features[c].to(means.device, torch.float32)
         view = torch.cat([view, torch.ones_like(view[..., :1])], dim=-1)
         if weights is not None:
@@ -99,10 +70,15 @@ def lift(
             part = view[None, ..., start : start + settings.channel_chunk].contiguous()
             with torch.enable_grad():
                 colors = torch.zeros(N, part.shape[-1], device=means.device, requires_grad=True)
-                image, _, _ = rasterize(*activated, colors, viewmats[c : c + 1], Ks[c : c + 1], None, settings)
+                image, _, _ = rasterize(activated, colors, camera, None, settings)
                 (gradient,) = torch.autograd.grad(image, colors, part)
             sums[:, start : start + settings.channel_chunk] += gradient
     return sums[:, :D], sums[:, D]
+
+
+def _activated(shape: Shape) -> Shape:
+    means, quats, scales, opacities = shape
+    return means, quats, torch.exp(scales), torch.sigmoid(opacities)
 
 
 def _visible(meta: dict[str, Any], N: int) -> Tensor:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Shape: TypeAlias = "tuple[Tensor, Tensor, Tensor, Tensor]"  # means [N, 3], quats [N, 4], scales [N, 3], opacities [N]
+Views: TypeAlias = "tuple[Tensor, Tensor]"  # viewmats [C, 4, 4], Ks [C, 3, 3]
 RenderMode = Literal["RGB", "D", "ED", "RGB+D", "RGB+ED"]
 RENDER_MODES: tuple[str, ...] = ("RGB", "D", "ED", "RGB+D", "RGB+ED")
 RASTERIZE_MODES: tuple[str, ...] = ("classic", "antialiased")

@@ -96,6 +96,8 @@ class Asker:
         """What a camera sees of each text [T, D]: features are rendered, decoded at each pixel and compared."""
         codes, seen = self.field.render(self.scene, camera, self.options)
         known = seen > SEEN  # [H, W, L]
+        if level is not None:  # the others need not be decoded
+            known &= torch.arange(known.shape[2]) == level
         negatives = self.field.negatives
         assert negatives is not None
         if without is not None and len(without):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from splat import console
@@ -23,12 +23,16 @@ class EditWords:
         "",
         f"{', '.join(OPERATION_NAMES)} (only look and keep a file), or the history: {', '.join(HISTORY)}",
     )
+    text: str = option("", 'what is edited, in words; several with " | " between them (splat distill comes first)')
+    without: str = option("", "what the text does not mean")
+    field: str | None = option(None, "name of the language field (null: the newest)")
+    level: str | None = option(None, "level of the field: part, object, whole (null: where the best answer is)")
     preview: bool = option(False, "only show what would be edited: pictures and a selection file")
     views: int = option(4, "pictures of a preview", minimum=1)
     force: bool = option(False, "edit even if more than half of the scene is touched")
     name: str | None = option(None, "words for the edit's folder (null: operation and selection)")
     backend: str = option("auto", "renderer", choices=("auto", "gsplat", "cpu"))
-    select: SelectOptions = field(default_factory=SelectOptions)
+    select: SelectOptions = dataclasses.field(default_factory=SelectOptions)
 
 
 @dataclass
@@ -39,7 +43,7 @@ class EditConfig(EditOptions, EditWords):
 def run(config: EditConfig) -> None:
     """Edit; prints the folder of the edited scene, or of the preview."""
     if not config.run:
-        raise SplatError("which one? splat edit RUN remove select.box=x0,y0,z0,x1,y1,z1")
+        raise SplatError('which one? splat edit RUN remove "red mug"')
     if not config.operation:
         raise SplatError(f"do what? splat edit RUN with one of {', '.join((*OPERATION_NAMES, *HISTORY))}")
     if config.operation not in (*OPERATION_NAMES, *HISTORY):
@@ -52,9 +56,13 @@ def run(config: EditConfig) -> None:
         travel(path, config.operation)
         return
     from splat.edit.session import Request, edit, prepare, preview
+    from splat.edit.words import Words
 
     options = EditOptions(**{item.name: getattr(config, item.name) for item in dataclasses.fields(EditOptions)})
-    request = Request(config.operation, config.select, options, config.force, config.name, config.backend, config.views)
+    words = Words(config.text, config.without, config.field, config.level) if config.text.strip() else None
+    request = Request(
+        config.operation, words, config.select, options, config.force, config.name, config.backend, config.views
+    )
     prepared = prepare(path, request)
     if config.preview or config.operation == "select":
         print(preview(prepared, request))
@@ -88,8 +96,9 @@ COMMAND = Command(
     summary=SUMMARIES["edit"],
     config=EditConfig,
     run=run,
-    words=("run", "operation"),
+    words=("run", "operation", "text"),
     examples=(
+        'splat edit RUN remove "red mug"',
         "splat edit RUN remove select.box=0.6,0.1,0.5,0.9,0.4,0.9",
         "splat edit RUN recolor color=green select.file=mug.safetensors",
         "splat edit RUN move offset=0,0,0.2 select.view=0001 select.click=240,180",

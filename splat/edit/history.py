@@ -18,10 +18,11 @@ from typing import Any
 import yaml
 
 from splat import __version__
+from splat.edit.carry import carry_fields
+from splat.edit.operations.base import Edited
 from splat.edit.selection import Selection, save_selection
 from splat.errors import SplatError
 from splat.files import read_json, write_json, write_text
-from splat.gaussians import Gaussians
 from splat.run import Run, open_run
 
 RECORD = "edit.json"
@@ -108,7 +109,7 @@ def redo(history: History) -> History:
 
 
 def commit(
-    history: History, base: Run, name: str, record: dict[str, Any], scene: Gaussians, selection: Selection, digest: str
+    history: History, base: Run, name: str, record: dict[str, Any], edited: Edited, selection: Selection, digest: str
 ) -> Path:
     """Write an edit and make it the current one; it is there whole or not at all.
 
@@ -116,6 +117,7 @@ def commit(
         base: the scene that was edited.
         name: words for the folder, `remove red mug`.
         record: what was done, for edit.json.
+        edited: the new scene.
         selection: Gaussians of the base; digest: of its scene file.
 
     Returns:
@@ -134,7 +136,8 @@ def commit(
     try:
         temporary.chmod(0o755)  # mkdtemp makes private folders
         shutil.copyfile(base.path / "cameras.json", temporary / "cameras.json")
-        write_scene(temporary / "scene.ply", scene)
+        write_scene(temporary / "scene.ply", edited.scene.to("cpu"))
+        carry_fields(base.path, temporary, edited.origin)
         save_selection(temporary / "selection.safetensors", selection, digest)
         created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         facts = {"parent": history.current, "created": created, "splat": __version__, **record}

@@ -14,6 +14,7 @@ from splat.edit.config import EditOptions, SelectOptions
 from splat.edit.preview import write_preview
 from splat.edit.selection import Selection, save_selection
 from splat.edit.stage import Stage
+from splat.edit.words import Words, in_words
 from splat.language.field import scene_digest
 from splat.options import flat
 from splat.run import Run
@@ -24,6 +25,7 @@ class Request:
     """What is to be done."""
 
     operation: str
+    words: Words | None = None
     select: SelectOptions = field(default_factory=SelectOptions)
     options: EditOptions = field(default_factory=EditOptions)
     force: bool = False
@@ -53,14 +55,15 @@ def prepare(path: Path, request: Request) -> Prepared:
     run = histories.open_current(history)
     stage = Stage.of_run(run, request.backend)
     digest = scene_digest(run.scene_path)
-    selection = Chooser(stage, digest).from_options(request.select)
+    named = [in_words(stage, run, request.words)] if request.words is not None else []
+    selection = Chooser(stage, digest).from_options(request.select, named)
     info(f"{selection.source}: {count(selection.count, 'Gaussian')} of {len(selection):,} ({selection.share:.1%})")
     return Prepared(history, run, stage, selection, digest)
 
 
 def preview(prepared: Prepared, request: Request) -> Path:
     """Write RUN/edits/previews/<slug>/ with pictures of the selection and its file; changes nothing else."""
-    name = histories.slug(request.name or f"{request.operation} {prepared.selection.source}")
+    name = histories.slug(_name(prepared, request))
     folder = prepared.history.folder / "previews" / name
     for old in folder.glob("*.png"):
         old.unlink()
@@ -89,9 +92,16 @@ def edit(prepared: Prepared, request: Request) -> Path:
         "gaussians_after": len(edited.scene),
         "seconds": round(time.monotonic() - started, 3),
     }
-    name = request.name or f"{request.operation} {selection.source}"
+    if request.words is not None:
+        record = {**record, "text": request.words.text}
     folder = histories.commit(
-        prepared.history, prepared.run, name, record, edited.scene.to("cpu"), selection, prepared.digest
+        prepared.history, prepared.run, _name(prepared, request), record, edited, selection, prepared.digest
     )
     info(f"{request.operation}: {record['gaussians_before']:,} Gaussians before, {record['gaussians_after']:,} after")
     return folder
+
+
+def _name(prepared: Prepared, request: Request) -> str:
+    """Words for a folder."""
+    what = prepared.selection.source if request.words is None else request.words.text
+    return request.name or f"{request.operation} {what}"

@@ -41,6 +41,8 @@ SYSTEM_LIBRARIES = {
     "libc++.so": "libc++1",
 }
 
+OPEN3D_LIBRARIES = "libegl1 libgl1 libgomp1 libusb-1.0-0 libx11-6"
+
 
 @dataclass(frozen=True)
 class Check:
@@ -75,7 +77,7 @@ FAMILIES = (
     ),
     (
         Probe("opencv", "opencv", True, "opencv-python-headless"),
-        Probe("open3d", "open3d", False, "open3d", "Open3D's tools"),
+        Probe("open3d", "open3d", False, "open3d", "meshes"),
         Probe("pycolmap", "pycolmap", False, "pycolmap", "photos without poses"),
         Probe("lpips", "lpips", False, "lpips", "LPIPS"),
         Probe("video", "video", False, "av", "videos"),
@@ -134,13 +136,15 @@ def failed(probe: Probe, problem: str) -> Check:
     text = re.sub(r"^(ModuleNotFoundError|ImportError|OSError|[\w.]*SplatError): ", "", problem)
     if probe.without and not probe.required:
         text += f" (no {probe.without})"
-    return Check(probe.title, "bad", text, remedy(probe, problem), probe.required)
+    return Check(probe.title, "bad" if probe.required else "note", text, remedy(probe, problem), probe.required)
 
 
 def remedy(probe: Probe, problem: str) -> str:
     """The command that most likely mends an import."""
     library = re.search(r"(lib[\w.+-]+\.so)[\w.]*: cannot open shared object file", problem)
     if library:
+        if probe.name == "open3d":  # all that it needs at once, because each import names one only
+            return f"apt-get install {OPEN3D_LIBRARIES}"
         package = SYSTEM_LIBRARIES.get(library[1], f"the package with {library[1]}")
         return f"apt-get install {package}" if library[1] in SYSTEM_LIBRARIES else f"install {package}"
     if probe.name == "torchvision":

@@ -66,6 +66,10 @@ def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:
         raise SplatError(f"{source} has no cameras, which a mesh needs; give the run folder")
     if output.suffix.lower() not in MESH_SUFFIXES:
         raise SplatError(f"{output.name} is no mesh file; end it in {', '.join(MESH_SUFFIXES)}")
+    try:
+        import open3d  # noqa: F401
+    except (ImportError, OSError) as error:
+        raise SplatError(f"meshes need Open3D, which does not load here ({error}); splat doctor says how to mend it")
     from splat.render.mesh import frames_of, fuse, write_mesh
     from splat.render.pictures import SceneRenderer
     from splat.run import open_run

@@ -47,8 +47,8 @@ def test_a_crash_or_an_exit_costs_one_line_only(monkeypatch: pytest.MonkeyPatch,
         and "SIGSEGV" in opencv.text
         and opencv.mend == "pip install --upgrade opencv-python-headless"
     )
-    assert open3d.state == "bad" and open3d.mend == "apt-get install libusb-1.0-0"
-    assert pycolmap.state == "bad" and "exit code 3" in pycolmap.text
+    assert open3d.state == "note" and "libusb-1.0-0" in open3d.mend and "libgl1" in open3d.mend
+    assert pycolmap.state == "note" and "exit code 3" in pycolmap.text
     assert hub.state == "good"
     assert not doctor.can_train([opencv, hub]) and doctor.can_train([open3d, pycolmap, hub])
 

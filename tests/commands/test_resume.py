@@ -70,7 +70,7 @@ def test_data_moves_to_where_it_is_when_the_words_name_none(run: Path) -> None:
         ({"seed": 42}, "seed", "seed=42 cannot begin .* is trained with seed=7"),  # the default, but typed
         ({"seed": 8}, "", "seed=8 cannot begin"),  # by a group of keys
         ({"strategy": DefaultStrategy()}, "strategy", "strategy=default cannot begin .* with strategy=mcmc"),
-        ({"strategy": STRATEGIES["improved"]()}, "", "strategy=improved cannot begin"),
+        ({"strategy": STRATEGIES["absgrad"]()}, "", "strategy=absgrad cannot begin"),
         ({"strategy": MCMCStrategy(noise_lr=2e3)}, "strategy.noise_lr", r"strategy\.noise_lr=2000\.0 cannot begin"),
     ],
 )

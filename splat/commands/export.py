@@ -69,7 +69,8 @@ def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:
     try:
         import open3d  # noqa: F401
     except (ImportError, OSError) as error:
-        raise SplatError(f"meshes need Open3D, which does not load here ({error}); splat doctor says how to mend it")
+        message = f"meshes need Open3D, which does not load here ({error}); splat doctor says how to mend it"
+        raise SplatError(message) from error
     from splat.render.mesh import frames_of, fuse, write_mesh
     from splat.render.pictures import SceneRenderer
     from splat.run import open_run

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 
 from splat.cameras import Camera
 from splat.gaussians import Gaussians
+from splat.neighbours import nearest
 from splat.sh import rgb_to_sh0
 from splat.train.config import InitialOptions
 
@@ -32,7 +32,7 @@ def initial_gaussians(
     """
     count = len(xyz)
     neighbours = min(4, count)
-    distance = cKDTree(xyz).query(xyz, k=neighbours)[0].reshape(count, -1)[:, 1:]
+    distance = nearest(xyz, xyz, neighbours)[0][:, 1:].astype(np.float64)
     spread = np.sqrt((distance**2).mean(axis=1)) if neighbours > 1 else np.ones(count)
     spread = np.maximum(spread, 1e-7) * options.scale
     scales = torch.from_numpy(np.log(spread)).float()[:, None].repeat(1, 3)
@@ -86,8 +86,7 @@ def seed_points(
             picked = picked[keep[picked[:, 1].astype(int), picked[:, 0].astype(int)]]
         if len(picked) == 0:
             continue
-        nearest = cKDTree(pixels).query(picked, k=NEIGHBOURS)[1]
-        depth = np.median(depths[nearest], axis=1)
+        depth = np.median(depths[nearest(pixels, picked, NEIGHBOURS)[1]], axis=1)
         rays = np.column_stack([picked, np.ones(len(picked))]) @ np.linalg.inv(camera.K.numpy()).T
         camtoworld = camera.camtoworld.numpy()
         positions.append(rays * depth[:, None] @ camtoworld[:3, :3].T + camtoworld[:3, 3])
@@ -140,8 +139,8 @@ def first_points(
     missing = total - len(xyz)
     seeds, colours = seed_points(cameras, image, mask, xyz, int(1.5 * missing), rng)
     if len(seeds) > missing:
-        distance = cKDTree(xyz).query(seeds)[0]
-        nearest_camera = cKDTree(np.stack([camera.position.numpy() for camera in cameras])).query(seeds)[0]
+        distance = nearest(xyz, seeds, 1)[0][:, 0]
+        nearest_camera = nearest(np.stack([camera.position.numpy() for camera in cameras]), seeds, 1)[0][:, 0]
         farthest = np.argsort(-distance / np.maximum(nearest_camera, 1e-9))[:missing]
         seeds, colours = seeds[farthest], colours[farthest]
     return np.concatenate([xyz, seeds]), np.concatenate([rgb, colours])

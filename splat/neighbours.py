@@ -21,8 +21,7 @@ def nearest(points: np.ndarray, queries: np.ndarray, count: int) -> tuple[np.nda
     Returns:
         distances [M, count] and indices [M, count], nearest first.
     """
-    index = cv2.flann_Index(np.ascontiguousarray(points, np.float32), {"algorithm": SINGLE_TREE})
-    found, squared = index.knnSearch(
-        np.ascontiguousarray(queries, np.float32), count, params={"checks": -1, "eps": 0.0}
-    )
+    points, queries = (np.ascontiguousarray(array, np.float32) for array in (points, queries))
+    index = cv2.flann_Index(points, {"algorithm": SINGLE_TREE})  # type: ignore[attr-defined]
+    found, squared = index.knnSearch(queries, count, params={"checks": -1, "eps": 0.0})  # all checks: exact
     return np.sqrt(np.maximum(squared, 0.0)), found

@@ -9,7 +9,7 @@ from pathlib import Path
 from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
-from splat.edit.config import HISTORY, OPERATION_NAMES, EditOptions, SelectOptions
+from splat.edit.config import HISTORY, OPERATION_NAMES, EditOptions, FillOptions, SelectOptions
 from splat.errors import SplatError
 from splat.options import option, wrong_choice
 
@@ -32,7 +32,8 @@ class EditWords:
     force: bool = option(False, "edit even if more than half of the scene is touched")
     name: str | None = option(None, "words for the edit's folder (null: operation and selection)")
     backend: str = option("auto", "renderer", choices=("auto", "gsplat", "cpu"))
-    select: SelectOptions = dataclasses.field(default_factory=SelectOptions)
+    select: SelectOptions = option(SelectOptions, "which Gaussians; what several of these select, all must select")
+    fill: FillOptions = option(FillOptions, "how the hole that remove leaves is filled")
 
 
 @dataclass
@@ -61,7 +62,15 @@ def run(config: EditConfig) -> None:
     options = EditOptions(**{item.name: getattr(config, item.name) for item in dataclasses.fields(EditOptions)})
     words = Words(config.text, config.without, config.field, config.level) if config.text.strip() else None
     request = Request(
-        config.operation, words, config.select, options, config.force, config.name, config.backend, config.views
+        config.operation,
+        words,
+        config.select,
+        options,
+        config.fill,
+        config.force,
+        config.name,
+        config.backend,
+        config.views,
     )
     prepared = prepare(path, request)
     if config.preview or config.operation == "select":

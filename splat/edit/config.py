@@ -59,3 +59,15 @@ class EditOptions:
     other: str | None = option(None, "replace: the scene file or run that takes the place")
     up: str | None = option(None, "replace: x,y,z of the direction in which it stands (null: middles coincide)")
     deviations: float = option(2.0, "crop: this much of a Gaussian may not reach out, in deviations", minimum=0)
+
+
+@dataclass
+class FillOptions:
+    """How the hole that a removed object leaves is filled."""
+
+    views: int = option(24, "training views that are painted and fitted (0: leave the hole)", minimum=0)
+    steps: int = option(300, "steps of the optimisation, one view each", minimum=0)
+    method: str = option("telea", "OpenCV's inpainting", choices=("telea", "navier_stokes"))
+    reach: float = option(5.0, "how far inpainting looks, in pixels", above=0)
+    stride: int = option(3, "pixels between seeds", minimum=1)
+    cap: int = option(20_000, "new Gaussians at most", minimum=1)

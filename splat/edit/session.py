@@ -10,7 +10,8 @@ from splat.console import count, info
 from splat.edit import history as histories
 from splat.edit.apply import apply
 from splat.edit.choose import Chooser
-from splat.edit.config import EditOptions, SelectOptions
+from splat.edit.config import EditOptions, FillOptions, SelectOptions
+from splat.edit.fill import fill
 from splat.edit.preview import write_preview
 from splat.edit.selection import Selection, save_selection
 from splat.edit.stage import Stage
@@ -28,6 +29,7 @@ class Request:
     words: Words | None = None
     select: SelectOptions = field(default_factory=SelectOptions)
     options: EditOptions = field(default_factory=EditOptions)
+    fill: FillOptions = field(default_factory=FillOptions)
     force: bool = False
     name: str | None = None  # words for the folder
     backend: str = "auto"
@@ -81,6 +83,8 @@ def edit(prepared: Prepared, request: Request) -> Path:
     started = time.monotonic()
     scene, selection = prepared.stage.scene, prepared.selection
     edited = apply(request.operation, scene, selection, request.options, request.force)
+    if request.operation == "remove":
+        edited = fill(prepared.stage, selection, edited, request.fill)
     defaults = flat(EditOptions()) | flat(SelectOptions())
     given = flat(request.options) | flat(request.select)
     record = {
@@ -90,6 +94,7 @@ def edit(prepared: Prepared, request: Request) -> Path:
         "selected": selection.count,
         "gaussians_before": len(scene),
         "gaussians_after": len(edited.scene),
+        "new": int((edited.origin < 0).sum()),
         "seconds": round(time.monotonic() - started, 3),
     }
     if request.words is not None:

@@ -39,7 +39,7 @@ def refused(capsys: pytest.CaptureFixture[str], run: Path, *words: str) -> str:
 
 def test_an_edit_is_a_run_of_its_own(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trained = (run / "scene.ply").read_bytes()
-    folder = edit(capsys, run, "remove", SPHERE["green"])
+    folder = edit(capsys, run, "remove", SPHERE["green"], "fill.views=0")
     assert folder.parent == run / "edits" and folder.name.startswith("001-remove-sphere")
     assert (run / "scene.ply").read_bytes() == trained
     opened = open_run(folder)
@@ -57,7 +57,7 @@ def test_an_edit_is_a_run_of_its_own(run: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_edits_chain_and_can_be_undone_and_redone(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = edit(capsys, run, "remove", SPHERE["green"], "name=no green")
+    first = edit(capsys, run, "remove", SPHERE["green"], "name=no green", "fill.views=0")
     second = edit(capsys, run, "move", "offset=0,-1,0", SPHERE["red"])
     assert first.name == "001-no-green" and read_json(second / "edit.json")["parent"] == first.name
     scene, before = read_scene(second / "scene.ply"), read_scene(first / "scene.ply")

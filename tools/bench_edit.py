@@ -1,0 +1,166 @@
+"""Edits of the demo against its ground truth: python -m tools.bench_edit RUN [--text].
+
+Removes an object and compares the test views with the twin capture that was made without it, with the hole filled and
+left; recolours one and counts pixels. The selection comes from the true label pictures of the training views, lifted to
+the Gaussians, or with --text from the run's language field (splat distill RUN teacher=demo). Prints a table, writes
+OUT/results.json and OUT/*.png (photo or twin, before, after).
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from splat.edit.colours import parse_colour, rgb_to_lab
+from splat.edit.config import FillOptions
+from splat.edit.fill import fill
+from splat.edit.operations.base import Edited
+from splat.edit.operations.keep import remove
+from splat.edit.operations.recolor import recolor
+from splat.edit.preview import write_picture
+from splat.edit.selection import Selection
+from splat.edit.stage import Stage, stem
+from splat.edit.views import from_masks, read_masks
+from splat.edit.words import Words, in_words
+from splat.errors import SplatError
+from splat.files import read_json, write_json
+from splat.run import Run, open_run
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+HUE = 30.0  # degrees from the target's hue that still are the hue
+VISIBLE = 5.0  # difference in Lab (CIE76) that shows
+
+
+def psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
+    """PSNR in dB over the pixels of a mask, of images 0..1."""
+    return float(-10 * np.log10(np.square(a - b)[mask].mean()))
+
+
+def label_of(demo: Path, name: str) -> int:
+    """The label of an object.
+
+    Raises:
+        SplatError: when the demo has none of that name.
+    """
+    objects = {entry["name"]: entry["id"] for entry in read_json(demo / "truth" / "objects.json")}
+    if name not in objects:
+        raise SplatError(f"the demo has no {name!r}; it has {', '.join(objects)}")
+    return int(objects[name])
+
+
+def images_of(stage: Stage, run: Run, scene: Any) -> dict[str, np.ndarray]:
+    """Renders [H, W, 3] 0..1 of the test views by name."""
+    return {
+        stem(camera.name): stage.picture(camera, scene)[0].clamp(0, 1).cpu().numpy() for camera in run.cameras("test")
+    }
+
+
+def read_image(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
+
+
+def measure_removal(
+    demo: Path, label: int, before: dict[str, np.ndarray], after: dict[str, np.ndarray]
+) -> dict[str, float]:
+    """Means over the test views that the twin has: whole, inside the object's pixels, and outside before and after."""
+    rows: dict[str, list[float]] = {"whole": [], "inside": [], "outside": [], "outside_before": []}
+    for name, picture in after.items():
+        path = demo / "without_blue_vase" / "images" / f"{name}.jpg"
+        inside = np.asarray(Image.open(demo / "truth" / "labels" / f"{name}.png")) == label
+        if not path.exists():
+            continue
+        twin = read_image(path)
+        rows["whole"].append(psnr(picture, twin, np.ones_like(inside)))
+        rows["outside"].append(psnr(picture, twin, ~inside))
+        rows["outside_before"].append(psnr(before[name], twin, ~inside))
+        if inside.sum() >= 20:
+            rows["inside"].append(psnr(picture, twin, inside))
+    found = {key: round(float(np.mean(values)), 2) for key, values in rows.items()}
+    return {**found, "outside_change": round(found["outside"] - found["outside_before"], 3)}
+
+
+def measure_recolour(
+    demo: Path, label: int, target: torch.Tensor, before: dict[str, np.ndarray], after: dict[str, np.ndarray]
+) -> dict[str, float]:
+    """Shares over all test views: the object's pixels with the target's hue, and others that visibly change."""
+    wanted = rgb_to_lab(target.double())
+    own = taken = other = changed = 0
+    for name, picture in after.items():
+        inside = np.asarray(Image.open(demo / "truth" / "labels" / f"{name}.png")) == label
+        lab, old = (rgb_to_lab(torch.from_numpy(image).double()).numpy() for image in (picture, before[name]))
+        turn = np.degrees(np.arctan2(lab[..., 2], lab[..., 1]) - np.arctan2(float(wanted[2]), float(wanted[1])))
+        near = np.abs((turn + 180) % 360 - 180) < HUE
+        differs = np.linalg.norm(lab - old, axis=-1) > VISIBLE
+        own, taken = own + int(inside.sum()), taken + int((inside & near).sum())
+        other, changed = other + int((~inside).sum()), changed + int((~inside & differs).sum())
+    return {"takes_hue": round(taken / max(own, 1), 4), "others_change": round(changed / max(other, 1), 5)}
+
+
+def select(stage: Stage, run: Run, demo: Path, name: str, in_text: bool) -> tuple[Selection, dict[str, float]]:
+    """The selection that is edited, and how well it agrees with the lifted true labels (by Gaussians, 0..1)."""
+    masks = read_masks(stage, demo / "truth" / "labels", label_of(demo, name))
+    truth = from_masks(stage, masks, name).hard()
+    chosen = in_words(stage, run, Words(name)) if in_text else truth
+    union = int((chosen.mask | truth.mask).sum())
+    iou = int((chosen.mask & truth.mask).sum()) / max(union, 1)
+    return chosen, {"iou": round(iou, 4), "selected": chosen.count, "true": truth.count}
+
+
+def write_rows(out: Path, kind: str, parts: list[dict[str, np.ndarray]]) -> None:
+    """One picture for each test view: the parts side by side."""
+    for name in parts[-1]:
+        row = np.concatenate([part[name] for part in parts if name in part], axis=1)
+        write_picture(out / f"{kind}_{name}.png", (row * 255).round().astype(np.uint8))
+
+
+def bench(run: Run, demo: Path, out: Path, in_text: bool, options: FillOptions) -> dict[str, Any]:
+    """All measurements."""
+    stage = Stage.of_run(run)
+    before = images_of(stage, run, stage.scene)
+    chosen, agreement = select(stage, run, demo, "blue vase", in_text)
+    results: dict[str, Any] = {"run": run.name, "selection": "text" if in_text else "labels", "vase": agreement}
+    label = label_of(demo, "blue vase")
+    results["untouched"] = measure_removal(demo, label, before, before)
+    started = time.monotonic()
+    bare = remove(stage.scene, chosen)
+    results["remove"] = measure_removal(demo, label, before, images_of(stage, run, bare.scene))
+    edited: Edited = fill(stage, chosen, bare, options)
+    results["fill_seconds"] = round(time.monotonic() - started, 1)
+    after = images_of(stage, run, edited.scene)
+    results["remove_fill"] = measure_removal(demo, label, before, after)
+    twin = demo / "without_blue_vase" / "images"
+    twins = {name: read_image(twin / f"{name}.jpg") for name in after if (twin / f"{name}.jpg").exists()}
+    write_rows(out, "remove", [twins, before, images_of(stage, run, bare.scene), after])
+    for name, colour in (("red mug", "blue"), ("orange cushion", "green")):
+        chosen, agreement = select(stage, run, demo, name, in_text)
+        painted = images_of(stage, run, recolor(stage.scene, chosen, parse_colour(colour)).scene)
+        measured = measure_recolour(demo, label_of(demo, name), parse_colour(colour), before, painted)
+        results[f"{name} to {colour}"] = {**measured, **agreement}
+        write_rows(out, f"recolor_{name.replace(' ', '_')}", [before, painted])
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--demo", type=Path, default=REPOSITORY / "data" / "demo")
+    parser.add_argument("--text", action="store_true", help="select by the language field")
+    parser.add_argument("--steps", type=int, default=FillOptions().steps)
+    parser.add_argument("--out", type=Path, default=Path("runs/bench_edit"))
+    arguments = parser.parse_args()
+    results = bench(
+        open_run(arguments.run), arguments.demo, arguments.out, arguments.text, FillOptions(steps=arguments.steps)
+    )
+    write_json(arguments.out / "results.json", results)
+    for key, value in results.items():
+        print(f"{key:24} {value}")
+
+
+if __name__ == "__main__":
+    main()

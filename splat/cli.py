@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from splat import __version__, console
+from splat import __version__, console, workers
 from splat.commands import help_text
 from splat.commands.app import launch, load
 from splat.errors import Interrupted, SplatError
@@ -23,6 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     their traceback.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    code = answer(words)
+    if arguments is None and workers.running():
+        workers.leave(code)  # COLMAP does not stop at once, and would crash in an interpreter that ends
+    return code
+
+
+def answer(words: list[str]) -> int:
+    """Do what the words say; returns the exit code."""
     console.quiet_libraries()
     try:
         return dispatch(words)

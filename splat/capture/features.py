@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -9,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from splat import console
+from splat import console, workers
 from splat.capture.config import CaptureOptions
-from splat.errors import SplatError
+from splat.errors import Interrupted, SplatError
 from splat.native import default_threads
 
 SEQUENTIAL_OVERLAP = 10
+PATIENCE = 2.0  # seconds that Ctrl-C waits for COLMAP to stop
 TILE = 14  # photos on each side of a square of pairs that is matched at once
 
 
@@ -50,10 +52,10 @@ def extract_features(
     own_cameras: bool = False,
     masks: Path | None = None,
 ) -> None:
-    """Find SIFT features in the photos and write them to the database.
+    """Find SIFT features in the photos and write them to the database; photos done before are kept.
 
     Args:
-        database: file to create.
+        database: file to create, or to complete after an interruption.
         photos: folder that the names are relative to; pixels are read as stored.
         groups: photos that share a camera.
         own_cameras: give every photo a camera of its own (to be overwritten with known ones).
@@ -69,20 +71,21 @@ def extract_features(
     batch = max(4, 2 * threads(options))
 
     def work(cancel: dict[str, Any], advance: Callable[[int], None]) -> None:
-        pycolmap.Database.open(str(database)).close()  # creates it
+        known = known_photos(database)  # creates it
         for group in groups:
             reader = pycolmap.ImageReaderOptions()
             reader.camera_model = group.model
             if masks is not None:
                 reader.mask_path = str(masks)
             # Photos get their numbers in name order first: the search ends in any order, and results depend on them.
-            pycolmap.import_images(
-                database_path=str(database),
-                image_path=str(photos),
-                camera_mode=mode,
-                image_names=list(group.names),
-                options=reader,
-            )
+            if not known.issuperset(group.names):
+                pycolmap.import_images(
+                    database_path=str(database),
+                    image_path=str(photos),
+                    camera_mode=mode,
+                    image_names=list(group.names),
+                    options=reader,
+                )
             for start in range(0, len(group.names), batch):
                 names = list(group.names[start : start + batch])
                 pycolmap.extract_features(
@@ -98,6 +101,12 @@ def extract_features(
                 advance(len(names))
 
     run_counted("Finding features", sum(len(group.names) for group in groups), "photo", work)
+
+
+def known_photos(database: Path) -> set[str]:
+    """Names of the photos in a database, which is made where there is none."""
+    with quiet_colmap().Database.open(str(database)) as opened:
+        return {image.name for image in opened.read_all_images()}
 
 
 def match_pairs(database: Path, pairs: Sequence[tuple[str, str]], options: CaptureOptions) -> None:
@@ -154,9 +163,13 @@ def run_counted(
 
     Raises:
         SplatError: when COLMAP fails.
+        Interrupted: after Ctrl-C. COLMAP is told to stop; where it does not within seconds, its thread goes on for a
+            while and `workers.running` knows it.
     """
     # The database must not be opened from here meanwhile, not even to count: Python's SQLite and COLMAP's are two
     # libraries in one process, and closing a file in one drops the other's locks.
+    for earlier in workers.running():
+        earlier.join()  # an interrupted one, which still writes
     make_token = getattr(quiet_colmap(), "CancellationToken", None)  # since pycolmap 4.2
     token = make_token() if make_token else None
     stopping = threading.Event()
@@ -175,20 +188,23 @@ def run_counted(
         except BaseException as error:
             failures.append(error)
 
-    worker = threading.Thread(target=guarded, name=description, daemon=True)
+    worker = workers.Worker(target=guarded, name=description)
     with console.progress(description, total, unit) as bar:
-        worker.start()
         try:
+            worker.start()
             while worker.is_alive():
                 worker.join(timeout=0.3)
                 if done > bar.completed:
                     bar.advance(done - bar.completed)
-        except KeyboardInterrupt:
+        except BaseException as stop:
             stopping.set()
             if token is not None:
                 token.cancel()
-            worker.join(timeout=30)
-            raise
+            with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C ends the waiting
+                worker.join(timeout=PATIENCE)
+            if not isinstance(stop, KeyboardInterrupt):
+                raise
+            raise Interrupted(f"stopped while {description.lower()}; the same command goes on from there") from stop
     if failures:
         reason = (str(failures[0]).strip() or type(failures[0]).__name__).splitlines()[0]
         raise SplatError(f"structure from motion failed while {description.lower()}: {reason}") from failures[0]

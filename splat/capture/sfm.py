@@ -27,7 +27,7 @@ from splat.capture.masks import aligned_mask
 from splat.capture.photo import camera_identity, photo_header
 from splat.capture.retrieval import similar_pairs
 from splat.capture.shots import Shot
-from splat.capture.staging import remove_tree, stage_mask, stage_photo
+from splat.capture.staging import remove_tree, stage_mask, stage_photo, work_folder
 from splat.capture.types import Points
 from splat.errors import SplatError
 
@@ -110,10 +110,8 @@ def _numbered(photos: Sequence[Photo]) -> list[Photo]:
 
 def _reconstruct(photos: Sequence[Photo], matcher: str, options: CaptureOptions, folder: Path) -> None:
     """Run the whole pipeline and leave the largest model in `folder`/model."""
-    work = folder / "work"
-    remove_tree(work)
-    require_space(work.parent, len(photos), options.sfm_features)
-    try:
+    require_space(folder, len(photos), options.sfm_features)
+    with work_folder(folder / "work") as work:
         images, database = work / "photos", work / "database.db"
         masks = work / "masks" if any(photo.mask_path for photo in photos) else None
         for photo in photos:
@@ -128,14 +126,13 @@ def _reconstruct(photos: Sequence[Photo], matcher: str, options: CaptureOptions,
         if matcher == "similar":
             pairs = sorted({*pairs, *similar_pairs(database, names)})
         match_pairs(database, pairs, options)
+        remove_tree(work / "models")
         model = _map(database, images, work / "models", len(photos), options)
         _check_model(model, len(photos), matcher)
         finished = work / "finished"
-        finished.mkdir()
+        finished.mkdir(exist_ok=True)
         model.write_binary(str(finished))
         finished.rename(folder / "model")
-    finally:
-        remove_tree(work)
 
 
 def _matcher(count: int, ordered: bool) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from splat.capture.photo import oriented, photo_header, read_photo
+from splat.errors import Interrupted
 
 COLMAP_READS = frozenset({"JPEG", "MPO", "PNG", "BMP", "TIFF"})  # Pillow's names; not WebP
+INTERRUPTED = "interrupted"  # marks a working folder that may be used again
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -49,6 +53,25 @@ def stage_mask(mask: np.ndarray, target: Path, photo: Path) -> None:
     header = photo_header(photo)
     target.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(mask).resize((header.width, header.height), Image.Resampling.NEAREST).save(target)
+
+
+@contextlib.contextmanager
+def work_folder(folder: Path) -> Iterator[Path]:
+    """A folder for the time of some work; what Ctrl-C leaves in it is there again the next time."""
+    marker = folder / INTERRUPTED
+    if not marker.is_file():
+        remove_tree(folder)  # of a process that died: it may be half written
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        marker.unlink(missing_ok=True)
+        yield folder
+    except (KeyboardInterrupt, Interrupted):
+        marker.touch()  # nothing is removed: a library may still write
+        raise
+    except BaseException:
+        remove_tree(folder)
+        raise
+    remove_tree(folder)
 
 
 def remove_tree(folder: Path) -> None:

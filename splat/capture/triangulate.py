@@ -15,7 +15,7 @@ from splat.capture.cache import cache_folder, cache_key, require_space
 from splat.capture.config import CaptureOptions
 from splat.capture.features import CameraGroup, extract_features, match_pairs, quiet_colmap, run_counted, threads
 from splat.capture.shots import Shot, shot_orientation
-from splat.capture.staging import remove_tree, stage_photo
+from splat.capture.staging import stage_photo, work_folder
 from splat.capture.types import Points
 from splat.errors import SplatError
 from splat.files import atomic_path
@@ -44,7 +44,7 @@ def triangulated_points(shots: Sequence[Shot], options: CaptureOptions) -> Point
         file = folder / "points.npz"
         if not file.is_file():
             start = time.monotonic()
-            points = _triangulate(shots, options, folder / "work")
+            points = _triangulate(shots, options, folder)
             with atomic_path(file) as temporary:
                 np.savez_compressed(temporary, xyz=points.xyz, rgb=points.rgb)
             took = console.duration(time.monotonic() - start)
@@ -79,14 +79,13 @@ def keep_inliers(xyz: np.ndarray) -> np.ndarray:
     return distances <= 20.0 * np.median(distances)
 
 
-def _triangulate(shots: Sequence[Shot], options: CaptureOptions, work: Path) -> Points:
+def _triangulate(shots: Sequence[Shot], options: CaptureOptions, folder: Path) -> Points:
     pairs = neighbour_pairs(np.stack([shot.viewmat for shot in shots]))
     empty = Points(np.zeros((0, 3)), np.zeros((0, 3), np.uint8), "triangulated")
     if not pairs:
         return empty
-    remove_tree(work)
-    require_space(work.parent, len(shots), options.sfm_features)
-    try:
+    require_space(folder, len(shots), options.sfm_features)
+    with work_folder(folder / "work") as work:
         photos, database = work / "photos", work / "database.db"
         names = [f"{index:06d}{shot.path.suffix.lower()}" for index, shot in enumerate(shots)]
         for shot, name in zip(shots, names):
@@ -95,8 +94,6 @@ def _triangulate(shots: Sequence[Shot], options: CaptureOptions, work: Path) -> 
         model = _known_model(database, shots, names)
         match_pairs(database, [(names[i], names[j]) for i, j in pairs], options)
         xyz, rgb = _solve(model, database, photos, work / "model", options)
-    finally:
-        remove_tree(work)
     if not len(xyz):
         return empty
     keep = keep_inliers(xyz)

@@ -16,7 +16,7 @@ from splat import console
 from splat.commands import SUMMARIES
 from splat.commands import keys as key_tools
 from splat.commands import words as word_tools
-from splat.errors import SplatError
+from splat.errors import Interrupted, SplatError
 from splat.options import check
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Command:
                 name_job(config)
             code = self.run(config)
         except Exception as failure:
-            if is_multirun():
+            if is_multirun() and not isinstance(failure, Interrupted):
                 raise  # Hydra says which of the jobs it was
             raise Failed(failure) from failure
         if code:

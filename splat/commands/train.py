@@ -10,6 +10,7 @@ from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import Interrupted, SplatError
 from splat.train.config import TrainConfig
+from splat.train.plan import asked_cap, contradicting_caps
 from splat.train.strategies import STRATEGIES
 
 
@@ -53,6 +54,7 @@ def settled(config: TrainConfig) -> TrainConfig:
     folder = guessed_folder(config)
     if config.resume and folder is not None and (folder / "config.yaml").is_file():
         config = continued(config, folder, given_keys())
+    settle_cap(config, given_keys())
     if not config.data:
         raise SplatError("which photos? splat train DATA (splat demo copies a capture to try)")
     if not Path(config.data).exists():
@@ -60,6 +62,20 @@ def settled(config: TrainConfig) -> TrainConfig:
     if folder is not None and (config.out or not config.resume):
         check_folder(config, folder)
     return config
+
+
+def settle_cap(config: TrainConfig, given: set[str]) -> None:
+    """Make a `strategy.cap_max` of this command line the cap, whatever a preset says.
+
+    Raises:
+        SplatError: when it contradicts a `cap_max` of this command line.
+    """
+    own = getattr(config.strategy, "cap_max", None)
+    if "strategy.cap_max" in given and "cap_max" in given and config.cap_max not in (None, own):
+        raise contradicting_caps(config.cap_max, own)
+    if "strategy.cap_max" in given:
+        config.cap_max = own
+    asked_cap(config)
 
 
 def given_keys() -> set[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from dataclasses import dataclass
 
 from splat.console import duration
+from splat.errors import SplatError
 from splat.train.config import TrainConfig
+from splat.train.strategies import Strategy
 
 LONG_SECONDS = 2 * 3600.0  # trainings that take longer are worth a warning
 FAST_STEPS = 1000  # of preset=fast
@@ -72,7 +75,8 @@ def make_plan(config: TrainConfig, machine: Machine, data_factor: float, points:
         steps = 5_000 if machine.cores <= 4 else 7_000
         cap = 20_000 * max(2, min(machine.cores, 16))
         seeds = cap // 2
-    cap = config.cap_max if config.cap_max is not None else min(cap, _fitting(machine))
+    asked = asked_cap(config)
+    cap = asked if asked is not None else min(cap, _fitting(machine))
     wanted = config.initial.seeds if config.initial.seeds is not None else seeds
     return Plan(
         data_factor=data_factor,
@@ -80,6 +84,27 @@ def make_plan(config: TrainConfig, machine: Machine, data_factor: float, points:
         cap_max=cap,
         seeds=min(wanted, cap) if wanted else min(points, cap) if points > cap else 0,
     )
+
+
+def asked_cap(config: TrainConfig) -> int | None:
+    """The user's cap on the number of Gaussians: `cap_max`, or the strategy's own where that is not its default.
+
+    Raises:
+        SplatError: when both are given and differ.
+    """
+    own: int | None = None
+    if isinstance(config.strategy, Strategy):  # one of gsplat's runs as it is
+        default = {item.name: item.default for item in dataclasses.fields(config.strategy)}.get("cap_max")
+        own = getattr(config.strategy, "cap_max", None)
+        own = None if own == default else own
+    if config.cap_max is not None and own is not None and own != config.cap_max:
+        raise contradicting_caps(config.cap_max, own)
+    return config.cap_max if config.cap_max is not None else own
+
+
+def contradicting_caps(cap: int | None, own: int | None) -> SplatError:
+    """What to raise where `cap_max` and `strategy.cap_max` differ."""
+    return SplatError(f"cap_max={cap} and strategy.cap_max={own} contradict each other; give one of them")
 
 
 def too_long(seconds: float, plan: Plan) -> str | None:

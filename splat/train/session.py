@@ -33,7 +33,7 @@ from splat.train.history import History
 from splat.train.initial import first_points, initial_gaussians, scene_scale
 from splat.train.losses import psnr
 from splat.train.normalize import Normalization
-from splat.train.plan import Machine, Plan, estimated_bytes, make_plan, occupied_bytes, plan_factor, too_long
+from splat.train.plan import Machine, Plan, asked_cap, estimated_bytes, make_plan, occupied_bytes, plan_factor, too_long
 from splat.train.state import TrainState, fitted_strategy, new_state, restored_state, state_record
 from splat.train.trainer import StepReport, composite, on_device, one_torch_thread, render_view, run_steps, waited
 from splat.train.views import TrainingViews
@@ -69,6 +69,7 @@ def train(config: TrainConfig) -> TrainResult:
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
     check(config)
+    asked_cap(config)
     backend = select_backend(config.render.backend)
     machine = Machine.here(backend.name)
     capture, loaded = _load(config, machine)

@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
+from splat.cli import main
 from splat.commands.app import conf_folder
-from splat.train.plan import FAST_STEPS, LONG_SECONDS, Plan, too_long
+from splat.errors import SplatError
+from splat.train.config import TrainConfig
+from splat.train.plan import FAST_STEPS, LONG_SECONDS, Machine, Plan, make_plan, too_long
+from splat.train.state import fitted_strategy
+from splat.train.strategies import MCMCStrategy
 
 
 def plan(max_steps: int = 30_000, data_factor: float = 1.0) -> Plan:
@@ -38,3 +44,21 @@ def test_steps_that_would_not_help_are_not_named() -> None:
 def test_fast_is_what_the_preset_says() -> None:
     preset = yaml.safe_load(Path(conf_folder() / "preset" / "fast.yaml").read_text())
     assert preset["max_steps"] == FAST_STEPS
+
+
+def test_a_cap_given_to_the_strategy_alone_is_the_cap() -> None:
+    machine = Machine("cpu", 2, 8e9)
+    config = TrainConfig(strategy=MCMCStrategy(cap_max=10))
+    found = make_plan(config, machine, 1.0, 500)
+    assert found.cap_max == 10 and found.seeds == 10
+    assert fitted_strategy(config.strategy, found).limit == 10
+    assert make_plan(TrainConfig(cap_max=10, strategy=MCMCStrategy(cap_max=10)), machine, 1.0, 500).cap_max == 10
+    with pytest.raises(SplatError, match=r"cap_max=20 and strategy\.cap_max=10 contradict each other"):
+        make_plan(TrainConfig(cap_max=20, strategy=MCMCStrategy(cap_max=10)), machine, 1.0, 500)
+
+
+def test_two_caps_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(tmp_path), "cap_max=20", "strategy.cap_max=1000000"]) == 2
+    assert "cap_max=20 and strategy.cap_max=1000000 contradict" in capsys.readouterr().err
+    assert main(["train", str(tmp_path), "preset=fast", "strategy.cap_max=10"]) == 2  # a preset's cap gives way
+    assert "contradict" not in capsys.readouterr().err

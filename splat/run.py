@@ -12,6 +12,7 @@ import yaml
 
 from splat.errors import SplatError
 from splat.files import read_json, write_json
+from splat.running import holder_of
 
 if TYPE_CHECKING:
     from splat.cameras import Camera
@@ -91,6 +92,8 @@ def open_run(path: str | Path) -> Run:
     if not path.is_dir():
         raise SplatError(f"no run folder at {path}; train one with: splat train DATA")
     if not (path / "config.yaml").exists():
+        if holder := holder_of(path):
+            raise SplatError(f"{path} holds no scene yet; {holder}")
         raise SplatError(
             f"{path} is not a run folder (it has no config.yaml); give the folder that splat train printed"
         )
@@ -101,6 +104,8 @@ def open_run(path: str | Path) -> Run:
 
 def how_to_finish(path: Path) -> str:
     """What to do with a run folder that has no scene, with the command as it can be typed."""
+    if holder := holder_of(path):
+        return f"its training is {holder}"
     data = (read_config(path).get("train") or {}).get("data") or "DATA"
     if any((path / "checkpoints").glob("step_*.safetensors")):
         return f"finish it with: {resume_command(data, path)}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from splat import running
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
@@ -49,7 +50,7 @@ def describe(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         raise SplatError(f"{path} does not exist")
-    if (path / "config.yaml").is_file():
+    if (path / "config.yaml").is_file() or (path / running.NAME).is_file():
         return _run(path)
     if path.is_file() and path.suffix.lower() not in CAPTURE_SUFFIXES:
         from splat.formats import detect_format, scene_info

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from splat import __version__
+from splat import __version__, running
 from splat.console import info
 from splat.errors import SplatError
 from splat.files import read_json, write_text
 from splat.run import how_to_finish
+from splat.running import Held, held, refuse_running
 from splat.train.config import TrainConfig
 from splat.train.plan import Plan
 from splat.train.strategies import STRATEGIES
@@ -43,7 +44,10 @@ def run_folder(config: TrainConfig, capture_name: str) -> Iterator[Path]:
     prepare_folder(config, capture_name)
     missing = [folder] if aside is not None else missing
     try:
-        yield folder
+        with held(folder):
+            yield folder
+    except Held:
+        raise
     except BaseException:
         if not config.resume and _is_bare(folder):
             _remove(folder, missing)
@@ -99,8 +103,10 @@ def check_folder(config: TrainConfig, folder: Path) -> None:
     """Look, without touching anything, whether a training may use this folder.
 
     Raises:
-        SplatError: when the folder already holds a run and neither resume nor overwrite was asked for.
+        SplatError: when a training runs there, or the folder already holds a run and neither resume nor overwrite was
+            asked for.
     """
+    refuse_running(folder)
     if config.resume:
         if not (folder / "config.yaml").exists():
             raise SplatError(f"nothing to resume at {folder}; start it without resume=true")
@@ -116,7 +122,7 @@ def check_folder(config: TrainConfig, folder: Path) -> None:
             raise SplatError(f"{folder} holds a finished run; choose name=... for a new one, or overwrite=true")
         if any((folder / "checkpoints").glob("step_*.safetensors")):
             raise SplatError(f"{folder} holds an unfinished run; {how_to_finish(folder)} (overwrite=true starts anew)")
-    elif folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and any(path.name != running.NAME for path in folder.iterdir()):
         raise SplatError(f"{folder} is not empty and holds no run; choose another out=")
 
 

@@ -1,10 +1,15 @@
+import json
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from splat import running
 from splat.errors import SplatError
-from splat.run import how_to_finish
+from splat.run import how_to_finish, open_run
 from splat.train.config import TrainConfig
 from splat.train.folder import check_folder, prepare_folder, run_folder
 
@@ -85,3 +90,46 @@ def test_the_way_to_finish_is_a_command_that_can_be_typed(tmp_path: Path) -> Non
     (folder / "checkpoints" / "step_00000010.safetensors").write_bytes(b"")
     command = shlex.join(["splat", "train", "my photos", f"out={folder}", "resume=true"])
     assert how_to_finish(folder).endswith(command) and "'my photos'" in command
+
+
+def test_a_folder_is_held_by_one_training_only(tmp_path: Path) -> None:
+    config = TrainConfig(out=str(tmp_path / "run"))
+    mine = rf"running now \(process {os.getpid()}\)"
+    with pytest.raises(RuntimeError, match="on purpose"), run_folder(config, "capture") as folder:
+        (folder / "config.yaml").write_text("train: {data: photos}")
+        for choice in ({}, {"overwrite": True}, {"resume": True}):
+            with pytest.raises(SplatError, match=mine), run_folder(TrainConfig(out=str(folder), **choice), "capture"):
+                pass
+        with pytest.raises(SplatError, match=mine):
+            open_run(folder)
+        (folder / "checkpoints" / "step_00000010.safetensors").write_bytes(b"")
+        raise RuntimeError("on purpose")
+    assert not (folder / running.NAME).exists()
+    assert "resume=true" in how_to_finish(folder)
+
+
+def test_two_that_begin_at_once(tmp_path: Path) -> None:
+    """Both have found the folder free; the second still does not get it, and takes nothing away."""
+    with run_folder(TrainConfig(out=str(tmp_path / "run")), "capture") as folder:
+        (folder / "config.yaml").write_text("train: {}")
+        with pytest.raises(SplatError, match="running now"), running.held(folder):
+            pass
+        assert (folder / running.NAME).exists() and (folder / "config.yaml").exists()
+
+
+def test_a_process_that_died_holds_nothing(tmp_path: Path) -> None:
+    code = "import sys, os; from pathlib import Path; from splat.running import held\n"
+    code += "with held(Path(sys.argv[1])): os._exit(9)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, cwd=Path(__file__).parents[2])
+    record = json.loads((tmp_path / running.NAME).read_text())
+    assert running.holder_of(tmp_path) is None
+    check_folder(TrainConfig(out=str(tmp_path)), tmp_path)
+    with running.held(tmp_path):
+        assert running.holder_of(tmp_path) == running.Holder.here()
+    # the number is used again by another process
+    (tmp_path / running.NAME).write_text(json.dumps({**record, "pid": os.getpid()}))
+    assert running.holder_of(tmp_path) is None
+    # nobody can look from here
+    (tmp_path / running.NAME).write_text(json.dumps({**record, "host": "elsewhere"}))
+    with pytest.raises(SplatError, match=r"process \d+ on elsewhere\) \(if it is not: delete"):
+        check_folder(TrainConfig(out=str(tmp_path)), tmp_path)

@@ -98,8 +98,8 @@ def held(folder: Path) -> Iterator[None]:
         except OSError as error:
             raise SplatError(f"cannot write {file}: {error.strerror}; choose another out=") from error
     try:
-        with open(handle, "w", encoding="utf-8") as opened:
-            json.dump(asdict(Holder.here()), opened)
+        os.write(handle, json.dumps(asdict(Holder.here())).encode())
+        os.close(handle)
         yield
     finally:
         with contextlib.suppress(OSError):

@@ -169,7 +169,7 @@ def run_counted(
     # The database must not be opened from here meanwhile, not even to count: Python's SQLite and COLMAP's are two
     # libraries in one process, and closing a file in one drops the other's locks.
     for earlier in workers.running():
-        earlier.join()  # an interrupted one, which still writes
+        earlier.wait()  # an interrupted one, which still writes
     make_token = getattr(quiet_colmap(), "CancellationToken", None)  # since pycolmap 4.2
     token = make_token() if make_token else None
     stopping = threading.Event()
@@ -192,8 +192,9 @@ def run_counted(
     with console.progress(description, total, unit) as bar:
         try:
             worker.start()
-            while worker.is_alive():
-                worker.join(timeout=0.3)
+            finished = False
+            while not finished:
+                finished = worker.wait(0.3)
                 if done > bar.completed:
                     bar.advance(done - bar.completed)
         except BaseException as stop:
@@ -201,7 +202,7 @@ def run_counted(
             if token is not None:
                 token.cancel()
             with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C ends the waiting
-                worker.join(timeout=PATIENCE)
+                worker.wait(PATIENCE)
             if not isinstance(stop, KeyboardInterrupt):
                 raise
             raise Interrupted(f"stopped while {description.lower()}; the same command goes on from there") from stop

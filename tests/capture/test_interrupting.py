@@ -63,7 +63,7 @@ def test_a_worker_that_does_not_stop_does_not_hold_up_the_command_line() -> None
 import sys, time
 from splat import cli, workers
 def answer(words):
-    workers.Worker(target=time.sleep, args=(60,)).start()
+    workers.Worker(lambda: time.sleep(60)).start()
     print("last words")
     return 130
 cli.answer = answer
@@ -73,7 +73,9 @@ sys.exit(cli.main())
     assert (done.returncode, done.stdout) == (130, "last words\n")
 
 
-def test_callers_get_an_exception_and_the_worker_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_callers_get_an_exception_and_the_worker_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from splat.capture import features
 
     monkeypatch.setattr(features, "PATIENCE", 0.1)
@@ -87,5 +89,6 @@ def test_callers_get_an_exception_and_the_worker_ends(monkeypatch: pytest.Monkey
         features.run_counted("Counting", 1, "photo", work)
     assert len(workers.running()) == 1
     threading.Timer(0.3, done.set).start()
-    features.run_counted("Counting", 1, "photo", lambda cancel, advance: None)  # waits for the earlier one
+    features.run_counted("Counting", 1, "photo", lambda cancel, advance: advance(1))  # waits for the earlier one
+    assert "Counting: 1/1" in capsys.readouterr().err
     assert workers.running() == []

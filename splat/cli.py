@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from splat import __version__, console, workers
+from splat import __version__, console, invocation, workers
 from splat.commands import help_text
 from splat.commands.app import launch, load
 from splat.errors import Interrupted, SplatError
@@ -59,6 +59,7 @@ def dispatch(words: list[str]) -> int:
     if "--help" in options or "-h" in options:
         print(help_text.command(command))
         return 0
+    invocation.remember(words)
     launch(command, words[1:])
     return 0
 

@@ -239,6 +239,11 @@ def test_python_m_splat_and_pipe_closed_early() -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [
+        ("--resume", "there is no option --resume; did you mean resume=true?"),
+        ("--max-steps=100", "there is no option --max-steps; did you mean max_steps=100?"),
+        ("--backend", "there is no option --backend; did you mean render.backend=...?"),
+        ("renderer=gsplat", "there is no key renderer; did you mean render.backend?"),
+        ("device=cuda", "there is no key device; did you mean render.backend?"),
         ("iterations=100", "there is no key iterations; did you mean max_steps?"),
         ("iteratons=100", "there is no key iteratons; did you mean max_steps?"),
         ("max_stepz=100", "there is no key max_stepz; did you mean max_steps?"),
@@ -255,6 +260,11 @@ def test_python_m_splat_and_pipe_closed_early() -> None:
 )
 def test_mistakes_in_training_keys(word: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert fails(capsys, "train", "photos", word).startswith(message)
+
+
+def test_the_value_after_a_flag_is_kept_in_the_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    said = fails(capsys, "train", "photos", "--max_steps", "100")
+    assert said.startswith("there is no option --max_steps; did you mean max_steps=100?")
 
 
 def test_groups_and_experiments_compose(capsys: pytest.CaptureFixture[str]) -> None:

@@ -121,7 +121,7 @@ def launch(command: Command, arguments: Sequence[str]) -> None:
         SplatError: for any mistake in the words, and whatever the command itself raises.
         SystemExit: when the command ends with an exit code of its own.
     """
-    taken = word_tools.take_apart(arguments, top_level_names(command))
+    taken = word_tools.take_apart(arguments, top_level_names(command), command.all_keys())
     overrides = word_tools.positional_overrides(taken.plain, command.words)
     overrides += [
         "+" + override if override.startswith("experiment=") else override

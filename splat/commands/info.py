@@ -16,6 +16,7 @@ from splat.errors import SplatError
 from splat.options import option
 
 CAPTURE_SUFFIXES = (".json", ".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")  # files that are no scenes
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif")
 
 
 @dataclass
@@ -52,6 +53,8 @@ def describe(path: Path) -> dict[str, Any]:
         raise SplatError(f"{path} does not exist")
     if (path / "config.yaml").is_file() or (path / running.NAME).is_file():
         return _run(path)
+    if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES:
+        raise SplatError(f"{path} is a photo; give its folder: {shlex.join(['splat', 'info', str(path.parent)])}")
     if path.is_file() and path.suffix.lower() not in CAPTURE_SUFFIXES:
         from splat.formats import detect_format, scene_info
 

@@ -13,6 +13,8 @@ from splat.options import KINDS, Range, nearest, without_none, wrong_choice
 
 __all__ = ["Key", "keys_of", "nearest", "section_titles", "suggest_key", "wrong_choice"]
 
+SYNONYMS = {"backend": ("renderer", "device", "gpu", "cuda")}  # what people call a key, by its last part
+
 
 @dataclass(frozen=True)
 class Key:
@@ -79,6 +81,9 @@ def suggest_key(word: str, keys: list[Key], groups: Iterable[str] = ()) -> str |
     for key in keys:
         for alias in re.findall(r"(?:3DGS|gsplat|nerfstudio): (\w+)", key.help):
             meant.setdefault(alias, key.name)
+    for key in keys:
+        for synonym in SYNONYMS.get(key.name.rsplit(".", 1)[-1], ()):
+            meant.setdefault(synonym, key.name)
     leaf = word.rsplit(".", 1)[-1]
     for exact in (word, leaf):
         if exact in meant:

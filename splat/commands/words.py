@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from splat.commands.keys import nearest
+from splat.commands.keys import Key, nearest
 from splat.errors import SplatError
 
 FLAGS = {"--multirun": "-m", "--run": "-r", "--resolve": "", "--hydra-help": "", "--shell-completion": "-sc"}
@@ -36,13 +37,14 @@ class Words:
         return "--multirun" in self.flags
 
 
-def take_apart(words: Sequence[str], known: set[str]) -> Words:
+def take_apart(words: Sequence[str], known: set[str], keys: Sequence[Key] = ()) -> Words:
     """Sort words into flags, overrides and plain words.
 
     Args:
         words: what follows the command's name.
         known: names of the keys and groups at the top level; a word such as `a=b/photos` that names an existing file
             is a plain word unless `a` is one of them.
+        keys: all keys, to say which one a flag that does not exist may have meant.
 
     Raises:
         SplatError: for a flag that does not exist.
@@ -55,7 +57,7 @@ def take_apart(words: Sequence[str], known: set[str]) -> Words:
             result.plain += rest
             break
         if word.startswith("-") and len(word) > 1:
-            result.flags += _flag(word, rest)
+            result.flags += _flag(word, rest, keys)
         elif _is_override(word, known):
             result.overrides.append(word)
         else:
@@ -125,7 +127,7 @@ def quote_values(overrides: Sequence[str], text_keys: set[str], multirun: bool) 
     return result
 
 
-def _flag(word: str, rest: list[str]) -> list[str]:
+def _flag(word: str, rest: list[str], keys: Sequence[Key]) -> list[str]:
     name, equals, value = word.partition("=")
     shorts = {short: long for long, short in {**FLAGS, **FLAGS_WITH_VALUE, "--info": "-i"}.items() if short}
     name = shorts.get(name, name)
@@ -141,9 +143,22 @@ def _flag(word: str, rest: list[str]) -> list[str]:
         if not equals:
             value = rest.pop(0) if rest and rest[0] in FLAGS_WITH_CHOICE[name] else "all"
         return [f"{name}={value}"]
-    near = nearest(name, [*FLAGS, *FLAGS_WITH_VALUE, *FLAGS_WITH_CHOICE, "--help", "--version"])
+    meant = _meant_key(name, value if equals else next(iter(rest), ""), keys)
+    near = meant or nearest(name, [*FLAGS, *FLAGS_WITH_VALUE, *FLAGS_WITH_CHOICE, "--help", "--version"])
     hint = f"did you mean {near}?" if near else "--help lists what there is"
-    raise SplatError(f"there is no option {name}; {hint} (for a path that starts with a dash: ./{word})")
+    path = "" if meant else f" (for a path that starts with a dash: ./{word})"
+    raise SplatError(f"there is no option {name}; {hint}{path}")
+
+
+def _meant_key(flag: str, value: str, keys: Sequence[Key]) -> str | None:
+    """The key=value that was meant by a flag, as other programs have them: `--max-steps 100` for max_steps=100."""
+    word = flag.lstrip("-").replace("-", "_")
+    found = next((key for key in keys if word in (key.name, key.name.rsplit(".", 1)[-1])), None)
+    if found is None:
+        return None
+    if found.kind is bool:
+        return f"{found.name}={value if value in ('true', 'false') else 'true'}"
+    return f"{found.name}={shlex.quote(value) if value and not value.startswith('-') and '=' not in value else '...'}"
 
 
 def _is_override(word: str, known: set[str]) -> bool:

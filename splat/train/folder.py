@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import platform
-import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from splat import __version__, running
+from splat import __version__, invocation, running
 from splat.console import info
 from splat.errors import SplatError
 from splat.files import read_json, write_text
@@ -180,7 +178,7 @@ def write_config(
         "backend": backend,
         "versions": {"splat": __version__, "python": platform.python_version(), **_versions()},
         "git_commit": _git_commit(),
-        "command": shlex.join(sys.argv),
+        "command": invocation.command_line(),
     }
     write_text(folder / "config.yaml", yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
 

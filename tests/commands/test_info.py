@@ -47,3 +47,9 @@ def test_a_videos_size_and_length(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_an_empty_folder_is_named_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"error: {tmp_path} is an empty folder\n"
+
+
+def test_a_single_photo_is_no_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo(tmp_path / "my photos" / "a.jpg", 40, 30)
+    assert main(["info", str(tmp_path / "my photos" / "a.jpg")]) == 2
+    assert f"is a photo; give its folder: splat info '{tmp_path}/my photos'\n" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from splat.cli import main
 
@@ -33,6 +35,8 @@ def test_trains_evaluates_and_protects_its_folder(
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["max_steps"] == 8 and len(metrics["per_view"]) == 25 and 5 < metrics["psnr"] < 40
     assert f"{metrics['psnr']:.2f}" in lines[1]
+    recorded = yaml.safe_load((run / "config.yaml").read_text())["command"]
+    assert shlex.split(recorded) == ["splat", *words]  # can be run again as it is
     before = (run / "scene.ply").read_bytes()
     assert main(words) == 2
     assert "finished run" in capsys.readouterr().err

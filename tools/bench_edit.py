@@ -138,12 +138,30 @@ def bench(run: Run, demo: Path, out: Path, in_text: bool, options: FillOptions) 
     twins = {name: read_image(twin / f"{name}.jpg") for name in after if (twin / f"{name}.jpg").exists()}
     write_rows(out, "remove", [twins, before, images_of(stage, run, bare.scene), after])
     for name, colour in (("red mug", "blue"), ("orange cushion", "green")):
-        chosen, agreement = select(stage, run, demo, name, in_text)
+        try:
+            chosen, agreement = select(stage, run, demo, name, in_text)
+        except SplatError as missing:
+            results[f"{name} to {colour}"] = {"not_found": str(missing)}
+            continue
         painted = images_of(stage, run, recolor(stage.scene, chosen, parse_colour(colour)).scene)
         measured = measure_recolour(demo, label_of(demo, name), parse_colour(colour), before, painted)
         results[f"{name} to {colour}"] = {**measured, **agreement}
         write_rows(out, f"recolor_{name.replace(' ', '_')}", [before, painted])
+    if in_text:
+        results["text"] = agreement_of_all(stage, run, demo)
     return results
+
+
+def agreement_of_all(stage: Stage, run: Run, demo: Path) -> dict[str, float | None]:
+    """IoU of the selection in words with the lifted true labels, for every object that is seen; None: not found."""
+    found: dict[str, float | None] = {}
+    for entry in read_json(demo / "truth" / "objects.json"):
+        if entry["pixels"]:
+            try:
+                found[entry["name"]] = select(stage, run, demo, entry["name"], True)[1]["iou"]
+            except SplatError:
+                found[entry["name"]] = None
+    return found
 
 
 def main() -> None:

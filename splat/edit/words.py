@@ -10,6 +10,7 @@ import torch
 
 from splat.console import info
 from splat.edit.selection import Selection
+from splat.edit.silhouette import completed
 from splat.edit.stage import Stage
 from splat.errors import SplatError
 from splat.language.ask import Answer3D, Asker
@@ -36,7 +37,7 @@ class Words:
 
 
 def in_words(stage: Stage, run: Run, words: Words) -> Selection:
-    """The objects that a text names: the pieces of the field's answer that are large enough, and what fills them.
+    """The objects that a text names: the large pieces of the field's answer, made whole by their outlines.
 
     Raises:
         SplatError: no field, unknown words, or nothing that matches; names the three nearest objects then.
@@ -57,7 +58,8 @@ def in_words(stage: Stage, run: Run, words: Words) -> Selection:
         meant = [one for one in objects if one.mass >= COMPANION * objects[0].mass]
         info(f"{text!r}: {len(meant)} of {len(objects)} pieces, relevancy {answer.best:.2f}")
         for one in meant:
-            chosen |= _filled(stage, one)
+            filled = Selection.from_mask(_filled(stage, one).to(stage.scene.means.device))
+            chosen |= completed(stage, filled).mask.cpu()
     return Selection.from_mask(chosen.to(stage.scene.means.device), f"text({words.text})")
 
 

@@ -45,7 +45,9 @@ def answer(words: list[str]) -> int:
 def dispatch(words: list[str]) -> int:
     """Answer the words: help, version, completion or a command."""
     if not words or words[0] in ("-h", "--help", "help"):
-        print(help_text.command(load(words[1])) if words[1:] and words[0] == "help" else help_text.overview())
+        print(
+            help_text.command(load(words[1]), words[2:]) if words[1:] and words[0] == "help" else help_text.overview()
+        )
         return 0
     if words[0] in ("--version", "-V", "version"):
         print(f"splat {__version__}")
@@ -57,7 +59,7 @@ def dispatch(words: list[str]) -> int:
     command = load(words[0])
     options = words[1 : words.index("--")] if "--" in words else words[1:]
     if "--help" in options or "-h" in options:
-        print(help_text.command(command))
+        print(help_text.command(command, options))
         return 0
     invocation.remember(words)
     launch(command, words[1:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,10 +65,29 @@ def test_help_of_each_command_lists_its_keys(name: str, capsys: pytest.CaptureFi
     assert main([name, "--help"]) == 0
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
+    for option in [option for options in load(name).schemas.values() for option in options]:
+        assert main(["help", name, f"strategy={option}"]) == 0
+        text += capsys.readouterr().out
     for key in load(name).all_keys():
         assert f"  {key.name}=" in text or f"  {key.name} " in text, key.name
         assert key.help, f"{key.name} has no help"
     assert (conf_folder() / f"{name}.yaml").is_file()
+
+
+def test_help_of_training_shows_one_strategy(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    usual = capsys.readouterr().out
+    assert re.search(r"strategy=improved +\(default\) ", usual) and re.search(r"preset=auto +\(default\) ", usual)
+    assert usual.count("(default)") == 2 and usual.count("strategy.cap_max=") == 1 and "noise_lr" not in usual
+    assert main(["train", "photos", "strategy=mcmc", "--help"]) == 0
+    assert "strategy.noise_lr=" in capsys.readouterr().out
+    assert "did you mean mcmc?" in fails(capsys, "train", "strategy=mcmcc", "--help")
+
+
+def test_help_offers_sweeps_where_they_make_sense(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in SUMMARIES:
+        assert main([name, "--help"]) == 0
+        assert ("--multirun" in capsys.readouterr().out) == (name not in ("doctor", "demo"))
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -35,6 +35,7 @@ class Command:
     examples: tuple[str, ...] = ()
     schemas: Mapping[str, Mapping[str, type]] = field(default_factory=dict)  # group → option → dataclass
     added_groups: tuple[str, ...] = ()  # groups that are only there as +group=option
+    sweeps: bool = True  # whether --multirun makes sense
     folder_per_job: bool = False  # whether `out` and `name` tell several jobs of one --multirun apart
 
     def __call__(self, cfg: DictConfig) -> None:
@@ -66,7 +67,7 @@ class Command:
         folder = conf_folder()
         return {
             group: sorted(path.stem for path in (folder / group).glob("*.yaml"))
-            for group in [*group_names(folder / f"{self.name}.yaml"), *self.added_groups]
+            for group in [*group_defaults(folder / f"{self.name}.yaml"), *self.added_groups]
         }
 
 
@@ -104,14 +105,14 @@ def conf_folder() -> Path:
     raise SplatError(f"the configuration folder of splat is missing beside {package}; install splat again")
 
 
-def group_names(primary: Path) -> list[str]:
-    """The config groups that a primary configuration names in its defaults list."""
-    names = []
+def group_defaults(primary: Path) -> dict[str, str]:
+    """The config groups that a primary configuration names in its defaults list, and what it chooses from each."""
+    chosen = {}
     for line in primary.read_text(encoding="utf-8").splitlines():
-        entry, colon, _ = line.strip().removeprefix("- ").partition(":")
+        entry, colon, choice = line.strip().removeprefix("- ").partition(":")
         if line.strip().startswith("- ") and colon and not entry.startswith(("override", "/", "schema")):
-            names.append(entry.removeprefix("optional ").strip())
-    return names
+            chosen[entry.removeprefix("optional ").strip()] = choice.strip()
+    return chosen
 
 
 def launch(command: Command, arguments: Sequence[str]) -> None:

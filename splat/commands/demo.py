@@ -87,6 +87,7 @@ COMMAND = Command(
     summary=SUMMARIES["demo"],
     config=DemoConfig,
     run=run,
+    sweeps=False,
     words=("dir",),
     examples=("splat demo", "splat demo ~/captures/demo"),
 )

@@ -59,5 +59,6 @@ COMMAND = Command(
     summary=SUMMARIES["doctor"],
     config=DoctorConfig,
     run=run,
+    sweeps=False,
     examples=("splat doctor", "splat doctor json=true"),
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from splat import __version__
 from splat.commands import SUMMARIES, keys
-from splat.commands.app import Command, conf_folder
+from splat.commands.app import Command, conf_folder, group_defaults
+from splat.errors import SplatError
 
 WIDTH = 80
 COLUMN = 30
@@ -33,8 +35,14 @@ Examples:
 `splat doctor` says what works on this machine. SPLAT_DEBUG=1 shows tracebacks."""
 
 
-def command(command: Command) -> str:
-    """What `splat COMMAND --help` prints."""
+def command(command: Command, words: Sequence[str] = ()) -> str:
+    """What `splat COMMAND [WORDS] --help` prints; a `group=choice` among the words shows the keys of that choice.
+
+    Raises:
+        SplatError: when there is no such choice.
+    """
+    defaults = group_defaults(conf_folder() / f"{command.name}.yaml")
+    chosen = {**defaults, **{name: choice for name, _, choice in (word.partition("=") for word in words)}}
     plain = " ".join(word.rstrip("*").upper() + (" ..." if word.endswith("*") else "") for word in command.words)
     usage = " ".join(part for part in ("splat", command.name, plain, "[key=value ...]") if part)
     parts = [f"splat {command.name}: {command.summary}", f"Usage: {usage}"]
@@ -44,21 +52,26 @@ def command(command: Command) -> str:
     groups = command.groups()
     parts.append("Keys:\n" + _rows([key for key in listed if not key.section and key.name not in groups]))
     if groups:
-        parts.append("Groups (group=choice):\n" + "\n".join(_group(name, command) for name in groups))
+        parts.append(
+            "Groups (group=choice):\n" + "\n".join(_group(name, command, defaults.get(name)) for name in groups)
+        )
     for section, title in keys.section_titles(command.config).items():
         rows = [key for key in listed if key.section == section]
         if rows:
             parts.append(textwrap.fill(f"{section}: {title}", WIDTH) + "\n" + _rows(rows))
     for group, options in command.schemas.items():
-        parts += [_schema(group, name, schema) for name, schema in options.items()]
-    parts.append(_habits())
+        if chosen[group] not in options:
+            raise SplatError(keys.wrong_choice(group, chosen[group], options))
+        parts.append(_schema(group, chosen[group], options[chosen[group]]))
+        parts.append(f"Keys of another {group}: splat {command.name} {group}=CHOICE --help")
+    parts.append(_habits(command))
     return "\n\n".join(parts)
 
 
-def _habits() -> str:
-    return """Also (Hydra's habits):
-  --cfg job                   print the configuration instead of running
-  --multirun key=1,2,3        one job for each value
+def _habits(command: Command) -> str:
+    sweep = "\n  --multirun key=1,2,3        one job for each value" if command.sweeps else ""
+    return f"""Also (Hydra's habits):
+  --cfg job                   print the configuration instead of running{sweep}
   --config-dir DIR            groups and choices of your own
   eval "$(splat -sc install=bash)"   completion with the Tab key"""
 
@@ -70,13 +83,14 @@ def _schema(group: str, name: str, schema: type) -> str:
     return title + ("\n" + _rows(rows) if rows else "")
 
 
-def _group(group: str, command: Command) -> str:
+def _group(group: str, command: Command, default: str | None) -> str:
     sign = "+" if group in command.added_groups else ""
     lines = []
     for option in command.groups()[group]:
         text = (conf_folder() / group / f"{option}.yaml").read_text(encoding="utf-8").splitlines()
         comment = next((line[2:] for line in text if line.startswith("# ") and "@package" not in line), "")
-        lines.append(_row(f"{sign}{group}={option}", comment))
+        mark = "(default) " if option == default else ""
+        lines.append(_row(f"{sign}{group}={option}", mark + comment))
     return "\n".join(lines)
 
 

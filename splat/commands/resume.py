@@ -11,6 +11,7 @@ from splat.errors import SplatError
 from splat.options import changeable, flat, put
 from splat.run import read_config
 from splat.train.config import TrainConfig
+from splat.train.folder import check_name
 from splat.train.strategies import STRATEGIES
 
 GROUPS = ("preset", "experiment")  # what these set shows in the keys themselves
@@ -70,7 +71,12 @@ def recorded_data(data: str, record: Mapping[str, Any]) -> str:
 
 
 def guessed_folder(config: TrainConfig) -> Path | None:
-    """The run folder as far as it shows without reading the capture; None where it does not."""
+    """The run folder as far as it shows without reading the capture; None where it does not.
+
+    Raises:
+        SplatError: when the name is more than one folder's.
+    """
+    check_name(config.name)
     if config.out:
         return Path(config.out)
     if not config.data:

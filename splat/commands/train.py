@@ -22,6 +22,7 @@ def run(config: TrainConfig) -> None:
     config = settled(config)
     # everything that can be refused without torch has been: importing it takes seconds
     from splat.commands.tables import metrics_table
+    from splat.evaluate.report import gap_sentence
     from splat.evaluate.run_evaluation import evaluate_scene
     from splat.train.session import train
 
@@ -37,6 +38,8 @@ def run(config: TrainConfig) -> None:
         metrics = evaluate_scene(result.gaussians, result.capture, result.folder, options=config.render, facts=facts)
     except KeyboardInterrupt as stop:
         raise Interrupted(f"the scene is trained, but not scored; score it with: splat evaluate {folder}") from stop
+    if sentence := gap_sentence(metrics):
+        console.warn(sentence)
     console.info(f"pictures and curves: {result.folder / 'report.html'}; a video: splat render {folder} path=orbit")
     print(metrics_table({result.folder.name: metrics}))
     print(result.folder)

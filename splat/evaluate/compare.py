@@ -93,13 +93,23 @@ def rule_differences(rows: list[RunRow]) -> list[str]:
     for rule in RULES:
         values = [row.protocol.get(rule) for row in rows]
         if any(value != values[0] for value in values):
-            shown = ", ".join(f"{row.name}: {value}" for row, value in zip(rows, values))
+            shown = ", ".join(f"{row.name}: {_shown(value)}" for row, value in zip(rows, values))
             label = "protocol" if rule == "name" else rule.replace("_", " ")
             out.append(f"{label} differs ({shown})")
     names = [set(row.views) for row in rows]
     if any(name != names[0] for name in names) and all(row.protocol.get("views") == len(names[0]) for row in rows):
         out.append("the runs were scored on different views")
     return out
+
+
+def _shown(value: Any) -> str:
+    """A rule's value for people: sizes as 480x360."""
+    if isinstance(value, (list, tuple)):
+        sizes = [isinstance(item, (list, tuple)) for item in value]
+        return ", ".join("x".join(map(str, item)) if size else str(item) for item, size in zip(value, sizes)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "unknown" if value is None else str(value)
 
 
 def shared_views(rows: list[RunRow], limit: int = MAX_VIEWS) -> list[str]:

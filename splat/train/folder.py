@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import platform
+import shlex
 import subprocess
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -74,8 +75,23 @@ def _remove(folder: Path, missing: list[Path]) -> None:
 
 
 def folder_of(config: TrainConfig, capture_name: str) -> Path:
-    """Where a training's run folder is."""
+    """Where a training's run folder is.
+
+    Raises:
+        SplatError: when the name is more than one folder's.
+    """
+    check_name(config.name)
     return Path(config.out) if config.out else Path("runs") / capture_name / config.name
+
+
+def check_name(name: str) -> None:
+    """Refuse a name of a run that leads elsewhere.
+
+    Raises:
+        SplatError: when it is not one folder's name.
+    """
+    if name.strip() in ("", ".", "..") or "/" in name or "\\" in name:
+        raise SplatError(f"name={name}: a name is that of one folder, without slashes; out=FOLDER puts a run anywhere")
 
 
 def prepare_folder(config: TrainConfig, capture_name: str) -> Path:
@@ -108,6 +124,9 @@ def check_folder(config: TrainConfig, folder: Path) -> None:
     if config.resume:
         if not (folder / "config.yaml").exists():
             raise SplatError(f"nothing to resume at {folder}; start it without resume=true")
+        if (folder / "scene.ply").exists():
+            score = shlex.join(["splat", "evaluate", str(folder)])
+            raise SplatError(f"{folder} is already finished; score it with: {score}")
         if not any((folder / "checkpoints").glob("step_*.safetensors")):
             raise SplatError(f"nothing to resume at {folder}; {how_to_finish(folder)}")
         return

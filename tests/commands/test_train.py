@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from splat.cli import main
 
@@ -76,3 +79,17 @@ def test_data_must_be_given_and_exist(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["train", str(tmp_path)]) == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 3 and "which photos?" in errors[0] and "no photos, here" in errors[1]
+
+
+def test_learning_the_photos_by_heart_is_said(
+    lego: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Held-out photos that show nothing of the scene: whatever is learnt, they score far below the others."""
+    copy = tmp_path / "lego"
+    shutil.copytree(lego, copy)
+    for photo in (copy / "test").glob("*.png"):
+        with Image.open(photo) as opened:
+            Image.new("RGBA", opened.size, (0, 0, 0, 255)).save(photo)
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "lego", "max_steps=60", *SMALL]) == 0
+    assert re.search(r"^warning: Training views score [\d.]+ dB above held-out views", capsys.readouterr().err, re.M)

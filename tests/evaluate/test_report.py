@@ -162,7 +162,7 @@ def test_runs_under_different_rules_are_flagged(tmp_path: Path) -> None:
     rows = compare_runs([a, b])
     assert [row.name for row in rows] == ["a/run", "b/run"]
     assert len(rule_differences(rows)) == 1
-    assert "resolution differs" in rule_differences(rows)[0]
+    assert re.fullmatch(r"resolution differs \(a/run: \d+x\d+, b/run: 80x60\)", rule_differences(rows)[0])
     assert rule_differences(compare_runs([a, c])) == ["the runs were scored on different views"]
     assert comparison_picture(compare_runs([a, c])) is None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from splat import running
+from splat.commands.resume import guessed_folder
 from splat.errors import SplatError
 from splat.run import how_to_finish, open_run
 from splat.train.config import TrainConfig
@@ -133,3 +134,20 @@ def test_a_process_that_died_holds_nothing(tmp_path: Path) -> None:
     (tmp_path / running.NAME).write_text(json.dumps({**record, "host": "elsewhere"}))
     with pytest.raises(SplatError, match=r"process \d+ on elsewhere\) \(if it is not: delete"):
         check_folder(TrainConfig(out=str(tmp_path)), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "..", "", "a\\b"])
+def test_a_name_is_one_folder(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SplatError, match="a name is that of one folder"):
+        prepare_folder(TrainConfig(name=name), "capture")
+    with pytest.raises(SplatError, match="a name is that of one folder"):
+        guessed_folder(TrainConfig(data=str(tmp_path), name=name))
+
+
+def test_a_finished_run_is_not_resumed(tmp_path: Path) -> None:
+    folder = tmp_path / "my run"
+    (folder / "checkpoints").mkdir(parents=True)
+    for name in ("config.yaml", "scene.ply", "checkpoints/step_00000010.safetensors"):
+        (folder / name).write_text("")
+    with pytest.raises(SplatError, match=r"already finished; score it with: splat evaluate '.*my run'"):
+        check_folder(TrainConfig(out=str(folder), resume=True), folder)

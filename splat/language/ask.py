@@ -13,7 +13,7 @@ from splat.errors import SplatError
 from splat.gaussians import Gaussians
 from splat.language.config import MaskOptions
 from splat.language.field import LanguageField
-from splat.language.relevancy import normalised, relevancy, smoothed
+from splat.language.relevancy import against_rivals, normalised, relevancy, smoothed
 
 SURE = 20  # Gaussians whose mean is "the best", so that no single one decides
 SEEN = 0.5  # of a pixel must be known
@@ -61,6 +61,7 @@ class Asker:
         self.scene, self.field, self.options = scene, field, render or {}
         self.known = field.confidence > 0  # [N, L]
         self._scores = field.compression.scores(field.codes[self.known])
+        self._rivals = bool(field.facts.get("rivals"))  # the negatives are names of other things
         self._solid = torch.sigmoid(scene.opacities) > 0.1
         self._negatives = self._scores.cosines(field.inside(field.negatives))
 
@@ -72,12 +73,21 @@ class Asker:
     @torch.no_grad()
     def gaussians(self, vectors: Tensor, without: Tensor | None, options: MaskOptions) -> Tensor:
         """Relevancy [T, N, L] of texts [T, D] against the canonical negatives and the texts `without` [W, D]."""
-        negatives = self._negatives
-        if without is not None and len(without):
-            negatives = torch.cat([negatives, self.cosines(without)], dim=1)
+        extra = self.cosines(without) if without is not None and len(without) else None
         found = torch.zeros(len(vectors), *self.known.shape)
-        found[:, self.known] = relevancy(self.cosines(vectors), negatives, options.temperature).T
+        found[:, self.known] = self._compare(self.cosines(vectors), self._negatives, extra, vectors, options).T
         return found
+
+    def _compare(
+        self, cosines: Tensor, negatives: Tensor, extra: Tensor | None, vectors: Tensor, options: MaskOptions
+    ) -> Tensor:
+        """Relevancy [P, T] of cosines [P, T] with texts [T, D], [P, n] with the negatives and [P, W] with others."""
+        if self._rivals:
+            assert self.field.negatives is not None
+            return against_rivals(cosines, negatives, vectors @ self.field.negatives.T, extra, options.temperature)
+        if extra is not None:
+            negatives = torch.cat([negatives, extra], dim=1)
+        return relevancy(cosines, negatives, options.temperature)
 
     @torch.no_grad()
     def answer(self, scores: Tensor, level: int | None, options: MaskOptions) -> Answer3D:
@@ -86,7 +96,7 @@ class Asker:
         best = trusted.topk(min(SURE, len(scores)), dim=0).values.mean(0)
         chosen = int(best.argmax()) if level is None else level
         values, known = scores[:, chosen], self.known[:, chosen]
-        selected = apply_rule(values, known, float(best[chosen]), options, self._noise())
+        selected = apply_rule(values, known, float(best[chosen]), options, self._noise(), self._rivals)
         return Answer3D(values, chosen, float(best[chosen]), selected)
 
     @torch.no_grad()
@@ -100,14 +110,14 @@ class Asker:
             known &= torch.arange(known.shape[2]) == level
         negatives = self.field.negatives
         assert negatives is not None
-        if without is not None and len(without):
-            negatives = torch.cat([negatives, without])
-        texts = self.field.inside(torch.cat([vectors, negatives])).T
+        asked = torch.cat([vectors, negatives] + ([] if without is None else [without]))
+        texts, ends = self.field.inside(asked).T, (len(vectors), len(vectors) + len(negatives))
         found = torch.zeros(*known.shape, len(vectors))
         rows = []
         for part in codes[known].split(32_768):
             cosines = self.field.compression.decode(part) @ texts
-            rows.append(relevancy(cosines[:, : len(vectors)], cosines[:, len(vectors) :], options.temperature))
+            parts = cosines[:, : ends[0]], cosines[:, ends[0] : ends[1]], cosines[:, ends[1] :]
+            rows.append(self._compare(*parts, vectors, options))
         if rows:
             found[known] = torch.cat(rows)
         return [self._answer_2d(found[..., i], known, level, options) for i in range(len(vectors))]
@@ -122,20 +132,23 @@ class Asker:
         best = float(maps[chosen][place])
         # LangSplat cuts the smoothed map; the noise rule knows how far a pixel may be off, and keeps borders sharp
         values = maps[chosen] if options.rule == "noise" else blend[chosen]
-        mask = apply_rule(values, known[..., chosen], best, options, self._noise())
+        mask = apply_rule(values, known[..., chosen], best, options, self._noise(), self._rivals)
         return Answer2D(values, chosen, best, (place[1], place[0]), mask)
 
     def _noise(self) -> float:
         return float(self.field.facts.get("noise", 0.05))
 
 
-def apply_rule(values: Tensor, known: Tensor, best: float, options: MaskOptions, noise: float) -> Tensor:
+def apply_rule(
+    values: Tensor, known: Tensor, best: float, options: MaskOptions, noise: float, rivals: bool = False
+) -> Tensor:
     """Which of the values (relevancy of pixels or Gaussians, any shape) belong to the answer.
 
     Args:
         known: where there is a value at all.
         best: relevancy at the surest place.
         noise: by how much a cosine scatters from photo to photo (only the rule of that name asks).
+        rivals: relevancy is against the names of other things, so that all above 0.5 belongs to the answer as well.
     """
     if options.rule == "langsplat":
         return known & (normalised(values, known) > options.share)
@@ -143,7 +156,7 @@ def apply_rule(values: Tensor, known: Tensor, best: float, options: MaskOptions,
         return known & (values > otsu(values[known]))
     # Relevancy is a logistic function of a difference of cosines: a step of the noise is one of its logit.
     limit = torch.logit(torch.tensor(best).clamp(1e-6, 1 - 1e-6)) - options.temperature * options.deviations * noise
-    return known & (values >= torch.sigmoid(limit))
+    return known & (values >= torch.sigmoid(limit.clamp(max=0) if rivals else limit))
 
 
 def otsu(values: Tensor, bins: int = 256) -> float:

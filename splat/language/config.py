@@ -34,6 +34,12 @@ class LiftOptions:
         maximum=1,
     )  # fmt: skip
     max_dims: int = option(256, "dimensions that are kept at most; compress.kind=none keeps all", minimum=2)
+    views: int | None = option(
+        None, "photos that are asked, evenly spread (null: all where teacher=files, else at most 32)", minimum=1
+    )
+    smooth: int | None = option(
+        None, "rounds of averaging with alike neighbours in space (null: 2, for teacher=files 0)", minimum=0
+    )
     steps: int = option(300, "steps of method=gradient, one view each", minimum=1)
     pixels: int = option(2000, "pixels of a view and level that a step looks at", minimum=1)
 
@@ -59,7 +65,7 @@ class MaskOptions:
     """From relevancy to masks and selections. Fixed here, for all scenes; never fitted to what is scored."""
 
     temperature: float = option(10.0, "of relevancy, as in LERF and LangSplat", above=0)
-    found: float = option(0.5, "relevancy that the best place must exceed to count as found", minimum=0, maximum=1)
+    found: float = option(0.4, "relevancy that the best place must exceed to count as found", minimum=0, maximum=1)
     rule: str = option(
         "noise",
         "mask: noise (as near to the best place as features of one thing scatter), langsplat (min-max in the view, "

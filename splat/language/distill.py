@@ -27,10 +27,13 @@ from splat.language.gradient import polish
 from splat.language.lifting import Lifted, confidence, feature_basis, lift_features
 from splat.language.provenance import Examples, gather_examples, row_sources
 from splat.language.relevancy import CANONICAL
+from splat.language.smoothing import smooth_features
 from splat.language.teachers import TeacherOptions, load_teacher
 from splat.language.types import Teacher
 from splat.run import Run
 
+VIEWS = 32  # photos that a model is asked about: neighbours say the same about the Gaussians they share
+SMOOTH = 2
 NEUTRAL = 4  # as many as there are canonical phrases …
 WORDS = 8  # … if each stands for at least so many words
 
@@ -86,7 +89,7 @@ def gather(run: Run, scene: Gaussians, config: DistillConfig, folder: Path) -> S
     options = teacher_options(config)
     teacher = load_teacher(options)
     capture = run.capture()
-    indices = capture.indices("train") or list(range(len(capture.frames)))
+    indices = asked_photos(capture.indices("train") or list(range(len(capture.frames))), config)
     examples = gather_examples(teacher, capture, indices, folder)
     if not len(examples.vectors):
         raise SplatError(f"teacher {teacher.name} found nothing in any photo")
@@ -106,8 +109,19 @@ def gather(run: Run, scene: Gaussians, config: DistillConfig, folder: Path) -> S
             bar.advance,
         )
     sources.lifted = Lifted(*(getattr(sources.lifted, f.name).cpu() for f in dataclasses.fields(Lifted)))
+    rounds = config.lift.smooth if config.lift.smooth is not None else (0 if config.teacher == "files" else SMOOTH)
+    if rounds:
+        sources.lifted.features = smooth_features(scene.means, sources.lifted, rounds)
     sources.seconds = {"features": known - started, "lift": time.monotonic() - known}
     return sources
+
+
+def asked_photos(indices: list[int], config: DistillConfig) -> list[int]:
+    """Which of the training photos the teacher is asked about."""
+    count = config.lift.views or (len(indices) if config.teacher == "files" else VIEWS)
+    if count >= len(indices):
+        return indices
+    return [indices[int(place)] for place in np.floor(np.arange(count) * len(indices) / count)]
 
 
 def compress(scene: Gaussians, sources: Sources, config: DistillConfig, options: dict[str, Any]) -> LanguageField:
@@ -139,6 +153,7 @@ def compress(scene: Gaussians, sources: Sources, config: DistillConfig, options:
         polish(scene, field, list(sources.views()), config.lift, config.seed, options)
     field.facts = {
         "method": config.lift.method,
+        "rivals": callable(getattr(sources.teacher, "names", None)),
         "photos": len(sources.indices),
         "known_share": round(float(known.any(1).float().mean()), 4),
         "dims": vectors.shape[1],
@@ -168,11 +183,14 @@ def fidelity(field: LanguageField, lifted: Lifted, known: Tensor) -> float:
 def negatives_of(teacher: Teacher) -> Tensor | None:
     """[n, D] what stands for "anything" in relevancy; None where the teacher knows no words.
 
+    The names of all that the teacher knows, where it was taught so few things that it can list them. Others:
     The canonical phrases of LERF; a teacher with a small vocabulary has some or none of them, then the centres of
     all of its words stand for them.
     """
+    named = getattr(teacher, "names", None)
+    phrases = list(named()) if callable(named) else list(CANONICAL)
     try:
-        return torch.from_numpy(np.ascontiguousarray(teacher.encode_text(list(CANONICAL)), np.float32))
+        return torch.from_numpy(np.ascontiguousarray(teacher.encode_text(phrases), np.float32))
     except SplatError:
         words = getattr(teacher, "words", None)
         known = words() if callable(words) else []

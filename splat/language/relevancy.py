@@ -7,6 +7,7 @@ from torch import Tensor
 
 CANONICAL = ("object", "things", "stuff", "texture")
 TEMPERATURE = 10.0
+SAME = 0.8
 
 
 def relevancy(cosines: Tensor, negatives: Tensor, temperature: float = TEMPERATURE) -> Tensor:
@@ -24,6 +25,29 @@ def relevancy(cosines: Tensor, negatives: Tensor, temperature: float = TEMPERATU
         [..., T] 0..1.
     """
     return torch.sigmoid(temperature * (cosines - negatives.amax(-1, keepdim=True)))
+
+
+def against_rivals(
+    cosines: Tensor, rivals: Tensor, alike: Tensor, extra: Tensor | None = None, temperature: float = TEMPERATURE
+) -> Tensor:
+    """Relevancy [..., T] where the negatives are names of things: each text is compared with those of other things.
+
+    The name nearest to a text is the thing itself, and names nearly as near (`SAME` of that cosine) are other words
+    for it; these are no negatives. 0.5 means: as near to the text as to the name of something else.
+
+    Args:
+        cosines: [..., T] of features with the texts; rivals: [..., K] with the names.
+        alike: [T, K] cosines of texts with names.
+        extra: [..., W] with what the user excludes, negatives for every text.
+    """
+    other = alike < SAME * alike.amax(1, keepdim=True)
+    found = []
+    for number in range(cosines.shape[-1]):
+        negatives = rivals[..., other[number]]
+        if extra is not None:
+            negatives = torch.cat([negatives, extra], dim=-1)
+        found.append(relevancy(cosines[..., number : number + 1], negatives, temperature))
+    return torch.cat(found, dim=-1)
 
 
 def smoothed(maps: Tensor, share: float, known: Tensor) -> tuple[Tensor, Tensor]:

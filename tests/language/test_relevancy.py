@@ -10,7 +10,9 @@ from skimage.filters import threshold_otsu
 
 from splat.language.ask import apply_rule, noise_of, otsu
 from splat.language.config import MaskOptions
-from splat.language.relevancy import normalised, relevancy, smoothed
+from splat.language.lifting import Lifted
+from splat.language.relevancy import against_rivals, normalised, relevancy, smoothed
+from splat.language.smoothing import smooth_features
 
 
 def test_relevancy_equals_langsplats_formula() -> None:
@@ -70,3 +72,27 @@ def test_otsu_agrees_with_scikit_image() -> None:
     expected = float(threshold_otsu(values.numpy()))
     split = (values > otsu(values)).numpy(), (values.numpy() > expected)
     assert np.mean(split[0] != split[1]) < 0.005
+
+
+def test_other_words_for_a_thing_are_no_rivals_of_it() -> None:
+    table = torch.tensor([[1.0, 0.1, 0], [1, -0.1, 0], [0, 0, 1]])  # mug, cup, rug
+    names = torch.nn.functional.normalize(table, dim=1)
+    text = torch.tensor([[0.8, 0.6, 0]])
+    features = torch.tensor([[1.0, 0, 0], [0, 0, 1.0]])
+    found = against_rivals(features @ text.T, features @ names.T, text @ names.T)
+    assert torch.allclose(found[:, 0], torch.sigmoid(10 * (torch.tensor([0.8, 0.0]) - torch.tensor([0.0, 1.0]))))
+    excluded = against_rivals(features @ text.T, features @ names.T, text @ names.T, features @ names[:1].T)
+    assert torch.isclose(excluded[0, 0], torch.sigmoid(10 * (0.8 - features[0] @ names[0])))
+
+
+def test_smoothing_outvotes_one_and_keeps_a_border() -> None:
+    means = torch.stack([torch.arange(40).float(), torch.zeros(40), torch.zeros(40)], dim=1)
+    features = torch.zeros(40, 1, 3)
+    features[:20, 0, 0] = 1
+    features[20:, 0, 1] = 1
+    features[7, 0] = torch.tensor([0.8, 0.0, 0.6])
+    lifted = Lifted(features.clone(), torch.ones(40, 1), torch.ones(40, 1), torch.ones(40, 1))
+    found = smooth_features(means, lifted, rounds=2)
+    assert float(found[7, 0, 0]) > 0.97 and torch.equal(lifted.features, features)
+    assert float(found[19, 0, 0]) > 0.999 and float(found[20, 0, 1]) > 0.999
+    assert torch.allclose(found.norm(dim=2), torch.ones(40, 1))

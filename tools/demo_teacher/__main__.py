@@ -12,6 +12,7 @@ from splat.errors import SplatError
 from splat.files import write_json, write_text
 from tools.demo_teacher import captions as texts
 from tools.demo_teacher import crops, model, photos, report
+from tools.demo_teacher.things import KINDS
 from tools.demo_teacher.training import TrainingOptions, train
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -79,6 +80,7 @@ def make(options: argparse.Namespace) -> None:
         "batch": settings.batch,
     }
     write_json(options.out / "metrics.json", metrics)
+    write_json(options.out / "names.json", [kind.nouns[0] for kind in KINDS.values()])
     card = (Path(__file__).parent / "model_card.md").read_text(encoding="utf-8")
     write_text(options.out / "README.md", card.replace("{words}", ", ".join(words)))
     info(f"{options.out}: {metrics}; took {duration(time.monotonic() - start)}")

@@ -38,7 +38,9 @@ class CompressOptions:
         above=0,
         maximum=1,
     )
-    max_rows: int = option(2048, "rows that the memory may have", minimum=1)
+    max_rows: int = option(
+        256, "rows that the memory may have; the threshold gives way until so many are enough", minimum=1
+    )
     codes: int = option(64, "codes of the codebook", minimum=2, maximum=4096)
     keep: int = option(4, "codes that a Gaussian mixes", minimum=1)
     steps: int | None = option(None, "steps in which memory or autoencoder is learned (null: 100 and 800)", minimum=1)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from splat.errors import SplatError
 from splat.language.compress.base import CHUNK, Compression, draw, few_threads
 from splat.language.compress.cover import greedy_cover
 from splat.language.scores import SparseScores, sparse_scores
@@ -73,7 +74,7 @@ class Memory(Compression):
 
     def fit(self, vectors: Tensor, weights: Tensor, examples: Tensor, seed: int) -> Tensor:
         """See `Compression.fit`. The memory covers all examples; W is learned on a sample, then every query is."""
-        self.source = greedy_cover(examples, self.threshold, self.max_rows)
+        self.source = self._cover(examples)
         self.memory = normalize(examples[self.source], dim=1)
         self.log_width = nn.Parameter(torch.zeros(len(self.source)), requires_grad=self.kernel == "learned")
         sample = draw(weights, SAMPLE, seed)
@@ -83,6 +84,14 @@ class Memory(Compression):
             shared = [p for p in (self.projection, self.log_width) if p.requires_grad]
             self._learn(codes, vectors[sample], weights[sample], shared)
         return self.encode(vectors)
+
+    def _cover(self, examples: Tensor) -> Tensor:
+        """Greedy cover with at most `max_rows` rows: the threshold gives way for teachers whose vectors scatter."""
+        while True:
+            try:
+                return greedy_cover(examples, self.threshold, self.max_rows)
+            except SplatError:
+                self.threshold = 1 - 1.25 * (1 - min(self.threshold, 0.99))
 
     def encode(self, vectors: Tensor) -> Tensor:
         """See `Compression.encode`: queries found by gradient from the projected vectors, the rest as it is."""
@@ -128,20 +137,23 @@ class Memory(Compression):
         return codes / ((codes @ (W @ W.T)) * codes).sum(1, keepdim=True).clamp(min=1e-12).sqrt()
 
     def _learn(self, codes: nn.Parameter, vectors: Tensor, weights: Tensor, shared: list[nn.Parameter]) -> None:
-        """Adam on 1 - cos. Nothing of length R is touched: a M·v = a·(M v), |a M|^2 = a (M M^T) a."""
+        """Adam on 1 - cos. a M·v = a·(M v); |a M|^2 = a (M M^T) a where that is shorter."""
         with few_threads(vectors.shape[0] * self.memory.shape[0]):
             self._descend(codes, vectors, weights, shared)
 
     def _descend(self, codes: nn.Parameter, vectors: Tensor, weights: Tensor, shared: list[nn.Parameter]) -> None:
         rows = vectors @ self.memory.T  # [P, K]
-        gram = self.memory @ self.memory.T
+        wide = self.memory.shape[0] > self.memory.shape[1]  # then sums of length R are the shorter way
+        gram = self.memory if wide else self.memory @ self.memory.T
         groups = [{"params": [codes], "lr": 0.02}] + ([{"params": shared, "lr": 2e-3}] if shared else [])
         optimizer = torch.optim.Adam(groups)
         weights = weights / weights.sum()
         for _ in range(self.steps if shared else self.steps // 6):
             optimizer.zero_grad()
             attention = self.attention(codes)
-            length = ((attention @ gram) * attention).sum(1).clamp(min=1e-20).sqrt()
+            inner = attention @ gram
+            squared = inner.square() if wide else inner * attention
+            length = squared.sum(1).clamp(min=1e-20).sqrt()
             loss = ((1 - (attention * rows).sum(1) / length) * weights).sum()
             (loss * len(codes)).backward() if not shared else loss.backward()
             optimizer.step()

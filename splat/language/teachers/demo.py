@@ -16,6 +16,7 @@ from splat.files import read_json
 from splat.language.teachers.hub import FILES
 from splat.language.teachers.options import TeacherOptions
 from splat.language.teachers.text_image import TextImageTeacher
+from splat.language.types import LEVELS
 
 UNKNOWN = "[UNK]"
 
@@ -40,6 +41,14 @@ class DemoTeacher(TextImageTeacher):
 
     def __init__(self, folder: Path, options: TeacherOptions) -> None:
         super().__init__(folder, replace(options, teacher="demo"))
+        if not self.dense:
+            # It was taught single things; on training views regions of the larger levels were called wrongly more often
+            self.levels = LEVELS[:1]
+            self.signature += f" {self.levels}"
+
+    def names(self) -> list[str]:
+        """The kinds of things that it was taught: what else something may be, when one of them is looked for."""
+        return [str(name) for name in read_json(self.folder / "names.json")]
 
     def words(self) -> list[str]:
         """Its vocabulary."""

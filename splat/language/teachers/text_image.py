@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from splat.files import read_json
-from splat.language.masks import make_masker
+from splat.language.masks import make_masker, numbered
 from splat.language.teachers import hub, regions
 from splat.language.teachers.options import TeacherOptions
 from splat.language.teachers.patches import patch_vectors
@@ -48,7 +48,7 @@ class TextImageTeacher:
             grid = patch_vectors(self._load(), self._processor, image, self.options.patch_size)
             labels = np.arange(grid.shape[0] * grid.shape[1], dtype=np.int32).reshape(1, *grid.shape[:2])
             return ViewFeatures(labels, grid.reshape(-1, grid.shape[2]))
-        labels = self._masker(image)
+        labels = numbered(self._masker(image)[: len(self.levels)])
         count = int(labels.max(initial=-1)) + 1
         return ViewFeatures(labels, self.encode_pictures(list(regions.crops(image, labels, count, self._size()))))
 

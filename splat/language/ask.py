@@ -82,12 +82,17 @@ class Asker:
         self, cosines: Tensor, negatives: Tensor, extra: Tensor | None, vectors: Tensor, options: MaskOptions
     ) -> Tensor:
         """Relevancy [P, T] of cosines [P, T] with texts [T, D], [P, n] with the negatives and [P, W] with others."""
+        if extra is not None and not self._rivals:
+            negatives = torch.cat([negatives, extra], dim=1)
         if self._rivals:
             assert self.field.negatives is not None
-            return against_rivals(cosines, negatives, vectors @ self.field.negatives.T, extra, options.temperature)
-        if extra is not None:
-            negatives = torch.cat([negatives, extra], dim=1)
-        return relevancy(cosines, negatives, options.temperature)
+            alike = vectors @ self.field.negatives.T
+            found = against_rivals(cosines, negatives, alike, extra, options.temperature)
+        else:
+            found = relevancy(cosines, negatives, options.temperature)
+        if extra is not None and extra.shape[1] > 0:  # what is as near to a word that was excluded is no answer at all
+            found = torch.where(cosines > extra.amax(1, keepdim=True), found, 0.0)
+        return found
 
     @torch.no_grad()
     def answer(self, scores: Tensor, level: int | None, options: MaskOptions) -> Answer3D:

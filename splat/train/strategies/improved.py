@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from splat.train.access import SceneAccess
     from splat.train.strategies.base import Optimizers, Params
 
+VEILS_UNTIL = 1.8  # times refine_stop_iter: what goes later nothing could fill
+
 
 @dataclass
 class ImprovedStrategy(Strategy):
@@ -53,6 +55,9 @@ class ImprovedStrategy(Strategy):
     )
     split_opacity: float = option(0.6, "opacity of children over that of their parent", above=0, maximum=1)
     prune_opa: float = option(0.005, "Gaussians with less opacity than this are removed", minimum=0, below=1)
+    prune_around: float = option(
+        3.0, "Gaussians with a training camera within so many standard deviations are removed (0: none)", minimum=0
+    )
     refine_start_iter: int = option(500, "no change to the number of Gaussians up to this step", minimum=0)
     budget_stop_iter: int = option(14_500, "step at which the budget has grown to cap_max", minimum=0)
     refine_stop_iter: int = option(15_000, "no change to the number of Gaussians from this step on", minimum=0)
@@ -140,14 +145,18 @@ class ImprovedStrategy(Strategy):
             Numbers of Gaussians "split", "pruned" and "reset"; only at steps that did something.
         """
         if step >= self.refine_stop_iter:
-            return {}
+            late = step < VEILS_UNTIL * self.refine_stop_iter and step % self.refine_every == 0
+            removed = self._prune(params, optimizers, state, self._veils(params)) if late else 0
+            return {"pruned": removed} if removed else {}
         from splat.train.strategies import ops
 
         self._collect(params, state, info)
         done: dict[str, int] = {}
         if step > self.refine_start_iter and step % self.refine_every == 0:
             done["split"] = self._grow(params, optimizers, state, step)
-            done["pruned"] = self._prune(params, optimizers, state, params_below(params, self.prune_opa))
+            done["pruned"] = self._prune(
+                params, optimizers, state, params_below(params, self.prune_opa) | self._veils(params)
+            )
             for name in self.collected:
                 if name in state:
                     state[name].zero_()
@@ -226,6 +235,18 @@ class ImprovedStrategy(Strategy):
         state["look_everywhere"] = False
         count = min(len(scene), self.score_views * (4 if everywhere else 1))
         return edge_scores(scene, params, some_views(state, len(scene), count))
+
+    def _veils(self, params: Params) -> Tensor:
+        """[N] bool: the Gaussians in which a training camera stands."""
+        import torch
+
+        from splat.train.strategies.veils import veils
+
+        scene = getattr(self, "_scene", None)
+        if scene is None or self.prune_around == 0:
+            return torch.zeros(len(params["means"]), dtype=torch.bool, device=params["means"].device)
+        positions = torch.stack([camera.position for camera in scene.views.cameras])
+        return veils(params, positions.to(params["means"]), self.prune_around)
 
     def _prune(self, params: Params, optimizers: Optimizers, state: State, mask: Tensor) -> int:
         from splat.train.strategies import ops

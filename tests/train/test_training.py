@@ -123,6 +123,7 @@ def test_resuming_keeps_the_planned_resolution(capture: Path, tmp_path: Path, mo
     settings = config(capture, tmp_path / "run", data_factor=None)
     monkeypatch.setattr(session, "plan_factor", lambda *_: 1.5)  # as if this machine were slower
     train(settings)
+    (tmp_path / "run" / "scene.ply").unlink()  # stopped before the last file was written
     monkeypatch.undo()  # and now on one where the plan would be 1
     resumed = train(dataclasses.replace(settings, resume=True))
     assert resumed.capture.data_factor == 1.5
@@ -167,6 +168,7 @@ def test_a_geo_referenced_capture_trains_as_well(tmp_path: Path) -> None:
 def test_resume_needs_the_same_settings(capture: Path, tmp_path: Path) -> None:
     settings = config(capture, tmp_path / "run", max_steps=3)
     train(settings)
+    (tmp_path / "run" / "scene.ply").unlink()  # stopped before the last file was written
     changed = dataclasses.replace(settings, resume=True, seed=8)
     with pytest.raises(SplatError, match="seed=42, not 8"):
         train(changed)

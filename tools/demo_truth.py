@@ -40,7 +40,7 @@ def write_sparse_capture(demo: Capture, folder: Path, views: int) -> None:
     folder.mkdir(parents=True)
     assert demo.points is not None
     seen = sum(_inside(demo, index, demo.points.xyz).astype(int) for index in kept) >= 2
-    _write_points(folder / "points.ply", demo.points.xyz[seen], demo.points.rgb[seen])
+    write_points(folder / "points.ply", demo.points.xyz[seen], demo.points.rgb[seen])
     split = {
         "train_filenames": [str(demo.frames[index].path) for index in kept],
         "test_filenames": [str(demo.frames[index].path) for index in test],
@@ -57,7 +57,8 @@ def _inside(demo: Capture, index: int, xyz: np.ndarray) -> np.ndarray:
     return (local[:, 2] > 0) & ((pixels >= 0) & (pixels < [camera.width, camera.height])).all(axis=1)
 
 
-def _write_points(path: Path, xyz: np.ndarray, rgb: np.ndarray) -> None:
+def write_points(path: Path, xyz: np.ndarray, rgb: np.ndarray) -> None:
+    """Points [P, 3] with colours [P, 3] uint8 as a .ply."""
     rows = np.zeros(len(xyz), dtype=[(name, "f4") for name in "xyz"] + [(n, "u1") for n in ("red", "green", "blue")])
     for axis, name in enumerate("xyz"):
         rows[name] = xyz[:, axis]

@@ -70,6 +70,9 @@ def train(config: TrainConfig) -> TrainResult:
     """
     check(config)
     asked_cap(config)
+    near, far = config.render.near_plane, config.render.far_plane
+    if near >= far:
+        raise SplatError(f"render.near_plane={near:g}: must be smaller than render.far_plane={far:g}")
     backend = select_backend(config.render.backend)
     machine = Machine.here(backend.name)
     capture, loaded = _load(config, machine)

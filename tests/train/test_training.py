@@ -176,6 +176,14 @@ def test_resume_needs_the_same_settings(capture: Path, tmp_path: Path) -> None:
         train(dataclasses.replace(settings, resume=True, out=str(tmp_path / "other")))
 
 
+def test_planes_that_leave_nothing_to_draw_are_refused(capture: Path, tmp_path: Path) -> None:
+    settings = config(capture, tmp_path / "run")
+    settings.render = RenderOptions(near_plane=2.0, far_plane=1.0)
+    with pytest.raises(SplatError, match=r"near_plane=2: must be smaller than render\.far_plane=1"):
+        train(settings)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_with_other_things_is_not_touched(capture: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("keep")

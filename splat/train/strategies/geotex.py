@@ -75,6 +75,7 @@ class GeoTexRules(Strategy):
         from splat.train.priors import make_prior
         from splat.train.strategies.depth_pull import DepthPull
 
+        super().attach(scene)
         self._scene = scene
         self._prior = make_prior(self.depth, scene, self.depth_kind)
         outside = self._prior if self.depth != "scene" else None

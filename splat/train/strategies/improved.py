@@ -85,7 +85,10 @@ class ImprovedStrategy(Strategy):
         return self.cap_max
 
     def attach(self, scene: SceneAccess) -> None:
+        import torch
+
         self._scene = scene
+        self._positions = torch.stack([camera.position for camera in scene.views.cameras])
 
     def scaled(self, max_steps: int) -> ImprovedStrategy:
         """The schedule for a training of `max_steps`; unchanged from 30,000 steps on.
@@ -93,20 +96,20 @@ class ImprovedStrategy(Strategy):
         As DefaultStrategy's, and: the budget and the update intervals keep their place in the training; the intervals
         themselves shrink along (to 1, which is every step, under some 6,000 steps), because a short training has no
         steps to spare. Changes come closer together, and each looks at fewer views, so that scoring stays a small part
-        of the time: three views instead of ten cost less than the difference between seeds (fox, 1,000 steps).
+        of the time: two views instead of ten cost less than the difference between seeds (fox, 1,000 steps).
         """
         if max_steps >= REFERENCE_STEPS:
             return dataclasses.replace(self)
         part = max_steps / REFERENCE_STEPS
         reset_every = min(self.reset_every, max(1000, round(self.reset_every * part)))
-        refine_every = min(self.refine_every, max(25, 5 * round(max_steps / 350)))
+        refine_every = min(self.refine_every, max(30, 5 * round(max_steps / 350)))
         return dataclasses.replace(
             self,
             refine_start_iter=min(self.refine_start_iter, max(50, max_steps // 20)),
             budget_stop_iter=round(self.budget_stop_iter * part),
             refine_stop_iter=round(self.refine_stop_iter * part),
             refine_every=refine_every,
-            score_views=min(self.score_views, max(3, round(self.score_views * refine_every / self.refine_every))),
+            score_views=min(self.score_views, max(2, round(self.score_views * refine_every / self.refine_every / 2))),
             reset_every=reset_every,
             recovery_steps=min(self.recovery_steps, reset_every),
             second_interval=max(1, round(self.second_interval * part)),
@@ -245,8 +248,7 @@ class ImprovedStrategy(Strategy):
         scene = getattr(self, "_scene", None)
         if scene is None or self.prune_around == 0:
             return torch.zeros(len(params["means"]), dtype=torch.bool, device=params["means"].device)
-        positions = torch.stack([camera.position for camera in scene.views.cameras])
-        return veils(params, positions.to(params["means"]), self.prune_around)
+        return veils(params, self._positions.to(params["means"]), self.prune_around)
 
     def _prune(self, params: Params, optimizers: Optimizers, state: State, mask: Tensor) -> int:
         from splat.train.strategies import ops

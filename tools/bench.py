@@ -220,10 +220,12 @@ def machine() -> str:
 
 
 def commit() -> str:
-    """The commit that is measured, with a plus where files differ from it; empty outside a repository."""
+    """The commit that is measured, with a plus where the application differs from it; empty outside a repository."""
     try:
-        asked = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+"]
-        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+        git = ["git", "-C", str(ROOT)]
+        name = subprocess.run([*git, "describe", "--always"], capture_output=True, text=True, check=True).stdout.strip()
+        differs = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "splat", "native", "conf"]).returncode
+        return name + ("+" if differs else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
 
@@ -251,7 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="CASE", help="cases to run; all where none is named")
     parser.add_argument("--list", action="store_true", help="list the cases")
-    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the numbers go")
+    parser.add_argument("--json", type=Path, default=ROOT / "docs" / "bench.json", help="where the numbers go")
     parser.add_argument("--write-readme", action="store_true", help="put the table into the README")
     parser.add_argument("--one", metavar="CASE", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

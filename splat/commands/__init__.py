@@ -8,6 +8,7 @@ SUMMARIES = {
     "render": "pictures and a video of a run along a camera path",
     "export": "a run or scene file in another format",
     "edit": "remove, recolor, move, ... what is selected; undo it",
+    "weather": "rain, snow or fog in a finished scene: pictures, video, scene",
     "compare": "two or more runs side by side",
     "info": "what is in a run, a scene file or a capture",
     "doctor": "what works on this machine, and how to mend the rest",

@@ -31,7 +31,7 @@ class SceneRenderer:
         self.device = torch.device("cuda" if self.backend.name == "gsplat" else "cpu")
         self.scene = gaussians.detach().to(self.device)
         self.background = torch.tensor(background, dtype=torch.float32, device=self.device)
-        self._options: dict[str, Any] = {
+        self.options: dict[str, Any] = {  # of `rasterize`
             "near_plane": options.near_plane,
             "far_plane": options.far_plane,
             "eps2d": options.eps2d,
@@ -58,7 +58,7 @@ class SceneRenderer:
             sh_degree=self.scene.sh_degree,
             backgrounds=self.background[None],
             render_mode="RGB+ED" if depth else "RGB",
-            **self._options,
+            **self.options,
         )
         colour = (renders[0, ..., :3].clamp(0, 1) * 255).round().byte().cpu().numpy()
         if not depth:

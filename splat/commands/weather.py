@@ -1,0 +1,216 @@
+"""`splat weather`: rain, snow or fog in a finished scene."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from splat import console
+from splat.commands import SUMMARIES
+from splat.commands.app import Command, user_path
+from splat.errors import SplatError
+from splat.options import option
+from splat.weather.effects.config import EffectOptions
+
+if TYPE_CHECKING:
+    from splat.cameras import Camera
+    from splat.run import Run
+    from splat.weather.effects.session import Prepared, Wishes
+
+
+@dataclass
+class WeatherWords:
+    """The keys of `splat weather` that are not the weather's."""
+
+    run: str = option("", "the run folder, or the folder of one of its edits")
+    path: str = option(
+        "test",
+        "test or train: the photos' cameras; still: one camera, and time goes on; orbit, spiral, interpolate, or a FILE"
+        " with cameras, as in splat render",
+    )
+    view: str | None = option(None, "path=still: name of the photo whose camera it is (null: the first test view)")
+    time: float = option(0.0, "seconds since the weather began, at the first picture and in the export", minimum=0)
+    frames: int = option(120, "pictures along still, orbit, spiral and interpolate", minimum=1)
+    fps: float | None = option(
+        None, "frames per second of the video (null: 30, and 2 for test and train)", above=0, maximum=1000
+    )
+    degrees: float | None = option(None, "angle of the orbit (null: 360, or what the photos cover)")
+    width: int | None = option(None, "width of the pictures in pixels (null: as trained)", minimum=2, maximum=16_384)
+    video: bool = option(True, "write the video, weather.mp4")
+    pictures: bool = option(True, "write the pictures")
+    export: str | None = option(
+        None, "true or a FILE: the scene with its weather at the moment `time`, as the first camera of the path sees it"
+    )
+    out: str | None = option(None, "folder for all of it (null: RUN/weather/EFFECT-WORDS, or with a number)")
+    name: str | None = option(None, "words for the folder in place of the effect and its numbers")
+    backend: str = option("auto", "renderer", choices=("auto", "gsplat", "cpu"))
+
+
+@dataclass
+class WeatherConfig(EffectOptions, WeatherWords):
+    """`splat weather`."""
+
+
+def run(config: WeatherConfig) -> None:
+    """Render the weather; prints the folder, and the exported scene."""
+    from splat.run import open_run
+
+    if not config.run:
+        raise SplatError("which one? splat weather RUN effect=rain")
+    export = None if config.export in (None, "false") else config.export
+    if not (config.video or config.pictures or export):
+        raise SplatError("video=false and pictures=false leave nothing to write; add export=true")
+    opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
+    from splat.files import write_json
+    from splat.weather.effects.film import camera_velocities, film
+
+    wishes = read_wishes(config)
+    folder = output_folder(opened.path, config)
+    file = None if export is None else export_file(folder, export)
+    prepared, path = prepared_path(opened, config, wishes)
+    fps = config.fps or (2.0 if config.path in ("test", "train") else 30.0)
+    if config.video or config.pictures:
+        moving = config.path not in ("test", "train", "still")
+        metres = prepared.renderer.weather.place.metres
+        velocities = camera_velocities(path, fps, metres) if moving else None
+        times = [config.time + index / fps for index in range(len(path))]
+        pictures, video = folder if config.pictures else None, folder / "weather.mp4" if config.video else None
+        film(prepared.renderer, path, times, velocities, pictures, video, fps)
+    if file is not None:
+        write_export(prepared, path[0], config.time, file)
+    if file is None or config.video or config.pictures or file.parent == folder:
+        write_json(folder / "weather.json", {"path": config.path, "time": config.time, "fps": fps, **prepared.settled})
+        print(folder)
+    if file is not None:
+        print(file)
+
+
+def read_wishes(config: WeatherConfig) -> Wishes:
+    """The options with wind, up and light read from their texts.
+
+    Raises:
+        SplatError: naming what is wrong.
+    """
+    from splat.edit.choose import numbers
+    from splat.edit.colours import parse_colour
+    from splat.weather.effects.session import Wishes, settle
+
+    options = EffectOptions(**{item.name: getattr(config, item.name) for item in dataclasses.fields(EffectOptions)})
+    settle(options)
+    wind = tuple(numbers("wind", config.wind))
+    if len(wind) not in (1, 3):
+        raise SplatError(f"wind={config.wind}: must be a speed in m/s or x,y,z")
+    up = None if config.up is None else tuple(numbers("up", config.up, 3))
+    try:
+        light = None if config.light is None else parse_colour(config.light)
+    except SplatError as error:
+        raise SplatError(str(error).replace("color=", "light=", 1)) from error
+    return Wishes(options, wind, up, light)
+
+
+def prepared_path(opened: Run, config: WeatherConfig, wishes: Wishes) -> tuple[Prepared, list[Camera]]:
+    """The scene in its weather, and the cameras to render."""
+    from splat.commands.render import RenderConfig, path_cameras, scene_renderer
+    from splat.weather.effects.session import prepare
+
+    scene = opened.scene()
+    same: dict[str, Any] = {"path": "test" if config.path == "still" else config.path}
+    same |= {name: getattr(config, name) for name in ("frames", "degrees", "width", "backend")}
+    wanted = RenderConfig(run=config.run, **same)
+    photographed = opened.cameras("train") or opened.cameras()
+    if config.path == "still":
+        path = [still_camera(opened, config)] * config.frames
+    else:
+        path = path_cameras(opened, wanted, scene)
+    clear = scene_renderer(opened, wanted, scene)
+    console.info(f"renderer: {clear.backend.name} ({clear.backend.reason})")
+    return prepare(wishes, clear, photographed, path), path
+
+
+def still_camera(opened: Run, config: WeatherConfig) -> Camera:
+    """The camera of one photo, at the size that is asked for.
+
+    Raises:
+        SplatError: when there is no photo of that name.
+    """
+    from splat.options import nearest
+
+    cameras = opened.cameras("test") + opened.cameras("train")
+    stems = {Path(camera.name).stem: camera for camera in cameras}
+    if config.view is None:
+        camera = cameras[0]
+    elif Path(config.view).stem in stems:
+        camera = stems[Path(config.view).stem]
+    else:
+        near = nearest(config.view, stems)
+        hint = f"did you mean {near}?" if near else f"they are {next(iter(stems))} and so on"
+        raise SplatError(f"view={config.view}: the run has no photo of that name; {hint}")
+    if config.width is None:
+        return camera
+    return camera.resized(config.width, max(2, round(camera.height * config.width / camera.width)))
+
+
+def output_folder(run: Path, config: WeatherConfig) -> Path:
+    """A folder that does not exist yet.
+
+    Raises:
+        SplatError: when the user's own choice exists.
+    """
+    from splat.edit.history import slug
+
+    if config.out is not None:
+        folder = user_path(config.out)
+        if folder.exists():
+            raise SplatError(f"{folder} exists already and stays as it is; choose another out=")
+        return folder
+    amount = f"{config.rate:g} mm" if config.rate is not None else ""
+    sight = f"{config.visibility:g} m" if config.visibility is not None else ""
+    words = config.name or f"{config.effect} {amount} {sight} {config.path if config.path != 'test' else ''}"
+    stem = slug(Path(words).stem if "/" in words else words)
+    folder, number = run / "weather" / stem, 1
+    while folder.exists():
+        number += 1
+        folder = run / "weather" / f"{stem}-{number}"
+    return folder
+
+
+def export_file(folder: Path, export: str) -> Path:
+    """Where the exported scene goes.
+
+    Raises:
+        SplatError: when the user's own choice exists, or is of no format that can be written.
+    """
+    from splat.formats.registry import format_for_writing
+
+    file = folder / "scene.ply" if export == "true" else user_path(export)
+    if file.exists():
+        raise SplatError(f"{file} exists already and stays as it is; choose another export=")
+    format_for_writing(file, None)
+    return file
+
+
+def write_export(prepared: Prepared, camera: Camera, time: float, file: Path) -> None:
+    """Write the scene with its weather at one moment."""
+    from splat.formats import write_scene
+    from splat.weather.effects.export import moment
+
+    scene = moment(prepared.renderer, camera, time)
+    write_scene(file, scene.to("cpu"))
+    console.info(f"{console.count(len(scene), 'Gaussian')}, {file.stat().st_size / 1e6:.1f} MB")
+
+
+COMMAND = Command(
+    name="weather",
+    summary=SUMMARIES["weather"],
+    config=WeatherConfig,
+    run=run,
+    words=("run", "effect"),
+    examples=(
+        "splat weather runs/demo/default effect=rain rate=25 path=still",
+        "splat weather runs/demo/default effect=snow wind=3 direction=180 path=orbit",
+        "splat weather runs/demo/default effect=fog visibility=10",
+        "splat weather runs/demo/default effect=snow export=true video=false",
+    ),
+)

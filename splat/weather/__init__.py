@@ -1,0 +1,1 @@
+"""Weather: out of photos, and into scenes."""

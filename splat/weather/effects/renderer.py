@@ -1,0 +1,152 @@
+"""A scene with its weather, rendered at any moment from any camera."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splat.cameras import Camera, stack_cameras
+from splat.gaussians import Gaussians
+from splat.sh import SH_C0, rgb_to_sh0, sh_basis
+from splat.weather.effects.air import HORIZON, graded, optical_depth, scattered
+from splat.weather.effects.drawing import Shutter, Splats, drawn
+from splat.weather.effects.particles import ParticleField
+from splat.weather.effects.place import Place
+from splat.weather.effects.surfaces import SkyMap
+
+
+@dataclass(frozen=True)
+class Weather:
+    """What hangs in the air."""
+
+    place: Place
+    light: Tensor  # [3] RGB 0..1 of the light that air, drops and flakes send on
+    fog: float = 0.0  # extinction per m
+    haze: float = 0.0  # … of falling particles, where they are not drawn one by one
+    grade: float = 0.0
+    field: ParticleField | None = None
+    shutter: Shutter | None = None  # with a field
+    ahead: float = 0.0  # m from the camera to the middle of the field's window
+    sky: SkyMap | None = None  # what keeps particles away
+
+
+class WeatherRenderer:
+    """Renders one scene in one weather; the scene's surfaces are already snowed on or wet."""
+
+    def __init__(
+        self, scene: Gaussians, weather: Weather, options: Mapping[str, Any], background: tuple[float, float, float]
+    ) -> None:
+        """
+        Args:
+            scene: on the device that renders.
+            options: of `rasterize`, such as backend, planes and rasterize_mode.
+            background: RGB 0..1 behind the scene; it is taken to lie `HORIZON` away.
+        """
+        self.weather = weather
+        self.device = scene.means.device
+        self.options = dict(options)
+        self.scene = scene
+        self._scales, self._opacities = scene.scales.exp(), torch.sigmoid(scene.opacities)
+        self._background = torch.tensor(background, dtype=torch.float32, device=self.device)
+
+    @torch.no_grad()
+    def render(self, camera: Camera, time: float, camera_velocity: Tensor | None = None) -> np.ndarray:
+        """The picture [H, W, 3] uint8 RGB at a time in seconds; the camera moves with [3] m/s (None: not at all)."""
+        picture = self.radiance(camera, time, camera_velocity)
+        return (graded(picture, self.weather.grade).clamp(0, 1) * 255).round().byte().cpu().numpy()
+
+    @torch.no_grad()
+    def radiance(self, camera: Camera, time: float, camera_velocity: Tensor | None = None) -> Tensor:
+        """The picture [H, W, 3] float32 before the grade.
+
+        Scene and particles are drawn in one pass, so each hides what is behind it. Each Gaussian is seen through the
+        air before it: for an opaque surface at distance d that is I = J exp(-beta d) + A (1 - exp(-beta d)), and at
+        edges and in the half-transparent it blends as light does.
+        """
+        from splat.render import rasterize
+
+        scene, weather = self.scene, self.weather
+        parts = self.particles(camera, time, camera_velocity)
+        means = torch.cat([scene.means, parts.means])
+        colours = torch.cat([view_colours(scene, camera), self._light * parts.shades[:, None]])
+        background = self._background
+        if weather.fog > 0 or weather.haze > 0:
+            begins = weather.shutter.reach if weather.shutter else 0.0
+            distances = (means - camera.position.to(means)).norm(dim=1) * weather.place.metres
+            colours = scattered(colours, optical_depth(distances, weather.fog, weather.haze, begins), self._light)
+            far = optical_depth(distances.new_tensor(HORIZON), weather.fog, weather.haze, begins)
+            background = scattered(background, far, self._light)
+        viewmats, Ks = stack_cameras([camera], self.device)
+        renders, _, _ = rasterize(
+            means,
+            torch.cat([scene.quats, parts.quats]),
+            torch.cat([self._scales, parts.scales]),
+            torch.cat([self._opacities, parts.opacities]),
+            colours,
+            viewmats,
+            Ks,
+            camera.width,
+            camera.height,
+            backgrounds=background[None],
+            **self.options,
+        )
+        return renders[0]
+
+    @torch.no_grad()
+    def particles(self, camera: Camera, time: float, camera_velocity: Tensor | None = None) -> Splats:
+        """What of the falling particles is drawn, on the scene's device; none where something keeps them away."""
+        weather = self.weather
+        if weather.field is None or weather.shutter is None:
+            none = torch.zeros(0, device=self.device)
+            return Splats(none.reshape(0, 3), none.reshape(0, 4), none.reshape(0, 3), none, none)
+        metres = weather.place.metres
+        forward = camera.camtoworld[:3, 2]
+        centre = camera.position * metres + forward * weather.ahead
+        parts, _ = drawn(weather.field, time, camera, centre, metres, weather.shutter, camera_velocity)
+        if weather.sky is not None:
+            free = weather.sky.under_sky(parts.means)
+            parts = Splats(*(value[free] for value in vars(parts).values()))
+        return Splats(*(value.to(self.device) for value in vars(parts).values()))
+
+    @property
+    def _light(self) -> Tensor:
+        return self.weather.light.to(self.device)
+
+    @torch.no_grad()
+    def moment(self, camera: Camera, time: float, fog_cloud: Splats | None = None) -> Gaussians:
+        """The scene and the particles before a camera at one moment, as Gaussians; see `cloud_of` for fog."""
+        scene = self.scene
+        added = [self.particles(camera, time)]
+        if fog_cloud is not None:
+            added.append(fog_cloud)
+        parts = [as_gaussians(part, self._light, scene.shN.shape[1]).as_dict() for part in added if len(part)]
+        tensors = scene.as_dict()
+        return Gaussians(**{name: torch.cat([tensors[name], *(part[name] for part in parts)]) for name in tensors})
+
+
+def view_colours(scene: Gaussians, camera: Camera) -> Tensor:
+    """[N, 3] RGB of the Gaussians from a camera, never below 0: what `render_gaussians` makes of sh0 and shN."""
+    colours = scene.sh0[:, 0] * SH_C0 + 0.5
+    if scene.shN.shape[1]:
+        directions = torch.nn.functional.normalize(scene.means - camera.position.to(scene.means), dim=1)
+        basis = sh_basis(directions, scene.sh_degree)[:, 1:]
+        colours = colours + torch.einsum("nk,nkc->nc", basis, scene.shN)
+    return colours.clamp(min=0)
+
+
+def as_gaussians(parts: Splats, light: Tensor, bands: int) -> Gaussians:
+    """Raw parameters of drawn particles, with `bands` empty bands of directional colour."""
+    colours = light.to(parts.means) * parts.shades[:, None]
+    return Gaussians(
+        means=parts.means,
+        quats=parts.quats,
+        scales=parts.scales.log(),
+        opacities=torch.logit(parts.opacities.clamp(1e-6, 1 - 1e-6)),
+        sh0=rgb_to_sh0(colours)[:, None],
+        shN=parts.means.new_zeros(len(parts), bands, 3),
+    )

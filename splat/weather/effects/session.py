@@ -1,0 +1,205 @@
+"""From wishes to a renderer: what is left open is estimated, and said."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splat.cameras import Camera
+from splat.console import info
+from splat.errors import SplatError
+from splat.gaussians import Gaussians
+from splat.render.pictures import SceneRenderer
+from splat.weather import physics
+from splat.weather.effects import particles, place, surfaces
+from splat.weather.effects.config import EFFECTS, EffectOptions
+from splat.weather.effects.drawing import Shutter
+from splat.weather.effects.renderer import Weather, WeatherRenderer
+
+USUAL: dict[str, dict[str, float]] = {
+    "rain": {"rate": 25.0, "strength": 8.0, "wetness": 0.6},
+    "snow": {"rate": 2.0, "strength": 1.0, "cover": 0.7},
+    "fog": {"visibility": 20.0},
+}
+FARTHEST = 30.0  # m, of single particles when nobody says
+CLEARANCE = 0.05  # m: a surface that lies no deeper than this below the first sees the sky too
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The options, with those that are texts read."""
+
+    options: EffectOptions
+    wind: tuple[float, ...] = (0.0,)  # a speed, or a vector in the scene's axes; m/s
+    up: tuple[float, ...] | None = None
+    light: Tensor | None = None  # [3] RGB 0..1
+
+
+@dataclass
+class Prepared:
+    """A scene with its weather, ready to be rendered, and what was settled."""
+
+    renderer: WeatherRenderer
+    settled: dict[str, Any]  # for weather.json
+
+
+def settle(options: EffectOptions) -> EffectOptions:
+    """The options with the usual values of the effect where nothing is said.
+
+    Raises:
+        SplatError: an effect that there is not, or an option of another one.
+    """
+    if options.effect not in EFFECTS:
+        raise SplatError(f"effect={options.effect or 'null'}: which weather? effect=rain, effect=snow or effect=fog")
+    usual = USUAL[options.effect]
+    filled: dict[str, Any] = {}
+    for name in ("rate", "strength", "wetness", "cover", "visibility"):
+        value = getattr(options, name)
+        owners = [effect for effect, values in USUAL.items() if name in values]
+        if value is not None and name not in usual and name != "visibility":
+            raise SplatError(
+                f"{name}={value:g} belongs to {' and '.join(owners)}, not to {options.effect}; leave it out"
+            )
+        filled[name] = usual.get(name) if value is None else value
+    return dataclasses.replace(options, **filled)
+
+
+def prepare(wishes: Wishes, clear: SceneRenderer, cameras: list[Camera], path: list[Camera]) -> Prepared:
+    """Weather for a scene.
+
+    Args:
+        wishes: what is wanted.
+        clear: renders the scene as it is.
+        cameras: those that took the photos, or others that stand as they stood.
+        path: the cameras that will be rendered.
+
+    Raises:
+        SplatError: options that do not fit.
+    """
+    options = settle(wishes.options)
+    scene = clear.scene
+    where = _place(wishes, scene, cameras)
+    wind = _wind(wishes, path[0], where)
+    light = wishes.light if wishes.light is not None else _ambient(clear, cameras)
+    effect, rate = options.effect, options.rate or 0.0
+    fog = physics.extinction(options.visibility) if options.visibility is not None else 0.0
+    weather = Weather(where, light, fog=fog, grade=options.grade)
+    if effect != "fog":
+        fall = particles.mean_fall(effect, rate, wind, where.up)
+        sky = surfaces.sky_map(scene, fall) if options.shelter else None
+        scene = _fallen_on(scene, options, sky, where, cameras, light)
+        weather = _falling(weather, options, wind, sky, path, clear.options)
+    renderer = WeatherRenderer(scene, weather, clear.options, tuple(clear.background.tolist()))  # type: ignore[arg-type]
+    return Prepared(renderer, _record(options, weather, wind))
+
+
+def _place(wishes: Wishes, scene: Gaussians, cameras: list[Camera]) -> place.Place:
+    if wishes.up is not None:
+        up = np.array(wishes.up, float)
+        if np.linalg.norm(up) < 1e-12:
+            raise SplatError("up: give three numbers that are not all 0")
+        up = up / np.linalg.norm(up)
+    else:
+        up = place.estimate_up(cameras)
+        info(f"up is {','.join(f'{value:.2f}' for value in up)}, as the cameras were held; up=x,y,z sets it")
+    if wishes.options.metres_per_unit is not None:
+        return place.Place(up, wishes.options.metres_per_unit, "given")
+    metres, reason = place.estimate_metres(scene, cameras, up)
+    info(f"a unit of the scene is taken for {metres:.3g} m ({reason}); metres_per_unit= sets it")
+    return place.Place(up, metres, reason)
+
+
+def _wind(wishes: Wishes, first: Camera, where: place.Place) -> np.ndarray:
+    if len(wishes.wind) == 3:
+        return np.array(wishes.wind, float)
+    return place.wind_vector(wishes.wind[0], wishes.options.direction, first, where.up)
+
+
+def _ambient(clear: SceneRenderer, cameras: list[Camera], views: int = 6) -> Tensor:
+    """The light that a few small pictures of the scene show."""
+    chosen = [cameras[i] for i in np.unique(np.linspace(0, len(cameras) - 1, views).round().astype(int))]
+    small = [camera.resized(160, max(2, round(160 * camera.height / camera.width))) for camera in chosen]
+    light = place.ambient_light([clear.render(camera)[0] for camera in small])
+    info(f"the light in the air is {','.join(f'{value:.2f}' for value in light.tolist())}; light= sets it")
+    return light
+
+
+def _fallen_on(
+    scene: Gaussians,
+    options: EffectOptions,
+    sky: surfaces.SkyMap | None,
+    where: place.Place,
+    cameras: list[Camera],
+    light: Tensor,
+) -> Gaussians:
+    """The scene under snow, or wet."""
+    amount = (options.cover if options.effect == "snow" else options.wetness) or 0.0
+    if amount == 0 or (options.rate == 0 and options.effect == "rain"):
+        return scene
+    towards = torch.stack([camera.position for camera in cameras]).mean(dim=0)
+    normals = surfaces.surface_normals(scene, towards)
+    open_air = torch.ones(len(scene), dtype=torch.bool)
+    if sky is not None:
+        open_air = sky.under_sky(scene.means, CLEARANCE / where.metres + 2 * sky.cell)
+    open_air = open_air.to(scene.means.device)
+    if options.effect == "rain":
+        return surfaces.wetted(scene, open_air, normals, where.up, amount)
+    light = light.to(scene.means)
+    return surfaces.snowed(scene, open_air, normals, where.up, amount, light, where.metres, options.seed)
+
+
+def _falling(
+    weather: Weather,
+    options: EffectOptions,
+    wind: np.ndarray,
+    sky: surfaces.SkyMap | None,
+    path: list[Camera],
+    render: dict[str, Any],
+) -> Weather:
+    """The weather with the particles that fall."""
+    effect, rate = options.effect, options.rate or 0.0
+    angle = max(half_angle(camera) for camera in path)
+    density = particles.number_per_cubic_metre(effect, rate)
+    reach = options.reach or particles.reach_for(density, options.particles, angle, FARTHEST)
+    side, ahead = particles.window(reach, angle)
+    if density * side**3 > 1.01 * options.particles:
+        raise SplatError(
+            f"reach={reach:g} m needs {density * side**3:,.0f} particles, more than particles={options.particles:,}; "
+            "lower reach or raise particles"
+        )
+    field = particles.field_of(effect, rate, wind, weather.place.up, side, options.seed)
+    info(f"{len(field):,} particles, {density:,.0f} in a cubic metre, drawn one by one up to {reach:.1f} m")
+    blur = 0.0 if render.get("rasterize_mode") == "antialiased" else float(render.get("eps2d", 0.3))
+    shutter = Shutter(options.exposure, reach, options.strength or 1.0, particles.OPACITY[effect], blur)
+    haze = particles.haze_of(effect, rate)
+    return dataclasses.replace(weather, haze=haze, field=field, shutter=shutter, ahead=ahead, sky=sky)
+
+
+def half_angle(camera: Camera) -> float:
+    """From the viewing direction to the farthest corner of the picture, in radians."""
+    K = camera.K
+    x = max(float(K[0, 2]), camera.width - float(K[0, 2])) / float(K[0, 0])
+    y = max(float(K[1, 2]), camera.height - float(K[1, 2])) / float(K[1, 1])
+    return math.atan(math.hypot(x, y))
+
+
+def _record(options: EffectOptions, weather: Weather, wind: np.ndarray) -> dict[str, Any]:
+    settled = {name: value for name, value in dataclasses.asdict(options).items() if value is not None}
+    settled |= {
+        "up": weather.place.up.tolist(),
+        "metres_per_unit": weather.place.metres,
+        "metres_per_unit_reason": weather.place.reason,
+        "light": weather.light.tolist(),
+        "wind": wind.tolist(),
+        "fog_extinction_per_m": weather.fog,
+        "particle_extinction_per_m": weather.haze,
+    }
+    if weather.field is not None and weather.shutter is not None:
+        settled |= {"particles": len(weather.field), "reach": weather.shutter.reach, "box": weather.field.side}
+    return settled

@@ -185,6 +185,7 @@ def quiet_libraries() -> None:
         "GLOG_minloglevel": "3",  # COLMAP's errors come as messages of ours
         "TORCH_CPP_LOG_LEVEL": "ERROR",
         "TRANSFORMERS_VERBOSITY": "error",
+        "DIFFUSERS_VERBOSITY": "error",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     }.items():
         os.environ.setdefault(name, value)

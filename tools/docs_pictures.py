@@ -2,7 +2,7 @@
 """Makes the pictures of the docs from a finished run of the demo.
 
 splat train data/demo name=docs
-python tools/docs_pictures.py runs/demo/docs
+python tools/docs_pictures.py runs/demo/docs [--only overview|restyle]
 """
 
 from __future__ import annotations
@@ -15,10 +15,17 @@ import numpy as np
 import torch
 
 from splat.cameras import stack_cameras
+from splat.edit.restyle.config import STEPS, GuideOptions
+from splat.edit.restyle.filters import filtered
+from splat.edit.restyle.loop import Loop, aimed_shots
+from splat.edit.stage import Stage
+from splat.edit.views import from_masks, read_masks
+from splat.files import read_json
 from splat.render import render_gaussians
 from splat.run import Run, open_run
 
-IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+REPOSITORY = Path(__file__).resolve().parents[1]
+IMAGES, TRUTH = REPOSITORY / "docs" / "images", REPOSITORY / "data" / "demo" / "truth"
 
 
 def overview(run: Run, view: int) -> np.ndarray:
@@ -37,14 +44,37 @@ def overview(run: Run, view: int) -> np.ndarray:
     return np.concatenate([capture.images.image(index), scene, depth], axis=1)
 
 
+def restyled(run: Run, view: int, name: str = "patterned rug", style: str = "pencil") -> np.ndarray:
+    """[H, 3W, 3] uint8: a test view, what a filter asks of an object, and the scene after `splat edit restyle`."""
+    stage = Stage.of_run(run)
+    objects = {entry["name"]: entry["id"] for entry in read_json(TRUTH / "objects.json")}
+    chosen = from_masks(stage, read_masks(stage, TRUTH / "labels", objects[name]), name).hard()
+    options = GuideOptions()
+    shots = aimed_shots(stage, chosen, lambda shown: filtered(shown, style), options)
+    edited = Loop(stage, chosen.mask, shots, options, STEPS).run()
+    camera = run.cameras("test")[view]
+    before, after = (stage.picture(camera, scene)[0].clamp(0, 1).cpu().numpy() for scene in (None, edited.scene))
+    inside = stage.spread(camera, chosen.mask.float()[:, None]).clamp(0, 1).cpu().numpy()
+    asked = inside * filtered((before * 255).round().astype(np.uint8), style) + (1 - inside) * before
+    shown = inside[..., 0] > 0.5
+    gap, left = (float(np.abs(one - asked)[shown].mean()) for one in (before, after))
+    beside = float(np.abs(after - before)[inside[..., 0] == 0].mean())
+    print(f"{name} as {style}: {gap:.3f} from the filter's picture before, {left:.3f} after; {beside:.5f} beside it")
+    return (np.concatenate([before, asked, after], axis=1) * 255).round().astype(np.uint8)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="run folder of the demo")
     parser.add_argument("--view", type=int, default=5, help="which of the test views")
+    parser.add_argument("--only", choices=("overview", "restyle"), help="make only this one")
     arguments = parser.parse_args()
     IMAGES.mkdir(parents=True, exist_ok=True)
-    picture = overview(open_run(arguments.run), arguments.view)
-    cv2.imwrite(str(IMAGES / "demo.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    run = open_run(arguments.run)
+    for name, file, make in (("overview", "demo.jpg", overview), ("restyle", "restyle.jpg", restyled)):
+        if arguments.only in (None, name):
+            picture = make(run, arguments.view)
+            cv2.imwrite(str(IMAGES / file), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.edit.config import HISTORY, OPERATION_NAMES, EditOptions, FillOptions, SelectOptions
+from splat.edit.restyle.config import GuideOptions
 from splat.errors import SplatError
 from splat.options import option, wrong_choice
 
@@ -34,6 +35,7 @@ class EditWords:
     backend: str = option("auto", "renderer", choices=("auto", "gsplat", "cpu"))
     select: SelectOptions = option(SelectOptions, "which Gaussians; what several of these select, all must select")
     fill: FillOptions = option(FillOptions, "how the hole that remove leaves is filled")
+    guide: GuideOptions = option(GuideOptions, "how restyle follows its pictures; from resolution on, for a model")
 
 
 @dataclass
@@ -60,7 +62,9 @@ def run(config: EditConfig) -> None:
     from splat.edit.words import Words
 
     options = EditOptions(**{item.name: getattr(config, item.name) for item in dataclasses.fields(EditOptions)})
-    words = Words(config.text, config.without, config.field, config.level) if config.text.strip() else None
+    prompt = prompt_of(config)
+    named = config.text.strip() and (not prompt or config.prompt)
+    words = Words(config.text, config.without, config.field, config.level) if named else None
     request = Request(
         config.operation,
         words,
@@ -71,6 +75,9 @@ def run(config: EditConfig) -> None:
         config.name,
         config.backend,
         config.views,
+        config.guide,
+        prompt,
+        config.without if prompt and words is None else "",
     )
     prepared = prepare(path, request)
     if config.preview or config.operation == "select":
@@ -79,6 +86,13 @@ def run(config: EditConfig) -> None:
     folder = edit(prepared, request)
     console.info(f"look at it: splat render {folder} path=test; take it back: splat edit {config.run} undo")
     print(folder)
+
+
+def prompt_of(config: EditConfig) -> str:
+    """What restyle with a model shall make: its own words, or the text, which then selects nothing."""
+    if config.operation != "restyle" or config.model is None:
+        return ""
+    return (config.prompt or config.text).strip()
 
 
 def travel(path: Path, word: str) -> None:
@@ -111,6 +125,8 @@ COMMAND = Command(
         "splat edit RUN remove select.box=0.6,0.1,0.5,0.9,0.4,0.9",
         "splat edit RUN recolor color=green select.file=mug.safetensors",
         "splat edit RUN move offset=0,0,0.2 select.view=0001 select.click=240,180",
+        "splat edit RUN restyle filter=oil select.file=mug.safetensors",
+        'splat edit RUN restyle "make the mug golden" model=timbrooks/instruct-pix2pix',
         "splat edit RUN undo",
     ),
 )

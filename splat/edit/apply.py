@@ -85,14 +85,22 @@ def apply(name: str, scene: Gaussians, chosen: Selection, options: EditOptions, 
     """
     if chosen.count == 0 and name not in ("recolor", "opacity"):
         raise SplatError(f"{chosen.source} selects nothing surely enough; lower select.threshold")
-    if name not in KEEPING and chosen.share > 0.5 and not force:
-        raise SplatError(
-            f"{name} would touch {chosen.share:.0%} of the scene, {chosen.count:,} Gaussians; force=true does it anyway"
-        )
+    check_share(name, chosen, force)
     edited = OPERATIONS[name](scene, chosen, options)
     if len(edited.scene) == 0:
         raise SplatError(f"{name} would leave nothing of the scene")
     return edited
+
+
+def check_share(name: str, chosen: Selection, force: bool) -> None:
+    """
+    Raises:
+        SplatError: when an operation would change more than half of the scene and nobody said force=true.
+    """
+    if name not in KEEPING and chosen.share > 0.5 and not force:
+        raise SplatError(
+            f"{name} would touch {chosen.share:.0%} of the scene, {chosen.count:,} Gaussians; force=true does it anyway"
+        )
 
 
 def _factor(operation: str, options: EditOptions) -> float:

@@ -29,6 +29,12 @@ def numbers(name: str, text: str, count: int | None = None) -> list[float]:
     return values
 
 
+def selects(options: SelectOptions) -> bool:
+    """Whether any option names Gaussians; the others only say more about those that do."""
+    makers = ("box", "sphere", "file", "masks", "opacity", "size", "polygon", "click", "where")
+    return any(getattr(options, name) is not None for name in makers)
+
+
 class Chooser:
     """Makes selections of one scene."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from splat.edit.restyle.config import FILTERS
 from splat.options import option
 
 HISTORY = ("list", "undo", "redo")
 OPERATION_NAMES = (
-    "remove", "extract", "crop", "recolor", "opacity", "scale", "move", "rotate", "duplicate", "replace", "select",
+    "remove", "extract", "crop", "recolor", "opacity", "scale", "move", "rotate", "duplicate", "replace", "restyle",
+    "select",
 )  # fmt: skip
 
 
@@ -46,7 +48,9 @@ class EditOptions:
     """What an operation needs to know."""
 
     color: str | None = option(None, "recolor: the target, a name, #rrggbb or r,g,b")
-    hue: float = option(0.0, "recolor: degrees to turn the hue by, without color", minimum=-360, maximum=360)
+    hue: float = option(
+        0.0, "recolor without color, restyle with filter=hue: degrees to turn the hue by", minimum=-360, maximum=360
+    )
     lightness: float = option(1.0, "recolor: how far lightness goes to color's (0: not)", minimum=0, maximum=1)
     keep_pale: bool = option(True, "recolor: highlights and white parts of a coloured object stay pale")
     factor: float | None = option(
@@ -58,6 +62,14 @@ class EditOptions:
     pivot: str | None = option(None, "rotate, scale: x,y,z that stays (null: the middle of the selection)")
     other: str | None = option(None, "replace: the scene file or run that takes the place")
     up: str | None = option(None, "replace: x,y,z of the direction in which it stands (null: middles coincide)")
+    images: str | None = option(None, "restyle: a folder of edited pictures, named as the photos")
+    filter: str | None = option(None, "restyle: a filter over the scene's own pictures", choices=FILTERS)
+    model: str | None = option(
+        None, "restyle: a diffusion model, InstructPix2Pix or Stable Diffusion, by hub name or folder"
+    )
+    prompt: str | None = option(
+        None, "restyle with model: what it shall become (null: the text, and the model finds what it is about)"
+    )
     deviations: float = option(2.0, "crop: this much of a Gaussian may not reach out, in deviations", minimum=0)
 
 

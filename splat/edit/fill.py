@@ -17,6 +17,7 @@ from torch import Tensor
 from splat.cameras import Camera
 from splat.console import info, progress
 from splat.edit.config import FillOptions
+from splat.edit.framing import cut_around, watching
 from splat.edit.operations.base import Edited, joined
 from splat.edit.selection import Selection
 from splat.edit.stage import Stage
@@ -29,7 +30,6 @@ HALO = 0.15  # … as is one with this share of its weight inside the object's s
 LOST = 0.25  # a pixel lies in the hole where what is dropped gave it more than this once the object was gone
 COVER, OPEN = 0.1, 0.85  # … or where the object gave it more than COVER and the rest covers less than OPEN of it
 CLEAR = 0.05  # where the object gave a pixel less, the scene before the edit shows what belongs there
-MARGIN = 24  # pixels around a hole that are rendered with it
 
 
 @dataclass
@@ -59,7 +59,7 @@ def fill(stage: Stage, chosen: Selection, edited: Edited, options: FillOptions) 
     """
     if options.views == 0 or chosen.count == 0:
         return edited
-    cameras = _watching(stage, chosen, options.views)
+    cameras = watching(stage, chosen, options.views)
     spoilt = _spoilt(stage, cameras, chosen, edited)
     kept = Edited(edited.scene[~spoilt], edited.origin[~spoilt])
     patches = [patch for camera in cameras if (patch := _patch(stage, camera, chosen, edited.scene, spoilt, options))]
@@ -72,17 +72,6 @@ def fill(stage: Stage, chosen: Selection, edited: Edited, options: FillOptions) 
     new = _optimise(stage, kept.scene, seeds, patches, options)
     info(f"fill: {len(new):,} new Gaussians, {int(spoilt.sum()):,} old ones dropped, {len(patches)} views")
     return kept.plus(new)
-
-
-def _watching(stage: Stage, chosen: Selection, count: int) -> list[Camera]:
-    """The cameras that see the object, evenly spread, at most `count`."""
-    seeing = []
-    for camera in stage.cameras:
-        small = camera.resized(max(1, camera.width // 4), max(1, camera.height // 4))
-        if float(stage.spread(small, chosen.weights[:, None]).sum()) > 4:
-            seeing.append(camera)
-    picked = np.linspace(0, len(seeing) - 1, min(count, len(seeing))).round().astype(int) if seeing else []
-    return [seeing[index] for index in picked]
 
 
 def _spoilt(stage: Stage, cameras: list[Camera], chosen: Selection, edited: Edited) -> Tensor:
@@ -120,7 +109,7 @@ def _patch(
     hole = _cleaned((lost > LOST) | uncovered)
     if hole.sum() < 4:
         return None
-    cut, window = _cut(camera, hole)
+    cut, window = cut_around(camera, hole)
     before = stage.picture(camera)[0].clamp(0, 1).cpu().numpy()[window]
     clear = covered[window] < CLEAR
     open_ = hole[window].astype(bool)
@@ -151,21 +140,6 @@ def _cleaned(hole: np.ndarray) -> np.ndarray:
 
     opened = cv2.morphologyEx(hole.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     return cv2.dilate(opened, np.ones((5, 5), np.uint8))
-
-
-def _cut(camera: Camera, hole: np.ndarray) -> tuple[Camera, tuple[slice, slice]]:
-    """The camera of the rectangle around a hole, and the rectangle."""
-    import dataclasses
-
-    rows, columns = np.nonzero(hole)
-    top, left = max(0, int(rows.min()) - MARGIN), max(0, int(columns.min()) - MARGIN)
-    bottom = min(camera.height, int(rows.max()) + MARGIN + 1)
-    right = min(camera.width, int(columns.max()) + MARGIN + 1)
-    K = camera.K.clone()
-    K[0, 2] -= left
-    K[1, 2] -= top
-    cut = dataclasses.replace(camera, K=K, width=right - left, height=bottom - top)
-    return cut, (slice(top, bottom), slice(left, right))
 
 
 def _painted(picture: np.ndarray, hole: np.ndarray, options: FillOptions) -> np.ndarray:

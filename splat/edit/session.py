@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from splat.console import count, info
 from splat.edit import history as histories
-from splat.edit.apply import apply
-from splat.edit.choose import Chooser
+from splat.edit.apply import apply, check_share
+from splat.edit.choose import Chooser, selects
 from splat.edit.config import EditOptions, FillOptions, SelectOptions
 from splat.edit.fill import fill
+from splat.edit.operations.base import Edited
 from splat.edit.preview import write_preview
+from splat.edit.regions import everything
+from splat.edit.restyle.config import GuideOptions
+from splat.edit.restyle.start import Restyle
 from splat.edit.selection import Selection, save_selection
 from splat.edit.stage import Stage
 from splat.edit.words import Words, in_words
@@ -34,6 +39,9 @@ class Request:
     name: str | None = None  # words for the folder
     backend: str = "auto"
     preview_views: int = 4
+    guide: GuideOptions = field(default_factory=GuideOptions)  # of restyle
+    prompt: str = ""  # what restyle with a model makes of it
+    avoid: str = ""  # … and not
 
 
 @dataclass(frozen=True)
@@ -45,22 +53,30 @@ class Prepared:
     stage: Stage
     selection: Selection
     digest: str  # of the scene file
+    restyle: Restyle | None = None  # what is to be followed, where that is the operation
+    candidates: Selection | None = None  # what may take part in it later
 
 
 def prepare(path: Path, request: Request) -> Prepared:
     """Open the scene in force and select.
 
     Raises:
-        SplatError: whatever is wrong with run or selection.
+        SplatError: whatever is wrong with run, selection, or what a restyle follows.
     """
+    restyle = None
+    if request.operation == "restyle":
+        restyle = Restyle(request.options, request.guide, request.prompt, request.avoid)
     history = histories.load_history(path)
     run = histories.open_current(history)
     stage = Stage.of_run(run, request.backend)
     digest = scene_digest(run.scene_path)
     named = [in_words(stage, run, request.words)] if request.words is not None else []
-    selection = Chooser(stage, digest).from_options(request.select, named)
+    if restyle is not None and restyle.localises and not named and not selects(request.select):
+        named = [everything(stage.scene)]
+    candidates = Chooser(stage, digest).from_options(request.select, named)
+    selection = candidates if restyle is None else restyle.localised(stage, candidates)
     info(f"{selection.source}: {count(selection.count, 'Gaussian')} of {len(selection):,} ({selection.share:.1%})")
-    return Prepared(history, run, stage, selection, digest)
+    return Prepared(history, run, stage, selection, digest, restyle, candidates)
 
 
 def preview(prepared: Prepared, request: Request) -> Path:
@@ -82,11 +98,9 @@ def edit(prepared: Prepared, request: Request) -> Path:
     """
     started = time.monotonic()
     scene, selection = prepared.stage.scene, prepared.selection
-    edited = apply(request.operation, scene, selection, request.options, request.force)
-    if request.operation == "remove":
-        edited = fill(prepared.stage, selection, edited, request.fill)
-    defaults = flat(EditOptions()) | flat(SelectOptions())
-    given = flat(request.options) | flat(request.select)
+    edited = _done(prepared, request)
+    defaults = flat(EditOptions()) | flat(SelectOptions()) | _dotted("guide", flat(GuideOptions()))
+    given = flat(request.options) | flat(request.select) | _dotted("guide", flat(request.guide))
     record = {
         "operation": request.operation,
         "selection": selection.source,
@@ -99,6 +113,8 @@ def edit(prepared: Prepared, request: Request) -> Path:
     }
     if request.words is not None:
         record = {**record, "text": request.words.text}
+    if request.prompt:
+        record = {**record, "prompt": request.prompt}
     folder = histories.commit(
         prepared.history, prepared.run, _name(prepared, request), record, edited, selection, prepared.digest
     )
@@ -106,7 +122,23 @@ def edit(prepared: Prepared, request: Request) -> Path:
     return folder
 
 
+def _done(prepared: Prepared, request: Request) -> Edited:
+    """The scene after the operation."""
+    stage, selection = prepared.stage, prepared.selection
+    if prepared.restyle is not None:
+        check_share(request.operation, selection, request.force)
+        return prepared.restyle.edit(stage, prepared.candidates or selection, selection, request.force)
+    edited = apply(request.operation, stage.scene, selection, request.options, request.force)
+    return fill(stage, selection, edited, request.fill) if request.operation == "remove" else edited
+
+
+def _dotted(group: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {f"{group}.{name}": value for name, value in values.items()}
+
+
 def _name(prepared: Prepared, request: Request) -> str:
     """Words for a folder."""
+    if request.prompt:
+        return request.name or f"{request.operation} {request.prompt}"
     what = prepared.selection.source if request.words is None else request.words.text
     return request.name or f"{request.operation} {what}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,29 +60,49 @@ def find_model(name: str, key: str, offline: bool, without: str) -> Path:
         near = nearest(name, ("demo", "files"))
         hint = f"; did you mean {near}?" if near else ""
         raise SplatError(f"{key}={name}: neither a folder nor a hub name (OWNER/MODEL){hint}; {without}")
-    return _complete(_from_hub(name, key, offline, without), f"{key}={name}")
+    needs = "a folder with its config.json, tokenizer, preprocessor_config.json and model.safetensors"
+    folder = snapshot(name, key, offline, without, FILES, [], lambda one: any(one.glob("model*.safetensors")), needs)
+    return _complete(folder, f"{key}={name}")
 
 
-def _from_hub(name: str, key: str, offline: bool, without: str) -> Path:
-    """The snapshot of a hub model: from the cache if it lies there, else downloaded."""
+def snapshot(
+    name: str,
+    key: str,
+    offline: bool,
+    without: str,
+    files: list[str],
+    unused: list[str],
+    complete: Callable[[Path], bool],
+    needs: str,
+) -> Path:
+    """The folder of a hub model: from the cache if it lies there, else downloaded.
+
+    Args:
+        key, without: as in `find_model`.
+        files, unused: patterns of the files that are read, and of those among them that are not.
+        complete: whether a folder in the cache has all that it needs.
+        needs: what a folder should hold, for the message.
+
+    Raises:
+        SplatError: naming the model, the folder that was looked in, and what works without it.
+    """
     from huggingface_hub import constants, snapshot_download
 
     try:
-        folder = Path(snapshot_download(name, local_files_only=True, allow_patterns=FILES))
-        if any(folder.glob("model*.safetensors")):
+        folder = Path(snapshot_download(name, local_files_only=True, allow_patterns=files, ignore_patterns=unused))
+        if complete(folder):
             return folder
     except Exception:  # not there yet; what is wrong is told by the download below
         folder = Path()
     reason = "offline=true" if offline else "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else ""
     if not reason:
         try:
-            return Path(snapshot_download(name, allow_patterns=FILES))
+            return Path(snapshot_download(name, allow_patterns=files, ignore_patterns=unused))
         except Exception as error:  # the library raises many kinds, of its own and of its HTTP client
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
     where = constants.HF_HUB_CACHE
     raise SplatError(
-        f"{key}={name} is not in {where} and was not downloaded ({reason}); give {key}= a folder with its config.json, "
-        f"tokenizer, preprocessor_config.json and model.safetensors; {without}"
+        f"{key}={name} is not in {where} and was not downloaded ({reason}); give {key}= {needs}; {without}"
     )
 
 

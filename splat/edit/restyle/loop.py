@@ -1,0 +1,145 @@
+"""The optimisation toward pictures that stand still; the one with a model builds on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splat.console import progress
+from splat.edit.framing import watching
+from splat.edit.operations.base import Edited, joined
+from splat.edit.restyle.anchors import anchor_loss
+from splat.edit.restyle.config import GuideOptions
+from splat.edit.restyle.shots import Shot, draw, keep_near, take_shot
+from splat.edit.restyle.workpiece import Workpiece
+from splat.edit.selection import Selection
+from splat.edit.stage import Stage
+from splat.edit.views import LEAST
+from splat.errors import SplatError
+from splat.sh import SH_C0
+from splat.train.losses import l1_ssim
+
+
+class Loop:
+    """Moves the chosen Gaussians until the views show their targets; nothing else moves."""
+
+    def __init__(self, stage: Stage, chosen: Tensor, shots: list[Shot], options: GuideOptions, steps: int) -> None:
+        """
+        Args:
+            chosen: [N] bool, the Gaussians that may move.
+            shots: views of them.
+        """
+        self.stage, self.shots, self.options, self.steps = stage, shots, options, steps
+        self.piece = Workpiece(stage.scene, chosen, options.anchor, options.shape)
+        self.first = len(self.piece)
+        self.still = stage.scene[~chosen]
+        self.random = np.random.default_rng(options.seed)
+        self.generator = torch.Generator(stage.scene.means.device).manual_seed(options.seed)
+        self.queue: list[int] = []
+        for shot in shots:
+            keep_near(stage, shot, self.still)
+        self._start_colours()
+
+    def run(self, description: str = "restyling") -> Edited:
+        """Optimise; repeatable, the seed decides.
+
+        Raises:
+            SplatError: when numbers run away.
+        """
+        with progress(description, self.steps) as bar:
+            for step in range(self.steps):
+                self.before(step)
+                loss, info, camera = self.loss(step)
+                if self.options.shape:
+                    info["means2d"].retain_grad()
+                (loss + anchor_loss(self.piece)).backward()
+                if self.options.shape:
+                    self.piece.collect(info, camera.width, camera.height)
+                self.piece.step(step / self.steps)
+                self._densify(step)
+                bar.advance(loss=float(loss.detach()), gaussians=len(self.piece))
+        if not all(bool(torch.isfinite(value).all()) for value in self.piece.params.values()):
+            raise SplatError("restyle broke down, numbers ran away; give a larger guide.anchor, or guide.shape=false")
+        return self.piece.finished(self.stage.scene)
+
+    def before(self, step: int) -> None:
+        """What is due before a step."""
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, Any], Any]:
+        """What a step minimises, what the renderer told, and the view's camera."""
+        return self.picture_loss(self._next(self.shots))
+
+    def picture_loss(self, shot: Shot) -> tuple[Tensor, dict[str, Any], Any]:
+        """L1 + 0.2 (1 - SSIM) toward the shot's target, as a mean over the region that may change."""
+        assert shot.near is not None and shot.target is not None
+        render, info = draw(self.stage, shot.cut, self.piece.gaussians, shot.near)
+        return l1_ssim(render, shot.target, 0.2) * shot.weight, info, shot.camera
+
+    @torch.no_grad()
+    def _start_colours(self) -> None:
+        """Begin with the change of colour that the targets ask of each Gaussian, by blending weight over the views.
+
+        The step that a solver of the linear problem would take first (rendering is linear in colours): what Adam would
+        need some hundred steps for.
+        """
+        asked, total = torch.zeros(self.first, 3), torch.zeros(self.first)
+        asked, total = asked.to(self.still.means), total.to(self.still.means)
+        for shot in self.shots:
+            if shot.target is None or shot.near is None:
+                continue
+            scene = joined(self.piece.gaussians.detach(), shot.near)
+            change = shot.target - shot.original[shot.window]
+            sums, weights = self.stage.gather(shot.cut, change, scene)
+            asked += sums[: self.first]
+            total += weights[: self.first]
+        change = torch.where(total[:, None] > LEAST, asked / total.clamp(min=LEAST)[:, None], 0.0)
+        self.piece.params["sh0"] += (change / SH_C0)[:, None]
+        self.piece.anchor()
+
+    def _next(self, shots: list[Shot]) -> Shot:
+        """One of the shots, all in turn, in an order drawn anew each round."""
+        self.queue = [index for index in self.queue if index < len(shots)]
+        if not self.queue:
+            self.queue = self.random.permutation(len(shots)).tolist()
+        return shots[self.queue.pop()]
+
+    def _densify(self, step: int) -> None:
+        every, options = self.options.densify_every, self.options
+        if not every or not options.shape or (step + 1) % every or step + 1 > self.steps // 2:
+            return
+        room = options.cap - (len(self.piece) - self.first)
+        self.piece.densify(options.densify_share, room, options.anchor_growth, options.anchor, self.generator)
+
+
+def aimed_shots(
+    stage: Stage,
+    chosen: Selection,
+    pictures: Mapping[str, np.ndarray] | Callable[[np.ndarray], np.ndarray],
+    options: GuideOptions,
+) -> list[Shot]:
+    """Views of a selection, each with what it should show.
+
+    Args:
+        pictures: [H, W, 3] float32 0..1 by view name; or a function that makes one of a view's render, uint8.
+
+    Raises:
+        SplatError: when no view shows the selection.
+    """
+    if callable(pictures):
+        cameras = watching(stage, chosen, options.views)
+    else:
+        cameras = [camera for camera in stage.cameras if camera.name in pictures]
+    shots = [shot for one in cameras if (shot := take_shot(stage, one, chosen.mask, options.margin or 0)) is not None]
+    if not shots:
+        raise SplatError(f"none of the {'training views' if callable(pictures) else 'pictures'} shows {chosen.source}")
+    for shot in shots:
+        if callable(pictures):
+            picture = pictures((shot.original * 255).round().byte().cpu().numpy())
+        else:
+            picture = pictures[shot.camera.name]
+        shot.aim(torch.from_numpy(picture))
+    return shots

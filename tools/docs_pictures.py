@@ -63,15 +63,41 @@ def restyled(run: Run, view: int, name: str = "patterned rug", style: str = "pen
     return (np.concatenate([before, asked, after], axis=1) * 255).round().astype(np.uint8)
 
 
+def weathers(run: Run, view: int, width: int = 400) -> np.ndarray:
+    """[2h, 2w, 3] uint8: a view of the scene clear, in rain, in snow and in fog."""
+    from splat.render.pictures import SceneRenderer
+    from splat.weather.effects.config import EffectOptions
+    from splat.weather.effects.session import Wishes, prepare
+
+    camera = run.cameras("test")[view]
+    camera = camera.resized(width, round(width * camera.height / camera.width))
+    clear = SceneRenderer(run.scene(), run.render_options(), run.background)
+    kinds = (
+        Wishes(EffectOptions(effect="rain", rate=50), wind=(2.0,)),
+        Wishes(EffectOptions(effect="snow", rate=3, cover=0.8)),
+        Wishes(EffectOptions(effect="fog", visibility=8)),
+    )
+    pictures = [clear.render(camera)[0]]
+    pictures += [
+        prepare(wishes, clear, run.cameras("train"), [camera]).renderer.render(camera, 1.0) for wishes in kinds
+    ]
+    return np.vstack([np.hstack(pictures[:2]), np.hstack(pictures[2:])])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="run folder of the demo")
     parser.add_argument("--view", type=int, default=5, help="which of the test views")
-    parser.add_argument("--only", choices=("overview", "restyle"), help="make only this one")
+    parser.add_argument("--only", choices=("overview", "restyle", "weather"), help="make only this one")
     arguments = parser.parse_args()
     IMAGES.mkdir(parents=True, exist_ok=True)
     run = open_run(arguments.run)
-    for name, file, make in (("overview", "demo.jpg", overview), ("restyle", "restyle.jpg", restyled)):
+    kinds = (
+        ("overview", "demo.jpg", overview),
+        ("restyle", "restyle.jpg", restyled),
+        ("weather", "weather.jpg", weathers),
+    )
+    for name, file, make in kinds:
         if arguments.only in (None, name):
             picture = make(run, arguments.view)
             cv2.imwrite(str(IMAGES / file), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])

@@ -9,9 +9,9 @@ import torch
 from splat.weather.effects.air import graded, optical_depth, scattered
 from splat.weather.effects.cloud import fog_cloud, opacity_for
 from splat.weather.effects.place import Place, ambient_light, wind_vector
-from splat.weather.effects.renderer import Weather, WeatherRenderer, as_gaussians, view_colours
+from splat.weather.effects.renderer import Weather, WeatherRenderer, joined, view_colours
 from splat.weather.physics import extinction
-from tests.weather.places import UP, camera, join, wall
+from tests.weather.places import UP, camera, wall
 
 CPU = {"backend": "cpu", "num_threads": 1}
 LIGHT = torch.tensor([0.8, 0.85, 0.9])
@@ -77,7 +77,7 @@ def test_a_cloud_of_gaussians_takes_what_fog_takes() -> None:
     low, high = np.array([-4.0, -4.0, 0.5]), np.array([4.0, 4.0, 8.5])
     cloud, spread = fog_cloud(low, high, beta, metres)
     assert 0.05 < spread < 2.5 and float(cloud.opacities[0]) > 4 / 255
-    scene = join(wall(6.0, 4.0, (0, 0, 0)), as_gaussians(cloud, torch.ones(3), 15))
+    scene = joined(wall(6.0, 4.0, (0, 0, 0)), cloud, torch.ones(3))
     image = WeatherRenderer(scene, Weather(Place(UP, 1.0), LIGHT), CPU, (0, 0, 0)).radiance(camera(), 0.0).numpy()
     kept = np.exp(-beta * 5.5)  # fog from 0.5 to 6 m
     assert 1 - float(image[20:52, 30:66].mean()) == pytest.approx(kept, abs=0.06)

@@ -9,7 +9,8 @@ import torch
 from splat.gaussians import Gaussians
 from splat.sh import sh0_to_rgb
 from splat.weather.effects.place import estimate_metres, estimate_up
-from splat.weather.effects.surfaces import sky_map, snowed, surface_normals, wetted
+from splat.weather.effects.sky import sky_map
+from splat.weather.effects.surfaces import snow_colour, snow_layer, snowed, surface_normals, wetted
 from tests.weather.places import UP, camera, join, sheet, wall
 
 FLOOR = sheet((-2, 1, 0), (4, 0, 0), (0, 0, 4))  # y down: 1 m below the camera
@@ -47,7 +48,7 @@ def test_round_gaussians_have_the_normal_of_their_surface() -> None:
 
 
 def test_snow_lies_on_upward_surfaces_under_the_sky_only() -> None:
-    scene, brightness = covered()
+    _, brightness = covered()
     before = sh0_to_rgb(SCENE.sh0[:, 0]).mean(dim=1).numpy()
     old = brightness[: len(SCENE)]
     far = SCENE.means[:, 2].numpy() < 3.7
@@ -57,10 +58,19 @@ def test_snow_lies_on_upward_surfaces_under_the_sky_only() -> None:
     assert inside.sum() > 100 and np.allclose(old[inside], before[inside])
     upper = (PARTS == "wall") & (SCENE.means[:, 1].numpy() < 0.7) & (SCENE.means[:, 1].numpy() > -1.9)
     assert np.allclose(old[upper], before[upper])
-    layer = scene[slice(len(SCENE), None)]
-    assert len(layer) >= outside.sum() and (brightness[len(SCENE) :] > 0.5).all()
-    heights = layer.means[:, 1].numpy()[layer.means[:, 2].numpy() < 3.7]
-    assert (np.minimum(np.abs(heights - 0.98), np.abs(heights - 0.38)) < 1e-5).all()  # 2 cm above floor and table
+
+
+def test_a_layer_of_snow_lies_on_the_same_surfaces_and_ends_with_them() -> None:
+    sky = sky_map(SCENE, -UP)
+    layer = snow_layer(sky, UP, 1.0, LIGHT, 1.0, seed=0)
+    x, y, z = (layer.means[:, axis].numpy() for axis in range(3))
+    inner = (z < 3.7) & (z > 0.1) & (np.abs(x) < 1.9)
+    on_floor, on_table = np.abs(y - 0.99) < 0.04, np.abs(y - 0.39) < 0.04
+    assert (on_floor | on_table)[inner].mean() > 0.99
+    table = (np.abs(x) < 0.5) & (np.abs(z - 1.5) < 0.5)
+    assert (table[on_table]).mean() > 0.95 and (~table[on_floor]).mean() > 0.99
+    assert on_table.sum() * sky.cell**2 == pytest.approx(1.0, abs=0.12)  # the table's square metre
+    assert float((layer.opacities[on_table] > 0.9).double().mean()) > 0.9
 
 
 @pytest.mark.parametrize("amount", [0.0, 0.3, 0.7])
@@ -68,7 +78,15 @@ def test_the_amount_is_the_part_under_snow(amount: float) -> None:
     floor = sheet((-4, 1, 0), (8, 0, 0), (0, 0, 8), step=0.08)
     normals = surface_normals(floor, torch.zeros(3))
     scene = snowed(floor, torch.ones(len(floor), dtype=torch.bool), normals, UP, amount, LIGHT, 1.0, seed=0)
-    assert (len(scene) - len(floor)) / len(floor) == pytest.approx(amount, abs=0.12)
+    white = sh0_to_rgb(scene.sh0[:, 0]).mean(dim=1) > 0.6
+    assert float(white.double().mean()) == pytest.approx(amount, abs=0.12)
+    whole, part = (snow_layer(sky_map(floor, -UP), UP, a, LIGHT, 1.0, seed=0) for a in (1.0, amount))
+    covered = [float((layer.opacities * layer.scales[:, 1] ** 2).sum()) for layer in (part, whole)]
+    assert covered[0] / covered[1] == pytest.approx(amount, abs=0.12)
+
+
+def test_snow_is_the_brightest_thing_in_the_hue_of_the_light() -> None:
+    assert snow_colour(torch.tensor([0.4, 0.5, 0.3])).tolist() == pytest.approx([0.776, 0.97, 0.582])
 
 
 def test_slanting_snow_reaches_below_a_roof() -> None:

@@ -33,7 +33,7 @@ class EffectOptions:
     )
     cover: float | None = option(None, "snow: part of the upward surfaces under snow (null: 0.7)", minimum=0, maximum=1)
     wetness: float | None = option(None, "rain: how wet and dark surfaces are (null: 0.6)", minimum=0, maximum=1)
-    shelter: bool = option(True, "nothing falls on or below what lies under a roof, a table, a crown")
+    shelter: bool = option(True, "nothing falls below a roof, a table or a crown, nor lies there")
     light: str | None = option(
         None, "colour of the light in the air: a name, #rrggbb or r,g,b (null: that of the scene's brightest parts)"
     )

@@ -107,13 +107,6 @@ def haze_of(effect: str, rate: float) -> float:
     return physics.particle_extinction(spectrum_of(effect, rate), widening)
 
 
-def mean_fall(effect: str, rate: float, wind: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """[3] m/s: the velocity of a particle of the middle of the water that falls."""
-    middle = 3.67 / spectrum_of(effect, max(rate, 0.1)).slope  # median volume diameter of an exponential spectrum
-    speed = physics.rain_fall_speed(middle) if effect == "rain" else physics.snow_fall_speed(middle)
-    return wind - speed * up
-
-
 def window(reach: float, half_angle: float) -> tuple[float, float]:
     """Side of the cube, and how far before the camera its middle lies, so that it holds all seen within `reach`.
 

@@ -17,7 +17,7 @@ from splat.weather.effects.air import HORIZON, graded, optical_depth, scattered
 from splat.weather.effects.drawing import Shutter, Splats, drawn
 from splat.weather.effects.particles import ParticleField
 from splat.weather.effects.place import Place
-from splat.weather.effects.surfaces import SkyMap
+from splat.weather.effects.sky import SkyMap
 
 
 @dataclass(frozen=True)
@@ -120,13 +120,8 @@ class WeatherRenderer:
     @torch.no_grad()
     def moment(self, camera: Camera, time: float, fog_cloud: Splats | None = None) -> Gaussians:
         """The scene and the particles before a camera at one moment, as Gaussians; see `cloud_of` for fog."""
-        scene = self.scene
-        added = [self.particles(camera, time)]
-        if fog_cloud is not None:
-            added.append(fog_cloud)
-        parts = [as_gaussians(part, self._light, scene.shN.shape[1]).as_dict() for part in added if len(part)]
-        tensors = scene.as_dict()
-        return Gaussians(**{name: torch.cat([tensors[name], *(part[name] for part in parts)]) for name in tensors})
+        scene = joined(self.scene, self.particles(camera, time), self._light)
+        return scene if fog_cloud is None else joined(scene, fog_cloud, self._light)
 
 
 def view_colours(scene: Gaussians, camera: Camera) -> Tensor:
@@ -139,14 +134,15 @@ def view_colours(scene: Gaussians, camera: Camera) -> Tensor:
     return colours.clamp(min=0)
 
 
-def as_gaussians(parts: Splats, light: Tensor, bands: int) -> Gaussians:
-    """Raw parameters of drawn particles, with `bands` empty bands of directional colour."""
+def joined(scene: Gaussians, parts: Splats, light: Tensor) -> Gaussians:
+    """The scene with drawn particles, in the colour `light` [3] times their shades, the same from all sides."""
     colours = light.to(parts.means) * parts.shades[:, None]
-    return Gaussians(
-        means=parts.means,
-        quats=parts.quats,
-        scales=parts.scales.log(),
-        opacities=torch.logit(parts.opacities.clamp(1e-6, 1 - 1e-6)),
-        sh0=rgb_to_sh0(colours)[:, None],
-        shN=parts.means.new_zeros(len(parts), bands, 3),
-    )
+    added = {
+        "means": parts.means,
+        "quats": parts.quats,
+        "scales": parts.scales.log(),
+        "opacities": torch.logit(parts.opacities.clamp(1e-6, 1 - 1e-6)),
+        "sh0": rgb_to_sh0(colours)[:, None],
+        "shN": parts.means.new_zeros(len(parts), scene.shN.shape[1], 3),
+    }
+    return Gaussians(**{name: torch.cat([value, added[name].to(value)]) for name, value in scene.as_dict().items()})

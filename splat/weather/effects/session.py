@@ -20,7 +20,8 @@ from splat.weather import physics
 from splat.weather.effects import particles, place, surfaces
 from splat.weather.effects.config import EFFECTS, EffectOptions
 from splat.weather.effects.drawing import Shutter
-from splat.weather.effects.renderer import Weather, WeatherRenderer
+from splat.weather.effects.renderer import Weather, WeatherRenderer, joined
+from splat.weather.effects.sky import SkyMap, sky_map
 
 USUAL: dict[str, dict[str, float]] = {
     "rain": {"rate": 25.0, "strength": 8.0, "wetness": 0.6},
@@ -87,14 +88,16 @@ def prepare(wishes: Wishes, clear: SceneRenderer, cameras: list[Camera], path: l
     where = _place(wishes, scene, cameras)
     wind = _wind(wishes, path[0], where)
     light = wishes.light if wishes.light is not None else _ambient(clear, cameras)
-    effect, rate = options.effect, options.rate or 0.0
     fog = physics.extinction(options.visibility) if options.visibility is not None else 0.0
     weather = Weather(where, light, fog=fog, grade=options.grade)
-    if effect != "fog":
-        fall = particles.mean_fall(effect, rate, wind, where.up)
-        sky = surfaces.sky_map(scene, fall) if options.shelter else None
+    if options.effect != "fog":
+        # Straight down, whatever the wind: it turns in all directions while snow gathers, and flows around walls, which
+        # a slanting fall would take for the shelter of a whole room.
+        sky = sky_map(scene, -where.up)
         scene = _fallen_on(scene, options, sky, where, cameras, light)
-        weather = _falling(weather, options, wind, sky, path, clear.options)
+        weather = _falling(weather, options, wind, path, clear.options)
+        if options.shelter:
+            weather = dataclasses.replace(weather, sky=sky)
     renderer = WeatherRenderer(scene, weather, clear.options, tuple(clear.background.tolist()))  # type: ignore[arg-type]
     return Prepared(renderer, _record(options, weather, wind))
 
@@ -133,7 +136,7 @@ def _ambient(clear: SceneRenderer, cameras: list[Camera], views: int = 6) -> Ten
 def _fallen_on(
     scene: Gaussians,
     options: EffectOptions,
-    sky: surfaces.SkyMap | None,
+    sky: SkyMap,
     where: place.Place,
     cameras: list[Camera],
     light: Tensor,
@@ -145,20 +148,20 @@ def _fallen_on(
     towards = torch.stack([camera.position for camera in cameras]).mean(dim=0)
     normals = surfaces.surface_normals(scene, towards)
     open_air = torch.ones(len(scene), dtype=torch.bool)
-    if sky is not None:
+    if options.shelter:
         open_air = sky.under_sky(scene.means, CLEARANCE / where.metres + 2 * sky.cell)
     open_air = open_air.to(scene.means.device)
     if options.effect == "rain":
         return surfaces.wetted(scene, open_air, normals, where.up, amount)
-    light = light.to(scene.means)
-    return surfaces.snowed(scene, open_air, normals, where.up, amount, light, where.metres, options.seed)
+    white = surfaces.snowed(scene, open_air, normals, where.up, amount, light, where.metres, options.seed)
+    layer = surfaces.snow_layer(sky, where.up, amount, light, where.metres, options.seed)
+    return joined(white, layer, surfaces.snow_colour(light))
 
 
 def _falling(
     weather: Weather,
     options: EffectOptions,
     wind: np.ndarray,
-    sky: surfaces.SkyMap | None,
     path: list[Camera],
     render: dict[str, Any],
 ) -> Weather:
@@ -178,7 +181,7 @@ def _falling(
     blur = 0.0 if render.get("rasterize_mode") == "antialiased" else float(render.get("eps2d", 0.3))
     shutter = Shutter(options.exposure, reach, options.strength or 1.0, particles.OPACITY[effect], blur)
     haze = particles.haze_of(effect, rate)
-    return dataclasses.replace(weather, haze=haze, field=field, shutter=shutter, ahead=ahead, sky=sky)
+    return dataclasses.replace(weather, haze=haze, field=field, shutter=shutter, ahead=ahead)
 
 
 def half_angle(camera: Camera) -> float:

@@ -100,9 +100,7 @@ def test_a_diffusion_model_runs_the_whole_loop(
     assert torch.equal(read_scene(again / "scene.ply").means, scene.means)  # the seed decides
 
 
-def test_a_model_keeps_to_the_selection(
-    run: Path, models: dict[str, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_model_keeps_to_the_selection(run: Path, models: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     words = ("golden", f"model={models['describe']}", GREEN, "guide.threshold=0.1", "guide.threshold_end=0.05")
     before = read_scene(run / "scene.ply")
     folder = restyle(capsys, run, *words, "without=blue", *TINY)

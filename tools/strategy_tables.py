@@ -104,6 +104,7 @@ def plot(runs: Sequence[Run], by_time: bool, path: Path) -> None:
             points = _along_time(mine) if by_time else _by_count(mine)
             axis.plot(*zip(*points), marker="o", ms=3.5, lw=1.2, color=f"C{number}", label=strategy) if points else None
         axis.set(title=scene, xlabel="seconds of training" if by_time else "Gaussians", ylabel="test PSNR (dB)")
+        axis.locator_params(axis="x", nbins=6)  # long numbers must not run into each other
         axis.grid(alpha=0.3)
         if by_time and (values := [y for line in axis.lines for y in line.get_ydata()]):
             axis.set_ylim(bottom=max(min(values), max(values) - 8))  # the first readings would flatten the rest

@@ -59,15 +59,15 @@ def test_streaks_follow_the_velocity_seen_from_the_camera() -> None:
     field = single((0.0, 0.0, 4.0), (0.0, 8.0, 0.0), 0.01)
     shutter = Shutter(0.02, reach=30.0)
     view = camera()
-    still, _ = drawn(field, 0.0, view, torch.zeros(3).double(), 1.0, shutter)
-    moving, _ = drawn(field, 0.0, view, torch.zeros(3).double(), 1.0, shutter, torch.tensor([6.0, 0, 0]).double())
+    still = drawn(field, 0.0, view, torch.zeros(3).double(), 1.0, shutter)
+    moving = drawn(field, 0.0, view, torch.zeros(3).double(), 1.0, shutter, torch.tensor([6.0, 0, 0]).double())
     axis = quat_to_matrix(still.quats)[0, :, 0]
     assert abs(float(axis[1])) == pytest.approx(1.0, abs=1e-6)
     axis = quat_to_matrix(moving.quats)[0, :, 0]
     assert float(axis[1] / axis[0]) == pytest.approx(-8 / 6, abs=1e-5)
     along = ((10 * 0.02) ** 2 / 12 + 0.01**2 / 8) ** 0.5
     assert float(moving.scales[0, 0]) == pytest.approx(along, rel=1e-5)
-    with_units, _ = drawn(field, 0.0, camera((0, 0, 0)), torch.zeros(3).double(), 2.0, shutter)  # 1 unit = 2 m
+    with_units = drawn(field, 0.0, camera((0, 0, 0)), torch.zeros(3).double(), 2.0, shutter)  # 1 unit = 2 m
     assert torch.allclose(with_units.means, still.means / 2)
     assert torch.allclose(with_units.scales, still.scales / 2)
 
@@ -88,7 +88,7 @@ def test_a_drop_takes_as_much_of_the_picture_as_its_disc(diameter: float, exposu
 
     field = single((0.1, -0.05, 2.0), (1.0, 8.0, 0.5), diameter)
     view = camera(focal=400.0)
-    parts, _ = drawn(field, 0.0, view, torch.zeros(3).double(), 1.0, Shutter(exposure, reach=30.0))
+    parts = drawn(field, 0.0, view, torch.zeros(3).double(), 1.0, Shutter(exposure, reach=30.0))
     area = np.pi / 4 * (diameter * 400 / 2) ** 2
     assert float(parts.opacities[0]) > 2.001 / 255  # fainter ones are drawn by lot, see below
     _, alphas, _ = rasterize(
@@ -108,12 +108,10 @@ def test_faint_drops_are_drawn_by_lot_and_cover_as_much() -> None:
     chance = torch.from_numpy(random.random(P))
     field = ParticleField(start, velocity, torch.full((P,), 0.0015).double(), chance, side=50.0)
     shutter = Shutter(0.01, reach=30.0)
-    parts, _ = drawn(field, 0.0, view, torch.zeros(3).double(), 1.0, shutter)
+    parts = drawn(field, 0.0, view, torch.zeros(3).double(), 1.0, shutter)
     assert 0 < len(parts) < P / 2 and torch.allclose(parts.opacities, torch.tensor(2 / 255))
     lots = ParticleField(start, velocity, field.diameters, torch.zeros(P).double(), side=50.0)
-    every, _ = drawn(
-        lots, 0.0, view, torch.zeros(3).double(), 1.0, shutter
-    )  # all win: opacity is clamped, so ask physics
+    every = drawn(lots, 0.0, view, torch.zeros(3).double(), 1.0, shutter)  # all win: opacity is clamped, so ask physics
     assert len(every) == P
     from splat.weather.physics import streaks
 
@@ -164,12 +162,18 @@ def test_an_exported_moment_looks_as_the_picture_of_that_moment() -> None:
     assert np.allclose(exported, picture(renderer, 0.5), atol=2e-3)
 
 
+def test_without_particles_the_scene_is_as_it_was() -> None:
+    field = field_of("snow", 0.0, np.zeros(3), UP, 5.0, seed=0)
+    weather = Weather(Place(UP, 1.0), WHITE, field=field, shutter=Shutter(0.01, 4.0), ahead=2.0)
+    renderer = WeatherRenderer(wall(2.0), weather, CPU, (0.0, 0.0, 0.0))
+    clear = WeatherRenderer(wall(2.0), Weather(Place(UP, 1.0), WHITE), CPU, (0.0, 0.0, 0.0))
+    assert np.array_equal(picture(renderer, 1.0), picture(clear, 1.0))
+
+
 def test_particles_fade_before_the_reach() -> None:
     shutter = Shutter(0.01, reach=5.0)
     counts = []
     for distance in (3.9, 4.6, 4.97, 5.1):
-        parts, _ = drawn(
-            single((0, 0, distance), (0, 0.1, 0), 0.05), 0.0, camera(), torch.zeros(3).double(), 1.0, shutter
-        )
+        parts = drawn(single((0, 0, distance), (0, 0.1, 0), 0.05), 0.0, camera(), torch.zeros(3).double(), 1.0, shutter)
         counts.append(float(parts.opacities.sum()))
     assert counts[0] > counts[1] > counts[2] > counts[3] == 0

@@ -50,7 +50,7 @@ def drawn(
     metres: float,
     shutter: Shutter,
     camera_velocity: Tensor | None = None,
-) -> tuple[Splats, Tensor]:
+) -> Splats:
     """The particles that the camera sees.
 
     A particle is a Gaussian along its motion relative to the camera during the exposure, with the opacity that
@@ -62,9 +62,6 @@ def drawn(
         centre: [3] float64 of the window, in metres.
         metres: per unit of the scene.
         camera_velocity: [3] float64 m/s; None: it stands still.
-
-    Returns:
-        the Gaussians, and their indices [M] in the field.
     """
     positions, velocities = field.state(time)
     positions = field.wrapped(positions, centre)
@@ -84,12 +81,11 @@ def drawn(
     opacities = opacities * _fading(local.norm(dim=1) / shutter.reach)
     lucky = opacities > LEAST_OPACITY * field.chance[chosen]
     opacities = opacities.clamp(LEAST_OPACITY, 0.99)[lucky]
-    chosen = chosen[lucky]
     scales = torch.stack([along, across, across], dim=1)[lucky] / metres
-    shades = 0.9 + 0.2 * torch.frac(field.chance[chosen] * 977)
+    shades = 0.9 + 0.2 * torch.frac(field.chance[chosen][lucky] * 977)
     quats = along_first_axis(directions[lucky])
     parts = (positions[lucky] / metres, quats, scales, opacities, shades)
-    return Splats(*(part.float() for part in parts)), chosen
+    return Splats(*(part.float() for part in parts))
 
 
 def along_first_axis(directions: Tensor) -> Tensor:

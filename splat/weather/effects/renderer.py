@@ -107,7 +107,7 @@ class WeatherRenderer:
         metres = weather.place.metres
         forward = camera.camtoworld[:3, 2]
         centre = camera.position * metres + forward * weather.ahead
-        parts, _ = drawn(weather.field, time, camera, centre, metres, weather.shutter, camera_velocity)
+        parts = drawn(weather.field, time, camera, centre, metres, weather.shutter, camera_velocity)
         if weather.sky is not None:
             free = weather.sky.under_sky(parts.means)
             parts = Splats(*(value[free] for value in vars(parts).values()))

@@ -24,7 +24,7 @@ OVERLAP = 0.6  # their standard deviation, in cells
 
 
 @torch.no_grad()
-def surface_normals(scene: Gaussians, towards: Tensor, metres: float = 1.0) -> Tensor:
+def surface_normals(scene: Gaussians, towards: Tensor) -> Tensor:
     """[N, 3] unit normals of the surface that each Gaussian lies on, on the side of the point `towards` [3].
 
     The shortest axis of the covariance of the mixture of a Gaussian and its nearest neighbours, each weighted by its

@@ -207,3 +207,17 @@ def test_what_the_edit_made_invisible_is_dropped() -> None:
     piece.params["opacities"].data[:5] = -9.0
     edited = piece.finished(scene)
     assert len(edited.scene) == 895 and torch.equal(edited.origin, torch.tensor([*range(300), *range(305, 900)]))
+
+
+def test_scenes_without_directional_colour_can_be_split_too() -> None:
+    scene = three_balls()
+    plain = Gaussians.from_dict({**scene.as_dict(), "shN": scene.shN[:, :0]})
+    piece = Workpiece(plain, GREEN_BALL, pull=0.1)
+    piece.state["grad2d"], piece.state["count"] = torch.ones(300), torch.ones(300)
+    piece.params["scales"].data[:10] += 1.0
+    assert piece.densify(1.0, 300, 2.0, 0.1, torch.Generator().manual_seed(0)) == 300
+    edited = piece.finished(plain)
+    assert edited.scene.shN.shape == (1200, 0, 3) and torch.equal(
+        edited.origin.bincount()[300:600], torch.full((300,), 2)
+    )
+    assert float(anchor_loss(piece).detach()) == 0

@@ -153,7 +153,7 @@ def _replace_by_two(
 
     def halves(name: str, p: Tensor) -> Tensor:
         both = changed[name] if name in changed else p[chosen].expand(2, *p[chosen].shape)
-        return torch.cat([p[rest], both.reshape(-1, *p.shape[1:])])
+        return torch.cat([p[rest], both.flatten(0, 1)])
 
     _replace(params, optimizers, halves, lambda m: _append_zeros(m[rest], 2 * len(chosen)))
     _map_state(state, lambda v: torch.cat([v[rest], v[chosen], v[chosen]]))

@@ -24,10 +24,11 @@ def has_photos(root: Path) -> bool:
 
 def photo_files(root: Path) -> list[Path]:
     """The photos that `read_photos` takes, in name order."""
-    return _list(_photo_folder(root), PHOTO_SUFFIXES)
+    return _list(photo_folder(root), PHOTO_SUFFIXES)
 
 
-def _photo_folder(root: Path) -> Path:
+def photo_folder(root: Path) -> Path:
+    """The folder that names of photos are relative to."""
     return next((root / name for name in PHOTO_FOLDERS if any(_list(root / name, PHOTO_SUFFIXES))), root)
 
 
@@ -37,7 +38,7 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
     Raises:
         SplatError: no photos, only HEIC, or too few that fit together.
     """
-    folder = _photo_folder(root)
+    folder = photo_folder(root)
     paths = _list(folder, PHOTO_SUFFIXES)
     heic = _list(folder, HEIC_SUFFIXES)
     if not paths:

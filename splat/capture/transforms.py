@@ -62,7 +62,7 @@ def frame_shots(
     for entry in meta["frames"]:
         if not isinstance(entry, dict) or not isinstance(entry.get("file_path"), str):
             raise SplatError(f"{file} has a frame without file_path; mend the file")
-        name = _within(root, _clean(entry["file_path"]))
+        name = within_root(root, clean_name(entry["file_path"]))
         path, reduced = _photo(root, name, options, used_reduced)
         if path is None:
             missing.append(name)
@@ -75,7 +75,7 @@ def frame_shots(
             unposed.append(name)
             continue
         mask = entry.get("mask_path")
-        mask_path = find_photo(root / _clean(mask)) if isinstance(mask, str) else None
+        mask_path = find_photo(root / clean_name(mask)) if isinstance(mask, str) else None
         full = find_photo(root / name) if reduced > 1 else None
         lens = frame_lens(entry, meta, full or path, name, 1 if full else reduced)
         shots.append(Shot(name, path, viewmat, lens, mask_path, reduced=reduced))
@@ -179,13 +179,13 @@ def _focal_lengths(source: Mapping[str, Any], width: float, height: float) -> tu
     return (fx, fy) if fx and fy else None
 
 
-def _clean(name: str) -> str:
+def clean_name(name: str) -> str:
     """A file name with forward slashes and without a leading './'."""
     path = PureWindowsPath(name) if "\\" in name else PurePosixPath(name)
     return PurePosixPath(*path.parts).as_posix() if not path.drive else path.as_posix()
 
 
-def _within(root: Path, name: str) -> str:
+def within_root(root: Path, name: str) -> str:
     """An absolute name as one below `root`, also where the capture was moved from another place or machine.
 
     The longest end of the name that is there counts; without one the name stays as it is.
@@ -228,7 +228,7 @@ def _names(meta: Mapping[str, Any], key: str, root: Path) -> list[str]:
     listed = meta.get(key) or []
     if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
         raise SplatError(f"{key} in the transforms file is no list of names; mend the file")
-    return [_within(root, _clean(name)) for name in listed]
+    return [within_root(root, clean_name(name)) for name in listed]
 
 
 def _points(meta: Mapping[str, Any], root: Path, options: CaptureOptions, notes: list[str]) -> Points | None:
@@ -237,7 +237,7 @@ def _points(meta: Mapping[str, Any], root: Path, options: CaptureOptions, notes:
     name = meta.get("ply_file_path")
     if options.points == "none" or not isinstance(name, str):
         return None
-    path = root / _clean(name)
+    path = root / clean_name(name)
     if not path.is_file():
         notes.append(f"the points {path} are missing")
         console.warn(f"{notes[-1]}; going on without them")

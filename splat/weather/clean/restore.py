@@ -1,0 +1,178 @@
+"""What takes weather in the air out of the photos: chosen once for the whole capture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from splat.errors import SplatError
+from splat.weather.clean import haze
+from splat.weather.clean.classical import remove_flakes, remove_streaks
+from splat.weather.clean.config import (
+    ClassicalRestorer,
+    CleanConfig,
+    LearnedRestorer,
+    MultiviewRestorer,
+    NoRestorer,
+)
+from splat.weather.clean.detect import Verdict
+from splat.weather.clean.source import Photo, Source
+
+AIR = ("rain", "snow", "fog")
+FEWEST_POSED = 8  # photos with cameras from which auto asks neighbouring views
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A photo without weather."""
+
+    pixels: np.ndarray  # [H, W, 3] uint8, as the photo is stored
+    share: float  # of the pixels that were changed
+
+
+class PhotoRestorer(Protocol):
+    """Restores photos one after the other."""
+
+    name: str
+
+    def restore(self, photo: Photo) -> Restored | None:
+        """The photo without weather; None where it stays as it is."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What the record says."""
+        ...
+
+
+def choose_restorer(weather: Sequence[str], verdict: Verdict, source: Source, config: CleanConfig) -> PhotoRestorer:
+    """The restorer that was asked for, or the one that fits what was found.
+
+    Raises:
+        SplatError: one that cannot work on this capture.
+    """
+    air = next((kind for kind in weather if kind in AIR), None)
+    options = config.restorer
+    if air is None or isinstance(options, NoRestorer):
+        return Keep()
+    if isinstance(options, LearnedRestorer):
+        return ByNetwork(options)
+    if isinstance(options, ClassicalRestorer):
+        return Classical(air, verdict, options)
+    if isinstance(options, MultiviewRestorer):
+        if air == "fog":
+            raise SplatError("fog looks the same in all views: use restorer=classical, or train with weather=fog")
+        if not source.posed:
+            raise SplatError(f"restorer=multiview needs cameras, {config.data} has none; use restorer=classical")
+        return ByViews(air, verdict, options, source)
+    if air == "fog":
+        return Keep(verdict.airlight)  # training removes it with depth, which pictures alone do not have
+    if source.posed and len(source.photos) >= FEWEST_POSED:
+        return ByViews(air, verdict, MultiviewRestorer(), source)
+    return Classical(air, verdict, ClassicalRestorer())
+
+
+@dataclass
+class Keep:
+    """Photos stay as they are."""
+
+    airlight: tuple[float, float, float] | None = None
+    name: str = "none"
+
+    def restore(self, photo: Photo) -> Restored | None:
+        """Nothing to do."""
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        """Nothing to say."""
+        return {}
+
+
+@dataclass
+class Classical:
+    """Each photo by itself."""
+
+    air: str
+    verdict: Verdict
+    options: ClassicalRestorer
+    name: str = "classical"
+
+    def restore(self, photo: Photo) -> Restored | None:
+        """Streaks, flakes or haze taken out."""
+        image = photo.upright(np.ascontiguousarray(photo.pixels()[..., :3]))
+        return _restored(photo, image, self.upright(image))
+
+    def upright(self, image: np.ndarray) -> np.ndarray:
+        """The same for upright pixels [H, W, 3] uint8."""
+        if self.air == "rain":
+            assert self.verdict.streaks is not None  # learned because it is asked for
+            return remove_streaks(image, self.verdict.streaks, self.options.strength)
+        if self.air == "snow":
+            assert self.verdict.flakes is not None
+            return remove_flakes(image, self.verdict.flakes, self.options.strength)
+        return haze.dehazed(image, self.verdict.airlight, self.options.haze_left)
+
+    def facts(self) -> dict[str, Any]:
+        """The parameters."""
+        return {"strength": self.options.strength}
+
+
+@dataclass
+class ByViews:
+    """What neighbouring views agree on; where they do not, each photo by itself."""
+
+    air: str
+    verdict: Verdict
+    options: MultiviewRestorer
+    source: Source
+    name: str = "multiview"
+    single: Classical = field(init=False)
+
+    def __post_init__(self) -> None:
+        from splat.weather.clean.multiview import open_multiview
+
+        self.single = Classical(self.air, self.verdict, ClassicalRestorer())
+        self.views = open_multiview(Path(self.source.path), self.options, brighter_only=self.air in ("rain", "snow"))
+
+    def restore(self, photo: Photo) -> Restored | None:
+        """The views' consent where there is one."""
+        single = self.single.restore(photo)
+        found = self.views.restore(photo.name)
+        if found is None or single is None:
+            return single
+        picture, where = found
+        pixels = np.where(where[..., None], picture, single.pixels)
+        return _restored(photo, photo.pixels()[..., :3], pixels, upright=False)
+
+    def facts(self) -> dict[str, Any]:
+        """The parameters."""
+        return {"neighbours": self.options.neighbours, "agree": self.options.agree, "scene": self.options.scene}
+
+
+class ByNetwork:
+    """The user's network."""
+
+    name = "learned"
+
+    def __init__(self, options: LearnedRestorer) -> None:
+        from splat.weather.clean.learned import load_learned
+
+        self.learned = load_learned(options)
+
+    def restore(self, photo: Photo) -> Restored | None:
+        """What the network makes of the photo."""
+        image = photo.upright(np.ascontiguousarray(photo.pixels()[..., :3]))
+        return _restored(photo, image, self.learned.restore(image))
+
+    def facts(self) -> dict[str, Any]:
+        """Which network."""
+        return {"model": self.learned.options.model}
+
+
+def _restored(photo: Photo, before: np.ndarray, after: np.ndarray, upright: bool = True) -> Restored:
+    """The result as it is stored, and how much it differs."""
+    share = float((before != after).any(axis=-1).mean())
+    return Restored(photo.stored(after) if upright else after, share)

@@ -1,0 +1,183 @@
+"""The photos of any capture, with what the new folder needs to be a capture of the same kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from splat import console
+from splat.capture.config import CaptureOptions
+from splat.capture.damage import damage, report_damaged
+from splat.capture.load import READERS, capture_format
+from splat.capture.masks import MaskFolder, aligned_mask
+from splat.capture.photo import PhotoHeader, oriented, photo_header, read_photo
+from splat.capture.photos import photo_files, photo_folder
+from splat.capture.shots import Shot
+from splat.errors import SplatError
+
+PHOTO_FOLDERS = ("images", "input", "rgb", "photos")  # of which `MaskFolder` leaves the name out
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo of the capture."""
+
+    name: str  # as the reader calls it
+    path: Path
+    target: str  # in the new folder, with forward slashes
+    header: PhotoHeader
+    mask_path: Path | None = None  # the user's own mask
+
+    def pixels(self) -> np.ndarray:
+        """[H, W, 3 or 4] uint8 as stored."""
+        return read_photo(self.path)
+
+    def upright(self, pixels: np.ndarray) -> np.ndarray:
+        """Stored pixels turned as EXIF says."""
+        return oriented(pixels, self.header.orientation)
+
+    def stored(self, pixels: np.ndarray) -> np.ndarray:
+        """Upright pixels turned back."""
+        turn = self.header.orientation
+        return oriented(pixels, {6: 8, 8: 6}.get(turn, turn))
+
+    def mask(self) -> np.ndarray | None:
+        """[H, W] bool as stored, True where the user's own mask counts the pixel; None without one."""
+        if self.mask_path is None:
+            return None
+        mask = aligned_mask(self.mask_path, self.header, upright=False) > 0
+        return resized_mask(mask, self.header.width, self.header.height)
+
+    @property
+    def mask_target(self) -> str:
+        """Where the new folder's mask goes."""
+        first, _, rest = self.target.partition("/")
+        return f"masks/{rest if first in PHOTO_FOLDERS and rest else self.target}.png"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A capture to be cleaned."""
+
+    kind: str  # a key of `READERS`
+    path: Path  # as the user gave it
+    root: Path
+    photos: list[Photo]  # in name order
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def posed(self) -> bool:
+        """Whether cameras come with it."""
+        return self.kind in ("colmap", "transforms", "blender")
+
+
+def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[], Path]) -> Source:
+    """Find the photos of a capture; no cameras are computed.
+
+    Args:
+        path: what the user gave.
+        options: how a video's frames are taken.
+        frames_folder: makes the folder that a video's frames are written to.
+
+    Raises:
+        SplatError: nothing there, or no photo that can be read.
+    """
+    if not path.exists():
+        raise SplatError(f"no such capture: {path}; give a folder of photos, a capture folder or a video")
+    kind = capture_format(path)
+    if kind in ("photos", "video"):
+        return _bare(path, kind, options, frames_folder)
+    is_file = path.is_file()
+    if is_file:
+        from splat.capture.transforms import read_transforms
+
+        found = read_transforms(path.parent, options, path)
+    else:
+        found = READERS[kind](path, options)
+    folders = [MaskFolder(folder) for folder in found.mask_folders]
+    photos: list[Photo] = []
+    taken: set[str] = set()
+    for shot in sorted(found.shots, key=lambda shot: shot.name):
+        mask = shot.mask_path or next((file for folder in folders if (file := folder.find(shot.name))), None)
+        target = _target(kind, shot, taken)
+        photos.append(Photo(shot.name, shot.path, target, photo_header(shot.path), mask))
+    return Source(kind, path, path.parent if is_file else path, photos, list(found.notes))
+
+
+def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callable[[], Path]) -> Source:
+    """Photos without cameras; a video becomes photos."""
+    root = path
+    if kind == "video":
+        from splat.capture.video import extract_frames, videos_in
+
+        video = path if path.is_file() else videos_in(path)[0]
+        folder = frames_folder()
+        files = extract_frames(video, folder, options)
+        masks = None
+    else:
+        folder, files = photo_folder(root), photo_files(root)
+        masks = MaskFolder(root / "masks")
+        if not files:
+            raise SplatError(f"no photos that can be read in {folder}; convert HEIC to JPEG first")
+    photos, damaged = [], []
+    for file in files:
+        name = file.relative_to(folder).as_posix()
+        if reason := damage(file):
+            damaged.append((name, reason))
+            continue
+        mask = masks.find(name) if masks else None
+        photos.append(Photo(name, file, f"images/{name}", photo_header(file), mask))
+    notes = report_damaged(damaged, len(photos))
+    return Source(kind, path, root, photos, notes)
+
+
+def _target(kind: str, shot: Shot, taken: set[str]) -> str:
+    """Where a posed photo goes: under its own name, with the suffix of its file."""
+    name = PurePosixPath(shot.name)
+    if name.is_absolute() or ".." in name.parts or ":" in shot.name:
+        name = PurePosixPath(name.name)
+        name = name if kind == "colmap" else PurePosixPath("images") / name
+    if kind == "colmap":
+        name = PurePosixPath("images") / name
+    name = name.with_name(f"{name.stem if name.suffix.lower() == shot.path.suffix.lower() else name.name}")
+    stem, suffix, number = name, shot.path.suffix, 2
+    while f"{name}{suffix}" in taken:
+        name, number = stem.with_name(f"{stem.name}-{number}"), number + 1
+    taken.add(f"{name}{suffix}")
+    return f"{name}{suffix}"
+
+
+def sample(photos: list[Photo], count: int) -> list[Photo]:
+    """At most `count` photos, evenly spread, the first and the last among them."""
+    if len(photos) <= count:
+        return photos
+    return [photos[i] for i in np.unique(np.linspace(0, len(photos) - 1, count).round().astype(int))]
+
+
+def shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Scaled down by area so that the longer side has at most `side` pixels."""
+    import cv2
+
+    factor = side / max(pixels.shape[:2])
+    if factor >= 1:
+        return pixels
+    size = max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def resized_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A bool mask [H, W] at another size."""
+    import cv2
+
+    if mask.shape == (height, width):
+        return mask
+    return cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+
+
+def say_notes(source: Source) -> None:
+    """What the reader noticed."""
+    for note in source.notes:
+        console.info(note)

@@ -1,0 +1,210 @@
+"""Whole captures through `splat clean`: what is found, what is written, what is left alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from splat.capture import load_capture
+from splat.capture.config import CaptureOptions
+from splat.capture.photo import read_photo
+from splat.cli import main
+from splat.weather.clean.config import CleanConfig
+from splat.weather.clean.detect import look
+from splat.weather.clean.source import open_source
+from splat.weather.clean.sweep import View, sweep
+from tests.capture.capture_scenes import room_photo, room_poses, write_colmap
+from tools.weather_effects import add_drops, add_fog, add_rain, add_snow
+
+DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
+K = np.array([[260.0, 0.0, 160.0], [0.0, 260.0, 120.0], [0.0, 0.0, 1.0]])
+Weather = Callable[[np.ndarray, int], np.ndarray]
+
+
+def rain(image: np.ndarray, index: int) -> np.ndarray:
+    return add_rain(image, None, 2, np.random.default_rng(index), angle=0.1)
+
+
+def snow(image: np.ndarray, index: int) -> np.ndarray:
+    return add_snow(image, None, 2, np.random.default_rng(index))
+
+
+def fog(image: np.ndarray, index: int) -> np.ndarray:
+    return add_fog(image, None, 2, np.random.default_rng(0))
+
+
+def drops(image: np.ndarray, index: int) -> np.ndarray:
+    return add_drops(image, None, 1, np.random.default_rng(0))[0]
+
+
+def bare(folder: Path, weather: Weather | None, start: int = 0, count: int = 12) -> Path:
+    """A folder of demo photos in a row."""
+    folder.mkdir(parents=True)
+    for index, file in enumerate(sorted((DEMO / "images").iterdir())[start : start + count]):
+        image = read_photo(file).astype(np.float32) / 255
+        image = image if weather is None else weather(image, index)
+        Image.fromarray(np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)).save(folder / f"{file.stem}.png")
+    return folder
+
+
+def found(path: Path) -> str:
+    source = open_source(path, CaptureOptions(), lambda: path)
+    return look(source, CleanConfig(photos=10)).kind
+
+
+@pytest.mark.parametrize(("kind", "weather"), [("none", None), ("rain", rain), ("snow", snow), ("fog", fog)])
+def test_the_weather_in_the_air_is_recognised(tmp_path: Path, kind: str, weather: Weather | None) -> None:
+    assert found(bare(tmp_path / "photos", weather)) == kind
+
+
+@pytest.mark.parametrize("name", ["fox", "desk", "lego"])
+def test_clean_real_captures_have_no_weather(shared_data: Callable[[str], Path], name: str) -> None:
+    assert found(shared_data(name)) == "none"
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def write_room(root: Path, weather: Weather | None, count: int = 10) -> Path:
+    """A COLMAP capture of a textured corner."""
+    (root / "images").mkdir(parents=True)
+    poses = room_poses(count)
+    for index, pose in enumerate(poses):
+        image = room_photo(pose, K, 320, 240).astype(np.float32) / 255
+        image = image if weather is None else weather(image, index)
+        pixels = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
+        Image.fromarray(pixels).save(root / "images" / f"{index:02}.png")
+    corners = np.array([[x, y, 4.0] for x in np.linspace(-1.5, 2, 8) for y in np.linspace(-1, 1, 6)])
+    params = (K[0, 0], K[1, 1], K[0, 2], K[1, 2])
+    images = [(f"{index:02}.png", 1, pose) for index, pose in enumerate(poses)]
+    write_colmap(root, [("PINHOLE", params, 320, 240)], images, corners)
+    return root
+
+
+def test_nothing_found_gives_the_same_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    room = write_room(tmp_path / "room", None)
+    before = digest(room)
+    assert main(["clean", str(room)]) == 0
+    out = Path(capsys.readouterr().out.splitlines()[-1])
+    assert out == tmp_path / "room-clean"
+    written = digest(out)
+    assert digest(room) == before
+    assert {name: written[name] for name in before} == before
+    assert set(written) - set(before) == {"clean.json", "clean.png"}
+    record = json.loads((out / "clean.json").read_text())
+    assert record["weather"]["in_the_air"] == "none" and record["restorer"]["chosen"] == "none"
+    assert len(load_capture(out, points="capture").frames) == 10
+
+
+def test_views_take_rain_out(tmp_path: Path) -> None:
+    room = write_room(tmp_path / "rainy", rain)
+    assert main(["clean", str(room), "weather=rain", "restorer=multiview", "restorer.agree=4"]) == 0
+    out = tmp_path / "rainy-clean"
+    clean = [room_photo(pose, K, 320, 240).astype(float) for pose in room_poses(10)]
+
+    def error(folder: Path) -> float:
+        files = sorted((folder / "images").iterdir())
+        return float(np.mean([np.mean((read_photo(f) - c) ** 2) for f, c in zip(files, clean)]))
+
+    assert error(out) < 0.75 * error(room)  # more than 1.2 dB
+    shares = [photo["restored_share"] for photo in json.loads((out / "clean.json").read_text())["photos"]]
+    assert 0.01 < np.mean(shares) < 0.4
+
+
+def test_depth_of_a_corner_by_a_sweep() -> None:
+    poses = room_poses(7)
+    views = [View(room_photo(pose, K, 320, 240)[..., 1].astype(np.float32) / 255, K, pose) for pose in poses]
+    found = sweep(views[3], [views[i] for i in (1, 2, 4, 5)], 2.0, 8.0, 64)
+    u, v = np.meshgrid(np.arange(320) + 0.5, np.arange(240) + 0.5)
+    rays = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones_like(u)], axis=-1)
+    centre = -poses[3][:3, :3].T @ poses[3][:3, 3]
+    depth = (4.0 - centre[2]) / (rays @ poses[3][:3, :3])[..., 2]  # of the back wall
+    where = centre + (rays * depth[..., None]) @ poses[3][:3, :3]
+    wall = (where[..., 0] > -1.7) & (where[..., 1] < 1.0)
+    wall[:12], wall[-12:], wall[:, :12], wall[:, -12:] = False, False, False, False
+    off = np.abs(found / depth - 1)[wall]
+    assert np.median(off) < 0.02 and np.mean(off < 0.05) > 0.9
+
+
+def test_masks_of_drops_are_read_again_and_join_the_users(tmp_path: Path) -> None:
+    photos = bare(tmp_path / "walk", drops, count=16)
+    (photos / "masks").mkdir()
+    own = np.full((360, 480), 255, np.uint8)
+    own[300:, :] = 0
+    Image.fromarray(own).save(photos / "masks" / "0003.png")
+    assert main(["clean", str(photos), "weather=drops"]) == 0
+    out = tmp_path / "walk-clean"
+    truth = add_drops(np.zeros((360, 480, 3), np.float32), None, 1, np.random.default_rng(0))[1]
+    for name in ("0003", "0009"):
+        assert (out / "images" / f"{name}.png").read_bytes() == (photos / f"{name}.png").read_bytes()
+        kept = read_photo(out / "masks" / f"{name}.png.png")[..., 0] > 0
+        lost = ~kept[:290]
+        assert (lost & truth[:290]).sum() / (lost | truth[:290]).sum() > 0.5
+    assert not (read_photo(out / "masks" / "0003.png.png")[..., 0] > 0)[310:].any()
+    source = open_source(out, CaptureOptions(), lambda: out)
+    assert all(photo.mask_path is not None for photo in source.photos)
+
+
+def test_blender_keeps_names_split_and_alpha(tmp_path: Path) -> None:
+    root = tmp_path / "toy"
+    for side in ("train", "test"):
+        (root / side).mkdir(parents=True)
+        pixels = np.zeros((64, 64, 4), np.uint8)
+        pixels[16:48, 16:48] = (200, 100, 50, 255)
+        Image.fromarray(pixels).save(root / side / "r_0.png")
+        frame = {"file_path": f"./{side}/r_0", "transform_matrix": np.eye(4).tolist()}
+        (root / f"transforms_{side}.json").write_text(json.dumps({"camera_angle_x": 0.8, "frames": [frame]}))
+    assert main(["clean", str(root), "weather=rain", "restorer=classical", f"out={tmp_path / 'new'}"]) == 0
+    capture = load_capture(tmp_path / "new", points="none")
+    assert [frame.split for frame in capture.frames] == ["test", "train"]
+    assert json.loads((tmp_path / "new" / "transforms_test.json").read_text())["frames"][0]["file_path"] == "test/r_0"
+    alpha = capture.images.alpha(0)
+    assert alpha is not None and alpha[32, 32] == 255 and alpha[0, 0] == 0
+
+
+def test_a_turned_photo_stays_turned(tmp_path: Path) -> None:
+    folder = tmp_path / "phone"
+    folder.mkdir()
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Maker"
+    for index in range(3):
+        image.save(folder / f"{index}.jpg", exif=exif, quality=95)
+    assert main(["clean", str(folder), "weather=fog", "restorer=classical"]) == 0
+    with Image.open(tmp_path / "phone-clean" / "images" / "1.jpg") as after:
+        assert after.size == (90, 60) and after.getexif()[0x0112] == 6 and after.getexif()[0x010F] == "Maker"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["weather=rian"], "did you mean rain"),
+        (["weather=rain", "restorer=multiview"], "needs cameras"),
+        (["weather=rain", "restorer=learned"], "restorer.model="),
+        (["out=photos/inside"], "inside the capture"),
+        (["out=taken"], "exists already"),
+    ],
+)
+def test_mistakes_get_one_line_and_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bare(tmp_path / "photos", None, count=3)
+    (tmp_path / "taken").mkdir()
+    shutil.copyfile(DEMO / "images" / "0000.jpg", tmp_path / "taken" / "0000.jpg")
+    before = digest(tmp_path)
+    assert main(["clean", "photos", *words]) == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert digest(tmp_path) == before and not any(path.name.endswith("-partial") for path in tmp_path.iterdir())

@@ -13,6 +13,8 @@ from splat.cli import main
 from splat.edit.selection import load_selection
 from splat.files import read_json
 from splat.formats import read_scene
+from splat.language.compress.none import Uncompressed
+from splat.language.field import LanguageField, load_field, scene_digest
 from splat.run import open_run
 from tests.edit.scenes import write_run
 
@@ -63,6 +65,21 @@ def test_a_filter_makes_an_edit_that_can_be_undone(run: Path, capsys: pytest.Cap
     assert capsys.readouterr().out.splitlines() == [str(run.resolve()), str(folder)]
     again = restyle(capsys, run, "filter=invert", "select.sphere=-0.6,0,0,0.5", *QUICK)
     assert read_json(again / "edit.json")["parent"] == folder.name
+
+
+def test_the_language_field_follows_to_the_children(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compression = Uncompressed(4)
+    number = torch.arange(900.0)  # a vector of its own for every Gaussian, exact in half precision
+    codes = torch.stack([number, torch.ones(900), -number, torch.zeros(900)], dim=1)[:, None]
+    facts = {"scene": scene_digest(run / "scene.ply")}
+    field = LanguageField({"teacher": "demo"}, ("object",), compression, codes, torch.ones(900, 1), None, None, facts)
+    field.save(run / "language" / "demo")
+    folder = restyle(capsys, run, "filter=invert", GREEN, *QUICK, "guide.densify_every=2", "guide.densify_share=0.1")
+    carried, scene = load_field(folder), read_scene(folder / "scene.ply")
+    parents = carried.codes[:, 0, 0].long()
+    assert len(scene) == len(parents) > 900 and torch.equal(parents.unique(), torch.arange(900))
+    alike = (scene.means - read_scene(run / "scene.ply").means[parents]).norm(dim=1)
+    assert float(alike.max()) < 0.2  # children stand beside the parents whose words they have
 
 
 def test_pictures_that_the_user_painted(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -131,10 +131,34 @@ def launch(command: Command, arguments: Sequence[str]) -> None:
         )
     ]
     settings = multirun_settings(overrides) if taken.multirun else []
-    run_hydra(command, [*taken.flags, *settings, *overrides], overrides)
+    overrides, values = take_plain_keys(command, overrides)
+    run_hydra(command, [*taken.flags, *settings, *overrides], overrides, values)
 
 
-def run_hydra(command: Command, argv: list[str], overrides: list[str]) -> None:
+def take_plain_keys(command: Command, overrides: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Overrides of keys that share their name with a config group of another command, taken out, and their values.
+
+    Hydra would look such a word up in that group.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    groups = {path.name for path in conf_folder().iterdir() if path.is_dir()} - set(command.groups())
+    plain = {field.name for field in dataclasses.fields(command.config)} & groups
+    rest, values = [], {}
+    for override in overrides:
+        name, equals, _ = override.partition("=")
+        try:
+            if equals and name in plain:
+                values[name] = OverridesParser.create().parse_override(override).value()
+                continue
+        except HydraException:  # Hydra meets it again and complains
+            pass
+        rest.append(override)
+    return rest, values
+
+
+def run_hydra(command: Command, argv: list[str], overrides: list[str], values: Mapping[str, Any] | None = None) -> None:
     """Hand the words over to Hydra, and turn its complaints about them into one line."""
     import hydra
     import hydra.errors
@@ -142,11 +166,11 @@ def run_hydra(command: Command, argv: list[str], overrides: list[str]) -> None:
 
     from splat.commands.mistakes import explain
 
-    register(command)
     before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     # With it Hydra lets exceptions through instead of printing them and ending the process.
     sys.argv, os.environ["HYDRA_FULL_ERROR"] = ["splat", *argv], "1"
     try:
+        register(command, values)
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command.name)(command)()
     except Failed as failed:
         raise failed.failure from failed.failure.__cause__
@@ -160,13 +184,15 @@ def run_hydra(command: Command, argv: list[str], overrides: list[str]) -> None:
             os.environ["HYDRA_FULL_ERROR"] = before[1]
 
 
-def register(command: Command) -> None:
-    """Store the command's dataclasses where Hydra finds them: schema/NAME and schema/GROUP/OPTION."""
+def register(command: Command, values: Mapping[str, Any] | None = None) -> None:
+    """Store the command's dataclasses where Hydra finds them, schema/NAME and schema/GROUP/OPTION, with some values."""
     from hydra.core.config_store import ConfigStore
     from omegaconf import MISSING, OmegaConf
 
     store = ConfigStore.instance()
     node = OmegaConf.structured(command.config)
+    for key, value in (values or {}).items():
+        node[key] = value.text if hasattr(value, "text") else value  # a quoted string
     for group in command.schemas:
         node[group] = MISSING  # the chosen option fills it; merged into a default it would keep the default's keys
     store.store(group="schema", name=command.name, node=node, package="_global_", provider="splat")

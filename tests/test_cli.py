@@ -65,8 +65,8 @@ def test_help_of_each_command_lists_its_keys(name: str, capsys: pytest.CaptureFi
     assert main([name, "--help"]) == 0
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
-    for option in [option for options in load(name).schemas.values() for option in options]:
-        assert main(["help", name, f"strategy={option}"]) == 0
+    for choice in [f"{group}={option}" for group, options in load(name).schemas.items() for option in options]:
+        assert main(["help", name, choice]) == 0
         text += capsys.readouterr().out
     for key in load(name).all_keys():
         assert f"  {key.name}=" in text or f"  {key.name} " in text, key.name
@@ -87,7 +87,7 @@ def test_help_of_training_shows_one_strategy(capsys: pytest.CaptureFixture[str])
 def test_help_offers_sweeps_where_they_make_sense(capsys: pytest.CaptureFixture[str]) -> None:
     for name in SUMMARIES:
         assert main([name, "--help"]) == 0
-        assert ("--multirun" in capsys.readouterr().out) == (name not in ("doctor", "demo"))
+        assert ("--multirun" in capsys.readouterr().out) == (name not in ("doctor", "demo", "clean"))
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -166,8 +166,8 @@ def outlined(sums: Sums, constancy: np.ndarray, least: float) -> np.ndarray:
 
     place = max(3, round(PLACE * max(constancy.shape)) | 1)
     moving = cv2.blur(constancy, (place, place), borderType=cv2.BORDER_REFLECT_101) < ALL_CONSTANT
-    ring = ((constancy > least) & moving).astype(np.uint8)
-    ring = cv2.morphologyEx(ring, cv2.MORPH_CLOSE, disk(5))
+    edges: np.ndarray = ((constancy > least) & moving).astype(np.uint8)
+    ring: np.ndarray = cv2.morphologyEx(edges, cv2.MORPH_CLOSE, disk(5))
     height, width = ring.shape
     frame = max(height, width) // 6  # mirrored, so that a drop that the picture cuts off is closed as well
     framed: np.ndarray = cv2.copyMakeBorder(ring, frame, frame, frame, frame, cv2.BORDER_REFLECT)

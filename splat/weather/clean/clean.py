@@ -114,8 +114,8 @@ def _write(
     if not show:
         return None, facts
     assert before is not None and after is not None
-    upright = [photo.upright(np.ascontiguousarray(pixels[..., :3])) for pixels in (before, after)]
-    return make_row(photo.name, *upright, None if mask is None else photo.upright(mask)), facts
+    shown, result = (photo.upright(np.ascontiguousarray(pixels[..., :3])) for pixels in (before, after))
+    return make_row(photo.name, shown, result, None if mask is None else photo.upright(mask)), facts
 
 
 def write_sheet(path: Path, rows: list[Row]) -> None:

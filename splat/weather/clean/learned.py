@@ -45,7 +45,7 @@ class Learned:
         for top in starts(height, tile, overlap):
             for left in starts(width, tile, overlap):
                 piece = image[top : top + tile, left : left + tile]
-                weight = feather(*piece.shape[:2], overlap)
+                weight = feather(piece.shape[0], piece.shape[1], overlap)
                 place = slice(top, top + piece.shape[0]), slice(left, left + piece.shape[1])
                 total[place] += weight * self._piece(piece.astype(np.float32) / 255.0)
                 weights[place] += weight

@@ -31,7 +31,7 @@ PLACE = 0.12
 SMALLEST = 6e-5  # of the picture: a spot
 LARGEST = 0.12
 REACH = 3  # pixels that the soft edge of a spot without detail still looks sharp
-GONE = 0.3  # of the usual strength of its outline: the spot is not in this photo
+GONE = 0.4  # of the usual strength of its outline: the spot is not in this photo
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What language fields cost and keep: every compression, on the demo, in one table.
 
     python -m tools.bench_language RUN                  # RUN: of data/demo, trained with data_factor=1
-    python -m tools.bench_language RUN --write-docs     # and into docs/language_fields.md
+    python -m tools.bench_language RUN --write-docs     # and into docs/language.md
 
 Two teachers: the demo's own, and the truth (true regions with CLIP's vectors of words, asked in other words), which
 shows what is lost behind the teacher. Test views, thresholds as they stand in splat/language/config.py.
@@ -60,14 +60,20 @@ class Row:
 
 
 def measure(
-    run: Run, scene: Gaussians, sources: Sources, config: DistillConfig, name: str, truth: list[Any]
+    run: Run,
+    scene: Gaussians,
+    sources: Sources,
+    config: DistillConfig,
+    name: str,
+    truth: list[Any],
+    kinds: list[tuple[str, str]],
 ) -> list[Row]:
     """A row for each compression; features and lifting are shared."""
     rows = []
     settings = render_settings(run)
     views = matching(truth, sources.capture.frames, "test")
     some = list(sources.views())[::8]
-    for kind, kernel in KINDS:
+    for kind, kernel in kinds:
         config.compress = replace(config.compress, kind=kind, kernel=kernel or "softmax")
         field = compress(scene, sources, config, settings)
         asker = Asker(scene, field, settings)
@@ -94,14 +100,19 @@ def ask_milliseconds(scene: Gaussians, field: Any, count: int = 100_000, repeats
 
 
 def write_docs(rows: list[Row], notes: list[str], path: Path) -> None:
-    """Replace the table between its marks."""
+    """Replace the measured rows and notes between the marks; what was not measured now stays as it is."""
     text = path.read_text(encoding="utf-8")
     if MARKS[0] not in text or MARKS[1] not in text:
         raise SplatError(f"{path} has no place for the table: it needs the lines {MARKS[0]} and {MARKS[1]}")
     before, rest = text.split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    table = "\n".join([HEAD, "|" + " --- |" * (HEAD.count("|") - 1), *(row.text() for row in rows)])
-    write_text(path, f"{before}{MARKS[0]}\n{table}\n\n" + "\n".join(notes) + f"\n{MARKS[1]}{after}")
+    old, after = rest.split(MARKS[1])
+    measured = tuple(f"| {row.teacher} | {row.kind} |" for row in rows) + tuple(f"{row.teacher}: " for row in rows)
+    kept = [line for line in old.splitlines() if not line.startswith(measured)]
+    lines = [line for line in kept if line.startswith("| ") and line != HEAD and not line.startswith("| ---")]
+    lines += [row.text() for row in rows]
+    remarks = [line for line in kept if line and not line.startswith("|")] + notes
+    table = "\n".join([HEAD, "|" + " --- |" * (HEAD.count("|") - 1), *lines])
+    write_text(path, f"{before}{MARKS[0]}\n{table}\n\n" + "\n".join(remarks) + f"\n{MARKS[1]}{after}")
 
 
 def main() -> None:
@@ -109,12 +120,16 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--demo", type=Path, default=ROOT / "data" / "demo")
     parser.add_argument("--teacher", choices=("both", "demo", "truth"), default="both")
+    parser.add_argument(
+        "--kept", nargs="+", choices=sorted({kind for kind, _ in KINDS}), help="these compressions only"
+    )
     parser.add_argument("--write-docs", action="store_true")
     arguments = parser.parse_args()
     run = open_run(arguments.run)
     scene = run.scene()
     rows: list[Row] = []
     notes = []
+    kinds = [pair for pair in KINDS if arguments.kept is None or pair[0] in arguments.kept]
     print(HEAD)
     with torch.no_grad(), tempfile.TemporaryDirectory() as temporary:
         for name in ("truth", "demo"):
@@ -124,7 +139,7 @@ def main() -> None:
             queries = write_files_teacher(arguments.demo, files) if name == "truth" else None
             config = DistillConfig(teacher="files" if queries else "demo", files=str(files) if queries else None)
             sources = gather(run, scene, config, Path(temporary) / name)
-            rows += measure(run, scene, sources, config, name, read_truth(arguments.demo / "truth", queries))
+            rows += measure(run, scene, sources, config, name, read_truth(arguments.demo / "truth", queries), kinds)
             seconds = sources.seconds
             notes.append(
                 f"{name}: features {seconds['features']:.0f} s, lifting {seconds['lift']:.0f} s for "
@@ -133,7 +148,7 @@ def main() -> None:
             )
             print(notes[-1])
     if arguments.write_docs:
-        write_docs(rows, notes, ROOT / "docs" / "language_fields.md")
+        write_docs(rows, notes, ROOT / "docs" / "language.md")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from splat.language.cache import nearest
 from splat.language.masks import mask_nms, numbered, paint, shrunk
 from splat.language.segments import SegmentOptions, Segments, cut
-from splat.language.teachers.regions import boxes, crops, pool
+from splat.language.teachers.regions import Look, boxes, crops, pool
 
 
 def slow_nms(masks: np.ndarray, scores: np.ndarray, iou: float, score: float, inner: float) -> list[int]:
@@ -75,6 +75,21 @@ def test_crops_hold_the_region_alone_in_a_square() -> None:
     assert not red[:, :8].any() and not red[:, 24:].any()
     lit = strip.any((1, 2))
     assert lit.sum() == 2 and (strip[lit] == 50).all()  # 4 of 60 pixels tall
+
+
+def test_crops_with_surroundings_show_them_darker() -> None:
+    image = np.full((100, 200, 3), 200, np.uint8)
+    labels = np.zeros((1, 100, 200), np.int32)
+    labels[0, 40:60, 90:110] = 1
+    labels[0, 0:20, 0:20] = 2
+    look = Look(context=0.5, surround=0.5)  # margins of 0.5 (20 + 20) on each side: squares of 60 pixels
+    _, middle, corner = crops(image, labels, 3, 60, look)
+    assert (middle[20:40, 20:40] == 200).all()  # the region fills the middle third
+    outside = np.ones((60, 60), bool)
+    outside[20:40, 20:40] = False
+    assert (middle[outside] == 100).all()
+    assert not corner[:20].any() and not corner[:, :20].any()  # beyond the photo
+    assert (corner[20:40, 20:40] == 200).all() and (corner[40:, 20:] == 100).all()
 
 
 def test_pooling_is_the_mean_over_pixels_of_the_patch_under_each() -> None:

@@ -11,10 +11,10 @@ import torch
 from splat.files import read_json
 from tools.demo_teacher import captions as texts
 from tools.demo_teacher import model
-from tools.demo_teacher.crops import SIDE, Pictures, found_regions, true_masks
+from tools.demo_teacher.crops import SIDE, Pictures, found_regions, kind_shares, true_masks
 from tools.demo_teacher.photos import read_shot, write_shot
 from tools.demo_teacher.things import GENERIC, KINDS, MIXED, NAMES, Thing, paint
-from tools.demo_teacher.training import Batches, TrainingOptions, contrastive, train
+from tools.demo_teacher.training import Batches, TrainingOptions, contrastive, naming, train
 from tools.demo_teacher.worlds import Shot
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -63,24 +63,36 @@ def pictures(count: int = 60) -> Pictures:
     for square, thing in zip(pixels, things):
         square[10:50] = 10 * texts.KIND_LIST.index(thing.kind)
         square[20:40, 20:40, 0] = 0 if not thing.colours else 40 * NAMES.index(thing.colours[0])
-    return Pictures(pixels, texts.table(things))
+    kinds = texts.table(things).kind
+    shares = np.eye(len(KINDS) + 1, dtype=np.float32)[kinds][:, :-1]
+    shares[kinds == len(KINDS)] = 1 / len(KINDS)
+    return Pictures(pixels, texts.table(things), shares)
 
 
 def test_targets_share_out_what_fits() -> None:
     some = pictures()
     batches = Batches(some, KNOWN, TrainingOptions(batch=40, generic=0.2))
-    pixels, drawn, (there, back) = batches.draw(0)
-    assert pixels.shape == (40, 3, SIDE, SIDE) and pixels.min() >= -1 and pixels.max() <= 1
-    assert drawn[-4:] == list(GENERIC)
+    batch = batches.draw(0)
+    there, back = batch.there, batch.back
+    assert batch.pixels.shape == (40, 3, SIDE, SIDE) and batch.pixels.min() >= -1 and batch.pixels.max() <= 1
+    assert batch.texts[-4:] == list(GENERIC)
+    assert [batch.texts[k] for k in batch.names] == [kind.nouns[0] for kind in KINDS.values()]
     np.testing.assert_allclose(there.sum(1), 1, atol=1e-6)
     generic = there[:, -4:].sum(1)
     is_mixed = torch.isclose(generic, torch.ones(()))
     assert torch.allclose(generic[~is_mixed], torch.full((), 0.2))
     assert not back[-4:].any()
-    np.testing.assert_allclose(back[:-4].sum(1), 1, atol=1e-6)
+    shown = back[:-4].any(1)
+    np.testing.assert_allclose(back[:-4][shown].sum(1), 1, atol=1e-6)
     assert ((there[:, :-4] > 0) == (back[:-4].T > 0)).all()
+    assert batch.shares.shape == (40, len(KINDS))
+    np.testing.assert_allclose(batch.shares.sum(1), 1, atol=1e-5)
+    for text, row in zip(batch.texts, batch.kinds):
+        if text in ("mug", "a red mug"):
+            assert row[list(KINDS).index("mug")] == 1
+    assert torch.allclose(batch.kinds.sum(1), torch.ones(len(batch.texts) - 4))
     again = batches.draw(0)
-    assert again[1] == drawn and torch.equal(again[0], pixels)
+    assert again.texts == batch.texts and torch.equal(again.pixels, batch.pixels)
 
 
 def test_loss_is_cross_entropy_both_ways() -> None:
@@ -95,10 +107,18 @@ def test_loss_is_cross_entropy_both_ways() -> None:
     assert torch.allclose(found, (expected + expected_back) / 2)
 
 
+def test_naming_is_cross_entropy_over_the_names() -> None:
+    generator = torch.Generator().manual_seed(1)
+    images, names = torch.randn(3, 5, generator=generator), torch.randn(4, 5, generator=generator)
+    shares = torch.tensor([[1.0, 0, 0, 0], [0.25, 0.75, 0, 0], [0.25, 0.25, 0.25, 0.25]])
+    expected = torch.nn.functional.cross_entropy(3 * images @ names.T, shares)
+    assert torch.allclose(naming(images, names, torch.tensor(3.0).log(), shares), expected)
+
+
 def test_training_learns_resumes_and_saves(tmp_path: Path) -> None:
     some = pictures()
     tokenizer = model.make_tokenizer(texts.vocabulary(KNOWN))
-    options = TrainingOptions(steps=6, cycles=2, batch=32, warmup=2)
+    options = TrainingOptions(steps=16, cycles=2, batch=32, warmup=4)
     torch.manual_seed(0)
     teacher = model.make_model(len(tokenizer))
     batches = Batches(some, KNOWN, options)
@@ -106,9 +126,10 @@ def test_training_learns_resumes_and_saves(tmp_path: Path) -> None:
     def loss() -> float:
         from tools.demo_teacher.training import _embed
 
-        pixels, words, targets = batches.draw(99)
+        batch = batches.draw(99)
         with torch.no_grad():
-            return float(contrastive(*_embed(teacher, tokenizer, pixels, words), torch.tensor(2.66), *targets))
+            vectors = _embed(teacher, tokenizer, batch.pixels, batch.texts)
+            return float(contrastive(*vectors, torch.tensor(2.66), batch.there, batch.back))
 
     before = loss()
     train(teacher, tokenizer, some, KNOWN, options, tmp_path / "checkpoint.pt")
@@ -135,6 +156,11 @@ def test_photos_are_kept_and_cut(tmp_path: Path) -> None:
     plane, things = true_masks(again)
     assert [thing.kind for thing in things] == ["wall", "mug"]
     assert (plane[0, 20:70, 30:90] == 1).all() and plane[0, 0, 0] == -1
+    half = np.where(np.arange(120) < 60, 0, 1)[None, None].repeat(90, 1).astype(np.int32)
+    shares = kind_shares(again, half, 2)
+    kinds = list(KINDS)
+    np.testing.assert_allclose(shares[0, kinds.index("mug")], 1500 / 5400, atol=1e-6)
+    np.testing.assert_allclose(shares[:, [kinds.index("mug"), kinds.index("wall")]].sum(1), [5399 / 5400, 1], atol=1e-6)
 
     from splat.language.segments import SegmentOptions, Segments
 

@@ -25,13 +25,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     defaults = TrainingOptions()
     parser.add_argument("--out", type=Path, default=REPOSITORY / "data" / "teacher", help="folder of the model")
     parser.add_argument("--work", type=Path, default=REPOSITORY / "outputs" / "demo_teacher", help="photos, checkpoint")
-    parser.add_argument("--rooms", type=int, default=13, help="rooms to render for training")
+    parser.add_argument("--start", type=Path, help="folder of an earlier teacher whose weights are gone on from")
+    parser.add_argument("--rooms", type=int, default=16, help="rooms to render for training")
     parser.add_argument("--views", type=int, default=12, help="photos of each room")
     parser.add_argument("--steps", type=int, default=defaults.steps, help="steps of a cycle")
     parser.add_argument("--cycles", type=int, default=defaults.cycles, help="cycles of the learning rate")
     parser.add_argument("--batch", type=int, default=defaults.batch, help="pictures in a step")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and the batches")
-    parser.add_argument("--bfloat16", action="store_true", help="faster on processors with AVX-512 BF16 or AMX")
+    parser.add_argument(
+        "--bfloat16", action=argparse.BooleanOptionalAction, default=True, help="fast on AVX-512 BF16 or AMX"
+    )
     parser.add_argument("--threads", type=int, default=1, help="processor cores to use")
     return parser.parse_args(arguments)
 
@@ -57,13 +60,15 @@ def make(options: argparse.Namespace) -> None:
     folder = options.work / "photos"
     training = photos.make_photos(folder, rooms, options.views, options.threads)
     unseen = photos.make_photos(folder, list(HELD_OUT), options.views, options.threads)
-    pictures = crops.cached(options.work / "pictures.npz", training, options.seed)
+    pictures = crops.cached(options.work / "pictures.npz", training, options.seed, options.threads)
     known = texts.all_captions()
     words = texts.vocabulary(known)
     info(f"{len(pictures)} pictures {crops.counts(pictures)}, {len(known.texts)} captions, {len(words)} words")
     tokenizer = model.make_tokenizer(words)
     torch.manual_seed(options.seed)
     teacher = model.make_model(len(tokenizer))
+    if options.start is not None:
+        model.begin_with(teacher, options.start)
     settings = TrainingOptions(
         options.steps, options.cycles, options.batch, bfloat16=options.bfloat16, seed=options.seed
     )
@@ -93,7 +98,7 @@ def measure(folder: Path, unseen: list[Path]) -> dict[str, dict[str, float]]:
 
     teacher = DemoTeacher(folder, TeacherOptions(device="cpu"))
     return {
-        "held_out": report.held_out(teacher, unseen),
+        "held_out": {**report.held_out(teacher, unseen), **report.named_pixels(teacher, unseen)},
         "demo": report.on_demo(teacher, REPOSITORY / "data" / "demo"),
     }
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +13,14 @@ import numpy as np
 from splat.console import progress
 from splat.files import atomic_path
 from splat.language.segments import Segments
-from splat.language.teachers.regions import crops
+from splat.language.teachers.regions import Look, crops
 from tools.demo_teacher.captions import KIND_LIST, ThingTable, table
 from tools.demo_teacher.photos import read_shot
-from tools.demo_teacher.things import MIXED, Thing
+from tools.demo_teacher.things import KINDS, MIXED, Thing
 from tools.demo_teacher.worlds import Shot
 
-SIDE = 60
+SIDE = 72
+LOOK = Look(context=0.35, surround=0.4)  # a fragment of a thing is known by what it hangs together with
 PURE = 0.6  # a region is called after a thing that fills so much of it
 SMALLEST = 40  # pixels
 
@@ -27,37 +31,66 @@ class Pictures:
 
     pixels: np.ndarray  # [N, SIDE, SIDE, 3] uint8
     things: ThingTable
+    shares: np.ndarray  # [N, kinds of KINDS] float32, of the region's pixels; rows sum to 1
 
     def __len__(self) -> int:
         return len(self.pixels)
 
 
-def collect(paths: list[Path], seed: int = 0) -> Pictures:
+def collect(paths: list[Path], seed: int = 0, processes: int = 1) -> Pictures:
     """Found regions, true masks and pieces of true masks of all photos."""
-    rng = np.random.default_rng(seed)
-    segments = Segments()
-    pixels, things = [], []
-    with progress("Cutting out pictures", len(paths), "photo") as bar:
-        for path in paths:
-            shot = read_shot(path)
-            for labels, found in (true_masks(shot), _pieces(shot, rng), found_regions(shot, segments)):
-                pixels += list(crops(shot.image, labels, len(found), SIDE))
-                things += found
+    pixels, things, shares = [], [], []
+    with (
+        progress("Cutting out pictures", len(paths), "photo") as bar,
+        ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool,
+    ):
+        for cut, found, share in pool.map(partial(_of_photo, seed=seed), paths, chunksize=4):
+            pixels.append(cut)
+            things += found
+            shares.append(share)
             bar.advance()
-    return Pictures(np.stack(pixels), table(things))
+    return Pictures(np.concatenate(pixels), table(things), np.concatenate(shares))
 
 
-def cached(path: Path, paths: list[Path], seed: int = 0) -> Pictures:
+def _of_photo(path: Path, seed: int) -> tuple[np.ndarray, list[Thing], np.ndarray]:
+    """The pictures of one photo, their things, and the shares of kinds in them."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    shot = read_shot(path)
+    rng = np.random.default_rng([seed, *path.stem.encode()])
+    pixels, things, shares = [], [], []
+    for labels, found in (true_masks(shot), _pieces(shot, rng), found_regions(shot, Segments())):
+        pixels += list(crops(shot.image, labels, len(found), SIDE, LOOK))
+        things += found
+        shares.append(kind_shares(shot, labels, len(found)))
+    return np.stack(pixels), things, np.concatenate(shares)
+
+
+def cached(path: Path, paths: list[Path], seed: int = 0, processes: int = 1) -> Pictures:
     """`collect`, kept in a file that later runs read."""
+    made_of = [f"{SIDE} {LOOK} {Segments().signature} {seed}", *(photo.name for photo in paths)]
     if path.is_file():
         with np.load(path, allow_pickle=False) as file:
-            if file["photos"].tolist() == [photo.name for photo in paths]:
-                return Pictures(file["pixels"], ThingTable(file["kind"], file["colours"]))
-    found = collect(paths, seed)
+            if file["made_of"].tolist() == made_of:
+                return Pictures(file["pixels"], ThingTable(file["kind"], file["colours"]), file["shares"])
+    found = collect(paths, seed, processes)
+    arrays = {"pixels": found.pixels, "kind": found.things.kind, "colours": found.things.colours}
     with atomic_path(path) as temporary:
-        names = np.array([photo.name for photo in paths])
-        np.savez(temporary, pixels=found.pixels, kind=found.things.kind, colours=found.things.colours, photos=names)
+        np.savez(temporary, **arrays, shares=found.shares, made_of=np.array(made_of))
     return found
+
+
+def kind_shares(shot: Shot, labels: np.ndarray, count: int) -> np.ndarray:
+    """[count, kinds] of each region's pixels the share that things of each kind fill; nameless pixels do not count."""
+    kinds = np.array([len(KINDS), *(list(KINDS).index(thing.kind) for thing in shot.things)])[shot.labels]
+    found = np.zeros((count, len(KINDS) + 1))
+    for plane in labels:
+        inside = plane >= 0
+        fresh = np.bincount(plane[inside] * (len(KINDS) + 1) + kinds[inside], minlength=found.size)
+        found = np.maximum(found, fresh.reshape(found.shape))  # a region in several levels is the same in all
+    known = found[:, :-1]
+    return (known / np.maximum(known.sum(1, keepdims=True), 1)).astype(np.float32)
 
 
 def true_masks(shot: Shot) -> tuple[np.ndarray, list[Thing]]:

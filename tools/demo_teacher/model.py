@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tools.demo_teacher.crops import SIDE
+from splat.errors import SplatError
+from splat.files import write_json
+from tools.demo_teacher.crops import LOOK, SIDE
 
 START, END, PAD, UNKNOWN = "<start>", "<end>", "<pad>", "[UNK]"
 SPECIAL = (UNKNOWN, PAD, START, END)  # the end must not be number 2: CLIP gives that a meaning of its own
@@ -56,10 +58,39 @@ def make_model(vocabulary: int) -> Any:
         "num_hidden_layers": 4,
         "num_attention_heads": 4,
         "image_size": SIDE,
-        "patch_size": 15,
+        "patch_size": 12,
         "hidden_act": "gelu",
     }
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=128))
+
+
+def begin_with(model: Any, folder: Path) -> None:
+    """Take over the weights of another model of this shape; patches and places of another size are resampled.
+
+    Raises:
+        SplatError: when the other model differs in more than that.
+    """
+    import torch
+    from torch.nn.functional import interpolate
+    from transformers import CLIPModel
+
+    own, other = model.state_dict(), CLIPModel.from_pretrained(folder).float().state_dict()
+    for name, value in own.items():
+        found = other.get(name)
+        if found is not None and name.endswith("patch_embedding.weight"):
+            # what a linear filter sees of a smooth picture stays the same if its sum does
+            area = value.shape[2] * value.shape[3] / (found.shape[2] * found.shape[3])
+            found = interpolate(found, size=value.shape[2:], mode="bilinear") / area
+        elif found is not None and name.endswith("vision_model.embeddings.position_embedding.weight"):
+            before, after = (round((len(places) - 1) ** 0.5) for places in (found, value))
+            grid = found[1:].T.reshape(1, -1, before, before)
+            grid = interpolate(grid, size=(after, after), mode="bicubic", align_corners=False)
+            found = torch.cat([found[:1], grid.reshape(len(grid[0]), -1).T])
+        elif name.endswith("position_ids"):
+            continue
+        if found is None or found.shape != value.shape:
+            raise SplatError(f"{folder} is a model of another shape than this tool makes ({name}); train from scratch")
+        value.copy_(found)
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -77,3 +108,4 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
         image_mean=[0.5] * 3,
         image_std=[0.5] * 3,
     ).save_pretrained(folder)
+    write_json(folder / "regions.json", {"context": LOOK.context, "surround": LOOK.surround})

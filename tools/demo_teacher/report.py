@@ -9,10 +9,9 @@ import numpy as np
 from splat.files import read_json
 from splat.language.segments import Segments
 from splat.language.teachers.demo import DemoTeacher
-from splat.language.teachers.regions import crops
-from tools.demo_teacher.crops import SIDE, found_regions, true_masks
+from tools.demo_teacher.crops import found_regions, true_masks
 from tools.demo_teacher.photos import read_shot
-from tools.demo_teacher.things import MIXED, Thing
+from tools.demo_teacher.things import KINDS, MIXED, Thing
 from tools.demo_teacher.worlds import Shot
 from tools.demo_world.dataset import read_image
 
@@ -29,11 +28,27 @@ def held_out(teacher: DemoTeacher, paths: list[Path]) -> dict[str, float]:
             "true_masks_top1": true_masks(shot),
             "found_regions_top1": found_regions(shot, segments),
         }.items():
-            vectors = teacher.encode_pictures(list(crops(shot.image, labels, len(things), SIDE)))
+            vectors = teacher.encode_regions(shot.image, labels)
             best = (vectors @ texts.T).argmax(1)
             right = [names[b] == name_of(thing) for b, thing in zip(best, things) if thing.kind != MIXED]
             hits[key].extend(map(float, right))
     return {key: round(float(np.mean(values)), 4) for key, values in hits.items()}
+
+
+def named_pixels(teacher: DemoTeacher, paths: list[Path]) -> dict[str, float]:
+    """Each pixel is called by the name nearest to its region, as at use: share that is right, and mIoU of the kinds."""
+    names = teacher.encode_text([kind.nouns[0] for kind in KINDS.values()])
+    count = len(KINDS)
+    pairs = np.zeros((count, count))
+    for path in paths:
+        shot = read_shot(path)
+        found = teacher.features(shot.image, path.name)
+        called = (found.vectors @ names.T).argmax(1)[found.labels[0]]
+        kinds = np.array([-1, *(list(KINDS).index(thing.kind) for thing in shot.things)])[shot.labels]
+        pairs += np.bincount(kinds[kinds >= 0] * count + called[kinds >= 0], minlength=count**2).reshape(count, count)
+    right = np.diag(pairs)
+    iou = right / np.maximum(pairs.sum(0) + pairs.sum(1) - right, 1)
+    return {"named_pixels": round(float(right.sum() / pairs.sum()), 4), "named_miou": round(float(iou.mean()), 4)}
 
 
 def on_demo(teacher: DemoTeacher, capture: Path, every: int = 4) -> dict[str, float]:
@@ -52,7 +67,7 @@ def on_demo(teacher: DemoTeacher, capture: Path, every: int = 4) -> dict[str, fl
         shot = Shot(read_image(photo), labels, [Thing(row["name"], ()) for row in rows])
         masks, things = true_masks(shot)
         shown = np.array([next(k for k, row in enumerate(rows) if row["name"] == thing.kind) for thing in things])
-        vectors = teacher.encode_pictures(list(crops(shot.image, masks, len(things), SIDE)))
+        vectors = teacher.encode_regions(shot.image, masks)
         top["name_top1"].extend((vectors @ names.T).argmax(1) == shown)
         top["caption_top1"].extend(owner[(vectors @ texts.T).argmax(1)] == shown)
         visible = np.isin(owner, shown)

@@ -13,22 +13,23 @@ from splat.console import info, progress
 from splat.files import atomic_path
 from tools.demo_teacher.captions import KIND_LIST, Captions
 from tools.demo_teacher.crops import Pictures
-from tools.demo_teacher.things import GENERIC, MIXED
+from tools.demo_teacher.things import GENERIC, KINDS, MIXED
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
     """How the teacher is trained."""
 
-    steps: int = 400  # of a cycle
-    cycles: int = 4  # the learning rate rises and falls in each (Loshchilov and Hutter, 2017), a little less high
+    steps: int = 700  # of a cycle
+    cycles: int = 3  # the learning rate rises and falls in each (Loshchilov and Hutter, 2017), a little less high
     batch: int = 128
     learning_rate: float = 2e-3
     warmup: int = 80
     weight_decay: float = 0.05
     generic: float = 0.12  # share of a picture's target on LERF's canonical phrases
+    names: float = 1.0  # weight of telling the names of all kinds apart
     checkpoint_seconds: float = 45.0
-    bfloat16: bool = False  # twice as fast where the processor has it
+    bfloat16: bool = True  # several times as fast where the processor has it
     seed: int = 0
 
 
@@ -48,15 +49,18 @@ def train(
     batches = Batches(pictures, captions, options)
     saved = time.monotonic()
     model.train()
+    model.set_attn_implementation("eager")  # of a few dozen tokens: the fused one's backward pass takes twice as long
     total = options.steps * options.cycles
     with progress("Training the teacher", total, completed=first) as bar:
         for step in range(first, total):
             if step % options.steps == 0:
                 schedule = _cycle(optimizer, step // options.steps, options)
-            pixels, texts, targets = batches.draw(step)
+            batch = batches.draw(step)
             with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
-                vectors = _embed(model, tokenizer, pixels, texts)
-            loss = contrastive(*vectors, model.logit_scale, *targets)
+                images, words = _embed(model, tokenizer, batch.pixels, batch.texts)
+            loss = contrastive(images, words, model.logit_scale, batch.there, batch.back)
+            for vectors, shares in ((images, batch.shares), (words[: len(batch.kinds)], batch.kinds)):
+                loss = loss + options.names * naming(vectors, words[batch.names], model.logit_scale, shares)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -97,13 +101,39 @@ def contrastive(images: Any, texts: Any, log_scale: Any, image_targets: Any, tex
     return (there + back) / 2
 
 
+def naming(vectors: Any, names: Any, log_scale: Any, shares: Any) -> Any:
+    """Cross entropy of softmax(scale cos) over the names of all kinds against what each region shows or caption means.
+
+    This is what relevancy asks at use, when the names of other things are the negatives; a region of two things learns
+    to lie between their names. Captions are told apart in the same way: of a text's names, the nearest is no rival.
+
+    Args:
+        vectors, names: unit vectors [N, D], [K, D]; shares: [N, K], rows sum to 1.
+    """
+    return -(shares * (log_scale.exp() * vectors @ names.T).log_softmax(1)).sum(1).mean()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step learns from; N pictures, M texts, K kinds."""
+
+    pixels: Any  # [N, 3, S, S] in -1..1
+    texts: list[str]
+    there: Any  # [N, M] target of each picture over the texts
+    back: Any  # [M, N] target of each text over the pictures
+    names: Any  # [K] which of the texts are the names of the kinds
+    shares: Any  # [N, K] of the kinds in each picture
+    kinds: Any  # [M - phrases, K] the kinds that each caption may mean, alike
+
+
 class Batches:
-    """Random pictures with captions that fit them, kinds balanced."""
+    """Random pictures with captions that fit them and the names of all kinds; kinds balanced."""
 
     def __init__(self, pictures: Pictures, captions: Captions, options: TrainingOptions) -> None:
         self.pictures, self.captions, self.options = pictures, captions, options
+        self.names = np.array([captions.texts.index(kind.nouns[0]) for kind in KINDS.values()])
         kind = pictures.things.kind
-        share = np.bincount(kind, minlength=len(KIND_LIST))[kind] ** -0.7
+        share = np.bincount(kind, minlength=len(KIND_LIST))[kind] ** -0.5
         self.mixed = kind == KIND_LIST.index(MIXED)
         share[self.mixed] *= 0.08 * share[~self.mixed].sum() / max(share[self.mixed].sum(), 1e-9)
         self.share = share / share.sum()
@@ -117,8 +147,8 @@ class Batches:
         self.fitting = [np.nonzero(row)[0] for row in fitting]
         self.weight = [np.cumsum(popularity[row]) for row in self.fitting]
 
-    def draw(self, step: int) -> tuple[Any, list[str], tuple[Any, Any]]:
-        """Pixels [N, 3, S, S] in -1..1, texts [M], targets [N, M] and [M, N]."""
+    def draw(self, step: int) -> Batch:
+        """The batch of a step, the same at each call."""
         import torch
 
         rng = np.random.default_rng([self.options.seed, step])
@@ -126,12 +156,11 @@ class Batches:
         things = self.pictures.things[chosen]
         groups = [group for group in self.alike.reshape(-1)[chosen] if len(self.fitting[group])]
         places = rng.random(len(groups))
-        drawn = np.unique(
-            [
-                self.fitting[group][np.searchsorted(self.weight[group], place * self.weight[group][-1])]
-                for group, place in zip(groups, places)
-            ]
-        )
+        drawn = [
+            self.fitting[group][np.searchsorted(self.weight[group], place * self.weight[group][-1])]
+            for group, place in zip(groups, places)
+        ]
+        drawn = np.unique([*drawn, *self.names])
         fits = self.captions.fits(drawn, things)
         own = fits / np.maximum(fits.sum(1, keepdims=True), 1)
         generic = np.where(fits.any(1), self.options.generic, 1.0)[:, None]
@@ -139,9 +168,16 @@ class Batches:
         back = np.concatenate([fits.T, np.zeros((len(GENERIC), len(chosen)))]).astype(float)
         back /= np.maximum(back.sum(1, keepdims=True), 1)
         pixels = augmented(torch.from_numpy(self.pictures.pixels[chosen]).permute(0, 3, 1, 2).float() / 255, rng)
-        texts = [self.captions.texts[k] for k in drawn] + list(GENERIC)
-        tensors = (torch.from_numpy(targets).float(), torch.from_numpy(back).float())
-        return pixels * 2 - 1, texts, tensors
+        kinds = self.captions.kinds[drawn][:, : len(KINDS)].astype(np.float32)
+        return Batch(
+            pixels * 2 - 1,
+            [self.captions.texts[k] for k in drawn] + list(GENERIC),
+            torch.from_numpy(targets).float(),
+            torch.from_numpy(back).float(),
+            torch.from_numpy(np.searchsorted(drawn, self.names)),
+            torch.from_numpy(self.pictures.shares[chosen]),
+            torch.from_numpy(kinds / kinds.sum(1, keepdims=True)),
+        )
 
 
 def augmented(pixels: Any, rng: np.random.Generator) -> Any:
@@ -159,8 +195,8 @@ def augmented(pixels: Any, rng: np.random.Generator) -> Any:
     coarse = int(rng.integers(12, 40))
     blurred = interpolate(pixels[small], size=(coarse, coarse), mode="area")
     pixels[small] = interpolate(blurred, size=(side, side), mode="bilinear")
-    grain = torch.from_numpy(rng.normal(0, 0.02, pixels.shape).astype(np.float32))
-    return (pixels + grain * (pixels > 0)).clamp(0, 1)
+    grain = torch.from_numpy(rng.random(pixels.shape, dtype=np.float32)) - 0.5
+    return (pixels + 0.07 * grain * (pixels > 0)).clamp(0, 1)
 
 
 def _embed(model: Any, tokenizer: Any, pixels: Any, texts: list[str]) -> tuple[Any, Any]:

@@ -27,6 +27,16 @@ class TeacherOptions:
     device: str = option("auto", "where models run", choices=("auto", "cpu", "cuda"))
     offline: bool = option(False, "never download, take what lies on this machine (as HF_HUB_OFFLINE=1)")
     batch: int = option(64, "pictures that a model sees at once; less needs less memory", minimum=1)
+    context: float | None = option(
+        None,
+        "surroundings that a region's picture shows on each side, as a share of its size (null: what the model was "
+        "taught with, else 0: the region alone)",
+        minimum=0,
+        maximum=2,
+    )
+    surround: float | None = option(
+        None, "brightness of these surroundings (null: what the model was taught with, else 0.4)", minimum=0, maximum=1
+    )
     max_size: int = option(640, "longer side in pixels at which regions are found", minimum=32)
     patch_size: int = option(
         336, "shorter side in pixels to which a photo is scaled for the vectors of patches", minimum=32

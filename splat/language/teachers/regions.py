@@ -1,8 +1,9 @@
-"""From a label map to what an image encoder sees: a square a region, all else black (LangSplat, 3.1)."""
+"""From a label map to what an image encoder sees: a square a region, all else black (LangSplat, 3.1) or darkened."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,18 +26,29 @@ def boxes(labels: np.ndarray, count: int) -> np.ndarray:
     return found
 
 
-def crops(image: np.ndarray, labels: np.ndarray, count: int, size: int) -> Iterator[np.ndarray]:
+@dataclass(frozen=True)
+class Look:
+    """What a region's picture shows of its surroundings."""
+
+    context: float = 0.0  # margin on each side, times the region's longer side and a tenth of the photo's
+    surround: float = 0.0  # brightness of what is not the region, 0..1
+
+
+ALONE = Look()  # LangSplat's: the region cut out
+
+
+def crops(image: np.ndarray, labels: np.ndarray, count: int, size: int, look: Look = ALONE) -> Iterator[np.ndarray]:
     """Squares [size, size, 3] uint8 of the regions 0..count-1, in order.
 
     Args:
         image: [H, W, 3] uint8.
         labels: [L, h, w] int32; a region may stand in several levels, any of them will do.
+        look: how much of the surroundings is shown, and how bright. Small regions get more in proportion: they say
+            least about themselves.
 
-    The region is cut out at the image's resolution, everything else in it is black, the shorter side is padded with
-    black on both sides; shrunk by area, enlarged linearly.
+    The region is shown at the image's resolution; what lies beyond the picture, or beside the region where nothing of
+    the surroundings is shown, is black. Shrunk by area, enlarged linearly.
     """
-    import cv2
-
     first = _level_of(labels, count)
     found = np.zeros((count, 4), np.int64)
     for level, plane in enumerate(labels):
@@ -44,22 +56,48 @@ def crops(image: np.ndarray, labels: np.ndarray, count: int, size: int) -> Itera
         found[chosen] = boxes(plane, count)[chosen]
     scale = np.array([image.shape[0] / labels.shape[1], image.shape[1] / labels.shape[2]])
     for region in range(count):
-        top, left, bottom, right = found[region]
-        part = labels[first[region], top:bottom, left:right] == region
-        y0, y1 = np.round(np.array([top, bottom]) * scale[0]).astype(int)
-        x0, x1 = np.round(np.array([left, right]) * scale[1]).astype(int)
-        piece = image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
-        height, width = piece.shape[:2]
-        shrink = size / max(height, width)
-        h, w = max(round(height * shrink), 1), max(round(width * shrink), 1)
-        square = np.zeros((size, size, 3), np.uint8)
-        y, x = (size - h) // 2, (size - w) // 2
-        mask = part.astype(np.uint8)
-        if mask.shape != (height, width):
-            mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
-        way = cv2.INTER_AREA if shrink < 1 else cv2.INTER_LINEAR
-        square[y : y + h, x : x + w] = cv2.resize(piece * mask[..., None], (w, h), interpolation=way)
-        yield square
+        box = np.round(found[region] * np.tile(scale, 2)).astype(int)
+        box[2:] = np.maximum(box[2:], box[:2] + 1)
+        yield _square(image, labels[first[region]], region, _window(box, image.shape, look), size, look.surround)
+
+
+def _window(box: np.ndarray, shape: tuple[int, ...], look: Look) -> tuple[np.ndarray, np.ndarray, float]:
+    """Of a box (top, left, bottom, right) in pixels of the photo: the part of the photo that is shown, in the same
+    form, the top and left end of the square that it is shown in, and the square's side."""
+    side = float(max(box[2] - box[0], box[3] - box[1]))
+    shown = box
+    if look.context > 0:
+        side += 2 * look.context * (side + 0.1 * max(shape[:2]))
+    corner = (box[:2] + box[2:] - side) / 2
+    if look.context > 0:
+        low, high = np.floor(corner).astype(int), np.ceil(corner + side).astype(int)
+        shown = np.concatenate([np.maximum(low, 0), np.minimum(high, shape[:2])])
+    return shown, corner, side
+
+
+def _square(
+    image: np.ndarray,
+    plane: np.ndarray,
+    region: int,
+    window: tuple[np.ndarray, np.ndarray, float],
+    size: int,
+    surround: float,
+) -> np.ndarray:
+    """The picture of one region, see `crops`."""
+    import cv2
+
+    (top, left, bottom, right), corner, side = window
+    rows = ((np.arange(top, bottom) + 0.5) * plane.shape[0] / image.shape[0]).astype(int)
+    columns = ((np.arange(left, right) + 0.5) * plane.shape[1] / image.shape[1]).astype(int)
+    inside = plane[rows[:, None], columns[None]] == region
+    piece = image[top:bottom, left:right] * np.where(inside, np.float32(1), np.float32(surround))[..., None]
+    shrink = size / side
+    h, w = (min(max(round(length * shrink), 1), size) for length in piece.shape[:2])
+    y, x = (int(np.clip((end - c) * shrink, 0, size - n)) for end, c, n in ((top, corner[0], h), (left, corner[1], w)))
+    square = np.zeros((size, size, 3), np.uint8)
+    way = cv2.INTER_AREA if shrink < 1 else cv2.INTER_LINEAR
+    square[y : y + h, x : x + w] = np.round(cv2.resize(piece, (w, h), interpolation=way))
+    return square
 
 
 def _level_of(labels: np.ndarray, count: int) -> np.ndarray:

@@ -15,11 +15,14 @@ from splat.language.teachers.options import TeacherOptions
 from splat.language.teachers.patches import patch_vectors
 from splat.language.types import LEVELS, ViewFeatures
 
+SURROUND = 0.4  # brightness of the surroundings, where they are shown to a model that was not taught with any
+
 
 class TextImageTeacher:
     """A model of the CLIP family. The text side loads apart from the image side: a query needs only words.
 
-    With masks, every region is cut out, padded to a square and encoded (LangSplat, section 3.1); without, the vectors
+    With masks, every region is cut out, padded to a square and encoded (LangSplat, section 3.1), or shown with some of
+    its surroundings where the options or `regions.json` in the model's folder say so; without, the vectors
     are those of the patches, brought into the space of words as the model does for the whole picture.
     """
 
@@ -36,7 +39,8 @@ class TextImageTeacher:
         self.dense = masks == "none"
         self.levels: tuple[str, ...] = ("whole",) if self.dense else LEVELS
         self._masker = None if self.dense else make_masker(masks, options)
-        found = self._masker.signature if self._masker else f"patches {options.patch_size}"
+        self.look = look_of(folder, options)
+        found = f"{self._masker.signature} {self.look}" if self._masker else f"patches {options.patch_size}"
         self.signature = f"{self.kind} {hub.signature(folder)} {found}"
         self._model: Any = None
         self._processor: Any = None
@@ -48,9 +52,13 @@ class TextImageTeacher:
             grid = patch_vectors(self._load(), self._processor, image, self.options.patch_size)
             labels = np.arange(grid.shape[0] * grid.shape[1], dtype=np.int32).reshape(1, *grid.shape[:2])
             return ViewFeatures(labels, grid.reshape(-1, grid.shape[2]))
-        labels = numbered(self._masker(image)[: len(self.levels)])
+        labels = numbered(self._masker(image))
+        return ViewFeatures(labels, self.encode_regions(image, labels))
+
+    def encode_regions(self, image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """[M, D] vectors of the regions 0..M-1 of labels [L, h, w], each from its picture."""
         count = int(labels.max(initial=-1)) + 1
-        return ViewFeatures(labels, self.encode_pictures(list(regions.crops(image, labels, count, self._size()))))
+        return self.encode_pictures(list(regions.crops(image, labels, count, self._size(), self.look)))
 
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """[N, D] float32, unit length, of square pictures [S, S, 3] uint8."""
@@ -95,6 +103,14 @@ class TextImageTeacher:
     def _inputs(self, pictures: list[np.ndarray]) -> dict[str, Any]:
         inputs = self._processor(images=pictures, return_tensors="pt")
         return {key: value.to(self._model.device) for key, value in inputs.items()}
+
+
+def look_of(folder: Path, options: TeacherOptions) -> regions.Look:
+    """What the pictures of regions show: as the options ask, else as the model's folder says that it was taught."""
+    taught = read_json(folder / "regions.json") if (folder / "regions.json").is_file() else {}
+    context = taught.get("context", 0.0) if options.context is None else options.context
+    surround = taught.get("surround", SURROUND) if options.surround is None else options.surround
+    return regions.Look(float(context), float(surround)) if context else regions.ALONE
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

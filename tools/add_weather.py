@@ -78,6 +78,8 @@ def write_weathered(clean: Path, out: Path, added: Added, factor: float, test_ev
     if capture.transparent():
         raise SplatError(f"{clean} has transparent photos: no weather can be added to what is not there")
     depths = depths_of(capture, clean, factor, test_every) if added.kind in ("rain", "snow", "fog") else {}
+    if added.kind == "fog":  # what counts is the way of the light
+        depths = {index: depth * ray_lengths(capture, index) for index, depth in depths.items()}
     for folder in ("images", "weather_truth/images"):
         (out / folder).mkdir(parents=True)
     frames = []
@@ -142,6 +144,15 @@ def depths_of(capture: Capture, clean: Path, factor: float, test_every: int) -> 
     if (clean / "truth" / "depth").is_dir():
         return {index: true_depth(capture, clean, index) for index in capture.indices("train")}
     return rendered_depths(capture, clean, factor, test_every)
+
+
+def ray_lengths(capture: Capture, index: int) -> Image:
+    """[H, W]: distance from the camera of a point at depth 1."""
+    camera = capture.frames[index].camera
+    K = camera.K.numpy()
+    x = (np.arange(camera.width) + 0.5 - K[0, 2]) / K[0, 0]
+    y = (np.arange(camera.height) + 0.5 - K[1, 2]) / K[1, 1]
+    return np.sqrt(1 + x[None] ** 2 + y[:, None] ** 2).astype(np.float32)
 
 
 def true_depth(capture: Capture, clean: Path, index: int) -> Image:

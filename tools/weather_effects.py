@@ -60,9 +60,10 @@ def add_snow(image: Image, depth: Image | None, severity: int, rng: np.random.Ge
 
 
 def add_fog(image: Image, depth: Image | None, severity: int, rng: np.random.Generator) -> Image:
-    """I = J t + A (1 - t) with t = exp(-beta d) (Koschmieder): 3 m everywhere where no depth is given.
+    """I = J t + A (1 - t) with t = exp(-beta d) (Koschmieder).
 
-    `rng` decides the brightness of the airlight A; give all photos of a capture the same.
+    Here `depth` should be the distance along the ray; it is 3 m everywhere where none is given. `rng`
+    decides the brightness of the airlight A; give all photos of a capture the same.
     """
     airlight = np.asarray(AIRLIGHT) * rng.uniform(0.92, 1.08)
     distance = np.full(image.shape[:2], 3.0) if depth is None else depth

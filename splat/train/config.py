@@ -9,6 +9,7 @@ from splat.options import option
 from splat.render.config import RenderOptions
 from splat.train.config_optim import LearningRates
 from splat.train.strategies import ImprovedStrategy, Strategy
+from splat.train.weather.config import WeatherOptions
 
 
 @dataclass
@@ -109,3 +110,4 @@ class TrainConfig:
     loss: LossOptions = option(LossOptions, "what training minimises")
     schedule: ScheduleOptions = option(ScheduleOptions, "what happens when")
     render: RenderOptions = option(RenderOptions, "how Gaussians become pixels")
+    weather: WeatherOptions = option(WeatherOptions, "rain, snow, drops on the lens and fog, left out of the scene")

@@ -37,6 +37,8 @@ from splat.train.plan import Machine, Plan, asked_cap, estimated_bytes, make_pla
 from splat.train.state import TrainState, fitted_strategy, new_state, restored_state, state_record
 from splat.train.trainer import StepReport, composite, on_device, one_torch_thread, render_view, run_steps, waited
 from splat.train.views import TrainingViews
+from splat.train.weather.model import Weather
+from splat.train.weather.record import write_weather
 
 HISTORY_EVERY = 50  # steps between rows of metrics.csv
 TEST_VIEWS = 8  # views of the PSNR that is measured along the way
@@ -101,6 +103,8 @@ def _train_in(
     test = TrainingViews(capture, capture.indices("test"), normalization, device)
     give_back()
     _loop(state, views, config, plan, folder, test, background)
+    if state.weather is not None:
+        write_weather(folder, state.weather, normalization.scale)
     seconds, gaussians = state.seconds, normalization.to_capture(state.gaussians().to("cpu"))
     del state, views, test  # not needed beside what writing takes
     give_back()
@@ -161,18 +165,22 @@ def _begin(
         record = _checkpoint_record(folder, config)
         check_same_views(folder, capture)
         plan = Plan(**record["plan"])
-        strategy = fitted_strategy(config.strategy, plan)
+        strategy = fitted_strategy(config.strategy, plan, resets=not config.weather.leaves_out)
         strategy.attach(scene_access(views, config, normalization))
         state = restored_state(record["state"], config, strategy, scale, views.device)
+        state.weather = make_weather(config, plan, scene_access(views, config, normalization))
+        if state.weather is not None:
+            state.weather.restore(record["state"]["weather"])
         info(f"resuming at step {state.step:,} of {plan.max_steps:,}")
         return state, plan
     base = occupied_bytes()
     points = capture.points or _random_points(capture, config)
     plan = make_plan(config, machine, capture.data_factor, len(points.xyz))
     gaussians = _first_gaussians(config, normalization, views, plan, points)
-    strategy = fitted_strategy(config.strategy, plan)
+    strategy = fitted_strategy(config.strategy, plan, resets=not config.weather.leaves_out)
     strategy.attach(scene_access(views, config, normalization))
     state = new_state(gaussians, config, strategy, scale, views.device)
+    state.weather = make_weather(config, plan, scene_access(views, config, normalization))
     info(f"points: {len(points.xyz):,} {points.origin}, {count(len(gaussians), 'Gaussian')} to begin with")
     _announce(state, views, config, plan, base)
     return state, plan
@@ -183,6 +191,11 @@ def scene_access(views: TrainingViews, config: TrainConfig, normalization: Norma
     points = views.capture.points
     known = np.zeros((0, 3)) if points is None or points.origin == "random" else points.xyz
     return SceneAccess(views, normalization.points(torch.from_numpy(known)).float().to(views.device), config.render)
+
+
+def make_weather(config: TrainConfig, plan: Plan, access: SceneAccess) -> Weather | None:
+    """What training knows of the weather in the photos; None where all of it is off."""
+    return Weather(config.weather, access, plan.max_steps, config.seed) if config.weather.any else None
 
 
 def _random_points(capture: Capture, config: TrainConfig) -> Points:

@@ -71,9 +71,15 @@ def background_colour(options: LossOptions, generator: torch.Generator) -> Tenso
 
 
 def render_view(
-    params: dict[str, Parameter], view: View, options: RenderOptions, sh_degree: int, background: Tensor, absgrad: bool
+    params: dict[str, Parameter],
+    view: View,
+    options: RenderOptions,
+    sh_degree: int,
+    background: Tensor,
+    absgrad: bool,
+    render_mode: str = "RGB",
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """Render one training view: image [1, H, W, 3], alphas [1, H, W, 1] and the strategy's `info`."""
+    """Render one training view: image [1, H, W, 3 or, with depth, 4], alphas [1, H, W, 1] and the strategy's `info`."""
     return render_gaussians(
         params,
         view.viewmat,
@@ -87,6 +93,7 @@ def render_view(
         eps2d=options.eps2d,
         rasterize_mode="antialiased" if options.antialiased else "classic",
         absgrad=absgrad,
+        render_mode=render_mode,
         backend=options.backend,
         num_threads=options.num_threads,
     )
@@ -108,16 +115,19 @@ def train_step(
     background = on_device(background_colour(config.loss, state.generator), views.device)
     degree = active_sh_degree(config, step, max_steps)
     absgrad = state.strategy.needs_absgrad
-    renders, _, info = render_view(params, view, config.render, degree, background, absgrad)
-    target = view.target if view.alpha is None else composite(view.target, view.alpha, background)
+    mode = "RGB" if state.weather is None else state.weather.render_mode
+    renders, _, info = render_view(params, view, config.render, degree, background, absgrad, mode)
+    image, target = renders[0], view.target if view.alpha is None else composite(view.target, view.alpha, background)
+    if state.weather is not None:
+        image, target = state.weather.compared(step, position, view, image, target)
     state.strategy.step_pre_backward(params, state.optimizers, state.strategy_state, step, info)
-    loss = l1_ssim(renders[0], target, config.loss.ssim_lambda, mask=view.mask, num_threads=config.render.num_threads)
+    loss = l1_ssim(image, target, config.loss.ssim_lambda, mask=view.mask, num_threads=config.render.num_threads)
     (loss + regularization(params, config.loss)).backward()
     on_cpu = views.device.type == "cpu"
     value = read_loss(state, loss.detach(), every=1 if on_cpu else READ_EVERY, last=step + 1 == max_steps)
     due = step % READ_EVERY == 0 if on_cpu else value is not None
-    quality = psnr(renders[0].detach(), target, view.mask) if due else None
-    del renders, loss
+    quality = psnr(image.detach(), target, view.mask) if due else None
+    del renders, image, loss
     lr = means_lr(config, state.scene_scale, step, max_steps)
     state.optimizers["means"].param_groups[0]["lr"] = lr
     set_active_sh_degree(state.optimizers, degree)
@@ -129,6 +139,8 @@ def train_step(
             optimizer.zero_grad(set_to_none=True)
     info["view"] = position
     state.strategy.step_post_backward(params, state.optimizers, state.strategy_state, step, info, lr=lr)
+    if state.weather is not None:
+        state.weather.after_step(step, params)
     state.step += 1
     return StepReport(state.step, value, quality, params["means"].shape[0], position)
 

@@ -1,0 +1,182 @@
+"""The weather of one training: what it explains of a photo, what it leaves out, and what a checkpoint keeps of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from splat.console import info
+from splat.train.weather.config import WeatherOptions
+from splat.train.weather.consensus import Consensus
+from splat.train.weather.haze import Haze, measured_haze, ray_lengths, recolour
+from splat.train.weather.lens import LensMap
+from splat.train.weather.robust import BrighterRule, TrimRule, contrast, difference, ramp
+from splat.train.weather.transient import Veils
+
+if TYPE_CHECKING:
+    from splat.train.access import SceneAccess
+    from splat.train.strategies.base import Params
+    from splat.train.views import View
+
+LAST = 2 / 3  # share of the steps at which anything is last measured
+
+
+class Weather:
+    """All parts that are on. A training without weather has no such object."""
+
+    def __init__(self, options: WeatherOptions, access: SceneAccess, max_steps: int, seed: int) -> None:
+        self.options = options
+        self.access = access
+        self.max_steps = max_steps
+        self.seed = seed
+        device = access.views.device
+        self.brighter = BrighterRule(device, options.robust_margin)
+        self.consensus = Consensus(
+            access, options.consensus_views, options.consensus_margin, options.consensus_evidence
+        )
+        self.trim = TrimRule(options.robust_trim, device)
+        self.veils = Veils(options.transient_rate, options.transient_size, options.transient_margin, device)
+        self.lenses: dict[str, LensMap] = {}  # by the size of the photos, WxH
+        self.haze = Haze()
+        self.left_out = 0.0  # running share of the pixels
+
+    @property
+    def render_mode(self) -> str:
+        """What must be rendered: depth too, once there is fog."""
+        return "RGB+ED" if self.haze.airlight is not None else "RGB"
+
+    def compared(self, step: int, position: int, view: View, render: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """What the loss compares: the scene as the weather shows it [H, W, 3], with gradients, and the photo.
+
+        Pixels that show weather are made equal, so that they pull at nothing and SSIM sees no edge around them.
+
+        Args:
+            position: of the training view. render: [H, W, 3 or 4]. target: [H, W, 3] uint8 or float32.
+        """
+        image = render[..., :3]
+        if render.shape[-1] == 4:
+            image = self.haze.veiled(image, render[..., 3], ray_lengths(view.K[0], view.height, view.width))
+        if not (self.options.leaves_out or self.options.transient):
+            return image, target
+        photo = target.float() / 255 if target.dtype == torch.uint8 else target
+        scene = image.detach().clamp(0, 1)
+        full = self._is_full(view)
+        left_out = torch.zeros(scene.shape[:2], dtype=torch.bool, device=scene.device)
+        strength = ramp(step, self.max_steps, self.options.robust_start, self.options.robust_full)
+        if self.options.robust:
+            left_out |= self._clean(photo, scene, view.mask) < 0.5 * strength
+        if self.options.consensus and full and position in self.consensus.masks:
+            left_out |= self.consensus.masks[position]
+        if self.options.lens and full:
+            left_out |= self._lens(step, photo, scene)
+        if self.options.transient and full and strength > 0:
+            self.veils.add(position, photo, scene, ~left_out if view.mask is None else view.mask & ~left_out)
+            veil = self.veils.of(position, view.height, view.width)
+            image = image if veil is None else image * (1 - veil) + veil
+        self.left_out += 0.01 * (float(left_out.float().mean()) - self.left_out)
+        return image, torch.where(left_out[..., None], image.detach(), photo)
+
+    def _clean(self, photo: Tensor, scene: Tensor, mask: Tensor | None) -> Tensor:
+        """[H, W] 0..1, the probability that a pixel is clean."""
+        if self.options.robust_side == "both":
+            return self.trim.clean(photo, scene, mask)
+        return self.brighter.clean(difference(photo, scene), contrast(scene), mask)
+
+    def _lens(self, step: int, photo: Tensor, scene: Tensor) -> Tensor:
+        """[H, W] bool, True where something sits on the lens."""
+        key = f"{photo.shape[1]}x{photo.shape[0]}"
+        found = self.lenses.get(key)
+        if found is None:
+            found = self.lenses[key] = LensMap(photo.shape[0], photo.shape[1], photo.device)
+        if step >= self.options.lens_start * self.max_steps:
+            found.add(photo, scene, self.options.lens_sharpness, self.options.lens_residual)
+        return found.mask
+
+    def _is_full(self, view: View) -> bool:
+        """Whether a view has the size of its photo; early steps may be at half of it."""
+        return any(camera.width == view.width and camera.height == view.height for camera in self.access.views.cameras)
+
+    def after_step(self, step: int, params: Params) -> None:
+        """Compare the photos, measure the fog, when it is time; called once the step is done."""
+        options = self.options
+        if options.consensus and step in self._steps(options.consensus_start, options.consensus_updates):
+            self.consensus.refresh(params)
+        if options.haze and step in self._steps(options.haze_start, options.haze_updates):
+            self._measure_haze(step, params)
+
+    def _measure_haze(self, step: int, params: Params) -> None:
+        """Take the fog that the photos show now."""
+        generator = torch.Generator().manual_seed(self.seed + step)
+        fit = measured_haze(self.access, params, generator)
+        if fit is None or (fit.evidence < self.options.haze_evidence and self.haze.airlight is None):
+            info("fog: none seen" if fit is not None else "fog: too little is seen in several views to tell")
+            return
+        airlight = fit.airlight.float().to(self.access.views.device)
+        after = Haze(fit.beta, airlight, fit.evidence)
+        recolour(self.access, params, self.haze, after)
+        self.haze = after
+
+    def _steps(self, first: float, count: int) -> set[int]:
+        """`count` steps, evenly spread from a share of the training to its last third."""
+        last = max(first, LAST)
+        shares = [first + (last - first) * index / max(1, count - 1) for index in range(count)]
+        return {max(1, round(share * self.max_steps)) for share in shares}
+
+    def state(self) -> dict[str, Any]:
+        """All that changes, for a checkpoint."""
+        return {
+            "difference": self.brighter.counts,
+            "trim": self.trim.counts,
+            "brighter": self.consensus.brighter,
+            "consensus": {str(view): mask for view, mask in self.consensus.masks.items()},
+            "veil_rule": self.veils.rule.counts,
+            "veils": {str(view): opacity for view, opacity in self.veils.opacity.items()},
+            "lenses": {
+                key: {"sums": lens.sums, "mask": lens.mask, "views": lens.views} for key, lens in self.lenses.items()
+            },
+            "haze": {"beta": self.haze.beta, "airlight": self.haze.airlight, "evidence": self.haze.evidence},
+            "left_out": self.left_out,
+        }
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        device = self.access.views.device
+        self.brighter.counts = record["difference"].to(device)
+        self.trim.counts = record["trim"].to(device)
+        self.consensus.brighter = record["brighter"]
+        self.consensus.masks = {int(view): mask.to(device) for view, mask in record["consensus"].items()}
+        self.veils.rule.counts = record["veil_rule"].to(device)
+        self.veils.opacity = {int(view): opacity.to(device) for view, opacity in record["veils"].items()}
+        for key, held in record["lenses"].items():
+            width, height = map(int, key.split("x"))
+            lens = self.lenses[key] = LensMap(height, width, device)
+            lens.sums, lens.mask, lens.views = held["sums"].to(device), held["mask"].to(device), held["views"]
+        airlight = record["haze"]["airlight"]
+        self.haze = Haze(
+            record["haze"]["beta"], None if airlight is None else airlight.to(device), record["haze"]["evidence"]
+        )
+        self.left_out = record["left_out"]
+
+    def report(self, scale: float) -> dict[str, Any]:
+        """What was found, for the record.
+
+        Args:
+            scale: training units per unit of the capture.
+        """
+        haze = None
+        if self.haze.airlight is not None:
+            haze = {
+                "extinction": self.haze.beta * scale,  # 1 / unit of the capture
+                "airlight": [round(value, 4) for value in self.haze.airlight.tolist()],
+                "evidence": round(self.haze.evidence, 4),
+            }
+        return {
+            "kind": self.options.kind,
+            "left_out": round(self.left_out, 4) if self.options.leaves_out else None,
+            "brighter": round(self.consensus.brighter, 3) if self.options.consensus else None,
+            "veil": round(self.veils.mean(), 4) if self.options.transient else None,
+            "lens": {key: round(float(lens.mask.float().mean()), 4) for key, lens in self.lenses.items()},
+            "haze": haze,
+        }

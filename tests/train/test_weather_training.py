@@ -1,0 +1,164 @@
+"""Training through weather: off it is not there, on it can be stopped and resumed, and clear photos lose nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from splat.errors import Interrupted, SplatError
+from splat.evaluate.evaluate import evaluate_views
+from splat.options import check
+from splat.train import session, trainer
+from splat.train.checkpoint import latest_checkpoint, load_checkpoint
+from splat.train.config import TrainConfig
+from splat.train.session import TrainResult, train
+from splat.train.strategies import DefaultStrategy
+from splat.train.weather.config import WeatherOptions
+from tests.train.blobs import write_blob_capture
+
+STEPS = 120
+PARTS = {
+    "robust": WeatherOptions(robust=True, robust_margin=0.5),
+    "consensus": WeatherOptions(consensus=True, consensus_evidence=0.0),
+    "both": WeatherOptions(robust=True, robust_side="both"),
+    "transient": WeatherOptions(transient=True, transient_size=2, transient_margin=0.0),
+    "lens": WeatherOptions(lens=True, lens_residual=1.3),
+    "haze": WeatherOptions(haze=True, haze_evidence=0.0),
+}
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos of which some have white spots, others in each."""
+    folder = tmp_path_factory.mktemp("capture") / "blobs"
+    write_blob_capture(folder, views=13)
+    rng = np.random.default_rng(0)
+    for path in sorted((folder / "images").iterdir())[1:]:
+        image = cv2.imread(str(path))
+        for x, y in rng.integers(2, [44, 32], (12, 2)):
+            image[y : y + 3, x : x + 3] = 230
+        cv2.imwrite(str(path), image)
+    return folder
+
+
+def config(capture: Path, out: Path, weather: WeatherOptions) -> TrainConfig:
+    base = TrainConfig(
+        data=str(capture), out=str(out), max_steps=STEPS, data_factor=1.0, cap_max=400, weather=weather,
+        strategy=DefaultStrategy(refine_start_iter=10, refine_every=20, reset_every=45),
+    )  # fmt: skip
+    base.initial.seeds = 200
+    base.schedule.eval_every = base.schedule.save_every = 0
+    return base
+
+
+def test_without_weather_nothing_of_it_runs(capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*arguments: object) -> None:
+        raise AssertionError("weather is off")
+
+    monkeypatch.setattr(session, "Weather", refused)
+    result = train(dataclasses.replace(config(capture, tmp_path / "run", WeatherOptions()), max_steps=5))
+    checkpoint = latest_checkpoint(result.folder / "checkpoints")
+    assert checkpoint is not None and "weather" not in load_checkpoint(checkpoint)["state"]
+    assert not (result.folder / "weather.json").exists()
+
+
+@pytest.fixture(scope="module")
+def whole(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TrainResult]:
+    done: dict[str, TrainResult] = {}
+
+    def get(name: str) -> TrainResult:
+        if name not in done:
+            done[name] = train(config(capture, tmp_path_factory.mktemp("whole") / name, PARTS[name]))
+        return done[name]
+
+    return get
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_resuming_changes_nothing(
+    capture: Path, tmp_path: Path, whole: Callable[[str], TrainResult], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = whole(name)
+    settings = config(capture, tmp_path / "run", PARTS[name])
+    original, calls = trainer.train_step, 0
+
+    def counted(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls > 63:
+            raise Interrupted("enough")
+        return original(*arguments)  # type: ignore[arg-type]
+
+    settings.schedule.save_every = 63
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "train_step", counted)
+        with pytest.raises(Interrupted):
+            train(settings)
+    parts = train(dataclasses.replace(settings, resume=True))
+    for key, value in expected.gaussians.as_dict().items():
+        assert torch.equal(value, parts.gaussians.as_dict()[key]), key
+    written = [json.loads((run.folder / "weather.json").read_text()) for run in (expected, parts)]
+    assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("name", ["robust", "both", "lens"])
+def test_each_part_does_something(capture: Path, whole: Callable[[str], TrainResult], name: str) -> None:
+    report = json.loads((whole(name).folder / "weather.json").read_text())
+    assert {
+        "robust": lambda: report["left_out"] > 0,
+        "both": lambda: 0.02 < report["left_out"] < 0.3,
+        "lens": lambda: list(report["lens"]) == ["48x36"],
+    }[name]()
+
+
+def test_clear_photos_lose_nothing(tmp_path: Path) -> None:
+    """Held-out PSNR with everything on that may be on without fog, and without; less than 0.1 dB apart."""
+    write_blob_capture(tmp_path / "blobs", views=16)
+    found = []
+    for name, weather in (("off", WeatherOptions()), ("on", WeatherOptions(consensus=True, lens=True))):
+        result = train(dataclasses.replace(config(tmp_path / "blobs", tmp_path / name, weather), max_steps=300))
+        scores = evaluate_views(result.gaussians, result.capture, result.capture.indices("test"), lpips_net="none")
+        found.append(scores.psnr)
+    assert found[1] > found[0] - 0.1
+
+
+def test_opacities_are_not_reset_while_pixels_are_left_out() -> None:
+    from splat.train.plan import Plan
+    from splat.train.state import fitted_strategy
+
+    plan = Plan(1.0, 30_000, 1000, 0)
+    assert fitted_strategy(DefaultStrategy(), plan, resets=False).reset_every == 0  # type: ignore[attr-defined]
+    assert fitted_strategy(DefaultStrategy(), plan).reset_every == DefaultStrategy().reset_every  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("preset", "on"),
+    [
+        ("none", set()), ("rain", {"consensus"}), ("snow", {"consensus"}), ("drops", {"lens"}), ("fog", {"haze"}),
+        ("auto", {"consensus", "lens", "haze"}),
+    ],
+)  # fmt: skip
+def test_presets(preset: str, on: set[str]) -> None:
+    from hydra import compose, initialize_config_dir
+
+    from splat.commands.app import conf_folder, register, to_config
+    from splat.commands.train import COMMAND
+
+    register(COMMAND)
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        made = to_config(compose("train", [f"weather={preset}"]), COMMAND.config)
+    check(made)
+    assert made.weather.kind == preset
+    assert {name for name in ("robust", "consensus", "lens", "haze") if getattr(made.weather, name)} == on
+
+
+def test_a_wrong_value_is_refused() -> None:
+    with pytest.raises(SplatError, match="robust_side"):
+        check(TrainConfig(weather=WeatherOptions(robust_side="darker")))

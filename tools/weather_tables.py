@@ -1,0 +1,99 @@
+"""Table and pictures of tools/bench_weather.py."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+Row = dict[str, Any]
+NAMES = {"demo": "demo 1/2", "fox": "fox 1/8"}
+HEAD = (
+    "| photos | weather | plain | `robust` alone | full | ceiling | won back | full, SSIM | full, LPIPS |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+def write_tables(out: Path, steps: int) -> str:
+    """OUT/table.md and OUT/results.json of the trainings with that many steps; returns the table."""
+    runs = [json.loads(line) for line in (out / "runs.jsonl").read_text(encoding="utf-8").splitlines() if line.strip()]
+    runs = [run for run in runs if run["job"]["steps"] == steps]
+    (out / "results.json").write_text(json.dumps(runs, indent=2) + "\n", encoding="utf-8")
+    table = "\n\n".join([weather_table(runs), clean_table(runs)])
+    (out / "table.md").write_text(table + "\n", encoding="utf-8")
+    return table
+
+
+def found(runs: list[Row], scene: str, kind: str, severity: int, way: str, preset: str) -> Row | None:
+    """The run of one job."""
+    wanted = {"scene": scene, "kind": kind, "severity": severity, "way": way, "preset": preset}
+    return next((run for run in runs if all(run["job"][key] == value for key, value in wanted.items())), None)
+
+
+def weather_table(runs: list[Row]) -> str:
+    """PSNR of every way, a row for each scene, kind and severity."""
+    lines = [HEAD]
+    cases = sorted({(job["scene"], job["kind"], job["severity"]) for run in runs if (job := run["job"])["severity"]})
+    for scene, kind, severity in cases:
+        ways = {way: found(runs, scene, kind, severity, way, "none") for way in ("plain", "masks")}
+        full, ceiling = found(runs, scene, kind, severity, "full", kind), found(runs, scene, "none", 0, "plain", "none")
+        won = "–"
+        if full and ways["plain"] and ceiling:
+            lost = ceiling["psnr"] - ways["plain"]["psnr"]
+            won = f"{100 * (full['psnr'] - ways['plain']['psnr']) / lost:.0f} %" if lost > 0.05 else "nothing lost"
+        cells = [psnr(ways["plain"]), psnr(ways["masks"]), f"**{psnr(full)}**", psnr(ceiling), won]
+        more = [f"{full[name]:.3f}" if full and full[name] is not None else "–" for name in ("ssim", "lpips")]
+        lines.append(f"| {NAMES[scene]} | {kind} {severity} | " + " | ".join(cells + more) + " |")
+    return "\n".join(lines)
+
+
+def clean_table(runs: list[Row]) -> str:
+    """What weather=KIND costs on clean photos."""
+    presets = [job["preset"] for run in runs if (job := run["job"])["kind"] == "none" and job["preset"] != "none"]
+    presets = list(dict.fromkeys(presets))
+    lines = ["| clear photos | plain | " + " | ".join(presets) + " |", "| --- |" + " --- |" * (len(presets) + 1)]
+    for scene in dict.fromkeys(run["job"]["scene"] for run in runs):
+        plain = found(runs, scene, "none", 0, "plain", "none")
+        cells = []
+        for preset in presets:
+            run = found(runs, scene, "none", 0, "full", preset) or found(runs, scene, "none", 0, "auto", preset)
+            cells.append(f"{run['psnr'] - plain['psnr']:+.2f}" if run and plain else "–")
+        lines.append(f"| {NAMES[scene]} | {psnr(plain)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def psnr(run: Row | None) -> str:
+    """For people; a dash where it was not measured."""
+    return "–" if run is None else f"{run['psnr']:.2f}"
+
+
+def put_into_docs(out: Path, docs: Path, steps: int) -> None:
+    """The table between the markers of docs/weather.md, and docs/images/weather_training.jpg."""
+    page = docs / "weather.md"
+    text = page.read_text(encoding="utf-8")
+    start, end = "<!-- weather table: written by tools/bench_weather.py -->", "<!-- end of the weather table -->"
+    before, rest = text.split(start)
+    _, after = rest.split(end)
+    page.write_text(f"{before}{start}\n\n{write_tables(out, steps)}\n\n{end}{after}", encoding="utf-8")
+    picture = overview(out)
+    if picture is not None:
+        cv2.imwrite(str(docs / "images" / "weather_training.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def overview(out: Path) -> np.ndarray | None:
+    """[H, W, 3] uint8 BGR: a row for each kind: a photo in the weather; a test view of plain, full and ceiling."""
+    rows = []
+    for kind in ("rain", "snow", "drops", "fog"):
+        views = [out / "views" / f"demo-{kind}-2-{way}.png" for way in ("plain-none", f"full-{kind}")]
+        parts = [example(out, kind), *views, out / "views" / "demo-none-0-plain-none.png"]
+        if all(part.exists() for part in parts):
+            rows.append(np.concatenate([cv2.imread(str(part)) for part in parts], axis=1))
+    return np.concatenate(rows, axis=0) if rows else None
+
+
+def example(out: Path, kind: str) -> Path:
+    """A training photo beside the test view that is shown."""
+    return out / "captures" / f"demo-{kind}-2" / "images" / "0025.png"

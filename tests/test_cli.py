@@ -78,7 +78,12 @@ def test_help_of_training_shows_one_strategy(capsys: pytest.CaptureFixture[str])
     assert main(["train", "--help"]) == 0
     usual = capsys.readouterr().out
     assert re.search(r"strategy=improved +\(default\) ", usual) and re.search(r"preset=auto +\(default\) ", usual)
-    assert usual.count("(default)") == 2 and usual.count("strategy.cap_max=") == 1 and "noise_lr" not in usual
+    assert (
+        re.search(r"weather=none +\(default\) ", usual)
+        and usual.count("(default)") == 3
+        and usual.count("strategy.cap_max=") == 1
+        and "noise_lr" not in usual
+    )
     assert main(["train", "photos", "strategy=mcmc", "--help"]) == 0
     assert "strategy.noise_lr=" in capsys.readouterr().out
     assert "did you mean mcmc?" in fails(capsys, "train", "strategy=mcmcc", "--help")

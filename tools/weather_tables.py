@@ -12,7 +12,7 @@ import numpy as np
 Row = dict[str, Any]
 NAMES = {"demo": "demo 1/2", "fox": "fox 1/8"}
 HEAD = (
-    "| photos | weather | plain | `weather.robust` alone | `weather=KIND` | ceiling | won back | full, SSIM | full, LPIPS |\n"
+    "| photos | weather | plain | `weather.robust` alone | `weather=KIND` | ceiling | won back | its SSIM | LPIPS |\n"
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 

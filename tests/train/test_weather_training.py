@@ -141,7 +141,11 @@ def test_opacities_are_not_reset_while_pixels_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("preset", "on"),
     [
-        ("none", set()), ("rain", {"consensus", "robust"}), ("snow", {"consensus"}), ("drops", {"lens"}), ("fog", {"haze"}),
+        ("none", set()),
+        ("rain", {"consensus", "robust"}),
+        ("snow", {"consensus"}),
+        ("drops", {"lens"}),
+        ("fog", {"haze"}),
         ("auto", {"consensus", "lens", "haze"}),
     ],
 )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -22,18 +24,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done; 1: a defect of splat; 2: something the user can mend; 130: interrupted. With SPLAT_DEBUG=1 failures keep
     their traceback.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    code = answer(words)
-    if arguments is None and workers.running():
-        workers.leave(code)  # COLMAP does not stop at once, and would crash in an interpreter that ends
-    return code
+    if arguments is not None:
+        return answer(list(arguments))
+    gc.set_threshold(100_000)  # libraries make half a million objects when they load, and none of them is garbage
+    code = answer(sys.argv[1:])
+    if not workers.running():  # COLMAP does not stop at once: then not even this
+        atexit._run_exitfuncs()
+    workers.leave(code)  # an interpreter that has loaded torch takes 0.7 s to tear itself down
 
 
 def answer(words: list[str]) -> int:
     """Do what the words say; returns the exit code."""
     console.quiet_libraries()
     try:
-        return dispatch(words)
+        code = dispatch(words)
+        sys.stdout.flush()  # here, where it is still noticed that the disk is full or nobody reads on
+        return code
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException as failure:

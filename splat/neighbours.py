@@ -25,3 +25,26 @@ def nearest(points: np.ndarray, queries: np.ndarray, count: int) -> tuple[np.nda
     index = cv2.flann_Index(points, {"algorithm": SINGLE_TREE})  # type: ignore[attr-defined]
     found, squared = index.knnSearch(queries, count, params={"checks": -1, "eps": 0.0})  # all checks: exact
     return np.sqrt(np.maximum(squared, 0.0)), found
+
+
+def pieces(a: np.ndarray, b: np.ndarray, count: int) -> np.ndarray:
+    """The connected pieces of a graph: [count] int64, numbered 0, 1, … in the order of their first members.
+
+    Every node takes the smallest number among its neighbours', then that one's own, until nothing changes: some
+    twenty rounds for neighbourhoods of points. scipy's is no faster for these, and takes 0.4 s to load.
+
+    Args:
+        a, b: [E] the ends of each edge, 0 .. count - 1.
+        count: of nodes.
+    """
+    label = np.arange(count)
+    while True:
+        least = np.minimum(label[a], label[b])
+        new = label.copy()
+        np.minimum.at(new, a, least)
+        np.minimum.at(new, b, least)
+        np.minimum.at(new, label, new)  # the old root learns what its members found
+        new = new[new]
+        if np.array_equal(new, label):
+            return np.unique(label, return_inverse=True)[1].reshape(-1)
+        label = new

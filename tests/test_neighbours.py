@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from splat.neighbours import nearest
+from splat.neighbours import nearest, pieces
 
 RNG = np.random.default_rng(0)
 POINTS = {
@@ -24,3 +26,18 @@ def test_distances_are_those_of_scipys_tree(name: str) -> None:
     expected = cKDTree(points).query(queries, k=count)[0]
     assert np.allclose(distances, expected, rtol=1e-5, atol=1e-6 * np.abs(points).max())
     assert np.allclose(np.linalg.norm(points[indices] - queries[:, None], axis=2), distances, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("edges", [0, 1, 300, 900, 3000])
+def test_pieces_are_those_of_scipys_graph(edges: int) -> None:
+    a, b = RNG.integers(0, 1000, (2, edges))
+    graph = coo_matrix((np.ones(edges), (a, b)), shape=(1000, 1000))
+    expected = connected_components(graph, directed=False)[1]
+    found = pieces(a, b, 1000)
+    assert np.array_equal(found[:, None] == found, expected[:, None] == expected)
+    assert np.array_equal(np.unique(found, return_index=True)[1], np.sort(np.unique(found, return_index=True)[1]))
+
+
+def test_a_long_chain_in_any_order_is_one_piece() -> None:
+    order = RNG.permutation(20_000)
+    assert (pieces(order[1:], order[:-1], 20_000) == 0).all()

@@ -12,7 +12,7 @@ from splat.cameras import Camera
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
 from splat.language.config import MaskOptions
-from splat.language.field import LanguageField
+from splat.language.field import ROWS, LanguageField
 from splat.language.relevancy import against_rivals, normalised, relevancy, smoothed
 
 SURE = 20  # Gaussians whose mean is "the best", so that no single one decides
@@ -109,17 +109,15 @@ class Asker:
         self, camera: Camera, vectors: Tensor, without: Tensor | None, level: int | None, options: MaskOptions
     ) -> list[Answer2D]:
         """What a camera sees of each text [T, D]: features are rendered, decoded at each pixel and compared."""
-        codes, seen = self.field.render(self.scene, camera, self.options)
-        known = seen > SEEN  # [H, W, L]
-        if level is not None:  # the others need not be decoded
-            known &= torch.arange(known.shape[2]) == level
+        codes, seen = self.field.render(self.scene, camera, self.options, level)
+        known = seen > SEEN  # [H, W, L], or [H, W, 1] of the level asked for
         negatives = self.field.negatives
         assert negatives is not None
         asked = torch.cat([vectors, negatives] + ([] if without is None else [without]))
         texts, ends = self.field.inside(asked).T, (len(vectors), len(vectors) + len(negatives))
         found = torch.zeros(*known.shape, len(vectors))
         rows = []
-        for part in codes[known].split(32_768):
+        for part in codes[known].split(ROWS):
             cosines = self.field.compression.decode(part) @ texts
             parts = cosines[:, : ends[0]], cosines[:, ends[0] : ends[1]], cosines[:, ends[1] :]
             rows.append(self._compare(*parts, vectors, options))
@@ -132,13 +130,13 @@ class Asker:
         blend = filtered = maps
         if options.window > 0:
             blend, filtered = smoothed(maps, options.window, known.permute(2, 0, 1))
-        chosen = int(filtered.flatten(1).amax(1).argmax()) if level is None else level
+        chosen = int(filtered.flatten(1).amax(1).argmax())  # of one, where a level was asked for
         place = divmod(int(filtered[chosen].argmax()), maps.shape[2])
         best = float(maps[chosen][place])
         # LangSplat cuts the smoothed map; the noise rule knows how far a pixel may be off, and keeps borders sharp
         values = maps[chosen] if options.rule == "noise" else blend[chosen]
         mask = apply_rule(values, known[..., chosen], best, options, self._noise(), self._rivals)
-        return Answer2D(values, chosen, best, (place[1], place[0]), mask)
+        return Answer2D(values, chosen if level is None else level, best, (place[1], place[0]), mask)
 
     def _noise(self) -> float:
         return float(self.field.facts.get("noise", 0.05))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from splat.gaussians import Gaussians
+from splat.neighbours import nearest, pieces
 
 NEIGHBOURS = 8
 LINK = 4.0  # times the usual distance between neighbours: what is nearer hangs together
@@ -35,10 +36,6 @@ def find_clusters(scene: Gaussians, relevancy: Tensor, selected: Tensor, top: in
         relevancy: [N] 0..1; selected: [N] bool.
         least: pieces of fewer Gaussians are dust.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
-
     opacity = torch.sigmoid(scene.opacities)
     chosen = (selected & (opacity > 0.1)).nonzero()[:, 0].cpu().numpy()
     if len(chosen) < least:
@@ -47,12 +44,10 @@ def find_clusters(scene: Gaussians, relevancy: Tensor, selected: Tensor, top: in
     size = scene.scales[chosen].exp().topk(2, dim=1).values.prod(1)
     mass = (opacity[chosen] * relevancy[chosen].to(size.device) * size).cpu().numpy().astype(np.float64)
     count = min(NEIGHBOURS, len(chosen) - 1)
-    distance, near = cKDTree(means).query(means, k=count + 1)
-    usual = np.median(distance[:, 1:])
-    a, b = np.repeat(np.arange(len(chosen)), count), near[:, 1:].ravel()
-    linked = distance[:, 1:].ravel() <= LINK * usual
-    graph = coo_matrix((np.ones(linked.sum()), (a[linked], b[linked])), shape=(len(chosen),) * 2)
-    _, piece = connected_components(graph, directed=False)
+    distance, near = nearest(means - means.mean(0), means - means.mean(0), count + 1)
+    linked = distance[:, 1:] <= LINK * np.median(distance[:, 1:])
+    a = linked.nonzero()[0]
+    piece = pieces(a, near[:, 1:][linked], len(chosen))
     total = np.bincount(piece, mass)
     enough = np.bincount(piece) >= least
     order = [int(number) for number in np.argsort(-total).tolist() if enough[number]][:top]

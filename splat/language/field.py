@@ -19,7 +19,7 @@ from splat.language.compress.base import Compression
 from splat.language.compress.config import restore_compression
 
 FORMAT = 1
-ROWS = 32_768  # pixels that are decoded at once
+ROWS = 2_048  # pixels that are decoded at once: what lies in between stays in the cache
 
 
 @dataclass
@@ -49,13 +49,17 @@ class LanguageField:
         found = self.compression.decode(self.codes[gaussians, level])
         return found if self.basis is None else found @ self.basis
 
-    def render(self, scene: Gaussians, camera: Camera, options: dict[str, Any] | None = None) -> tuple[Tensor, Tensor]:
+    def render(
+        self, scene: Gaussians, camera: Camera, options: dict[str, Any] | None = None, level: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Codes as a camera sees them: the mean of the Gaussians' codes by blending weight and confidence.
 
         Returns:
-            codes [H, W, L, C] and known [H, W, L], the weight that they come from (at most alpha).
+            codes [H, W, L, C] and known [H, W, L], the weight that they come from (at most alpha); L = 1 where one
+            level is asked for.
         """
-        return render_codes(scene, self.codes, self.confidence, camera, options)
+        levels = slice(None) if level is None else slice(level, level + 1)
+        return render_codes(scene, self.codes[:, levels], self.confidence[:, levels], camera, options)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Features [..., R] of rendered codes [..., C], in parts."""

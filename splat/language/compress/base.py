@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from splat.language.scores import DenseScores, Scores
 
-CHUNK = 16_384  # rows that are decoded at once
+CHUNK = 2_048  # rows that are decoded at once: what lies in between stays in the cache
 
 
 class Compression(nn.Module, ABC):

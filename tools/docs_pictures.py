@@ -1,26 +1,36 @@
 #!/usr/bin/env python3
 """Makes the pictures of the docs from a finished run of the demo.
 
-splat train data/demo name=docs
-python tools/docs_pictures.py runs/demo/docs [--only overview|restyle]
+splat train data/demo name=docs && splat distill runs/demo/docs
+python tools/docs_pictures.py runs/demo/docs [--only overview|query|edit|restyle|weather]
+
+The run stays as it is: questions and edits go to a copy.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
+import imageio.v3 as iio
 import numpy as np
 import torch
 
 from splat.cameras import stack_cameras
+from splat.cli import answer
+from splat.edit.history import load_history
 from splat.edit.restyle.config import STEPS, GuideOptions
 from splat.edit.restyle.filters import filtered
 from splat.edit.restyle.loop import Loop, aimed_shots
 from splat.edit.stage import Stage
 from splat.edit.views import from_masks, read_masks
 from splat.files import read_json
+from splat.language.field import slug
 from splat.render import render_gaussians
 from splat.run import Run, open_run
 
@@ -42,6 +52,52 @@ def overview(run: Run, view: int) -> np.ndarray:
     depth = cv2.applyColorMap(shades, cv2.COLORMAP_VIRIDIS)[..., ::-1]
     scene = (renders[..., :3].clamp(0, 1).numpy() * 255).round().astype(np.uint8)
     return np.concatenate([capture.images.image(index), scene, depth], axis=1)
+
+
+@contextmanager
+def copied(run: Run) -> Iterator[Run]:
+    """A copy of the run without its answers and edits, for as long as it is needed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run"
+        shutil.copytree(run.path, path, ignore=shutil.ignore_patterns("checkpoints", "edits", "queries", "exports"))
+        yield open_run(path)
+
+
+def does(*words: str) -> None:
+    """`splat` with these words.
+
+    Raises:
+        SystemExit: when it fails.
+    """
+    if answer(list(words)) != 0:
+        raise SystemExit(f"splat {' '.join(words)} failed")
+
+
+def answers(run: Run, view: int) -> np.ndarray:
+    """[H, 3W, 3] uint8: what the field finds for three texts, in the view that shows most of each."""
+    del view
+    texts = ("red mug", "blue vase", "teddy bear")
+    with copied(run) as copy:
+        does("query", str(copy.path), " | ".join(texts), "views=1", "split=test")
+        files = [next((copy.path / "queries" / slug(text) / "overlays").glob("*.jpg")) for text in texts]
+        return np.concatenate([iio.imread(file) for file in files], axis=1)
+
+
+def edits(run: Run, view: int, width: int = 400) -> np.ndarray:
+    """[h, 3w, 3] uint8: a test view before, after `remove "blue vase"`, and after `recolor "orange cushion"`."""
+    from splat.render.pictures import SceneRenderer
+
+    camera = run.cameras("test")[view]
+    camera = camera.resized(width, round(width * camera.height / camera.width))
+    pictures = []
+    with copied(run) as copy:
+        for words in ((), ("remove", "blue vase"), ("undo",), ("recolor", "orange cushion", "color=green")):
+            if words:
+                does("edit", str(copy.path), *words)
+            if words != ("undo",):
+                scene = open_run(load_history(copy.path).place).scene()
+                pictures.append(SceneRenderer(scene, run.render_options(), run.background).render(camera)[0])
+    return np.concatenate(pictures, axis=1)
 
 
 def restyled(run: Run, view: int, name: str = "patterned rug", style: str = "pencil") -> np.ndarray:
@@ -84,20 +140,24 @@ def weathers(run: Run, view: int, width: int = 400) -> np.ndarray:
     return np.vstack([np.hstack(pictures[:2]), np.hstack(pictures[2:])])
 
 
+PICTURES: tuple[tuple[str, str, Callable[[Run, int], np.ndarray]], ...] = (
+    ("overview", "demo.jpg", overview),
+    ("query", "query.jpg", answers),
+    ("edit", "edit.jpg", edits),
+    ("restyle", "restyle.jpg", restyled),
+    ("weather", "weather.jpg", weathers),
+)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="run folder of the demo")
     parser.add_argument("--view", type=int, default=5, help="which of the test views")
-    parser.add_argument("--only", choices=("overview", "restyle", "weather"), help="make only this one")
+    parser.add_argument("--only", choices=[name for name, _, _ in PICTURES], help="make only this one")
     arguments = parser.parse_args()
     IMAGES.mkdir(parents=True, exist_ok=True)
     run = open_run(arguments.run)
-    kinds = (
-        ("overview", "demo.jpg", overview),
-        ("restyle", "restyle.jpg", restyled),
-        ("weather", "weather.jpg", weathers),
-    )
-    for name, file, make in kinds:
+    for name, file, make in PICTURES:
         if arguments.only in (None, name):
             picture = make(run, arguments.view)
             cv2.imwrite(str(IMAGES / file), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])

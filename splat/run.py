@@ -53,8 +53,11 @@ class Run:
         frames = read_json(self.path / "cameras.json")["frames"]
         return [_camera(frame) for frame in frames if split is None or frame["split"] == split]
 
-    def capture(self) -> Capture:
+    def capture(self, points: bool = True) -> Capture:
         """The capture as it was loaded for training.
+
+        Args:
+            points: with its initial points, which are triangulated anew where the capture has none.
 
         Raises:
             SplatError: when the photos are not where they were.
@@ -65,7 +68,8 @@ class Run:
         root = Path(loaded["data"])
         if not root.exists():
             raise SplatError(f"the photos of {self.path} are no longer at {root}; put them back or edit config.yaml")
-        return load_capture(root, **{key: value for key, value in loaded.items() if key != "data"})
+        changes = {key: value for key, value in loaded.items() if key != "data"}
+        return load_capture(root, **(changes if points else {**changes, "points": "none"}))
 
     def render_options(self) -> RenderOptions:
         """How the scene was rendered in training; backend and threads are left to this machine."""

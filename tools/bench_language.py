@@ -23,7 +23,8 @@ from splat.files import write_text
 from splat.gaussians import Gaussians
 from splat.language.ask import Asker
 from splat.language.config import DistillConfig, MaskOptions
-from splat.language.distill import Sources, compress, gather, render_settings, teacher_cosine
+from splat.language.distill import Sources, compress, gather, teacher_cosine
+from splat.language.drawing import render_options, render_settings
 from splat.language.evaluate import evaluate_views, matching
 from splat.language.truth import read_truth
 from splat.run import Run, open_run
@@ -70,7 +71,7 @@ def measure(
 ) -> list[Row]:
     """A row for each compression; features and lifting are shared."""
     rows = []
-    settings = render_settings(run)
+    settings = render_settings(render_options(run))
     views = matching(truth, sources.capture.frames, "test")
     some = list(sources.views())[::8]
     for kind, kernel in kinds:

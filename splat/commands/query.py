@@ -24,14 +24,15 @@ def run(config: QueryConfig) -> None:
 
     summaries = query_run(opened, config)
     for summary in summaries:
-        console.info(_sentence(summary))
+        console.info(_sentence(summary, config.mask.found))
     print(json.dumps(summaries[0] if len(summaries) == 1 else summaries, indent=2))
 
 
-def _sentence(summary: dict) -> str:
+def _sentence(summary: dict, needed: float) -> str:
     """The answer in words."""
     if not summary["found"]:
-        return f"{summary['text']!r}: nothing in the scene matches (relevancy {summary['relevancy']:.2f} of 0.5 needed)"
+        best = f"relevancy {summary['relevancy']:.2f}, more than {needed:.2f} needed"
+        return f"{summary['text']!r}: nothing in the scene matches ({best})"
     objects = console.count(len(summary["objects"]), "object")
     centre = ", ".join(f"{v:.2f}" for v in summary["objects"][0]["centre"]) if summary["objects"] else "nowhere"
     return (

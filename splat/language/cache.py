@@ -6,6 +6,8 @@ are large and plain: 2 MB become some 20 KB), whose shape stands in the file's m
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 import json
 import zlib
@@ -122,15 +124,37 @@ def nearest(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
 
 
 def _key(teacher: Teacher, capture: Capture, index: int) -> str:
-    """What the features hang on: the teacher with its settings, the photo, its size."""
+    """What the features hang on: the teacher with its settings, the photo and its mask, how both become an image."""
     frame = capture.frames[index]
-    size = frame.path.stat().st_size if frame.path.is_file() else -1
     parts = [
         str(getattr(teacher, "signature", teacher.name)),
         frame.camera.name or frame.path.name,
-        f"{size} {frame.camera.width}x{frame.camera.height} {capture.data_factor}",
+        f"{_digest(frame.path)} {frame.camera.width}x{frame.camera.height} {capture.data_factor}",
     ]
+    plans = getattr(capture.images, "plans", None)
+    if plans is not None:
+        plan = plans[index]
+        mask = None if plan.mask_path is None else _digest(plan.mask_path)
+        parts.append(f"{mask} {dataclasses.replace(plan, path=Path(), mask_path=None)}")  # a capture may be moved
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _digest(path: Path) -> str:
+    """What tells a file's content from another; times and sizes do not, where photos are restored or painted over."""
+    if not path.is_file():
+        return "none"
+    status = path.stat()
+    return _content(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8192)
+def _content(path: Path, size: int, time: int) -> str:
+    """Read once for a state of the file: keys are asked for at every pass over the photos."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            found.update(part)
+    return found.hexdigest()
 
 
 def _checked(features: ViewFeatures, teacher: Teacher) -> ViewFeatures:

@@ -22,13 +22,14 @@ from splat.language.ask import noise_of
 from splat.language.cache import cached_features
 from splat.language.compress.config import make_compression
 from splat.language.config import DistillConfig
+from splat.language.drawing import render_options, render_settings, renderer_device
 from splat.language.field import LanguageField, scene_digest, slug
 from splat.language.gradient import polish
 from splat.language.lifting import Lifted, confidence, feature_basis, lift_features
 from splat.language.provenance import Examples, gather_examples, row_sources
 from splat.language.relevancy import CANONICAL
 from splat.language.smoothing import smooth_features
-from splat.language.teachers import TeacherOptions, load_teacher
+from splat.language.teachers import KINDS, TeacherOptions, load_teacher
 from splat.language.types import Teacher
 from splat.run import Run
 
@@ -69,7 +70,7 @@ def distill_run(run: Run, config: DistillConfig) -> tuple[LanguageField, Path]:
         raise SplatError(f"{folder} holds a field already; overwrite=true replaces it, name=OTHER makes another one")
     scene = run.scene()
     sources = gather(run, scene, config, folder / "features")
-    field = compress(scene, sources, config, render_settings(run))
+    field = compress(scene, sources, config, render_settings(render_options(run)))
     field.facts = {**field.facts, "scene": scene_digest(run.scene_path), "gaussians": len(scene)}
     with_rows = getattr(field.compression, "source", None)
     rows = None if with_rows is None else row_sources(sources.examples, with_rows)
@@ -88,7 +89,7 @@ def gather(run: Run, scene: Gaussians, config: DistillConfig, folder: Path) -> S
     started = time.monotonic()
     options = teacher_options(config)
     teacher = load_teacher(options)
-    capture = run.capture()
+    capture = run.capture(points=False)
     indices = asked_photos(capture.indices("train") or list(range(len(capture.frames))), config)
     examples = gather_examples(teacher, capture, indices, folder)
     if not len(examples.vectors):
@@ -105,7 +106,7 @@ def gather(run: Run, scene: Gaussians, config: DistillConfig, folder: Path) -> S
             sources.views(),
             len(teacher.levels),
             None if basis is None else basis.to(device),
-            render_settings(run),
+            render_settings(render_options(run)),
             bar.advance,
         )
     sources.lifted = Lifted(*(getattr(sources.lifted, f.name).cpu() for f in dataclasses.fields(Lifted)))
@@ -223,19 +224,11 @@ def teacher_cosine(
 
 
 def teacher_options(config: DistillConfig) -> TeacherOptions:
-    """The part of the configuration that is the teacher's."""
+    """The part of the configuration that is the teacher's; folders in full, since the field may be asked elsewhere."""
     names = [item.name for item in dataclasses.fields(TeacherOptions)]
-    return TeacherOptions(**{name: getattr(config, name) for name in names})
-
-
-def render_settings(run: Run) -> dict[str, Any]:
-    """Arguments of `rasterize` and `lift` with which the scene was trained, in the capture's units."""
-    options = run.render_options()
-    return {"eps2d": options.eps2d, "rasterize_mode": "antialiased" if options.antialiased else "classic"}
-
-
-def renderer_device() -> torch.device:
-    """Where the renderer runs best on this machine."""
-    from splat.render import select_backend
-
-    return torch.device("cuda" if select_backend("auto").name == "gsplat" else "cpu")
+    found = {name: getattr(config, name) for name in names}
+    for name in ("teacher", "sam", "files"):
+        named = name == "teacher" and found[name] in KINDS
+        if found[name] is not None and not named and Path(found[name]).expanduser().is_dir():
+            found[name] = str(Path(found[name]).expanduser().absolute())
+    return TeacherOptions(**found)

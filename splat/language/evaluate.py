@@ -18,8 +18,9 @@ from splat.gaussians import Gaussians
 from splat.language.ask import Answer3D, Asker
 from splat.language.clusters import find_clusters
 from splat.language.config import MaskOptions
+from splat.language.drawing import render_options, render_settings
 from splat.language.field import load_field, render_codes
-from splat.language.teachers import TeacherOptions, load_teacher
+from splat.language.teachers import word_teacher
 from splat.language.truth import TruthView, read_truth
 from splat.run import Run
 
@@ -38,13 +39,11 @@ def evaluate_field(
     Raises:
         SplatError: no field, no truth, or no view of the truth is in the capture.
     """
-    from splat.language.distill import render_settings
-
     field = load_field(run.path, name)
     options = options or MaskOptions()
-    asker = Asker(run.scene(), field, render_settings(run))
-    views = matching(read_truth(truth), run.capture().frames, split)
-    found = evaluate_views(asker, load_teacher(TeacherOptions(**field.teacher)), views, options)
+    asker = Asker(run.scene(), field, render_settings(render_options(run)))
+    views = matching(read_truth(truth), run.capture(points=False).frames, split)
+    found = evaluate_views(asker, word_teacher(field.teacher), views, options)
     found = {
         "field": name,
         "compression": field.compression.kind,
@@ -61,14 +60,15 @@ def evaluate_field(
 
 
 def matching(truth: list[TruthView], frames: list[Frame], split: str) -> list[tuple[Camera, TruthView]]:
-    """Views with truth and their cameras: by name, or by number among the sorted photos as 3D-OVS counts them."""
+    """Views with truth and their cameras: by name; where no name fits, by number among the sorted photos (3D-OVS)."""
     by_stem = {frame.path.stem: frame for frame in frames}
     by_stem |= {Path(frame.camera.name).stem: frame for frame in frames if frame.camera.name}
     ordered = sorted(frames, key=lambda frame: str(frame.path))
+    counted = not any(view.name in by_stem for view in truth)
     pairs = []
     for view in truth:
         frame = by_stem.get(view.name)
-        if frame is None and view.name.isdigit() and int(view.name) < len(ordered):
+        if counted and view.name.isdigit() and int(view.name) < len(ordered):
             frame = ordered[int(view.name)]
         if frame is not None and (split == "all" or frame.split == split):
             pairs.append((frame.camera, view))

@@ -161,9 +161,10 @@ def render_codes(
 
 
 def slug(text: str) -> str:
-    """A text as a file name: 'Red mug!' -> 'red-mug'."""
+    """A text as a file name: 'Red mug!' -> 'red-mug'; where letters of other scripts are lost, with a digest of it."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    if plain and len(plain) <= 60:
+    lost = any(letter.isalnum() and not letter.isascii() for letter in text)
+    if plain and len(plain) <= 60 and not lost:
         return plain
     return f"{plain[:48].strip('-') or 'query'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 

@@ -18,10 +18,11 @@ from splat.gaussians import Gaussians
 from splat.language.ask import Answer2D, Answer3D, Asker
 from splat.language.clusters import Cluster, find_clusters
 from splat.language.config import QueryConfig
+from splat.language.drawing import render_options, render_settings
 from splat.language.field import find_field, load_field, slug
 from splat.language.pictures import overlay
 from splat.language.selection import write_selection
-from splat.language.teachers import TeacherOptions, load_teacher
+from splat.language.teachers import word_teacher
 from splat.run import Run
 
 
@@ -45,18 +46,17 @@ def query_run(run: Run, config: QueryConfig) -> list[dict[str, Any]]:
     folder = find_field(run.path, config.field)
     field = load_field(run.path, config.field)
     level = level_index(field.levels, config.level)
-    question = read_question(config, load_teacher(TeacherOptions(**field.teacher)))
+    question = read_question(config, word_teacher(field.teacher))
+    folders = [answer_folder(run, config, text, len(question.texts)) for text in question.texts]
     scene = run.scene()
-    options = run.render_options()
-    settings = {"eps2d": options.eps2d, "rasterize_mode": "antialiased" if options.antialiased else "classic"}
-    asker = Asker(scene, field, settings)
+    asker = Asker(scene, field, render_settings(render_options(run, config.backend)))
     loaded = time.monotonic()
     scores = asker.gaussians(question.vectors, question.negatives, config.mask)
     answers = [asker.answer(row, level, config.mask) for row in scores]
     asked = time.monotonic()
     summaries = []
     for number, (text, answer) in enumerate(zip(question.texts, answers)):
-        out = answer_folder(run, config, text, len(question.texts))
+        out = folders[number]
         summary = describe(text, question.without, folder.name, field.levels, answer, config)
         clusters = find_clusters(scene, answer.relevancy, answer.selected, config.top) if summary["found"] else []
         summary["objects"] = [object_entry(rank, cluster) for rank, cluster in enumerate(clusters, start=1)]
@@ -103,10 +103,34 @@ def level_index(levels: tuple[str, ...], name: str | None) -> int | None:
 
 
 def answer_folder(run: Run, config: QueryConfig, text: str, count: int) -> Path:
-    """Where the answer goes; asking again replaces it."""
+    """Where the answer goes; asking again replaces it.
+
+    Raises:
+        SplatError: when the user's own choice holds something else, which stays as it is.
+    """
     if config.out is None:
         return run.path / "queries" / slug(text)
-    return Path(config.out).expanduser() / slug(text) if count > 1 else Path(config.out).expanduser()
+    folder = Path(config.out).expanduser()
+    folder = folder / slug(text) if count > 1 else folder
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and earlier_answer(folder) is None):
+        raise SplatError(f"{folder} holds other things than an answer and stays as it is; choose another out=")
+    return folder
+
+
+def earlier_answer(folder: Path) -> dict[str, Any] | None:
+    """The summary of the answer that a folder holds; None where it holds none."""
+    try:
+        found = read_json(folder / "summary.json")
+    except SplatError:
+        return None
+    return found if isinstance(found, dict) and {"text", "relevancy", "field", "views"} <= found.keys() else None
+
+
+def remove_pictures(folder: Path) -> None:
+    """Take an earlier answer's pictures away; only those, since a folder of the user's choice may hold others."""
+    for view in (earlier_answer(folder) or {}).get("views", []):
+        for kind in ("overlay", "mask"):
+            (folder / Path(str(view[kind])).parent.name / Path(str(view[kind])).name).unlink(missing_ok=True)
 
 
 def describe(
@@ -175,20 +199,19 @@ def draw_views(
 ) -> list[dict[str, Any]]:
     """Overlays, masks and where the best place is, of the views that show most of the answer."""
     entries: list[dict[str, Any]] = []
-    for old in [*out.glob("overlays/*.jpg"), *out.glob("masks/*.png")]:
-        old.unlink()
+    remove_pictures(out)
     if config.views == 0:
         return entries
     cameras = run.cameras(None if config.split == "all" else config.split)  # type: ignore[arg-type]
-    from splat.render.config import RenderOptions
     from splat.render.pictures import SceneRenderer
 
-    renderer = SceneRenderer(scene, RenderOptions(backend=config.backend), run.background)
+    renderer = SceneRenderer(scene, render_options(run, config.backend), run.background)
+    taken: set[str] = set()
     for camera in best_views(scene, cameras, answer, config.views):
         seen = asker.view(camera, question.vectors[number : number + 1], question.negatives, answer.level, config.mask)[
             0
         ]
-        name = slug(str(Path(camera.name or "view").with_suffix("")))
+        name = free_name(slug(str(Path(camera.name or "view").with_suffix(""))), taken)
         found = seen.best > config.mask.found and bool(seen.mask.any())
         mask = seen.mask.numpy() if found else np.zeros(seen.mask.shape, bool)
         picture = overlay(renderer.render(camera)[0], seen.relevancy.numpy(), mask, seen.place if found else None)
@@ -196,6 +219,15 @@ def draw_views(
         write_picture(out / "masks" / f"{name}.png", mask.astype(np.uint8) * 255)
         entries.append(view_entry(camera, seen, mask, f"{name}"))
     return entries
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """The name, with a number where photos of other folders have taken it; it is taken from now on."""
+    found, number = name, 2
+    while found in taken:
+        found, number = f"{name}-{number}", number + 1
+    taken.add(found)
+    return found
 
 
 def view_entry(camera: Camera, seen: Answer2D, mask: np.ndarray, name: str) -> dict[str, Any]:

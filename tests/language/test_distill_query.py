@@ -14,8 +14,8 @@ from PIL import Image
 from splat.cameras import stack_cameras
 from splat.cli import main
 from splat.files import read_json, write_json
-from splat.formats import write_scene
-from splat.language.field import load_field
+from splat.formats import read_scene, write_scene
+from splat.language.field import load_field, slug
 from splat.language.selection import read_selection
 from splat.render import rasterize
 from tests.language.scenes import balls, ring
@@ -156,3 +156,75 @@ def test_mistakes_are_one_line_each(run: Path, capsys: pytest.CaptureFixture[str
     parts = ("splat distill", "overwrite=true", "did you mean 'cup'", "what is looked for", "has object", "has files")
     assert all(part in error for part, error in zip([*parts, "files=FOLDER", "another scene"], errors))
     assert len(errors) == 8
+
+
+def test_an_answer_leaves_files_of_others_alone(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert distill(run) == 0
+    mine = tmp_path / "mine"
+    (mine / "masks").mkdir(parents=True)
+    (mine / "masks" / "0001.png").write_bytes(b"painted by hand")
+    assert main(["query", str(run), "cup", f"out={mine}"]) == 2
+    assert "choose another out=" in capsys.readouterr().err
+    assert [path.name for path in mine.rglob("*")] == ["masks", "0001.png"]
+    answer = tmp_path / "answer"
+    assert main(["query", str(run), "cup", "views=3", f"out={answer}"]) == 0
+    (answer / "masks" / "own.png").write_bytes(b"painted by hand")
+    assert main(["query", str(run), "cup", "views=1", f"out={answer}"]) == 0
+    kept = {path.name for path in (answer / "masks").iterdir()}
+    assert len(kept) == 2 and "own.png" in kept and len(list((answer / "overlays").iterdir())) == 1
+
+
+def test_photos_of_one_name_in_two_folders_have_pictures_of_their_own(run: Path) -> None:
+    cameras = read_json(run / "cameras.json")
+    for frame, folder in zip(cameras["frames"], ("links", "rechts") * 4):
+        frame["name"] = f"\u5de6/{folder}-1.png"  # the slug of all of one folder is the same
+    write_json(run / "cameras.json", cameras)
+    assert distill(run) == 0 and main(["query", str(run), "cup", "views=4"]) == 0
+    views = read_json(run / "queries" / "cup" / "summary.json")["views"]
+    assert len({view["mask"] for view in views}) == len(views) == 4
+
+
+def test_a_field_is_asked_from_any_folder(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(run.parent)
+    assert main(["distill", str(run), "teacher=files", "files=files"]) == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["query", str(run), "cup", "views=0"]) == 0
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_units_of_the_capture_do_not_matter(run: Path, unit: float, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = read_scene(run / "scene.ply")
+    write_scene(run / "scene.ply", scene.transformed(torch.diag(torch.tensor([unit, unit, unit, 1.0]).double())))
+    cameras = read_json(run / "cameras.json")
+    shots = read_json(run.parent / "photos" / "transforms.json")
+    for frame, shot in zip(cameras["frames"], shots["frames"]):
+        for name, place in (("viewmat", frame), ("transform_matrix", shot)):
+            for row in place[name][:3]:
+                row[3] *= unit
+    write_json(run / "cameras.json", cameras)
+    write_json(run.parent / "photos" / "transforms.json", shots)
+    assert distill(run, f"truth={run.parent / 'files'}") == 0
+    language = read_json(run / "metrics.json")["language"]
+    assert language["miou"] > 0.7 and language["miou_3d"] > 0.7 and language["localisation_3d"] == 1
+    capsys.readouterr()
+    assert main(["query", str(run), "cup", "views=1"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert np.allclose(np.array(summary["objects"][0]["centre"]) / unit, CENTRES[0], atol=0.15)
+    overlay = np.asarray(Image.open(run / "queries" / "cup" / summary["views"][0]["overlay"]))
+    assert overlay.max() > 200  # the balls are drawn
+
+
+def test_the_message_names_the_bound_that_was_set(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert distill(run) == 0
+    assert main(["query", str(run), "dragon", "views=0", "mask.found=0.45"]) == 0
+    assert "more than 0.45 needed" in capsys.readouterr().err
+
+
+def test_names_of_folders_tell_texts_apart() -> None:
+    assert slug("Red mug!") == "red-mug" and len(slug("very " * 100)) <= 60
+    texts = ["mug", "\u043a\u0440\u0430\u0441\u043d\u0430\u044f mug", "caf", "caf\u00e9", "cafe", "\u676f\u5b50"]
+    assert len({slug(text) for text in texts}) == len(texts)
+    assert all(slug(text).isascii() for text in texts)

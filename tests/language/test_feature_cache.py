@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from splat.cameras import Camera
+from splat.capture import load_capture
 from splat.capture.types import Capture, Frame
 from splat.errors import SplatError
+from splat.files import write_json
 from splat.language.cache import cache_path, cached_features, read_features
 from splat.language.types import ViewFeatures
 
@@ -85,6 +88,33 @@ def test_other_settings_make_them_anew(capture: Capture, tmp_path: Path) -> None
     other = Counting(signature="two")
     list(cached_features(other, capture, [0], tmp_path / "f"))
     assert other.asked == ["0.jpg"]
+
+
+def test_another_photo_or_mask_under_the_same_name_makes_them_anew(tmp_path: Path) -> None:
+    """Painted over at the same size in bytes; another mask; the same photos at another place."""
+    photos = tmp_path / "photos"
+    (photos / "images").mkdir(parents=True)
+    (photos / "masks").mkdir()
+    Image.fromarray(np.full((8, 12, 3), 100, np.uint8)).save(photos / "images" / "a.bmp")
+    keep = np.full((8, 12), 255, np.uint8)
+    Image.fromarray(keep).save(photos / "masks" / "a.bmp.png")
+    shot = {"file_path": "images/a.bmp", "transform_matrix": np.eye(4).tolist()}
+    write_json(photos / "transforms.json", {"fl_x": 10.0, "cx": 6, "cy": 4, "w": 12, "h": 8, "frames": [shot]})
+
+    def asked(place: Path) -> tuple[list[str], np.ndarray]:
+        teacher = Counting()
+        found = list(cached_features(teacher, load_capture(place, points="none", test_every=0), [0], tmp_path / "f"))
+        return teacher.asked, found[0].labels
+
+    assert asked(photos)[0] == ["images/a.bmp"] and asked(photos)[0] == []
+    moved = photos.rename(tmp_path / "moved")
+    assert asked(moved)[0] == []
+    Image.fromarray(np.full((8, 12, 3), 50, np.uint8)).save(moved / "images" / "a.bmp")
+    assert asked(moved)[0] == ["images/a.bmp"] and asked(moved)[0] == []
+    keep[:, 6:] = 0
+    Image.fromarray(keep).save(moved / "masks" / "a.bmp.png")
+    again, labels = asked(moved)
+    assert again == ["images/a.bmp"] and (labels[0, :, 3:] == -1).all() and (labels[0, :, :3] == 0).all()
 
 
 def test_a_damaged_file_is_made_anew(capture: Capture, tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from splat.errors import SplatError
-from splat.language.teachers import TeacherOptions, load_teacher
+from splat.language.teachers import TeacherOptions, load_teacher, word_teacher
 from splat.language.types import LEVELS
 from tests.language import tiny_models
 
@@ -70,6 +71,14 @@ def test_our_clip_text_side_equals_the_librarys(tmp_path: Path, eos: int) -> Non
         expected = CLIPModel.from_pretrained(tmp_path).get_text_features(**inputs)
     expected = getattr(expected, "pooler_output", expected)
     np.testing.assert_allclose(found, torch.nn.functional.normalize(expected, dim=1).numpy(), atol=2e-5)
+
+
+def test_words_need_neither_the_masks_nor_the_device_of_the_photos(clip_folder: Path) -> None:
+    made = options(clip_folder, masks="sam", sam="nobody/has-this")
+    with pytest.raises(SplatError, match="nobody/has-this"):
+        load_teacher(made)
+    asked = word_teacher({**dataclasses.asdict(made), "device": "cuda"}).encode_text(["a red mug"])
+    np.testing.assert_array_equal(asked, load_teacher(options(clip_folder)).encode_text(["a red mug"]))
 
 
 def test_clip_patches_are_projected_tokens(clip_folder: Path, photo: np.ndarray) -> None:

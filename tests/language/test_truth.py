@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from splat.cameras import Camera
+from splat.capture.types import Frame
 from splat.errors import SplatError
 from splat.files import write_json
-from splat.language.evaluate import box_of, iou, resized
-from splat.language.truth import read_truth
+from splat.language.evaluate import box_of, iou, matching, resized
+from splat.language.truth import TruthView, read_truth
 
 
 def test_lerf_ovs(tmp_path: Path) -> None:
@@ -55,3 +58,15 @@ def test_iou_and_sizes() -> None:
     a[:2], b[1:3] = True, True
     assert iou(a, b) == pytest.approx(1 / 3) and iou(a & b & False, a & False) == 1
     assert resized(a, (8, 2)).tolist() == [[True] * 2] * 4 + [[False] * 2] * 4
+
+
+def test_views_are_matched_by_name_and_by_number_only_where_no_name_fits() -> None:
+    camera = Camera(torch.eye(4).double(), torch.eye(3).double(), 8, 6)
+    mask = {"mug": np.ones((6, 8), bool)}
+    frames = [Frame(camera, "test", Path(f"{name}.jpg")) for name in ("0003", "0005", "0009")]
+    truth = [TruthView(name, mask) for name in ("0001", "0002", "0005")]
+    assert [view.name for _, view in matching(truth, frames, "all")] == ["0005"]  # not photo 1 and 2 of the rest
+    counted = [Frame(camera, "test", Path(f"IMG_{k}.jpg")) for k in range(3)]
+    assert [view.name for _, view in matching([TruthView("02", mask)], counted, "all")] == ["02"]
+    with pytest.raises(SplatError, match="none of the 1 views"):
+        matching([TruthView("7", mask)], counted, "all")

@@ -43,7 +43,7 @@ class CompressOptions:
     )
     codes: int = option(64, "codes of the codebook", minimum=2, maximum=4096)
     keep: int = option(4, "codes that a Gaussian mixes", minimum=1)
-    steps: int | None = option(None, "steps in which memory or autoencoder is learned (null: 100 and 800)", minimum=1)
+    steps: int | None = option(None, "steps in which memory or autoencoder is learned (null: 100 and 1000)", minimum=1)
 
 
 def make_compression(options: CompressOptions, dim: int) -> Compression:

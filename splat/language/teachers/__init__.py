@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from splat.errors import SplatError
 from splat.language.teachers.options import TeacherOptions
@@ -12,7 +12,7 @@ from splat.language.teachers.options import TeacherOptions
 if TYPE_CHECKING:  # options are read without numpy
     from splat.language.types import Teacher
 
-__all__ = ["KINDS", "TeacherOptions", "load_teacher"]
+__all__ = ["KINDS", "TeacherOptions", "load_teacher", "word_teacher"]
 
 KINDS: dict[str, str] = {  # name in `teacher=`: the function that loads it
     "demo": "splat.language.teachers.demo:load",
@@ -33,3 +33,19 @@ def load_teacher(options: TeacherOptions) -> Teacher:
     module, function = KINDS.get(name, OTHER).split(":")
     load: Callable[[TeacherOptions], Teacher] = getattr(import_module(module), function)
     return load(options)
+
+
+def word_teacher(options: Mapping[str, Any]) -> Teacher:
+    """The teacher of a field for its words alone: what looked at the photos then need not be here now.
+
+    Args:
+        options: those the field was distilled with. A field that was made with SAM's masks on a GPU is asked without
+            either.
+
+    Raises:
+        SplatError: as `load_teacher`.
+    """
+    kept = {**options, "device": "auto"}
+    if kept.get("masks") == "sam":
+        kept["masks"] = "auto"
+    return load_teacher(TeacherOptions(**kept))

@@ -20,9 +20,9 @@ from splat.capture.types import Capture
 from splat.console import progress, warn
 from splat.errors import SplatError
 from splat.files import atomic_path
-from splat.language.types import Teacher, ViewFeatures
+from splat.language.types import MASKED, SILENT, Teacher, ViewFeatures
 
-FORMAT = "1"
+FORMAT = "2"
 
 
 def cached_features(
@@ -30,8 +30,8 @@ def cached_features(
 ) -> Iterator[ViewFeatures]:
     """Features of the photos `indices`, in this order; those that are missing on disk are made and kept.
 
-    Pixels that the capture's masks exclude have no features (label -1). Vectors come back at half precision's accuracy
-    whether they were just made or read, so that a resumed run gives the same result.
+    Pixels that the capture's masks exclude or that are transparent have no features (label `MASKED`). Vectors come back
+    at half precision's accuracy whether they were just made or read, so that a resumed run gives the same result.
 
     Args:
         folder: where the files lie or go; files that other settings or another photo made are replaced.
@@ -64,13 +64,21 @@ def _one(teacher: Teacher, capture: Capture, index: int, path: Path, key: str) -
     if known is not None:
         return known
     camera = capture.frames[index].camera
-    made = teacher.features(capture.images.image(index), camera.name or capture.frames[index].path.name)
-    made = _checked(made, teacher)
-    keep = capture.images.mask(index)
+    name = camera.name or capture.frames[index].path.name
+    made = _checked(teacher.features(capture.images.image(index), name), teacher, name)
+    keep = shown(capture, index)
     if keep is not None and not keep.all():
-        made = ViewFeatures(np.where(nearest(keep, made.labels.shape[1:]), made.labels, -1), made.vectors)
+        made = ViewFeatures(np.where(nearest(keep, made.labels.shape[1:]), made.labels, MASKED), made.vectors)
     write_features(path, made, key)
     return ViewFeatures(made.labels, made.vectors.astype(np.float16).astype(np.float32))
+
+
+def shown(capture: Capture, index: int) -> np.ndarray | None:
+    """[H, W] bool, where the photo shows the scene: neither masked nor transparent; None where all of it does."""
+    keep, alpha = capture.images.mask(index), capture.images.alpha(index)
+    if alpha is None:
+        return keep
+    return alpha >= 128 if keep is None else keep & (alpha >= 128)
 
 
 def cache_path(folder: Path, capture: Capture, index: int) -> Path:
@@ -157,8 +165,8 @@ def _content(path: Path, size: int, time: int) -> str:
     return found.hexdigest()
 
 
-def _checked(features: ViewFeatures, teacher: Teacher) -> ViewFeatures:
-    """The features, if they keep to what a teacher promises."""
+def _checked(features: ViewFeatures, teacher: Teacher, name: str) -> ViewFeatures:
+    """The features, if they keep to what a teacher promises; regions with a vector of zeros are said nothing about."""
     labels, vectors = features.labels, features.vectors
     fits = labels.ndim == 3 and vectors.ndim == 2 and vectors.shape[1] == teacher.dim
     if not fits or labels.shape[0] != len(teacher.levels) or labels.max(initial=-1) >= len(vectors):
@@ -166,4 +174,11 @@ def _checked(features: ViewFeatures, teacher: Teacher) -> ViewFeatures:
             f"teacher {teacher.name} gave labels {labels.shape} and vectors {vectors.shape} that do not fit its "
             f"{len(teacher.levels)} levels and {teacher.dim} dimensions; remove its files and make them again"
         )
-    return features
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not np.isfinite(lengths).all():
+        raise SplatError(
+            f"teacher {teacher.name} gave vectors that are not numbers for the photo {name}; where it has nothing to "
+            "say it should give zeros or leave the label out"
+        )
+    silent = np.append(lengths < 1e-6, True)  # labels below 0 find the last one
+    return ViewFeatures(np.where(silent[np.maximum(labels, -1)], SILENT, labels).astype(np.int32), vectors)

@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 from splat.cameras import Camera, stack_cameras
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
-from splat.language.types import ViewFeatures
+from splat.language.types import MASKED, ViewFeatures
 
 CHUNK = 64  # channels that are lifted at once
 
@@ -26,7 +26,7 @@ class Lifted:
     features: Tensor  # [N, L, R] float32, unit length; zeros where nothing is known
     weight: Tensor  # [N, L] float32, sum of the blending weight over the pixels about which something is said
     agreement: Tensor  # [N, L] 0..1, length of the mean of the unit vectors: 1 where all pixels say the same
-    coverage: Tensor  # [N, L] 0..1, share of the pixels, by weight, about which the teacher says anything
+    coverage: Tensor  # [N, L] 0..1, share of the pixels that count, by weight, about which the teacher says anything
 
 
 def lift_features(
@@ -83,13 +83,17 @@ def _lift_level(
     into: tuple[Tensor, Tensor, Tensor],
     options: dict[str, Any],
 ) -> None:
-    """Adds one level of one view to `into`, in place: sums [N, R], the weight [N] of labelled and of all pixels."""
+    """Adds one level of one view to `into`, in place: sums [N, R], the weight [N] of labelled and of all pixels.
+
+    Masked pixels are none of these: what a passer-by hides in some photos is known from the others.
+    """
     from splat.render import lift
 
     sums, weight, total = into
     known = labels >= 0
     regions, index = torch.unique(labels[known], return_inverse=True)
     cameras = stack_cameras([camera], sums.device)
+    counted = (labels != MASKED).float()[None]
     if len(regions) == 0:
         regions = labels.new_zeros(1)
         if len(vectors) == 0:
@@ -106,7 +110,7 @@ def _lift_level(
             image = ((place[..., None] == torch.arange(start, stop, device=place.device)) & known[..., None]).float()
         if start == 0:
             image = torch.cat([image, known[..., None].float()], dim=2)
-        part, mass = lift(gaussians, *cameras, camera.width, camera.height, image[None], **options)
+        part, mass = lift(gaussians, *cameras, camera.width, camera.height, image[None], counted, **options)
         if start == 0:
             weight += part[:, -1]
             total += mass

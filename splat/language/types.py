@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 LEVELS = ("part", "object", "whole")  # of masks, from small to large
+SILENT, MASKED = -1, -2  # labels: the teacher says nothing; the pixel is no part of what the photo shows of the scene
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class ViewFeatures:
     the whole photo at any resolution; they are scaled to the view by the nearest cell.
     """
 
-    labels: np.ndarray  # [L, h, w] int32, row of `vectors`; -1 where the teacher says nothing
+    labels: np.ndarray  # [L, h, w] int32, row of `vectors`; below 0: `SILENT` or `MASKED`
     vectors: np.ndarray  # [M, D] float32, unit length
 
 

@@ -13,6 +13,7 @@ from splat.language.compress.codebook import Codebook, coefficients
 from splat.language.compress.config import CompressOptions, make_compression, restore_compression
 from splat.language.compress.cover import greedy_cover, spherical_kmeans
 from splat.language.compress.memory import Memory
+from splat.language.scores import SparseScores
 from splat.options import check
 
 
@@ -152,3 +153,28 @@ def test_kmeans_finds_separate_directions_and_draw_prefers_weight() -> None:
     weights = torch.ones(1000)
     weights[:10] = 1e6
     assert set(range(10)) <= set(draw(weights, 100, seed=3).tolist())
+
+
+@pytest.mark.parametrize("kernel", ["softmax", "gaussian"])
+def test_scores_of_wide_attention_are_those_of_the_features(kernel: str) -> None:
+    """Queries between many rows: what is left out of their attention changed cosines by 0.15."""
+    generator = torch.Generator().manual_seed(0)
+    vectors = normalize(torch.randn(400, 8, generator=generator), dim=1)
+    memory = Memory(8, code_dim=8, kernel=kernel, temperature=0.3, threshold=0.9, max_rows=256)
+    codes = memory.fit(vectors, torch.ones(400), vectors, 0)
+    texts = normalize(torch.randn(5, 8, generator=generator), dim=1)
+    attention = memory.attention(codes)
+    assert float((attention.topk(16, dim=1).values.sum(1) / attention.sum(1)).min()) < 0.8
+    exact = memory.decode(codes) @ texts.T
+    assert torch.allclose(memory.scores(codes).cosines(texts), exact, atol=2e-3)
+
+
+def test_scores_of_large_scenes_keep_the_foremost_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, _ = concepts(12, 32, 600)
+    memory = Memory(32, threshold=0.9)
+    codes = memory.fit(vectors, torch.ones(600), vectors[::7], 0)
+    monkeypatch.setattr("splat.language.compress.memory.DENSE", 0)
+    texts = unit(3, 32, seed=7)
+    scores = memory.scores(codes)
+    assert isinstance(scores, SparseScores)
+    assert torch.allclose(scores.cosines(texts), memory.decode(codes) @ texts.T, atol=1e-2)

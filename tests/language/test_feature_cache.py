@@ -15,7 +15,7 @@ from splat.capture.types import Capture, Frame
 from splat.errors import SplatError
 from splat.files import write_json
 from splat.language.cache import cache_path, cached_features, read_features
-from splat.language.types import ViewFeatures
+from splat.language.types import MASKED, SILENT, ViewFeatures
 
 
 class Photos:
@@ -80,7 +80,35 @@ def test_work_goes_on_where_it_stopped(capture: Capture, tmp_path: Path) -> None
 
 def test_what_the_mask_excludes_has_no_features(capture: Capture, tmp_path: Path) -> None:
     last = next(iter(cached_features(Counting(), capture, [2], tmp_path / "f")))
-    assert (last.labels[0, :, :3] == 0).all() and (last.labels[0, :, 3:] == -1).all()
+    assert (last.labels[0, :, :3] == 0).all() and (last.labels[0, :, 3:] == MASKED).all()
+
+
+def test_what_is_transparent_has_no_features(capture: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alpha = np.tile(np.where(np.arange(12) < 6, 20, 255).astype(np.uint8), (8, 1))
+    monkeypatch.setattr(Photos, "alpha", lambda self, index: alpha)
+    first, last = cached_features(Counting(), capture, [0, 2], tmp_path / "f")
+    assert (first.labels[0, :, :3] == MASKED).all() and (first.labels[0, :, 3:] == 1).all()
+    assert (last.labels == MASKED).all()  # its mask leaves the other half out
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_vectors_of_zeros_say_nothing_and_those_of_no_numbers_are_refused(
+    capture: Capture, tmp_path: Path, value: float
+) -> None:
+    class Faulty(Counting):
+        def features(self, image: np.ndarray, name: str) -> ViewFeatures:
+            found = super().features(image, name)
+            found.vectors[1] = value
+            found.labels[0, 0] = -7
+            return found
+
+    if value == 0:
+        (found,) = cached_features(Faulty(), capture, [0], tmp_path / "f")
+        assert (found.labels[0, 1:, :3] == 0).all() and (found.labels[0, 1:, 3:] == SILENT).all()
+        assert (found.labels[0, 0] == SILENT).all()
+    else:
+        with pytest.raises(SplatError, match=r"not numbers for the photo 0\.jpg"):
+            list(cached_features(Faulty(), capture, [0], tmp_path / "f"))
 
 
 def test_other_settings_make_them_anew(capture: Capture, tmp_path: Path) -> None:
@@ -114,7 +142,7 @@ def test_another_photo_or_mask_under_the_same_name_makes_them_anew(tmp_path: Pat
     keep[:, 6:] = 0
     Image.fromarray(keep).save(moved / "masks" / "a.bmp.png")
     again, labels = asked(moved)
-    assert again == ["images/a.bmp"] and (labels[0, :, 3:] == -1).all() and (labels[0, :, :3] == 0).all()
+    assert again == ["images/a.bmp"] and (labels[0, :, 3:] == MASKED).all() and (labels[0, :, :3] == 0).all()
 
 
 def test_a_damaged_file_is_made_anew(capture: Capture, tmp_path: Path) -> None:

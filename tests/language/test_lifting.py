@@ -11,7 +11,7 @@ from splat.cameras import Camera, stack_cameras
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
 from splat.language.lifting import Lifted, confidence, feature_basis, lift_features, scaled_labels
-from splat.language.types import ViewFeatures
+from splat.language.types import MASKED, ViewFeatures
 from splat.render import rasterize
 from tests.language.scenes import balls, ring
 
@@ -32,13 +32,13 @@ def test_lifting_is_the_explicit_sum_of_weights(regions: int, dim: int) -> None:
     rng = np.random.default_rng(0)
     views = []
     for _ in cameras:
-        labels = rng.integers(-1, regions, (2, 18, 24)).astype(np.int32)
+        labels = rng.integers(-2, regions, (2, 18, 24)).astype(np.int32)
         vectors = rng.normal(size=(regions, dim)).astype(np.float32)
         views.append(ViewFeatures(labels, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)))
     lifted = lift_features(scene, zip(cameras, views), 2)
     for level in range(2):
         sums, mass = torch.zeros(len(scene), dim, dtype=torch.float64), torch.zeros(len(scene), dtype=torch.float64)
-        total = 0
+        total = torch.zeros(len(scene), dtype=torch.float64)
         for camera, view in zip(cameras, views):
             w = pixel_weights(scene, camera)
             for y in range(camera.height):
@@ -47,7 +47,8 @@ def test_lifting_is_the_explicit_sum_of_weights(regions: int, dim: int) -> None:
                     if label >= 0:
                         sums += w[y, x][:, None] * torch.from_numpy(view.vectors[label]).double()
                         mass += w[y, x]
-            total = total + w.sum((0, 1))
+                    if label != MASKED:
+                        total += w[y, x]
         seen = mass > 1e-3
         assert torch.allclose(lifted.coverage[seen, level].double(), (mass / total)[seen], atol=1e-4)
         assert torch.allclose(lifted.weight[:, level].double(), mass, rtol=1e-4, atol=1e-4)

@@ -12,10 +12,11 @@ from torch.nn.functional import normalize
 from splat.errors import SplatError
 from splat.language.compress.base import CHUNK, Compression, draw, few_threads
 from splat.language.compress.cover import greedy_cover
-from splat.language.scores import SparseScores, sparse_scores
+from splat.language.scores import Scores, SparseScores, sparse_scores
 
 KERNELS = ("softmax", "gaussian", "learned")
-KEPT = 16  # rows of a Gaussian's attention that count in scores; the rest weighs next to nothing
+KEPT = 32  # rows of a Gaussian's attention that count in scores of scenes too large for `DENSE`
+DENSE = 100_000_000  # numbers: up to so many, features are kept as they are, which is exact
 SAMPLE = 2048  # Gaussians that the projection is learned on
 
 
@@ -103,8 +104,10 @@ class Memory(Compression):
             found.append(codes.detach())
         return self._unit(torch.cat(found)) if found else torch.zeros(0, self.code_dim)
 
-    def scores(self, codes: Tensor) -> SparseScores:
-        """See `Compression.scores`."""
+    def scores(self, codes: Tensor) -> Scores:
+        """See `Compression.scores`. Attention may be wide: of 160 rows the 16 foremost held as little as two thirds."""
+        if len(codes) * self.dim <= DENSE:
+            return super().scores(codes)
         parts = [sparse_scores(self.memory, self.attention(part), KEPT) for part in codes.split(CHUNK)]
         indices, values = (torch.cat([getattr(part, name) for part in parts]) for name in ("indices", "weights"))
         return SparseScores(self.memory, indices, values)

@@ -208,3 +208,35 @@ def test_mistakes_get_one_line_and_leave_nothing(
     assert main(["clean", "photos", *words]) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
     assert digest(tmp_path) == before and not any(path.name.endswith("-partial") for path in tmp_path.iterdir())
+
+
+def test_a_photo_in_which_nothing_is_found_stays_byte_for_byte(tmp_path: Path) -> None:
+    """It was compressed anew, which costs a JPEG sharpness and takes half the bits of one of 16."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shade = np.linspace(40, 200, 96).astype(np.uint8)[None].repeat(64, axis=0)
+    noise = np.random.default_rng(0).integers(-2, 3, (64, 96, 3))
+    Image.fromarray((shade[..., None] + noise).astype(np.uint8)).save(folder / "a.jpg", quality=80)
+    Image.fromarray(shade.astype(np.uint16) * 257).save(folder / "b.png")
+    out = tmp_path / "out"
+    assert main(["clean", str(folder), "weather=rain", "restorer=classical", f"out={out}"]) == 0
+    record = json.loads((out / "clean.json").read_text())
+    assert [photo["restored_share"] for photo in record["photos"]] == [0, 0]
+    for name in ("a.jpg", "b.png"):
+        assert (out / "images" / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_a_profile_of_other_colours_is_left_out(tmp_path: Path) -> None:
+    """CMYK is written as RGB; with the CMYK profile viewers would show wrong colours."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(90, 200, (64, 96, 3)).astype(np.uint8)
+    for name, mode in (("cmyk", "CMYK"), ("rgb", "RGB")):
+        Image.fromarray(pixels).convert(mode).save(folder / f"{name}.jpg", icc_profile=b"profile" * 30)
+    assert main(["clean", str(folder), "weather=fog", "restorer=classical", f"out={tmp_path / 'out'}"]) == 0
+    kept = {}
+    for path in (tmp_path / "out" / "images").iterdir():
+        with Image.open(path) as photo:
+            assert photo.mode == "RGB"
+            kept[path.stem] = photo.info.get("icc_profile")
+    assert kept == {"cmyk": None, "rgb": b"profile" * 30}

@@ -99,7 +99,7 @@ def _write(
         folders.write_mask(photo, mask, folder)
     before = photo.pixels() if show or restored is not None else None
     after = before
-    if restored is None:
+    if restored is None or restored.share == 0:  # written anew it would only lose: JPEG's quality, 16 bits
         folders.copy_photo(photo, folder)
     else:
         assert before is not None

@@ -76,9 +76,9 @@ def write_photo(photo: Photo, pixels: np.ndarray, folder: Path, quality: int) ->
     with Image.open(photo.path) as original:
         kind = original.format or "PNG"
         exif, profile = original.getexif().tobytes(), original.info.get("icc_profile")
-        grey = original.mode in ("L", "1", "I;16", "I")
+        own = original.mode in ("RGB", "RGBA", "P")  # profiles of grey and CMYK photos do not fit what is written
     kind = "JPEG" if kind == "MPO" else kind  # several pictures in one file: the first is the photo
-    options: dict[str, Any] = {"icc_profile": profile} if profile and not grey and kind != "BMP" else {}
+    options: dict[str, Any] = {"icc_profile": profile} if profile and own and kind != "BMP" else {}
     if exif and kind in EXIF_FORMATS:
         options["exif"] = exif
     if kind == "JPEG":

@@ -61,20 +61,25 @@ def evaluate_field(
 
 def matching(truth: list[TruthView], frames: list[Frame], split: str) -> list[tuple[Camera, TruthView]]:
     """Views with truth and their cameras: by name; where no name fits, by number among the sorted photos (3D-OVS)."""
-    by_stem = {frame.path.stem: frame for frame in frames}
-    by_stem |= {Path(frame.camera.name).stem: frame for frame in frames if frame.camera.name}
+    wanted = [frame for frame in frames if split == "all" or frame.split == split]
+    by_stem, every = _by_stem(wanted), _by_stem(frames)  # r_0 of the test views is another photo than r_0 of the others
     ordered = sorted(frames, key=lambda frame: str(frame.path))
-    counted = not any(view.name in by_stem for view in truth)
+    counted = not any(view.name in every for view in truth)
     pairs = []
     for view in truth:
         frame = by_stem.get(view.name)
         if counted and view.name.isdigit() and int(view.name) < len(ordered):
             frame = ordered[int(view.name)]
-        if frame is not None and (split == "all" or frame.split == split):
+        if frame is not None and view.masks and (split == "all" or frame.split == split):
             pairs.append((frame.camera, view))
     if not pairs:
         raise SplatError(f"none of the {len(truth)} views with truth is among the capture's {split} views")
     return pairs
+
+
+def _by_stem(frames: list[Frame]) -> dict[str, Frame]:
+    found = {frame.path.stem: frame for frame in frames}
+    return found | {Path(frame.camera.name).stem: frame for frame in frames if frame.camera.name}
 
 
 @torch.no_grad()

@@ -70,3 +70,19 @@ def test_views_are_matched_by_name_and_by_number_only_where_no_name_fits() -> No
     assert [view.name for _, view in matching([TruthView("02", mask)], counted, "all")] == ["02"]
     with pytest.raises(SplatError, match="none of the 1 views"):
         matching([TruthView("7", mask)], counted, "all")
+
+
+def test_photos_of_one_name_are_told_apart_by_their_split() -> None:
+    mask = {"mug": np.ones((6, 8), bool)}
+    frames = []
+    for number, split in enumerate(("test", "train")):
+        viewmat = torch.eye(4, dtype=torch.float64)
+        viewmat[0, 3] = number
+        frames.append(
+            Frame(Camera(viewmat, torch.eye(3).double(), 8, 6, f"{split}/r_0"), split, Path(f"{split}/r_0.png"))
+        )  # type: ignore[arg-type]
+    for number, split in enumerate(("test", "train")):
+        ((camera, _),) = matching([TruthView("r_0", mask)], frames, split)
+        assert float(camera.viewmat[0, 3]) == number
+    with pytest.raises(SplatError):
+        matching([TruthView("r_0", {})], frames, "test")  # nothing to be asked for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -10,17 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from splat.capture import load_capture
 from splat.capture.config import CaptureOptions
 from splat.capture.photo import read_photo
+from splat.capture.types import Capture, Frame
 from splat.cli import main
+from splat.formats import write_scene
+from splat.run import write_cameras
 from splat.weather.clean.config import CleanConfig
 from splat.weather.clean.detect import look
+from splat.weather.clean.multiview import scene_depths
 from splat.weather.clean.source import open_source
 from splat.weather.clean.sweep import View, sweep
 from tests.capture.capture_scenes import room_photo, room_poses, write_colmap
+from tests.weather.places import camera, wall
 from tools.weather_effects import add_drops, add_fog, add_rain, add_snow
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
@@ -240,3 +247,18 @@ def test_a_profile_of_other_colours_is_left_out(tmp_path: Path) -> None:
             assert photo.mode == "RGB"
             kept[path.stem] = photo.info.get("icc_profile")
     assert kept == {"cmyk": None, "rgb": b"profile" * 30}
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-3])
+def test_depths_of_a_scene_in_any_unit(tmp_path: Path, unit: float) -> None:
+    """In kilometres the nearest plane of the training frame lay behind the scene."""
+    scale = torch.diag(torch.tensor([unit, unit, unit, 1.0], dtype=torch.float64))
+    write_scene(tmp_path / "scene.ply", wall(2.0).transformed(scale))
+    cameras = [camera((0.2 * unit * number, 0, 0)) for number in range(6)]
+    cameras = [dataclasses.replace(one, name=f"{number}.jpg") for number, one in enumerate(cameras)]
+    capture = Capture("c", tmp_path, "colmap", [Frame(one, "train", tmp_path / one.name) for one in cameras], None)  # type: ignore[arg-type]
+    write_cameras(tmp_path / "cameras.json", capture)
+    (tmp_path / "config.yaml").write_text("train: {}\nbackground: [0, 0, 0]\n")
+    depths = scene_depths(str(tmp_path), capture)
+    assert len(depths) == 6
+    assert all(abs(float(np.median(depth)) / unit - 2.0) < 0.05 for depth in depths.values())

@@ -202,6 +202,7 @@ def scene_depths(run: str, capture: Capture) -> dict[str, np.ndarray]:
     import torch
 
     from splat.cameras import stack_cameras
+    from splat.language.drawing import render_options, render_settings
     from splat.render import render_gaussians
     from splat.run import open_run
 
@@ -211,10 +212,14 @@ def scene_depths(run: str, capture: Capture) -> dict[str, np.ndarray]:
     if len(wanted) < FEWEST:
         raise SplatError(f"restorer.scene={run} was not trained on this capture: its cameras have other names")
     scene, depths = opened.scene(), {}
+    options = render_options(opened)
+    settings = render_settings(options)
     with torch.no_grad():
         for name in wanted:
             camera = cameras[name]
             viewmats, Ks = stack_cameras([camera])
-            found = render_gaussians(scene, viewmats, Ks, camera.width, camera.height, render_mode="RGB+ED")[0]
-            depths[name] = found[0, ..., 3].clamp(min=1e-4).numpy()
+            found = render_gaussians(
+                scene, viewmats, Ks, camera.width, camera.height, render_mode="RGB+ED", **settings
+            )[0]
+            depths[name] = found[0, ..., 3].clamp(min=options.near_plane).numpy()
     return depths

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from splat.capture.lens import Lens, undistortion_maps
-from splat.capture.masks import aligned_mask
+from splat.capture.masks import aligned, aligned_mask
 from splat.capture.photo import oriented, photo_header, read_photo
 
 MAPS_BYTES = 200e6  # of undistortion maps are kept; those of a photo of 24 MP take as much
@@ -121,6 +121,23 @@ def _user_mask(plan: PhotoPlan) -> np.ndarray | None:
         return None
     mask = aligned_mask(plan.mask_path, photo_header(plan.path), upright=plan.orientation != 1)
     return _as_the_camera_sees(mask, plan)[0]
+
+
+def labels_as_the_camera_sees(labels: np.ndarray, plan: PhotoPlan) -> np.ndarray:
+    """Labels [L, h, w] of a photo as the user has it, for its frame's camera: upright and undistorted as the photo is.
+
+    Where the photo is undistorted they come back at the camera's size, each pixel with the label of the cell that it
+    falls on, -1 beyond the photo; else at their own.
+    """
+    labels = aligned(np.moveaxis(labels, 0, 2), photo_header(plan.path), upright=plan.orientation != 1)
+    labels = np.moveaxis(labels, 2, 0)
+    if plan.lens is None:
+        return np.ascontiguousarray(labels)
+    x, y, valid = _maps(plan.lens, plan.width, plan.height)
+    columns = np.clip((x + 0.5) * labels.shape[2] / plan.width, 0, labels.shape[2] - 1).astype(np.int64)
+    rows = np.clip((y + 0.5) * labels.shape[1] / plan.height, 0, labels.shape[1] - 1).astype(np.int64)
+    found = labels[:, rows, columns]
+    return found if valid is None else np.where(valid, found, -1).astype(labels.dtype)
 
 
 def _as_the_camera_sees(pixels: np.ndarray, plan: PhotoPlan) -> tuple[np.ndarray, np.ndarray | None]:

@@ -34,15 +34,24 @@ def aligned_mask(path: Path, photo: PhotoHeader, upright: bool) -> np.ndarray:
     mask = read_mask(path)
     own = photo_header(path).orientation
     if own != 1:
-        mask, of_upright = oriented(mask, own), True
-    else:
-        height, width = mask.shape
-        wide, photo_wide = width > height, photo.width > photo.height
-        of_upright = photo.orientation >= 5 and photo.width != photo.height and wide != photo_wide
+        mask = oriented(mask, own)
+    return aligned(mask, photo, upright, of_upright=own != 1)
+
+
+def aligned(pixels: np.ndarray, photo: PhotoHeader, upright: bool, of_upright: bool = False) -> np.ndarray:
+    """What was made of a photo, [H, W, ...] of any size, turned as its photo is; see `aligned_mask`.
+
+    Args:
+        upright: the photo is turned upright; otherwise it stays as stored.
+        of_upright: it is known to be of the upright photo; otherwise its shape tells.
+    """
+    height, width = pixels.shape[:2]
+    wide, photo_wide = width > height, photo.width > photo.height
+    of_upright |= photo.orientation >= 5 and photo.width != photo.height and wide != photo_wide
     if of_upright == upright:
-        return mask
+        return pixels
     back = {6: 8, 8: 6}.get(photo.orientation, photo.orientation)  # the other turns undo themselves
-    return oriented(mask, photo.orientation if upright else back)
+    return oriented(pixels, photo.orientation if upright else back)
 
 
 class MaskFolder:

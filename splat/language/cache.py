@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from splat.capture.images import labels_as_the_camera_sees
 from splat.capture.types import Capture
 from splat.console import progress, warn
 from splat.errors import SplatError
@@ -66,6 +67,9 @@ def _one(teacher: Teacher, capture: Capture, index: int, path: Path, key: str) -
     camera = capture.frames[index].camera
     name = camera.name or capture.frames[index].path.name
     made = _checked(teacher.features(capture.images.image(index), name), teacher, name)
+    plans = getattr(capture.images, "plans", None)
+    if plans is not None and getattr(teacher, "of_photos", False):
+        made = ViewFeatures(labels_as_the_camera_sees(made.labels, plans[index]), made.vectors)
     keep = shown(capture, index)
     if keep is not None and not keep.all():
         made = ViewFeatures(np.where(nearest(keep, made.labels.shape[1:]), made.labels, MASKED), made.vectors)

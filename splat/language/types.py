@@ -31,6 +31,7 @@ class Teacher(Protocol):
     dim: int  # D
     levels: tuple[str, ...]  # names of the L levels
     dense: bool  # one region for every cell of a grid
+    # `of_photos: bool = True` of a teacher says that its labels belong to the photo as the user has it, not to `image`
 
     def features(self, image: np.ndarray, name: str) -> ViewFeatures:
         """Features of one photo: image [H, W, 3] uint8 sRGB, and the photo's name in its capture.

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from splat.capture import load_capture
+from splat.capture.images import PhotoPlan, labels_as_the_camera_sees
+from splat.capture.photo import oriented
 from splat.errors import SplatError
 from splat.files import write_json
+from splat.language.cache import cached_features
+from splat.language.lifting import scaled_labels
 from splat.language.teachers import TeacherOptions, load_teacher
 from splat.language.types import Teacher
 
@@ -78,3 +83,48 @@ def test_what_does_not_fit_is_named(tmp_path: Path, name: str, array: np.ndarray
         teacher(tmp_path)
     with pytest.raises(SplatError, match="is no folder"):
         teacher(tmp_path / "nowhere")
+
+
+def stripes(height: int, width: int) -> np.ndarray:
+    """[height, width] int: cells of 12 pixels, each with a number of its own."""
+    y, x = np.mgrid[:height, :width]
+    return (y // 12) * -(-width // 12) + x // 12
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+def test_labels_of_a_distorted_photo_are_undistorted_with_it(tmp_path: Path, factor: float) -> None:
+    """Of the photo as stored, a fifth of the pixels had the label of a neighbour."""
+    photos, files = tmp_path / "photos", tmp_path / "files"
+    photos.mkdir()
+    files.mkdir()
+    labels = stripes(96, 144)
+    Image.fromarray(np.stack([labels * 2] * 3, axis=2).astype(np.uint8)).save(photos / "a.png")
+    np.save(files / "a.npy", labels)
+    np.save(files / "vectors.npy", np.eye(labels.max() + 1, dtype=np.float32))
+    shot = {"file_path": "a.png", "transform_matrix": np.eye(4).tolist()}
+    lens = {"fl_x": 110.0, "fl_y": 110.0, "cx": 72.0, "cy": 48.0, "w": 144, "h": 96, "k1": -0.25, "k2": 0.0}
+    write_json(photos / "transforms.json", {**lens, "camera_model": "OPENCV", "frames": [shot]})
+    capture = load_capture(photos, points="none", test_every=0, data_factor=factor)
+    (found,) = cached_features(teacher(files), capture, [0], tmp_path / "cache")
+    camera = capture.frames[0].camera
+    seen = scaled_labels(found.labels[0], camera.height, camera.width)
+    shown = capture.images.image(0)[..., 0].astype(int)
+    inside = np.abs(shown - np.roll(shown, 1, 0)) + np.abs(shown - np.roll(shown, 1, 1)) == 0  # not between cells
+    assert inside.mean() > 0.3 and (seen >= 0).mean() > 0.95
+    assert (np.abs(2 * seen - shown) <= 1)[inside & (seen >= 0)].mean() > 0.98
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+@pytest.mark.parametrize("upright", [False, True])
+def test_labels_of_a_turned_photo_are_turned_with_it(tmp_path: Path, orientation: int, upright: bool) -> None:
+    """Labels of the photo as stored, or (told by their shape) of the upright one."""
+    stored = stripes(24, 48)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored.astype(np.uint8)).save(tmp_path / "a.png", exif=exif)
+    turned = oriented(stored, orientation)
+    plan = PhotoPlan(tmp_path / "a.png", orientation, None, turned.shape[1], turned.shape[0])
+    given = turned if upright and orientation >= 5 else stored
+    np.testing.assert_array_equal(labels_as_the_camera_sees(given[None], plan)[0], turned)
+    as_stored = PhotoPlan(tmp_path / "a.png", 1, None, 48, 24)
+    np.testing.assert_array_equal(labels_as_the_camera_sees(given[None], as_stored)[0], stored)

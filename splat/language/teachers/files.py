@@ -47,6 +47,8 @@ class FilesTeacher:
     that may be asked for (by default the names of vectors.*).
     """
 
+    of_photos = True  # labels are made of photos as they are on disk: distorted, perhaps not upright
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.name = "files"

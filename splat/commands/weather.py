@@ -133,23 +133,39 @@ def still_camera(opened: Run, config: WeatherConfig) -> Camera:
     """The camera of one photo, at the size that is asked for.
 
     Raises:
-        SplatError: when there is no photo of that name.
+        SplatError: when there is no photo of that name, or several.
     """
-    from splat.options import nearest
-
     cameras = opened.cameras("test") + opened.cameras("train")
-    stems = {Path(camera.name).stem: camera for camera in cameras}
-    if config.view is None:
-        camera = cameras[0]
-    elif Path(config.view).stem in stems:
-        camera = stems[Path(config.view).stem]
-    else:
-        near = nearest(config.view, stems)
-        hint = f"did you mean {near}?" if near else f"they are {next(iter(stems))} and so on"
-        raise SplatError(f"view={config.view}: the run has no photo of that name; {hint}")
+    camera = cameras[0] if config.view is None else named_camera(cameras, config.view)
     if config.width is None:
         return camera
     return camera.resized(config.width, max(2, round(camera.height * config.width / camera.width)))
+
+
+def named_camera(cameras: list[Camera], name: str) -> Camera:
+    """The camera of a photo by its name, with or without suffix and folder.
+
+    Raises:
+        SplatError: when there is none, or photos of that name lie in several folders.
+    """
+    from splat.options import nearest
+
+    wanted = Path(name)
+    plain = {wanted, wanted.with_suffix("")} if wanted.name else set()  # a dot may be part of the name
+    for same in (
+        [camera for camera in cameras if camera.name == name],
+        [camera for camera in cameras if Path(camera.name).with_suffix("") in plain],
+        [camera for camera in cameras if Path(Path(camera.name).stem) in plain],
+    ):
+        if len(same) > 1:
+            names = " and ".join(camera.name for camera in same[:2])
+            raise SplatError(f"view={name}: the run has {len(same)} photos of that name, such as {names}; say which")
+        if same:
+            return same[0]
+    stems = [Path(camera.name).stem for camera in cameras]
+    near = nearest(name, stems)
+    hint = f"did you mean {near}?" if near else f"they are {stems[0]} and so on"
+    raise SplatError(f"view={name}: the run has no photo of that name; {hint}")
 
 
 def output_folder(run: Path, config: WeatherConfig) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 from PIL import Image
 
 from splat.cli import main
+from splat.commands.weather import named_camera
+from splat.errors import SplatError
 from splat.files import read_json
 from splat.formats import read_scene
 from splat.run import open_run
 from tests.edit.scenes import write_run
+from tests.weather.places import camera
 
 BASIS = ("metres_per_unit=1", "backend=cpu", "particles=100000")
 
@@ -110,3 +114,16 @@ def test_an_own_folder_is_never_overwritten(run: Path, tmp_path: Path, capsys: p
     (tmp_path / "mine").mkdir()
     assert main(["weather", str(run), "effect=fog", f"out={tmp_path / 'mine'}"]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_photos_of_one_name_in_two_folders_are_told_apart() -> None:
+    cameras = [dataclasses.replace(camera(), name=name) for name in ("left/01.jpg", "left/02.jpg", "right/01.jpg")]
+    assert named_camera(cameras, "left/01.jpg").name == named_camera(cameras, "left/01").name == "left/01.jpg"
+    assert named_camera(cameras, "right/01.jpg").name == "right/01.jpg"
+    assert named_camera(cameras, "02").name == named_camera(cameras, "02.png").name == "left/02.jpg"
+    dotted = [dataclasses.replace(camera(), name=f"IMG.2024.{number}.jpg") for number in range(2)]
+    assert named_camera(dotted, "IMG.2024.1").name == named_camera(dotted, "IMG.2024.1.jpg").name == "IMG.2024.1.jpg"
+    with pytest.raises(SplatError, match=r"2 photos of that name, such as left/01\.jpg and right/01\.jpg"):
+        named_camera(cameras, "01")
+    with pytest.raises(SplatError, match="no photo of that name"):
+        named_camera(cameras, "middle/01.jpg")

@@ -17,6 +17,7 @@ from splat.files import read_json, write_json
 from splat.formats import read_scene, write_scene
 from splat.gaussians import Gaussians
 from splat.sh import rgb_to_sh0
+from tests.edit.scenes import write_run
 
 SIZE = (63, 47)  # odd on purpose
 
@@ -195,3 +196,22 @@ def test_info_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(run)]) == 0
     out = capsys.readouterr().out
     assert "kind:" in out and "train cameras: 6" in out and "count:" in out
+
+
+def test_a_mesh_in_kilometres(tmp_path: Path) -> None:
+    """The nearest plane, taken in the capture's units, lay behind all of it."""
+    o3d = pytest.importorskip("open3d")
+    sizes = []
+    for unit in (1.0, 1e-3):
+        folder = write_run(tmp_path / f"{unit}" / "balls")
+        scale = torch.diag(torch.tensor([unit, unit, unit, 1.0], dtype=torch.float64))
+        write_scene(folder / "scene.ply", read_scene(folder / "scene.ply").transformed(scale))
+        cameras = read_json(folder / "cameras.json")
+        for frame in cameras["frames"]:
+            for row in frame["viewmat"][:3]:
+                row[3] *= unit
+        write_json(folder / "cameras.json", cameras)
+        output = tmp_path / f"{unit}.ply"
+        assert main(["export", str(folder), "format=mesh", f"output={output}"]) == 0
+        sizes.append(np.ptp(np.asarray(o3d.io.read_triangle_mesh(str(output)).vertices), axis=0) / unit)
+    np.testing.assert_allclose(sizes[1], sizes[0], rtol=1e-3)

@@ -9,21 +9,23 @@ import numpy as np
 import torch
 
 from splat.console import info
+from splat.edit.localise import Evidence, confirmed, ground_of, localised
 from splat.edit.selection import Selection
-from splat.edit.silhouette import completed
 from splat.edit.stage import Stage
 from splat.errors import SplatError
-from splat.language.ask import Answer3D, Asker
+from splat.language.ask import Answer3D, Asker, logit, noise_limit
 from splat.language.clusters import Cluster, find_clusters
-from splat.language.config import QueryConfig
+from splat.language.config import MaskOptions, QueryConfig
 from splat.language.field import LanguageField, load_field
 from splat.language.query import level_index, read_question
 from splat.language.teachers import TeacherOptions, load_teacher
 from splat.run import Run
 
-COMPANION = 0.25  # of the largest object's mass: what is smaller is no object of that name but a stray
+PIECES = 32  # of an answer that are looked at, the largest
+CRUMB = 0.02  # of the largest piece's mass: what is smaller says nothing about what is meant
+CLOSE = 0.35  # of the noise below the surest piece's logit a piece is meant too
+COMPANION = 0.1  # of the largest meant piece's mass: what is smaller is no object of that name but a stray
 NEAREST = 3  # objects that are named when nothing matches
-REACH = 2.0  # usual distances between neighbours: what lies so near an object and inside its box is part of it
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Words:
 
 
 def in_words(stage: Stage, run: Run, words: Words) -> Selection:
-    """The objects that a text names: the large pieces of the field's answer, made whole by their outlines.
+    """The objects that a text names: the large pieces of the field's answer, made whole by `splat.edit.localise`.
 
     Raises:
         SplatError: no field, unknown words, or nothing that matches; names the three nearest objects then.
@@ -49,33 +51,48 @@ def in_words(stage: Stage, run: Run, words: Words) -> Selection:
     scene = stage.scene.to("cpu")
     options: dict[str, Any] = {name: stage.render[name] for name in ("eps2d", "rasterize_mode") if name in stage.render}
     asker = Asker(scene, field, options)
-    chosen = torch.zeros(len(scene), dtype=torch.bool)
+    ground = ground_of(scene)
+    chosen = np.zeros(len(scene), bool)
     for text, scores in zip(question.texts, asker.gaussians(question.vectors, question.negatives, config.mask)):
         answer = asker.answer(scores, level, config.mask)
-        objects = find_clusters(scene, answer.relevancy, answer.selected, 8)
+        objects = find_clusters(scene, answer.relevancy, answer.selected, PIECES)
         if answer.best <= config.mask.found or not objects:
             raise SplatError(f"nothing matches {text!r}{_nearest(asker, field, answer, objects)}; nothing is changed")
-        meant = [one for one in objects if one.mass >= COMPANION * objects[0].mass]
-        info(f"{text!r}: {len(meant)} of {len(objects)} pieces, relevancy {answer.best:.2f}")
-        for one in meant:
-            filled = Selection.from_mask(_filled(stage, one).to(stage.scene.means.device))
-            chosen |= completed(stage, filled).mask.cpu()
-    return Selection.from_mask(chosen.to(stage.scene.means.device), f"text({words.text})")
+        evidence = evidence_of(asker, answer, config.mask)
+        named = meant(objects, evidence.noise)
+        info(f"{text!r}: {len(named)} of {len(objects)} pieces, relevancy {answer.best:.2f}")
+        found = np.zeros(len(scene), bool)
+        for one in named:
+            seeds = np.zeros(len(scene), bool)
+            seeds[one.indices] = True
+            found |= localised(ground, evidence, seeds)
+        chosen |= confirmed(stage, found)
+    return Selection.from_mask(torch.from_numpy(chosen).to(stage.scene.means.device), f"text({words.text})")
 
 
-def _filled(stage: Stage, one: Cluster) -> torch.Tensor:
-    """[N] bool: an object's Gaussians, and those amid them that the field knows nothing of, being hidden or faint."""
-    from scipy.spatial import cKDTree
+def evidence_of(asker: Asker, answer: Answer3D, options: MaskOptions) -> Evidence:
+    """The answer as logits."""
+    noise = options.temperature * asker.noise
+    return Evidence(
+        logits=torch.logit(answer.relevancy.double(), eps=1e-4).cpu().numpy(),
+        known=asker.known[:, answer.level].cpu().numpy(),
+        best=logit(answer.best),
+        limit=noise_limit(answer.best, options, asker.noise, asker.rivals),
+        noise=noise,
+    )
 
-    means = stage.scene.means.double().cpu().numpy()
-    own = means[one.indices]
-    tree = cKDTree(own)
-    reach = REACH * float(np.median(tree.query(own, k=2)[0][:, 1]))
-    inside = ((means >= one.low) & (means <= one.high)).all(axis=1)
-    near = np.zeros(len(means), bool)
-    near[inside] = tree.query(means[inside])[0] <= reach
-    near[one.indices] = True
-    return torch.from_numpy(near)
+
+def meant(objects: list[Cluster], noise: float) -> list[Cluster]:
+    """The pieces that answer about as surely as the surest one and are no crumbs beside them.
+
+    Size alone does not make a piece the one that is meant: a large thing that answers half as surely is another thing.
+    """
+    largest = max(one.mass for one in objects)
+    solid = [one for one in objects if one.mass >= CRUMB * largest]
+    limit = max(logit(one.score) for one in solid) - CLOSE * noise
+    sure = [one for one in solid if logit(one.score) >= limit]
+    mass = max(one.mass for one in sure)
+    return [one for one in sure if one.mass >= COMPANION * mass]
 
 
 def _nearest(asker: Asker, field: LanguageField, answer: Answer3D, objects: list[Cluster]) -> str:

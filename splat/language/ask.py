@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +62,7 @@ class Asker:
         self.scene, self.field, self.options = scene, field, render or {}
         self.known = field.confidence > 0  # [N, L]
         self._scores = field.compression.scores(field.codes[self.known])
-        self._rivals = bool(field.facts.get("rivals"))  # the negatives are names of other things
+        self.rivals = bool(field.facts.get("rivals"))  # the negatives are names of other things
         self._solid = torch.sigmoid(scene.opacities) > 0.1
         self._negatives = self._scores.cosines(field.inside(field.negatives))
 
@@ -82,9 +83,9 @@ class Asker:
         self, cosines: Tensor, negatives: Tensor, extra: Tensor | None, vectors: Tensor, options: MaskOptions
     ) -> Tensor:
         """Relevancy [P, T] of cosines [P, T] with texts [T, D], [P, n] with the negatives and [P, W] with others."""
-        if extra is not None and not self._rivals:
+        if extra is not None and not self.rivals:
             negatives = torch.cat([negatives, extra], dim=1)
-        if self._rivals:
+        if self.rivals:
             assert self.field.negatives is not None
             alike = vectors @ self.field.negatives.T
             found = against_rivals(cosines, negatives, alike, extra, options.temperature)
@@ -101,7 +102,7 @@ class Asker:
         best = trusted.topk(min(SURE, len(scores)), dim=0).values.mean(0)
         chosen = int(best.argmax()) if level is None else level
         values, known = scores[:, chosen], self.known[:, chosen]
-        selected = apply_rule(values, known, float(best[chosen]), options, self._noise(), self._rivals)
+        selected = apply_rule(values, known, float(best[chosen]), options, self.noise, self.rivals)
         return Answer3D(values, chosen, float(best[chosen]), selected)
 
     @torch.no_grad()
@@ -135,10 +136,12 @@ class Asker:
         best = float(maps[chosen][place])
         # LangSplat cuts the smoothed map; the noise rule knows how far a pixel may be off, and keeps borders sharp
         values = maps[chosen] if options.rule == "noise" else blend[chosen]
-        mask = apply_rule(values, known[..., chosen], best, options, self._noise(), self._rivals)
+        mask = apply_rule(values, known[..., chosen], best, options, self.noise, self.rivals)
         return Answer2D(values, chosen if level is None else level, best, (place[1], place[0]), mask)
 
-    def _noise(self) -> float:
+    @property
+    def noise(self) -> float:
+        """By how much a cosine with a text scatters from photo to photo."""
         return float(self.field.facts.get("noise", 0.05))
 
 
@@ -157,9 +160,20 @@ def apply_rule(
         return known & (normalised(values, known) > options.share)
     if options.rule == "otsu":
         return known & (values > otsu(values[known]))
+    return known & (values >= torch.sigmoid(torch.tensor(noise_limit(best, options, noise, rivals))))
+
+
+def noise_limit(best: float, options: MaskOptions, noise: float, rivals: bool = False) -> float:
+    """The logit of the relevancy from which the rule `noise` selects; see `apply_rule`."""
     # Relevancy is a logistic function of a difference of cosines: a step of the noise is one of its logit.
-    limit = torch.logit(torch.tensor(best).clamp(1e-6, 1 - 1e-6)) - options.temperature * options.deviations * noise
-    return known & (values >= torch.sigmoid(limit.clamp(max=0) if rivals else limit))
+    limit = logit(best) - options.temperature * options.deviations * noise
+    return min(limit, 0.0) if rivals else limit
+
+
+def logit(value: float) -> float:
+    """log(v / (1 - v)) of a relevancy, finite at 0 and 1."""
+    held = min(max(value, 1e-6), 1 - 1e-6)
+    return math.log(held / (1 - held))
 
 
 def otsu(values: Tensor, bins: int = 256) -> float:

@@ -2,13 +2,16 @@
 
 Removes an object and compares the test views with the twin capture that was made without it, with the hole filled and
 left; recolours one and counts pixels. The selection comes from the true label pictures of the training views, lifted to
-the Gaussians, or with --text from the run's language field (splat distill RUN teacher=demo). Prints a table, writes
-OUT/results.json and OUT/*.png (photo or twin, before, after).
+the Gaussians, or with --text from the run's language field (splat distill RUN teacher=demo). --true-field only measures
+selections, in a field made of the true label maps with CLIP's vectors of words, which tells the selection's errors from
+the teacher's. Prints a table, writes OUT/results.json and OUT/*.png (photo or twin, before, after).
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -26,15 +29,19 @@ from splat.edit.operations.recolor import recolor
 from splat.edit.preview import write_picture
 from splat.edit.selection import Selection
 from splat.edit.stage import Stage, stem
-from splat.edit.views import from_masks, read_masks
+from splat.edit.views import LEAST
 from splat.edit.words import Words, in_words
 from splat.errors import SplatError
 from splat.files import read_json, write_json
+from splat.language.config import DistillConfig
+from splat.language.distill import distill_run
 from splat.run import Run, open_run
+from tools.language_truth import write_files_teacher
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HUE = 30.0  # degrees from the target's hue that still are the hue
 VISIBLE = 5.0  # difference in Lab (CIE76) that shows
+ENOUGH = 0.75  # IoU of a selection that is aimed at
 
 
 def psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray) -> float:
@@ -102,14 +109,45 @@ def measure_recolour(
     return {"takes_hue": round(taken / max(own, 1), 4), "others_change": round(changed / max(other, 1), 5)}
 
 
-def select(stage: Stage, run: Run, demo: Path, name: str, in_text: bool) -> tuple[Selection, dict[str, float]]:
-    """The selection that is edited, and how well it agrees with the lifted true labels (by Gaussians, 0..1)."""
-    masks = read_masks(stage, demo / "truth" / "labels", label_of(demo, name))
-    truth = from_masks(stage, masks, name).hard()
-    chosen = in_words(stage, run, Words(name)) if in_text else truth
-    union = int((chosen.mask | truth.mask).sum())
-    iou = int((chosen.mask & truth.mask).sum()) / max(union, 1)
-    return chosen, {"iou": round(iou, 4), "selected": chosen.count, "true": truth.count}
+class Truth:
+    """What the true label pictures of the training views say about each Gaussian."""
+
+    def __init__(self, stage: Stage, demo: Path) -> None:
+        self.objects = [entry for entry in read_json(demo / "truth" / "objects.json") if entry["pixels"]]
+        labels = 1 + max(entry["id"] for entry in self.objects)
+        device = stage.scene.means.device
+        inside, self.weight = torch.zeros(len(stage.scene), labels, device=device), torch.zeros(1, device=device)
+        for camera in stage.cameras:
+            picture = np.asarray(Image.open(demo / "truth" / "labels" / f"{stem(camera.name)}.png"))
+            shown = torch.from_numpy((picture[..., None] == np.arange(labels)).astype(np.float32))
+            sums, weights = stage.gather(camera, shown)
+            inside += sums
+            self.weight = self.weight + weights  # [N] sum of the blending weight over all pixels
+        self.votes = torch.where(self.weight[:, None] > LEAST, inside / self.weight[:, None].clamp(min=LEAST), 0.0)
+
+    def selection(self, ids: list[int], source: str = "") -> Selection:
+        """The Gaussians that show these labels in at least half of their pixels."""
+        return Selection.from_mask(self.votes[:, ids].sum(1) >= 0.5, source)
+
+    def agreement(self, chosen: Selection, ids: list[int]) -> dict[str, float]:
+        """IoU with the truth by Gaussians, and by what they contribute to the pictures (summed blending weight)."""
+        truth = self.selection(ids)
+        both, either = chosen.mask & truth.mask, chosen.mask | truth.mask
+        return {
+            "iou": round(int(both.sum()) / max(int(either.sum()), 1), 4),
+            "iou_by_weight": round(float(self.weight[both].sum() / self.weight[either].sum().clamp(min=1e-9)), 4),
+            "selected": chosen.count,
+            "true": truth.count,
+        }
+
+
+def select(
+    stage: Stage, run: Run, demo: Path, truth: Truth, name: str, in_text: bool
+) -> tuple[Selection, dict[str, float]]:
+    """The selection that is edited, and how well it agrees with the lifted true labels."""
+    ids = [label_of(demo, name)]
+    chosen = in_words(stage, run, Words(name)) if in_text else truth.selection(ids, name)
+    return chosen, truth.agreement(chosen, ids)
 
 
 def write_rows(out: Path, kind: str, parts: list[dict[str, np.ndarray]]) -> None:
@@ -122,8 +160,8 @@ def write_rows(out: Path, kind: str, parts: list[dict[str, np.ndarray]]) -> None
 def bench(run: Run, demo: Path, out: Path, in_text: bool, options: FillOptions) -> dict[str, Any]:
     """All measurements."""
     stage = Stage.of_run(run)
-    before = images_of(stage, run, stage.scene)
-    chosen, agreement = select(stage, run, demo, "blue vase", in_text)
+    before, truth = images_of(stage, run, stage.scene), Truth(stage, demo)
+    chosen, agreement = select(stage, run, demo, truth, "blue vase", in_text)
     results: dict[str, Any] = {"run": run.name, "selection": "text" if in_text else "labels", "vase": agreement}
     label = label_of(demo, "blue vase")
     results["untouched"] = measure_removal(demo, label, before, before)
@@ -139,7 +177,7 @@ def bench(run: Run, demo: Path, out: Path, in_text: bool, options: FillOptions) 
     write_rows(out, "remove", [twins, before, images_of(stage, run, bare.scene), after])
     for name, colour in (("red mug", "blue"), ("orange cushion", "green")):
         try:
-            chosen, agreement = select(stage, run, demo, name, in_text)
+            chosen, agreement = select(stage, run, demo, truth, name, in_text)
         except SplatError as missing:
             results[f"{name} to {colour}"] = {"not_found": str(missing)}
             continue
@@ -148,20 +186,38 @@ def bench(run: Run, demo: Path, out: Path, in_text: bool, options: FillOptions) 
         results[f"{name} to {colour}"] = {**measured, **agreement}
         write_rows(out, f"recolor_{name.replace(' ', '_')}", [before, painted])
     if in_text:
-        results["text"] = agreement_of_all(stage, run, demo)
+        queries = {entry["name"]: [entry["id"]] for entry in truth.objects}
+        results["text"] = agreement_of_all(stage, run, truth, queries)
     return results
 
 
-def agreement_of_all(stage: Stage, run: Run, demo: Path) -> dict[str, float | None]:
-    """IoU of the selection in words with the lifted true labels, for every object that is seen; None: not found."""
-    found: dict[str, float | None] = {}
-    for entry in read_json(demo / "truth" / "objects.json"):
-        if entry["pixels"]:
-            try:
-                found[entry["name"]] = select(stage, run, demo, entry["name"], True)[1]["iou"]
-            except SplatError:
-                found[entry["name"]] = None
+def agreement_of_all(stage: Stage, run: Run, truth: Truth, queries: dict[str, list[int]]) -> dict[str, Any]:
+    """IoUs of selections in words, by Gaussians and by weight, for all queries with the labels they mean."""
+    found: dict[str, Any] = {}
+    for text, ids in queries.items():
+        try:
+            started = time.monotonic()
+            measured = truth.agreement(in_words(stage, run, Words(text)), ids)
+            found[text] = {**measured, "seconds": round(time.monotonic() - started, 2)}
+        except SplatError:
+            found[text] = {"iou": 0.0, "iou_by_weight": 0.0, "selected": 0, "true": truth.selection(ids).count}
+        print(f"{text:20} {found[text]}", flush=True)
+    for kind in ("iou", "iou_by_weight"):
+        values = [entry[kind] for entry in found.values() if isinstance(entry, dict)]
+        found[f"{kind}_mean"] = round(float(np.mean(values)), 4)
+        found[f"{kind}_at_least_{ENOUGH}"] = f"{sum(value >= ENOUGH for value in values)} of {len(values)}"
     return found
+
+
+def true_field(run: Run, demo: Path, folder: Path) -> tuple[Run, dict[str, list[int]]]:
+    """The scene of a run with a field made of the true label maps, and what may be asked of it."""
+    queries = write_files_teacher(demo, folder / "files")
+    copy = folder / "run"
+    copy.mkdir()
+    for name in ("scene.ply", "cameras.json", "config.yaml"):
+        shutil.copyfile(run.path / name, copy / name)
+    distill_run(open_run(copy), DistillConfig(run=str(copy), teacher="files", files=str(folder / "files")))
+    return open_run(copy), queries
 
 
 def main() -> None:
@@ -169,12 +225,18 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--demo", type=Path, default=REPOSITORY / "data" / "demo")
     parser.add_argument("--text", action="store_true", help="select by the language field")
+    parser.add_argument("--true-field", action="store_true", help="only selections in words, in a field of true labels")
     parser.add_argument("--steps", type=int, default=FillOptions().steps)
     parser.add_argument("--out", type=Path, default=Path("runs/bench_edit"))
     arguments = parser.parse_args()
-    results = bench(
-        open_run(arguments.run), arguments.demo, arguments.out, arguments.text, FillOptions(steps=arguments.steps)
-    )
+    run, options = open_run(arguments.run), FillOptions(steps=arguments.steps)
+    if arguments.true_field:
+        with tempfile.TemporaryDirectory() as temporary:
+            other, queries = true_field(run, arguments.demo, Path(temporary))
+            stage = Stage.of_run(other)
+            results = agreement_of_all(stage, other, Truth(stage, arguments.demo), queries)
+    else:
+        results = bench(run, arguments.demo, arguments.out, arguments.text, options)
     write_json(arguments.out / "results.json", results)
     for key, value in results.items():
         print(f"{key:24} {value}")

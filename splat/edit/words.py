@@ -16,16 +16,17 @@ from splat.errors import SplatError
 from splat.language.ask import Answer3D, Asker, logit, noise_limit
 from splat.language.clusters import Cluster, find_clusters
 from splat.language.config import MaskOptions, QueryConfig
-from splat.language.field import LanguageField, load_field
+from splat.language.field import load_field
 from splat.language.query import level_index, read_question
 from splat.language.teachers import TeacherOptions, load_teacher
 from splat.run import Run
 
 PIECES = 32  # of an answer that are looked at, the largest
 CRUMB = 0.02  # of the largest piece's mass: what is smaller says nothing about what is meant
-CLOSE = 0.35  # of the noise below the surest piece's logit a piece is meant too
+CLOSE = 0.25  # of the noise below the surest piece's logit a piece is meant too
 COMPANION = 0.1  # of the largest meant piece's mass: what is smaller is no object of that name but a stray
 NEAREST = 3  # objects that are named when nothing matches
+LOOKED_AT = (300, 1000, 5000, 20_000)  # of the best Gaussians, until they make as many objects
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ def in_words(stage: Stage, run: Run, words: Words) -> Selection:
     field = load_field(run.path, words.field)
     level = level_index(field.levels, words.level)
     config = QueryConfig(run=str(run.path), text=words.text, without=words.without, field=words.field)
-    question = read_question(config, load_teacher(TeacherOptions(**field.teacher)))
+    teacher = load_teacher(TeacherOptions(**field.teacher))
+    question = read_question(config, teacher)
+    names = list(getattr(teacher, "names", list)()) if field.facts.get("rivals") else []
     scene = stage.scene.to("cpu")
     options: dict[str, Any] = {name: stage.render[name] for name in ("eps2d", "rasterize_mode") if name in stage.render}
     asker = Asker(scene, field, options)
@@ -57,7 +60,8 @@ def in_words(stage: Stage, run: Run, words: Words) -> Selection:
         answer = asker.answer(scores, level, config.mask)
         objects = find_clusters(scene, answer.relevancy, answer.selected, PIECES)
         if answer.best <= config.mask.found or not objects:
-            raise SplatError(f"nothing matches {text!r}{_nearest(asker, field, answer, objects)}; nothing is changed")
+            near = _nearest(asker, answer, objects, config.mask.found, names)
+            raise SplatError(f"nothing matches {text!r}{near}; nothing is changed")
         evidence = evidence_of(asker, answer, config.mask)
         named = meant(objects, evidence.noise)
         info(f"{text!r}: {len(named)} of {len(objects)} pieces, relevancy {answer.best:.2f}")
@@ -95,15 +99,19 @@ def meant(objects: list[Cluster], noise: float) -> list[Cluster]:
     return [one for one in sure if one.mass >= COMPANION * mass]
 
 
-def _nearest(asker: Asker, field: LanguageField, answer: Answer3D, objects: list[Cluster]) -> str:
-    """The three nearest objects in words, with their places."""
-    if not objects:
-        best = answer.relevancy.topk(min(300, len(answer.relevancy))).indices
+def _nearest(asker: Asker, answer: Answer3D, objects: list[Cluster], needed: float, names: list[str]) -> str:
+    """The three nearest objects in words: what they are to a teacher that has names for things, and where."""
+    for count in LOOKED_AT:
+        if len(objects) >= NEAREST:
+            break
         selected = torch.zeros(len(answer.relevancy), dtype=torch.bool)
-        selected[best] = True
+        selected[answer.relevancy.topk(min(count, len(answer.relevancy))).indices] = True
         objects = find_clusters(asker.scene, answer.relevancy, selected, 8)
-    ranked = sorted(objects, key=lambda one: -one.score)[:NEAREST]
-    places = [f"at ({', '.join(f'{v:.2f}' for v in one.centre)}) with {one.score:.2f}" for one in ranked]
+    places = []
+    for one in sorted(objects, key=lambda one: -one.score)[:NEAREST]:
+        alike = asker.rival_cosines(torch.from_numpy(one.indices), answer.level)
+        name = f"{names[int(alike.argmax())]} " if len(names) == len(alike) and alike.isfinite().all() else ""
+        places.append(f"{name}at ({', '.join(f'{v:.2f}' for v in one.centre)}) with {one.score:.2f}")
     if not places:
         return ""
-    return f" (relevancy {answer.best:.2f}, needs more than 0.5); the nearest objects are {', '.join(places)}"
+    return f" (relevancy {answer.best:.2f}, needs more than {needed:g}); the nearest objects are {', '.join(places)}"

@@ -79,6 +79,14 @@ class Asker:
         found[:, self.known] = self._compare(self.cosines(vectors), self._negatives, extra, vectors, options).T
         return found
 
+    @torch.no_grad()
+    def rival_cosines(self, indices: Tensor, level: int) -> Tensor:
+        """[n] mean cosine of some Gaussians [M] with each of the field's negatives; nan if nothing is known of them."""
+        row = torch.full(self.known.shape, -1, dtype=torch.long)
+        row[self.known] = torch.arange(int(self.known.sum()))
+        own = row[indices, level]
+        return self._negatives[own[own >= 0]].mean(0)
+
     def _compare(
         self, cosines: Tensor, negatives: Tensor, extra: Tensor | None, vectors: Tensor, options: MaskOptions
     ) -> Tensor:

@@ -46,4 +46,5 @@ def test_nothing_matches(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = capsys.readouterr().err.splitlines()[-1]
     assert "nothing matches 'dragon'" in message and "nothing is changed" in message
     assert "the nearest objects are at (" in message and 1 <= message.count("at (") <= 3
+    assert "needs more than 0.4" in message
     assert load_history(run).current is None and not (run / "edits").exists()

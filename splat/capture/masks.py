@@ -73,7 +73,11 @@ class MaskFolder:
         folder, _, rest = name.partition("/")
         for inside in (name, rest) if folder in ("images", "input", "rgb", "photos") else (name,):
             stem = inside.rpartition(".")[0] or inside
-            for candidate in (f"{inside}.png", f"{stem}.png", f"{inside}.jpg", f"{stem}.jpg", inside):
+            bare = not inside.lower().endswith(
+                tuple(PHOTO_SUFFIXES)
+            )  # the capture's files leave the photo's suffix out
+            photos = [f"{inside}{suffix}.png" for suffix in sorted(PHOTO_SUFFIXES)] if bare else []
+            for candidate in (f"{inside}.png", f"{stem}.png", f"{inside}.jpg", f"{stem}.jpg", inside, *photos):
                 if candidate in self._files:
                     return self._files[candidate]
         return None

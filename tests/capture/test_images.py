@@ -1,6 +1,7 @@
 """Pixels: cache bound, threads, EXIF orientation, scaling, masks and alpha, unreadable photos."""
 
 import threading
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image, ImageOps
 
 from splat.capture import load_capture
 from splat.capture.images import PhotoImages, PhotoPlan
+from splat.capture.masks import MaskFolder
 from splat.capture.photo import oriented, photo_header, read_photo
 
 
@@ -257,3 +259,11 @@ def test_undistortion_maps_of_many_lenses_stay_within_their_bound(monkeypatch):
     assert sum(map(module._bytes, module._kept_maps.values())) <= 3.5 * one
     assert module._maps(lenses[5], 64, 48) is first[5]
     np.testing.assert_array_equal(module._maps(lenses[0], 64, 48)[0], first[0][0])  # dropped ones are computed again
+
+
+def test_masks_named_after_files_are_found_for_names_without_suffix(tmp_path: Path) -> None:
+    for name in ("r_0.png.png", "r_1.jpg.png", "r_2.png"):
+        Image.fromarray(np.full((2, 2), 255, np.uint8)).save(tmp_path / name)
+    folder = MaskFolder(tmp_path)
+    found = {name: path.name for name in ("r_0", "images/r_1", "r_2", "r_3", "r_0.png") if (path := folder.find(name))}
+    assert found == {"r_0": "r_0.png.png", "images/r_1": "r_1.jpg.png", "r_2": "r_2.png", "r_0.png": "r_0.png.png"}

@@ -262,3 +262,36 @@ def test_depths_of_a_scene_in_any_unit(tmp_path: Path, unit: float) -> None:
     depths = scene_depths(str(tmp_path), capture)
     assert len(depths) == 6
     assert all(abs(float(np.median(depth)) / unit - 2.0) < 0.05 for depth in depths.values())
+
+
+@pytest.mark.parametrize("kind", ["blender", "transforms", "dotted"])
+@pytest.mark.parametrize("own", [False, True])
+def test_masks_are_read_again_where_names_have_no_suffix(tmp_path: Path, kind: str, own: bool) -> None:
+    """They were named after the photos' files, where nobody looked for them; the user's own were lost."""
+    data, frames = tmp_path / "data", []
+    for index, file in enumerate(sorted((DEMO / "images").iterdir())[:10]):
+        image = np.clip(drops(read_photo(file).astype(np.float32) / 255, index), 0, 1)
+        name = {"blender": f"train/r_{index}", "transforms": f"images/f{index}", "dotted": f"images/f.{index}"}[kind]
+        photo = data / f"{name}.png"
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.rint(255 * image).astype(np.uint8)).save(photo)
+        pose = np.eye(4)
+        pose[0, 3] = index
+        frames.append({"file_path": f"./{name}", "transform_matrix": pose.tolist()})
+        if own:
+            mask = data / "masks" / f"{name.removeprefix('images/')}.png"
+            mask.parent.mkdir(parents=True, exist_ok=True)
+            keep = np.full(image.shape[:2], 255, np.uint8)
+            keep[:40] = 0
+            Image.fromarray(keep).save(mask)
+    meta = {"camera_angle_x": 0.9, "frames": frames}
+    (data / f"transforms{'_train' if kind == 'blender' else ''}.json").write_text(json.dumps(meta))
+    out = tmp_path / "out"
+    assert main(["clean", str(data), "weather=drops", f"out={out}"]) == 0
+    before, after = (load_capture(path, points="none", test_every=0) for path in (data, out))
+    assert [one.camera.name for one in before.frames] == [one.camera.name for one in after.frames]
+    for index in range(10):
+        mask = after.images.mask(index)
+        assert mask is not None and 0.02 < float(1 - mask[40:].mean()) < 0.15
+        if own:
+            assert not mask[:40].any()

@@ -53,9 +53,11 @@ class Photo:
 
     @property
     def mask_target(self) -> str:
-        """Where the new folder's mask goes."""
-        first, _, rest = self.target.partition("/")
-        return f"masks/{rest if first in PHOTO_FOLDERS and rest else self.target}.png"
+        """Where the new folder's mask goes: named after the photo as its capture's files call it, suffix or none."""
+        bare = self.target.rpartition(".")[0]
+        called = bare if bare == self.name else self.target
+        first, _, rest = called.partition("/")
+        return f"masks/{rest if first in PHOTO_FOLDERS and rest else called}.png"
 
 
 @dataclass(frozen=True)

@@ -295,3 +295,17 @@ def test_masks_are_read_again_where_names_have_no_suffix(tmp_path: Path, kind: s
         assert mask is not None and 0.02 < float(1 - mask[40:].mean()) < 0.15
         if own:
             assert not mask[:40].any()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".JPG"])
+def test_masks_are_read_again_where_files_have_another_suffix_than_the_model(tmp_path: Path, suffix: str) -> None:
+    data = tmp_path / "data"
+    (data / "images").mkdir(parents=True)
+    shutil.copytree(DEMO / "sparse", data / "sparse")  # it calls them .jpg
+    for index, file in enumerate(sorted((DEMO / "images").iterdir())[:10]):
+        image = np.clip(drops(read_photo(file).astype(np.float32) / 255, index), 0, 1)
+        Image.fromarray(np.rint(255 * image).astype(np.uint8)).save(data / "images" / f"{file.stem}{suffix}")
+    out = tmp_path / "out"
+    assert main(["clean", str(data), "weather=drops", f"out={out}"]) == 0
+    after = load_capture(out, points="none", test_every=0)
+    assert len(after.frames) == 10 and all(after.images.mask(index) is not None for index in range(10))

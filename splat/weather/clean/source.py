@@ -30,6 +30,7 @@ class Photo:
     target: str  # in the new folder, with forward slashes
     header: PhotoHeader
     mask_path: Path | None = None  # the user's own mask
+    called: str = ""  # its name in the new folder's capture, where that is not `target`
 
     def pixels(self) -> np.ndarray:
         """[H, W, 3 or 4] uint8 as stored."""
@@ -53,9 +54,8 @@ class Photo:
 
     @property
     def mask_target(self) -> str:
-        """Where the new folder's mask goes: named after the photo as its capture's files call it, suffix or none."""
-        bare = self.target.rpartition(".")[0]
-        called = bare if bare == self.name else self.target
+        """Where the new folder's mask goes: named after the photo as its reader will call it."""
+        called = self.called or self.target
         first, _, rest = called.partition("/")
         return f"masks/{rest if first in PHOTO_FOLDERS and rest else called}.png"
 
@@ -105,7 +105,8 @@ def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[],
     for shot in sorted(found.shots, key=lambda shot: shot.name):
         mask = shot.mask_path or next((file for folder in folders if (file := folder.find(shot.name))), None)
         target = _target(kind, shot, taken)
-        photos.append(Photo(shot.name, shot.path, target, photo_header(shot.path), mask))
+        called = _called(kind, shot.name, target)
+        photos.append(Photo(shot.name, shot.path, target, photo_header(shot.path), mask, called))
     return Source(kind, path, path.parent if is_file else path, photos, list(found.notes))
 
 
@@ -150,6 +151,15 @@ def _target(kind: str, shot: Shot, taken: set[str]) -> str:
         name, number = stem.with_name(f"{stem.name}-{number}"), number + 1
     taken.add(f"{name}{suffix}")
     return f"{name}{suffix}"
+
+
+def _called(kind: str, name: str, target: str) -> str:
+    """The name of a posed photo in the new folder's files: models keep their names, whatever suffix the file has."""
+    if kind == "colmap":
+        path = PurePosixPath(name)
+        return target if path.is_absolute() or ".." in path.parts or ":" in name else name
+    bare = target.rpartition(".")[0]
+    return bare if bare == name else target  # Blender's files leave the suffix out
 
 
 def sample(photos: list[Photo], count: int) -> list[Photo]:

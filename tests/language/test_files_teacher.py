@@ -128,3 +128,13 @@ def test_labels_of_a_turned_photo_are_turned_with_it(tmp_path: Path, orientation
     np.testing.assert_array_equal(labels_as_the_camera_sees(given[None], plan)[0], turned)
     as_stored = PhotoPlan(tmp_path / "a.png", 1, None, 48, 24)
     np.testing.assert_array_equal(labels_as_the_camera_sees(given[None], as_stored)[0], stored)
+
+
+def test_dots_in_names_without_suffix_are_parts_of_them(tmp_path: Path) -> None:
+    np.save(tmp_path / "vectors.npy", TABLE)
+    for number in range(2):
+        np.save(tmp_path / f"frame.{number}.npy", np.full((2, 2), number))
+    known = teacher(tmp_path)
+    for number in range(2):
+        for name in (f"images/frame.{number}", f"images/frame.{number}.jpg"):
+            assert (known.features(PHOTO, name).labels == number).all()

@@ -102,8 +102,8 @@ class FilesTeacher:
         return self._words
 
     def _find(self, name: str) -> Path | None:
-        stem = Path(name).with_suffix("")
-        for base in (self.folder / stem, self.folder / stem.name):
+        whole, stem = Path(name), Path(name).with_suffix("")  # of a name without suffix a dot is a part
+        for base in (self.folder / place for place in (stem, whole, stem.name, whole.name)):
             for ending in ("_s.npy", ".npy", ".png"):
                 path = base.with_name(base.name + ending)
                 if path.is_file():

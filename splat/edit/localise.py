@@ -30,7 +30,7 @@ SURE = 4.0  # logits beyond this are all the same: certain
 
 # Thresholds that are tried, in steps of how far one photo's opinion lies off the mean (`noise`).
 STEP = 0.25
-DEEPEST = 2.75  # below the best place
+DEEPEST = 3.0  # below the best place
 SWELL = 2.0  # times the surface at the first threshold, no more
 TIE = 0.02  # thresholds whose border is as steep but for this share are the same: the highest
 

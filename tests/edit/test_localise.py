@@ -16,7 +16,7 @@ RED, GREEN, BLUE = (np.arange(900) // 300 == number for number in range(3))
 
 
 def evidence(logits: np.ndarray, known: np.ndarray | None = None) -> Evidence:
-    """Best 2, the query's threshold 1, noise 1 logit: thresholds from 1 down to -0.75."""
+    """Best 2, the query's threshold 1, noise 1 logit: thresholds from 1 down to -1."""
     return Evidence(logits, np.ones(900, bool) if known is None else known, 2.0, 1.0, 1.0)
 
 

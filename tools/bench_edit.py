@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from splat.edit.apply import apply
 from splat.edit.colours import parse_colour, rgb_to_lab
-from splat.edit.config import FillOptions
+from splat.edit.config import EditOptions, FillOptions
 from splat.edit.fill import fill
 from splat.edit.operations.base import Edited
 from splat.edit.operations.keep import remove
@@ -38,6 +39,11 @@ from splat.language.distill import distill_run
 from splat.run import Run, open_run
 from tools.language_truth import write_files_teacher
 
+OPERATIONS_TIMED: dict[str, dict[str, object]] = {
+    "remove": {}, "extract": {}, "crop": {}, "recolor": {"color": "blue"}, "opacity": {"factor": 0.5},
+    "scale": {"factor": 1.2}, "move": {"offset": "0,0,1"}, "rotate": {"degrees": 30.0},
+    "duplicate": {"offset": "0,0,1", "degrees": 30.0},
+}  # fmt: skip
 REPOSITORY = Path(__file__).resolve().parents[1]
 HUE = 30.0  # degrees from the target's hue that still are the hue
 VISIBLE = 5.0  # difference in Lab (CIE76) that shows
@@ -220,17 +226,33 @@ def true_field(run: Run, demo: Path, folder: Path) -> tuple[Run, dict[str, list[
     return open_run(copy), queries
 
 
+def operation_seconds(run: Run, count: int = 100_000) -> dict[str, float]:
+    """Seconds of each operation on `count` Gaussians (those of the scene, repeated), two fifths of them selected."""
+    scene = run.scene()[torch.arange(count) % len(run.scene())]
+    chosen = Selection.from_mask(torch.arange(count) < 2 * count // 5, "two fifths")
+    found = {}
+    for name, given in OPERATIONS_TIMED.items():
+        started = time.monotonic()
+        apply(name, scene, chosen, EditOptions(**given))  # type: ignore[arg-type]
+        found[name] = round(time.monotonic() - started, 2)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("run", type=Path)
     parser.add_argument("--demo", type=Path, default=REPOSITORY / "data" / "demo")
     parser.add_argument("--text", action="store_true", help="select by the language field")
+    parser.add_argument("--seconds", action="store_true", help="only time each operation on 100,000 Gaussians")
     parser.add_argument("--true-field", action="store_true", help="only selections in words, in a field of true labels")
     parser.add_argument("--steps", type=int, default=FillOptions().steps)
     parser.add_argument("--out", type=Path, default=Path("runs/bench_edit"))
     arguments = parser.parse_args()
     run, options = open_run(arguments.run), FillOptions(steps=arguments.steps)
-    if arguments.true_field:
+    results: dict[str, Any]
+    if arguments.seconds:
+        results = operation_seconds(run)
+    elif arguments.true_field:
         with tempfile.TemporaryDirectory() as temporary:
             other, queries = true_field(run, arguments.demo, Path(temporary))
             stage = Stage.of_run(other)

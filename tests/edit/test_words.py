@@ -48,3 +48,14 @@ def test_nothing_matches(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "the nearest objects are at (" in message and 1 <= message.count("at (") <= 3
     assert "needs more than 0.4" in message
     assert load_history(run).current is None and not (run / "edits").exists()
+
+
+def test_an_interrupted_edit_leaves_nothing(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from splat.edit import history
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(history, "save_selection", interrupted)  # scene.ply is written by then
+    assert main(["edit", str(run), "recolor", "select.where=all", "color=red", "force=true", "backend=cpu"]) == 130
+    assert not list((run / "edits").iterdir()) and load_history(run).current is None

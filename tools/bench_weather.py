@@ -9,8 +9,9 @@ Weather is added to the training photos (tools/add_weather.py); the test photos 
 them. Each case is trained in several ways, one at a time, with the same settings but for the weather:
 
     plain     as if nothing were known
-    masks     weather.robust=true (rain, snow): pixels left out by their difference from the scene alone
-    full      weather=KIND
+    cleaned   plain, on what `splat clean weather=KIND` makes of the photos: masks of drops, restored photos in rain and
+              snow (the test photos are put back as they were); not in fog, which it leaves to training
+    full      weather=KIND, on the photos as they are: what docs/weather.md tells users to do
     auto      weather=auto (with --auto)
     ceiling   plain, on the photos without weather
     clean     weather=KIND on the photos without weather: what it costs where there is none
@@ -44,7 +45,7 @@ KINDS = ("rain", "snow", "drops", "fog")
 SEVERITIES = (2, 1, 3)  # the middle one first: an interrupted benchmark has it
 CAP = 15_000
 THREADS = 2
-MASKS = {"rain": ["weather.robust=true"], "snow": ["weather.robust=true"]}
+CLEANED = ("rain", "snow", "drops")  # kinds whose photos `splat clean` changes or masks
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Job:
     scene: str
     kind: str  # of the weather in the photos
     severity: int  # 0 without weather
-    way: str  # plain, masks, full, auto
+    way: str  # plain, cleaned, full, auto
     preset: str  # of `full`: weather=PRESET
     steps: int
 
@@ -65,9 +66,7 @@ class Job:
     @property
     def words(self) -> list[str]:
         """What `splat train` is told about the weather."""
-        if self.way == "masks":
-            return MASKS[self.kind]
-        return [] if self.way == "plain" else [f"weather={self.preset}"]
+        return [] if self.way in ("plain", "cleaned") else [f"weather={self.preset}"]
 
 
 def jobs_of(arguments: argparse.Namespace) -> list[Job]:
@@ -78,7 +77,7 @@ def jobs_of(arguments: argparse.Namespace) -> list[Job]:
         for scene in arguments.scenes:
             found.append(Job(scene, "none", 0, "plain", "none", steps))
             for kind in arguments.kinds:
-                ways = ["plain", "full", *(["masks"] if kind in ("rain", "snow") else [])]
+                ways = ["plain", "full", *(["cleaned"] if kind in CLEANED else [])]
                 found += [Job(scene, kind, severity, way, kind if way == "full" else "none", steps) for way in ways]
                 found.append(Job(scene, "none", 0, "full", kind, steps))
                 if arguments.auto:
@@ -108,6 +107,23 @@ def weathered_capture(job: Job, out: Path) -> Path:
     return folder
 
 
+def cleaned_capture(job: Job, out: Path) -> Path:
+    """What `splat clean` makes of the capture, with the test photos as they were; made on first use."""
+    from splat.weather.clean.clean import clean
+    from splat.weather.clean.config import CleanConfig
+
+    capture = weathered_capture(job, out)
+    folder = out / "captures" / f"{capture.name}-cleaned"
+    if not (folder / "test_photos_put_back").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        clean(CleanConfig(data=str(capture), out=str(folder), weather=job.kind))
+        for name in json.loads((capture / "transforms.json").read_text(encoding="utf-8"))["test_filenames"]:
+            shutil.copyfile(capture / name, folder / name)
+            (folder / "masks" / f"{Path(name).name}.png").unlink(missing_ok=True)
+        (folder / "test_photos_put_back").touch()
+    return folder
+
+
 def measured(job: Job, out: Path, extra: list[str]) -> dict[str, Any]:
     """Train and score one job."""
     from hydra import compose, initialize_config_dir
@@ -125,7 +141,7 @@ def measured(job: Job, out: Path, extra: list[str]) -> dict[str, Any]:
     ]  # fmt: skip
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config = to_config(compose("train", words), COMMAND.config)
-    capture = weathered_capture(job, out)
+    capture = cleaned_capture(job, out) if job.way == "cleaned" else weathered_capture(job, out)
     with tempfile.TemporaryDirectory() as scratch:
         config.data, config.out = str(capture), f"{scratch}/run"
         started = time.process_time()

@@ -12,7 +12,7 @@ import numpy as np
 Row = dict[str, Any]
 NAMES = {"demo": "demo 1/2", "fox": "fox 1/8"}
 HEAD = (
-    "| photos | weather | plain | `weather.robust` alone | `weather=KIND` | ceiling | won back | its SSIM | LPIPS |\n"
+    "| photos | weather | plain | `splat clean`, plain | `weather=KIND` | ceiling | won back | its SSIM | LPIPS |\n"
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
@@ -38,13 +38,13 @@ def weather_table(runs: list[Row]) -> str:
     lines = [HEAD]
     cases = sorted({(job["scene"], job["kind"], job["severity"]) for run in runs if (job := run["job"])["severity"]})
     for scene, kind, severity in cases:
-        ways = {way: found(runs, scene, kind, severity, way, "none") for way in ("plain", "masks")}
+        ways = {way: found(runs, scene, kind, severity, way, "none") for way in ("plain", "cleaned")}
         full, ceiling = found(runs, scene, kind, severity, "full", kind), found(runs, scene, "none", 0, "plain", "none")
         won = "–"
         if full and ways["plain"] and ceiling:
             lost = ceiling["psnr"] - ways["plain"]["psnr"]
             won = f"{100 * (full['psnr'] - ways['plain']['psnr']) / lost:.0f} %" if lost > 0.05 else "nothing lost"
-        cells = [psnr(ways["plain"]), psnr(ways["masks"]), f"**{psnr(full)}**", psnr(ceiling), won]
+        cells = [psnr(ways["plain"]), psnr(ways["cleaned"]), f"**{psnr(full)}**", psnr(ceiling), won]
         more = [f"{full[name]:.3f}" if full and full[name] is not None else "–" for name in ("ssim", "lpips")]
         lines.append(f"| {NAMES[scene]} | {kind} {severity} | " + " | ".join(cells + more) + " |")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Drops on the lens and veils of single photos."""
+"""Drops on the lens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from splat.train.weather.lens import LensMap
-from splat.train.weather.transient import Veils
 
 ROOT = str(Path(__file__).resolve().parents[2])
 if ROOT not in sys.path:
@@ -57,34 +56,3 @@ def test_drops_are_found(severity: int) -> None:
 def test_nothing_is_found_on_a_clean_lens(blur: float) -> None:
     lens, _ = lens_of(moving_views(60), 0, blur)
     assert lens.mask.float().mean() < 0.01
-
-
-def test_a_veil_is_the_opacity_that_explains_a_photo() -> None:
-    """After many visits the veil is (I - J) / (1 - J), and the scene behind it fits the photo."""
-    generator = torch.Generator().manual_seed(0)
-    scene = torch.rand(48, 64, 1, generator=generator).expand(48, 64, 3) * 0.5
-    opacity = torch.zeros(48, 64)
-    opacity[12:36, 16:48] = 0.6
-    photo = scene * (1 - opacity[..., None]) + opacity[..., None]
-    veils = Veils(0.5, 4, 1.0, torch.device("cpu"))
-    assert veils.of(3, 48, 64) is None
-    counted = torch.ones(48, 64, dtype=torch.bool)
-    for _ in range(12):
-        veils.add(3, photo, scene, counted)
-    veil = veils.of(3, 48, 64)
-    assert veil is not None
-    torch.testing.assert_close(veil[20:28, 24:40, 0], opacity[20:28, 24:40], atol=0.02, rtol=0)
-    assert float(veil[:8].max()) == 0
-    assert veils.of(4, 48, 64) is None
-
-
-def test_a_veil_forgets_what_the_scene_explains() -> None:
-    photo, veils = torch.full((32, 32, 3), 0.2), Veils(0.5, 2, 1.0, torch.device("cpu"))
-    scene, counted = photo.clone(), torch.ones(32, 32, dtype=torch.bool)
-    photo[:8, :8] = 0.9
-    for _ in range(6):
-        veils.add(0, photo, scene, counted)
-    assert float(veils.of(0, 32, 32)[:6, :6].min()) > 0.75  # type: ignore[index]
-    for _ in range(12):
-        veils.add(0, photo, photo, counted)
-    assert float(veils.of(0, 32, 32).max()) < 0.02  # type: ignore[union-attr]

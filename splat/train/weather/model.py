@@ -1,4 +1,4 @@
-"""The weather of one training: what it explains of a photo, what it leaves out, and what a checkpoint keeps of it."""
+"""The weather of one training: what it explains of a photo, takes out of it or leaves out, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from torch import Tensor
 
 from splat.console import info
 from splat.train.weather.config import WeatherOptions
-from splat.train.weather.consensus import Consensus
 from splat.train.weather.haze import Haze, measured_haze, ray_lengths, recolour
 from splat.train.weather.lens import LensMap
-from splat.train.weather.robust import BrighterRule, TrimRule, contrast, difference, ramp
-from splat.train.weather.transient import Veils
+from splat.train.weather.robust import BrighterRule, Fall, along, box, chance, contrast, ramp, without
 
 if TYPE_CHECKING:
     from splat.train.access import SceneAccess
@@ -32,12 +30,9 @@ class Weather:
         self.max_steps = max_steps
         self.seed = seed
         device = access.views.device
-        self.brighter = BrighterRule(device, options.robust_margin)
-        self.consensus = Consensus(
-            access, options.consensus_views, options.consensus_margin, options.consensus_evidence
-        )
-        self.trim = TrimRule(options.robust_trim, device)
-        self.veils = Veils(options.transient_rate, options.transient_size, options.transient_margin, device)
+        self.brighter = BrighterRule(device)
+        self.fall = Fall(device)
+        self.weather = 0.0  # running share of the pixels that are taken for weather
         self.lenses: dict[str, LensMap] = {}  # by the size of the photos, WxH
         self.haze = Haze()
         self.left_out = 0.0  # running share of the pixels
@@ -50,7 +45,8 @@ class Weather:
     def compared(self, step: int, position: int, view: View, render: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """What the loss compares: the scene as the weather shows it [H, W, 3], with gradients, and the photo.
 
-        Pixels that show weather are made equal, so that they pull at nothing and SSIM sees no edge around them.
+        What brightens the photo as weather does is taken out of it. Pixels behind something on the lens are made equal,
+        so that they pull at nothing and SSIM sees no edge around them.
 
         Args:
             position: of the training view. render: [H, W, 3 or 4]. target: [H, W, 3] uint8 or float32.
@@ -58,31 +54,32 @@ class Weather:
         image = render[..., :3]
         if render.shape[-1] == 4:
             image = self.haze.veiled(image, render[..., 3], ray_lengths(view.K[0], view.height, view.width))
-        if not (self.options.leaves_out or self.options.transient):
+        if not self.options.alters or not self._is_full(view):
             return image, target
         photo = target.float() / 255 if target.dtype == torch.uint8 else target
         scene = image.detach().clamp(0, 1)
-        full = self._is_full(view)
-        left_out = torch.zeros(scene.shape[:2], dtype=torch.bool, device=scene.device)
-        strength = ramp(step, self.max_steps, self.options.robust_start, self.options.robust_full)
+        left_out = self._lens(step, photo, scene) if self.options.lens else None
         if self.options.robust:
-            left_out |= self._clean(photo, scene, view.mask) < 0.5 * strength
-        if self.options.consensus and full and position in self.consensus.masks:
-            left_out |= self.consensus.masks[position]
-        if self.options.lens and full:
-            left_out |= self._lens(step, photo, scene)
-        if self.options.transient and full and strength > 0:
-            self.veils.add(position, photo, scene, ~left_out if view.mask is None else view.mask & ~left_out)
-            veil = self.veils.of(position, view.height, view.width)
-            image = image if veil is None else image * (1 - veil) + veil
-        self.left_out += 0.01 * (float(left_out.float().mean()) - self.left_out)
-        return image, torch.where(left_out[..., None], image.detach(), photo)
+            counted = view.mask if left_out is None else ~left_out if view.mask is None else view.mask & ~left_out
+            photo = self._dried(step, photo, scene, counted)
+        if left_out is not None:
+            self.left_out += 0.01 * (float(left_out.float().mean()) - self.left_out)
+            photo = torch.where(left_out[..., None], image.detach(), photo)
+        return image, photo
 
-    def _clean(self, photo: Tensor, scene: Tensor, mask: Tensor | None) -> Tensor:
-        """[H, W] 0..1, the probability that a pixel is clean."""
-        if self.options.robust_side == "both":
-            return self.trim.clean(photo, scene, mask)
-        return self.brighter.clean(difference(photo, scene), contrast(scene), mask)
+    def _dried(self, step: int, photo: Tensor, scene: Tensor, counted: Tensor | None) -> Tensor:
+        """[H, W, 3]: the photo less what is taken for weather at this step; judged by the pixels that count."""
+        differs = (photo - scene).mean(dim=2)
+        if self.options.robust_shape == "streaks":
+            if step < self.options.robust_full * self.max_steps:
+                self.fall.look(step, differs)
+            differs = along(differs, self.fall.direction)
+        else:
+            differs = box(differs)
+        weather = 1 - self.brighter.clean(differs, contrast(scene), counted)
+        self.weather += 0.01 * (float(weather.mean()) - self.weather)
+        strength = ramp(step, self.max_steps, self.options.robust_start, self.options.robust_full)
+        return without(photo, scene, differs, strength * weather > chance(step))
 
     def _lens(self, step: int, photo: Tensor, scene: Tensor) -> Tensor:
         """[H, W] bool, True where something sits on the lens."""
@@ -99,10 +96,8 @@ class Weather:
         return any(camera.width == view.width and camera.height == view.height for camera in self.access.views.cameras)
 
     def after_step(self, step: int, params: Params) -> None:
-        """Compare the photos, measure the fog, when it is time; called once the step is done."""
+        """Measure the fog when it is time; called once the step is done."""
         options = self.options
-        if options.consensus and step in self._steps(options.consensus_start, options.consensus_updates):
-            self.consensus.refresh(params)
         if options.haze and step in self._steps(options.haze_start, options.haze_updates):
             self._measure_haze(step, params)
 
@@ -128,11 +123,8 @@ class Weather:
         """All that changes, for a checkpoint."""
         return {
             "difference": self.brighter.counts,
-            "trim": self.trim.counts,
-            "brighter": self.consensus.brighter,
-            "consensus": {str(view): mask for view, mask in self.consensus.masks.items()},
-            "veil_rule": self.veils.rule.counts,
-            "veils": {str(view): opacity for view, opacity in self.veils.opacity.items()},
+            "fall": self.fall.sums,
+            "weather": self.weather,
             "lenses": {
                 key: {"sums": lens.sums, "mask": lens.mask, "views": lens.views} for key, lens in self.lenses.items()
             },
@@ -144,11 +136,8 @@ class Weather:
         """Go on from what `state` gave."""
         device = self.access.views.device
         self.brighter.counts = record["difference"].to(device)
-        self.trim.counts = record["trim"].to(device)
-        self.consensus.brighter = record["brighter"]
-        self.consensus.masks = {int(view): mask.to(device) for view, mask in record["consensus"].items()}
-        self.veils.rule.counts = record["veil_rule"].to(device)
-        self.veils.opacity = {int(view): opacity.to(device) for view, opacity in record["veils"].items()}
+        self.fall.sums = record["fall"].to(device)
+        self.weather = record["weather"]
         for key, held in record["lenses"].items():
             width, height = map(int, key.split("x"))
             lens = self.lenses[key] = LensMap(height, width, device)
@@ -174,9 +163,8 @@ class Weather:
             }
         return {
             "kind": self.options.kind,
-            "left_out": round(self.left_out, 4) if self.options.leaves_out else None,
-            "brighter": round(self.consensus.brighter, 3) if self.options.consensus else None,
-            "veil": round(self.veils.mean(), 4) if self.options.transient else None,
+            "weather": round(self.weather, 4) if self.options.robust else None,
+            "left_out": round(self.left_out, 4) if self.options.lens else None,
             "lens": {key: round(float(lens.mask.float().mean()), 4) for key, lens in self.lenses.items()},
             "haze": haze,
         }

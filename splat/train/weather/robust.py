@@ -1,14 +1,19 @@
-"""Which pixels of a photo show weather: those whose difference from the scene clean pixels do not have.
+"""What weather in the air adds to a photo, found by its difference from the scene and taken out of the photo.
 
-Two rules. `brighter`: falling rain and snow only brighten, while what the scene does not fit yet is as often too dark
-as too bright. With h the density of signed differences, the share of clean ones among those of size r > 0 is therefore
-at most h(-r) / h(r), which needs no threshold and is 1 everywhere in a capture without weather. `both`: the largest
-differences are left out, by a running quantile, as in the RobustFilter of Sabour et al., "SpotLessSplats", 2024
-(section 4.1), whatever their sign. Both are smoothed over 3 x 3 pixels, because weather is larger than a pixel and a
-single one that differs is a misplaced edge.
+Falling rain and snow only brighten, while what the scene does not fit yet is as often too dark as too bright. With h
+the density of signed differences about their peak, the share of clean ones among those of size r > 0 is therefore at
+most h(-r) / h(r), which needs no threshold and is 1 everywhere in a capture without weather.
+
+Differences are smoothed in the shape of the weather: medians along the fall for streaks, means of 3 x 3 pixels for
+flakes. So the brightness of a streak is found and its background's detail, which differs within that shape, is not:
+taking out the smoothed difference leaves the scene that detail, which leaving out the pixels would lose. At every visit
+of a photo chance decides what is taken out, each difference as often as it is weather. Taking out that share of it at
+every visit would not do: an L1 loss pulls as hard at a small difference as at a large one.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -17,8 +22,11 @@ from torch.nn.functional import avg_pool2d, max_pool2d, pad
 HALF = 128  # bins of differences of one sign, up to half of the range; larger ones are in the last
 ACTIVITY = (0.04, 0.1, 0.25)  # contrast around a pixel, which decides how much clean pixels may differ
 PRIOR = 2.0  # pixels of each sign that are taken as seen in every bin
-USUAL = 0.9  # of the clean pixels differ less than what is called the usual difference
+NEAR = 2  # bins above the peak that are part of it
 MEMORY = 0.98  # of the histogram, per view
+LENGTH = 9  # pixels along a streak
+DIRECTIONS = 8  # of the fall, over half a turn
+DARKEST = 0.05  # 1 - scene below this says nothing about how much light weather adds
 
 
 def box(image: Tensor, size: int = 3) -> Tensor:
@@ -26,9 +34,20 @@ def box(image: Tensor, size: int = 3) -> Tensor:
     return avg_pool2d(image[None, None], size, 1, size // 2, count_include_pad=False)[0, 0]
 
 
-def difference(photo: Tensor, scene: Tensor) -> Tensor:
-    """[H, W]: how much brighter a photo [H, W, 3] is than the scene, mean over channels and 3 x 3 pixels."""
-    return box((photo - scene).mean(dim=2))
+def along(image: Tensor, direction: int) -> Tensor:
+    """[H, W]: median of each pixel's line of LENGTH pixels; direction 0 is vertical, others lean by steps of a turn
+    over 2 * DIRECTIONS.
+    """
+    reach, angle = LENGTH // 2, math.pi * direction / DIRECTIONS
+    height, width = image.shape
+    padded = pad(image[None, None], (reach,) * 4, mode="replicate")[0, 0]
+    down, right = math.cos(angle), math.sin(angle)
+    longest = max(abs(down), abs(right))
+    line = []
+    for step in range(-reach, reach + 1):
+        row, column = reach + round(step * down / longest), reach + round(step * right / longest)
+        line.append(padded[row : row + height, column : column + width])
+    return torch.stack(line).median(dim=0).values
 
 
 def contrast(scene: Tensor) -> Tensor:
@@ -37,34 +56,52 @@ def contrast(scene: Tensor) -> Tensor:
     return (max_pool2d(grey, 5, 1) + max_pool2d(-grey, 5, 1))[0, 0]
 
 
+def chance(step: int) -> float:
+    """0..1, evenly spread over any run of steps (the multiples of the golden ratio, without their whole part)."""
+    return (step * 0.6180339887498949) % 1.0
+
+
+def without(photo: Tensor, scene: Tensor, differs: Tensor, taken: Tensor) -> Tensor:
+    """[H, W, 3]: a photo less what brightens it by `differs`.
+
+    A white veil of opacity a makes I = (1 - a) J + a of the scene J, which is brighter by a (1 - J) in each channel.
+
+    Args:
+        photo, scene: [H, W, 3] 0..1. differs: [H, W], in brightness. taken: [H, W] bool, where.
+    """
+    veil = differs.clamp(min=0) / (1 - scene.mean(dim=2)).clamp(min=DARKEST)
+    return photo - (veil.clamp(max=1) * taken)[..., None] * (1 - scene)
+
+
 class BrighterRule:
     """The histogram of signed differences, by the contrast around the pixel, and what follows from it."""
 
-    def __init__(self, device: torch.device, margin: float = 1.0) -> None:
-        self.margin = margin
+    def __init__(self, device: torch.device) -> None:
         self.counts = torch.zeros(len(ACTIVITY) + 1, 2 * HALF + 1, dtype=torch.float64, device=device)
 
     def clean(self, differs: Tensor, activity: Tensor, counted: Tensor | None = None) -> Tensor:
-        """[H, W] 0..1, the probability that a pixel is clean, from all differences so far and these.
+        """[H, W] 0..1, the probability that a pixel is clean, mean over 3 x 3, from all differences so far and these.
 
         Args:
-            differs: [H, W] from `difference`. activity: [H, W] from `contrast`.
+            differs: [H, W], smoothed. activity: [H, W] from `contrast`.
             counted: [H, W] bool, True where the pixel may be counted.
         """
+        return box(self.shares_of(differs, activity, counted))
+
+    def shares_of(self, differs: Tensor, activity: Tensor, counted: Tensor | None = None) -> Tensor:
+        """As `clean`, of each pixel by itself."""
         bins = (differs * (2 * HALF)).round().long().clamp(-HALF, HALF) + HALF
         bounds = torch.tensor(ACTIVITY, device=differs.device)
         group = torch.bucketize(activity.contiguous(), bounds)
         place = group * self.counts.shape[1] + bins
         now = torch.bincount((place if counted is None else place[counted]).reshape(-1), minlength=self.counts.numel())
         self.counts = self.counts * MEMORY + now.view_as(self.counts)
-        return box(self.shares().to(differs.dtype)[group, bins])
+        return self.shares().to(differs.dtype)[group, bins]
 
     def shares(self) -> Tensor:
         """[activities, bins] float64 0..1: the part of the pixels with such a difference that are clean.
 
-        Clean pixels lie about the peak of the histogram, as far above it as below. What lies above it by no more than
-        `margin` times what nearly all clean pixels do counts as clean in any case: were all that is in excess left
-        out, nothing would hold the scene where it is.
+        Clean pixels lie about the peak of the histogram, as far above it as below.
         """
         padded = pad(self.counts[None], (2, 2), mode="replicate")[0]
         width = self.counts.shape[1]
@@ -72,28 +109,27 @@ class BrighterRule:
         smooth = smooth + (4 * padded[:, 3 : width + 3] + padded[:, 4 : width + 4]) / 16
         bins = torch.arange(smooth.shape[1], device=smooth.device)
         peak = smooth.argmax(dim=1, keepdim=True)
-        below = torch.where(bins <= peak, smooth, 0.0)
-        usual = peak - (below.cumsum(1) < (1 - USUAL) * below.sum(1, keepdim=True)).sum(1, keepdim=True)
         mirrored = torch.gather(smooth, 1, (2 * peak - bins).clamp(0, 2 * HALF))
         ratio = (mirrored + PRIOR) / (smooth + PRIOR)
-        return torch.where(bins > peak + self.margin * usual.clamp(min=2), ratio.clamp(max=1.0), 1.0)
+        return torch.where(bins > peak + NEAR, ratio.clamp(max=1.0), 1.0)
 
 
-class TrimRule:
-    """A running histogram of unsigned differences, and the quantile beyond which pixels are left out."""
+class Fall:
+    """The direction in which streaks fall: that in which most brightness lies along lines."""
 
-    def __init__(self, trim: float, device: torch.device) -> None:
-        self.trim = trim
-        self.counts = torch.zeros(1000, dtype=torch.float64, device=device)
+    def __init__(self, device: torch.device) -> None:
+        self.sums = torch.zeros(DIRECTIONS, dtype=torch.float64, device=device)  # of squared brightness along lines
 
-    def clean(self, photo: Tensor, scene: Tensor, counted: Tensor | None = None) -> Tensor:
-        """[H, W] 0..1: the part of the 3 x 3 pixels around each that differ less than the quantile."""
-        error = (photo - scene).abs().mean(dim=2)
-        bins = (error * len(self.counts)).long().clamp(0, len(self.counts) - 1)
-        now = torch.bincount((bins if counted is None else bins[counted]).reshape(-1), minlength=len(self.counts))
-        self.counts = self.counts * MEMORY + now
-        part = self.counts.cumsum(0) / self.counts.sum().clamp(min=1)
-        return box((part[bins] <= self.trim).to(error.dtype))
+    @property
+    def direction(self) -> int:
+        """As `along` counts it."""
+        return int(self.sums.argmax())
+
+    def look(self, step: int, differs: Tensor) -> None:
+        """Take in one direction of a photo's difference [H, W] from the scene, another at every step."""
+        direction = step % DIRECTIONS
+        found = along(differs, direction).clamp(min=0).double().square().mean()
+        self.sums[direction] = found if self.sums[direction] == 0 else 0.8 * self.sums[direction] + 0.2 * found
 
 
 def ramp(step: int, max_steps: int, start: float, full: float) -> float:

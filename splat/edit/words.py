@@ -18,7 +18,7 @@ from splat.language.clusters import Cluster, find_clusters
 from splat.language.config import MaskOptions, QueryConfig
 from splat.language.field import load_field
 from splat.language.query import level_index, read_question
-from splat.language.teachers import TeacherOptions, load_teacher
+from splat.language.teachers import word_teacher
 from splat.run import Run
 
 PIECES = 32  # of an answer that are looked at, the largest
@@ -48,7 +48,7 @@ def in_words(stage: Stage, run: Run, words: Words) -> Selection:
     field = load_field(run.path, words.field)
     level = level_index(field.levels, words.level)
     config = QueryConfig(run=str(run.path), text=words.text, without=words.without, field=words.field)
-    teacher = load_teacher(TeacherOptions(**field.teacher))
+    teacher = word_teacher(field.teacher)
     question = read_question(config, teacher)
     names = list(getattr(teacher, "names", list)()) if field.facts.get("rivals") else []
     scene = stage.scene.to("cpu")

@@ -99,7 +99,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="what", required=True)
     pairs = commands.add_parser("rain")
     pairs.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "rain")
-    pairs.add_argument("--model", help="TorchScript file, folder or hub name of an image-to-image network")
+    pairs.add_argument("--model", help="own, or a TorchScript file, folder or hub name of an image-to-image network")
     drops = commands.add_parser("lens")
     drops.add_argument("folders", type=Path, nargs="+", help="folders of clean photos in order")
     arguments = parser.parse_args()

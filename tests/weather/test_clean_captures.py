@@ -199,7 +199,7 @@ def test_a_turned_photo_stays_turned(tmp_path: Path) -> None:
     [
         (["weather=rian"], "did you mean rain"),
         (["weather=rain", "restorer=multiview"], "needs cameras"),
-        (["weather=rain", "restorer=learned"], "restorer.model="),
+        (["weather=fog", "restorer=learned"], "knows rain and snow"),
         (["out=photos/inside"], "inside the capture"),
         (["out=taken"], "exists already"),
     ],

@@ -155,4 +155,4 @@ def test_what_is_no_network_is_refused(tmp_path: Path, content: bytes | None) ->
     with pytest.raises(SplatError, match=r"does not exist|no TorchScript"):
         load_learned(LearnedRestorer(str(file), device="cpu"))
     with pytest.raises(SplatError, match=r"restorer\.model="):
-        load_learned(LearnedRestorer(device="cpu"))
+        load_learned(LearnedRestorer("", device="cpu"))

@@ -48,10 +48,14 @@ class MultiviewRestorer(Restorer):
 
 @dataclass
 class LearnedRestorer(Restorer):
-    """an image-to-image network that you bring"""
+    """a network: the small one that comes with splat, for rain and snow, or one that you bring"""
 
     name: ClassVar[str] = "learned"
-    model: str = option("", "TorchScript file, or folder or hub name of an image-to-image model of transformers")
+    model: str = option(
+        "own",
+        "own: the small network of splat's repository, for rain and snow; or a TorchScript file, or folder or hub"
+        " name of an image-to-image model of transformers",
+    )
     tile: int = option(512, "side in pixels of the pieces that large photos are cut into", minimum=32)
     overlap: int = option(32, "pixels that neighbouring pieces share and blend over", minimum=0)
     multiple: int = option(8, "pieces are padded to multiples of this many pixels", minimum=1)

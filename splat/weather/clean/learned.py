@@ -1,9 +1,9 @@
-"""Restoring photos with a network that the user brings: TorchScript, or an image-to-image model of transformers."""
+"""Restoring photos with a network: our own, TorchScript, or an image-to-image model of transformers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from splat.errors import SplatError
 from splat.files import read_json
 from splat.language.teachers.hub import find_model, load_pretrained, torch_device
 from splat.weather.clean.config import LearnedRestorer
+from splat.weather.clean.source import shrunk
 
 if TYPE_CHECKING:
     import torch
@@ -31,13 +32,27 @@ class Learned:
     options: LearnedRestorer
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    size: int | None = None  # longer side in pixels at which larger photos are seen; None: as they are
 
     def restore(self, image: np.ndarray) -> np.ndarray:
         """[H, W, 3] uint8 restored, in tiles that blend into each other.
 
+        Where the network sees photos smaller than they are, what it changes is enlarged and added: detail stays.
+
         Raises:
             SplatError: the network fails on a piece or returns no picture.
         """
+        import cv2
+
+        small = image if self.size is None else shrunk(image, self.size)
+        restored = self._tiled(small)
+        if small.shape == image.shape:
+            return np.rint(np.clip(restored, 0, 1) * 255).astype(np.uint8)
+        change = cv2.resize(restored * 255 - small, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        return np.rint(np.clip(image + change, 0, 255)).astype(np.uint8)
+
+    def _tiled(self, image: np.ndarray) -> np.ndarray:
+        """[H, W, 3] float32 of [H, W, 3] uint8, not clipped."""
         height, width = image.shape[:2]
         total = np.zeros((height, width, 3), np.float32)
         weights = np.zeros((height, width, 1), np.float32)
@@ -49,7 +64,7 @@ class Learned:
                 place = slice(top, top + piece.shape[0]), slice(left, left + piece.shape[1])
                 total[place] += weight * self._piece(piece.astype(np.float32) / 255.0)
                 weights[place] += weight
-        return np.rint(np.clip(total / weights, 0, 1) * 255).astype(np.uint8)
+        return total / weights
 
     def _piece(self, piece: np.ndarray) -> np.ndarray:
         """One piece [h, w, 3] float32 0..1 through the network, at its own size again."""
@@ -84,9 +99,15 @@ def load_learned(options: LearnedRestorer) -> Learned:
         SplatError: nothing named, not there, or not readable.
     """
     if not options.model:
-        raise SplatError(f"restorer=learned needs restorer.model=FILE, FOLDER or hub name; {WITHOUT}")
+        raise SplatError(f"restorer=learned needs restorer.model=own, FILE, FOLDER or hub name; {WITHOUT}")
     path = Path(options.model).expanduser()
     device = torch_device(options.device)
+    if options.model == "own":
+        from splat.weather.clean.network import load_own
+
+        network, size = load_own()
+        fitting = replace(options, multiple=network.multiple)
+        return Learned(network.to(device), device, fitting, size=size)
     if path.is_file() or path.suffix in SCRIPT_SUFFIXES:
         return Learned(_script(path, device), device, options)
     folder = find_model(options.model, "restorer.model", options.offline, WITHOUT)

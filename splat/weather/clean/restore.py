@@ -59,6 +59,10 @@ def choose_restorer(weather: Sequence[str], verdict: Verdict, source: Source, co
     if air is None or isinstance(options, NoRestorer):
         return Keep()
     if isinstance(options, LearnedRestorer):
+        if options.model == "own" and air == "fog":
+            raise SplatError(
+                "splat's own network knows rain and snow; use restorer=classical, or train with weather=fog"
+            )
         return ByNetwork(options)
     if isinstance(options, ClassicalRestorer):
         return Classical(air, verdict, options)
@@ -153,7 +157,7 @@ class ByViews:
 
 
 class ByNetwork:
-    """The user's network."""
+    """A network, each photo by itself."""
 
     name = "learned"
 

@@ -1,0 +1,48 @@
+"""The tool that trains the network of `splat clean`."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from splat.weather.clean.network import WeatherNet, load_own
+from tools.restorer import pictures
+from tools.restorer.__main__ import write
+from tools.restorer.training import TrainingOptions, learning_rate, train
+
+
+@pytest.fixture(scope="module")
+def some() -> pictures.Pictures:
+    rng = np.random.default_rng(0)
+    images = [pictures.leaves(rng, side=140, count=200) for _ in range(6)]
+    return pictures.Pictures(images, np.full(6, 1 / 6), pictures.covers(6, rng))
+
+
+def test_pieces_differ_by_weather_only(some: pictures.Pictures) -> None:
+    wet, dry = some.batch(np.random.default_rng(1), 24, 64)
+    assert wet.shape == dry.shape == (24, 3, 64, 64) and wet.min() >= 0 and wet.max() <= 1
+    same = np.array([np.abs(a - b).max() <= 0.51 / 255 for a, b in zip(wet, dry)])
+    assert 0 < same.sum() < 24  # dry ones are among them
+    assert (wet - dry)[~same].mean() > 0.005  # weather is brighter than most of what is behind it
+    assert np.allclose(wet[~same] * 255, np.rint(wet[~same] * 255), atol=1e-3)
+
+
+def test_training_takes_weather_out(some: pictures.Pictures, tmp_path: Path) -> None:
+    wet, dry = some.batch(np.random.default_rng(2), 16, 64)
+    network = WeatherNet(widths=(8, 12), blocks=1)
+    options = TrainingOptions(steps=400, batch=8, side=64, warm_up=10, lr=5e-3, bfloat16=False, threads=1)
+    train(network, some, options)
+    write(network, tmp_path)
+    loaded, size = load_own(tmp_path)
+    import torch
+
+    with torch.no_grad():
+        answer = loaded(torch.from_numpy(wet)).numpy()
+    assert size == 480
+    assert np.mean((answer - dry) ** 2) < 0.8 * np.mean((wet - dry) ** 2)
+
+
+def test_the_rate_rises_and_falls() -> None:
+    options = TrainingOptions(steps=1000, warm_up=100, lr=1.0)
+    rates = [learning_rate(step, options) for step in range(1000)]
+    assert rates[0] < 0.02 and 90 < int(np.argmax(rates)) < 110 and rates[-1] < 1e-4

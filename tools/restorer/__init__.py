@@ -1,0 +1,1 @@
+"""Trains the network that `splat clean` takes rain and snow out with."""

@@ -1,8 +1,10 @@
 """Writing files so that nothing is ever half-written."""
 
 import contextlib
+import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,3 +66,16 @@ def read_json(path: str | Path) -> Any:
         raise SplatError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise SplatError(f"{path} is not valid JSON: {error}") from error
+
+
+def slug(text: str, empty: str = "query") -> str:
+    """A text as a file name: 'Red mug!' -> 'red-mug'; where letters of other scripts are lost, with a digest of it.
+
+    Args:
+        empty: the name of a text of which nothing is left, before its digest.
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    lost = any(letter.isalnum() and not letter.isascii() for letter in text)
+    if plain and len(plain) <= 60 and not lost:
+        return plain
+    return f"{plain[:48].strip('-') or empty}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 
 SINGLE_TREE = 4  # FLANN's exact k-d tree for few dimensions
+NEIGHBOURS = 8  # that a point may be linked with
+LINK = 4.0  # times the usual distance between neighbours: what is nearer hangs together
 
 
 def nearest(points: np.ndarray, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,3 +50,22 @@ def pieces(a: np.ndarray, b: np.ndarray, count: int) -> np.ndarray:
         if np.array_equal(new, label):
             return np.unique(label, return_inverse=True)[1].reshape(-1)
         label = new
+
+
+def clustered(points: np.ndarray, link: float = LINK, apart: np.ndarray | None = None) -> np.ndarray:
+    """[P] int64 number of the piece that each of the points [P, 3], at least two, is in; as `pieces` counts them.
+
+    A point hangs together with those of its eight nearest that are no farther than `link` times the usual distance
+    (the median over all).
+
+    Args:
+        apart: [P, D] more coordinates (a colour); points farther apart in them than 1 do not hang together.
+    """
+    centred = points - points.mean(0)
+    distance, near = nearest(centred, centred, min(NEIGHBOURS, len(points) - 1) + 1)
+    linked = distance[:, 1:] <= link * max(float(np.median(distance[:, 1:])), 1e-12)
+    a, b = linked.nonzero()[0], near[:, 1:][linked]
+    if apart is not None:
+        alike = np.linalg.norm(apart[a] - apart[b], axis=1) <= 1
+        a, b = a[alike], b[alike]
+    return pieces(a, b, len(points))

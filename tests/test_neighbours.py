@@ -4,7 +4,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from splat.neighbours import nearest, pieces
+from splat.neighbours import clustered, nearest, pieces
 
 RNG = np.random.default_rng(0)
 POINTS = {
@@ -41,3 +41,16 @@ def test_pieces_are_those_of_scipys_graph(edges: int) -> None:
 def test_a_long_chain_in_any_order_is_one_piece() -> None:
     order = RNG.permutation(20_000)
     assert (pieces(order[1:], order[:-1], 20_000) == 0).all()
+
+
+def test_heaps_far_apart_are_pieces_and_colours_split_a_heap() -> None:
+    line = np.column_stack([np.arange(60.0), np.zeros(60), np.zeros(60)])
+    far = 1e5  # there float32 has few digits
+    points = far + np.concatenate([line + np.array([0, 100.0 * heap, 0]) for heap in range(3)])
+    order = RNG.permutation(180)
+    found = clustered(points[order])
+    assert all(len(set(found[order // 60 == heap])) == 1 for heap in range(3)) and len(set(found)) == 3
+    colours = (np.arange(180) % 60 >= 25)[:, None] * np.array([[1.5, 0.0]])
+    assert [len(set(piece)) for piece in np.split(clustered(points, apart=colours), [25, 60, 85, 120, 145])] == [1] * 6
+    assert len(set(clustered(points, apart=colours))) == 6 and len(set(clustered(points, apart=colours / 2))) == 3
+    assert clustered(points[:2]).tolist() == [0, 0] and clustered(np.ones((40, 3))).max() == 0

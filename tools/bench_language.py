@@ -24,10 +24,10 @@ from splat.gaussians import Gaussians
 from splat.language.ask import Asker
 from splat.language.config import DistillConfig, MaskOptions
 from splat.language.distill import Sources, compress, gather, teacher_cosine
-from splat.language.drawing import render_options, render_settings
 from splat.language.evaluate import evaluate_views, matching
 from splat.language.truth import read_truth
 from splat.run import Run, open_run
+from splat.train.normalize import capture_options
 from tools.language_truth import write_files_teacher
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,7 +71,7 @@ def measure(
 ) -> list[Row]:
     """A row for each compression; features and lifting are shared."""
     rows = []
-    settings = render_settings(render_options(run))
+    settings = capture_options(run).arguments()
     views = matching(truth, sources.capture.frames, "test")
     some = list(sources.views())[::8]
     for kind, kernel in kinds:

@@ -29,8 +29,7 @@ from splat.edit.restyle.filters import filtered
 from splat.edit.restyle.loop import Loop, aimed_shots
 from splat.edit.stage import Stage
 from splat.edit.views import from_masks, read_masks
-from splat.files import read_json
-from splat.language.field import slug
+from splat.files import read_json, slug
 from splat.render import render_gaussians
 from splat.run import Run, open_run
 
@@ -86,6 +85,7 @@ def answers(run: Run, view: int) -> np.ndarray:
 def edits(run: Run, view: int, width: int = 400) -> np.ndarray:
     """[h, 3w, 3] uint8: a test view before, after `remove "blue vase"`, and after `recolor "orange cushion"`."""
     from splat.render.pictures import SceneRenderer
+    from splat.train.normalize import capture_options
 
     camera = run.cameras("test")[view]
     camera = camera.resized(width, round(width * camera.height / camera.width))
@@ -96,7 +96,7 @@ def edits(run: Run, view: int, width: int = 400) -> np.ndarray:
                 does("edit", str(copy.path), *words)
             if words != ("undo",):
                 scene = open_run(load_history(copy.path).place).scene()
-                pictures.append(SceneRenderer(scene, run.render_options(), run.background).render(camera)[0])
+                pictures.append(SceneRenderer(scene, capture_options(run), run.background).render(camera)[0])
     return np.concatenate(pictures, axis=1)
 
 
@@ -122,12 +122,13 @@ def restyled(run: Run, view: int, name: str = "patterned rug", style: str = "pen
 def weathers(run: Run, view: int, width: int = 400) -> np.ndarray:
     """[2h, 2w, 3] uint8: a view of the scene clear, in rain, in snow and in fog."""
     from splat.render.pictures import SceneRenderer
+    from splat.train.normalize import capture_options
     from splat.weather.effects.config import EffectOptions
     from splat.weather.effects.session import Wishes, prepare
 
     camera = run.cameras("test")[view]
     camera = camera.resized(width, round(width * camera.height / camera.width))
-    clear = SceneRenderer(run.scene(), run.render_options(), run.background)
+    clear = SceneRenderer(run.scene(), capture_options(run), run.background)
     kinds = (
         Wishes(EffectOptions(effect="rain", rate=50), wind=(2.0,)),
         Wishes(EffectOptions(effect="snow", rate=3, cover=0.8)),

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from splat.capture.photo import PHOTO_SUFFIXES, PhotoHeader, oriented, photo_header, read_mask
+from splat.capture.photo import PHOTO_SUFFIXES, PhotoHeader, oriented, photo_header, read_mask, turned_back
+
+LEFT_OUT = ("images", "input", "rgb", "photos")  # folders of photos that the names of masks may leave out
 
 Meaning = str  # ignore, transparent or none
 
@@ -50,8 +52,7 @@ def aligned(pixels: np.ndarray, photo: PhotoHeader, upright: bool, of_upright: b
     of_upright |= photo.orientation >= 5 and photo.width != photo.height and wide != photo_wide
     if of_upright == upright:
         return pixels
-    back = {6: 8, 8: 6}.get(photo.orientation, photo.orientation)  # the other turns undo themselves
-    return oriented(pixels, photo.orientation if upright else back)
+    return (oriented if upright else turned_back)(pixels, photo.orientation)
 
 
 class MaskFolder:
@@ -71,11 +72,9 @@ class MaskFolder:
     def find(self, name: str) -> Path | None:
         """The mask of the photo `name` (relative to the photos' folder), or None."""
         folder, _, rest = name.partition("/")
-        for inside in (name, rest) if folder in ("images", "input", "rgb", "photos") else (name,):
+        for inside in (name, rest) if folder in LEFT_OUT else (name,):
             stem = inside.rpartition(".")[0] or inside
-            bare = not inside.lower().endswith(
-                tuple(PHOTO_SUFFIXES)
-            )  # the capture's files leave the photo's suffix out
+            bare = not inside.lower().endswith(tuple(PHOTO_SUFFIXES))  # captures may leave the photo's suffix out
             photos = [f"{inside}{suffix}.png" for suffix in sorted(PHOTO_SUFFIXES)] if bare else []
             for candidate in (f"{inside}.png", f"{stem}.png", f"{inside}.jpg", f"{stem}.jpg", inside, *photos):
                 if candidate in self._files:

@@ -104,6 +104,11 @@ def oriented(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(np.rot90(pixels, turns))
 
 
+def turned_back(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Upright pixels [H, W, ...] as they are stored under an EXIF orientation: the inverse of `oriented`."""
+    return oriented(pixels, {6: 8, 8: 6}.get(orientation, orientation))  # the other turns undo themselves
+
+
 def _exif(photo: Image.Image) -> Image.Exif:
     """EXIF data; for PNG only what stands before the pixels, because Pillow would decode them to look behind."""
     from PIL import Image

@@ -71,14 +71,14 @@ def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:
     except (ImportError, OSError) as error:
         message = f"meshes need Open3D, which does not load here ({error}); splat doctor says how to mend it"
         raise SplatError(message) from error
-    from splat.language.drawing import render_options
     from splat.render.mesh import frames_of, fuse, write_mesh
     from splat.render.pictures import SceneRenderer
     from splat.run import open_run
+    from splat.train.normalize import capture_options
 
     opened = open_run(source)
     cameras = opened.cameras("train")
-    renderer = SceneRenderer(opened.scene(), render_options(opened), opened.background)
+    renderer = SceneRenderer(opened.scene(), capture_options(opened), opened.background)
     with console.progress("Rendering", len(cameras), unit="view") as bar:
         frames = frames_of(renderer, cameras, options.edge, bar.advance)
     with console.progress("Fusing", len(cameras), unit="view") as bar:

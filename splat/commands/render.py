@@ -132,15 +132,9 @@ def output_folder(run: Path, config: RenderConfig) -> Path:
 def scene_renderer(opened: Run, config: RenderConfig, scene: Any) -> SceneRenderer:
     """Render as the run was trained, on this machine."""
     from splat.render.pictures import SceneRenderer
-    from splat.train.normalize import Normalization
+    from splat.train.normalize import capture_options
 
-    options = opened.render_options()
-    options.backend = config.backend
-    # the planes count in units of the training frame, the scene stands in the capture's
-    unit = 1 / Normalization.from_cameras(opened.cameras("train") or opened.cameras()).scale
-    options.near_plane *= unit
-    options.far_plane *= unit
-    return SceneRenderer(scene, options, opened.background)
+    return SceneRenderer(scene, capture_options(opened, config.backend), opened.background)
 
 
 def photos_of(opened: Run, config: RenderConfig) -> Callable[[str], np.ndarray | None]:

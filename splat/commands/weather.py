@@ -174,7 +174,7 @@ def output_folder(run: Path, config: WeatherConfig) -> Path:
     Raises:
         SplatError: when the user's own choice exists.
     """
-    from splat.edit.history import slug
+    from splat.files import slug
 
     if config.out is not None:
         folder = user_path(config.out)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from splat import neighbours
+
 NEIGHBOURS = 10
 
 
@@ -47,17 +49,13 @@ def neighbour_graph(points: np.ndarray, count: int = NEIGHBOURS) -> Graph:
 
 def pieces(graph: Graph, mask: np.ndarray, reach: float) -> np.ndarray:
     """[N] int64 number of the piece that each point of `mask` is in, by links up to `reach`; -1 outside of `mask`."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     own = np.flatnonzero(mask)
     place = np.full(graph.count, -1, np.int64)
     place[own] = np.arange(len(own))
     linked = graph.within(mask) & (graph.length <= reach)
     a, b = place[graph.first[linked]], place[graph.second[linked]]
-    matrix: Any = coo_matrix((np.ones(len(a)), (a, b)), shape=(len(own),) * 2)
     numbers = np.full(graph.count, -1, np.int64)
-    numbers[own] = connected_components(matrix, directed=False)[1]
+    numbers[own] = neighbours.pieces(a, b, len(own))
     return numbers
 
 

@@ -8,7 +8,6 @@ names the current edit and those undone. The trained scene is never written to.
 from __future__ import annotations
 
 import datetime
-import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from splat.edit.carry import carry_fields
 from splat.edit.operations.base import Edited
 from splat.edit.selection import Selection, save_selection
 from splat.errors import SplatError
-from splat.files import read_json, write_json, write_text
+from splat.files import read_json, slug, write_json, write_text
 from splat.run import Run, open_run
 
 RECORD = "edit.json"
@@ -143,7 +142,7 @@ def commit(
         facts = {"parent": history.current, "created": created, "splat": __version__, **record}
         write_text(temporary / "config.yaml", yaml.safe_dump({**base.config, "edit": facts}, sort_keys=False))
         write_json(temporary / RECORD, facts)
-        folder = _claimed(temporary, history.folder, slug(name))
+        folder = _claimed(temporary, history.folder, slug(name, "edit"))
     except OSError as error:
         raise SplatError(f"cannot write the edit into {history.folder}: {error.strerror}") from error
     finally:
@@ -155,11 +154,6 @@ def commit(
 def open_current(history: History) -> Run:
     """The scene in force, as a run."""
     return open_run(history.place)
-
-
-def slug(text: str) -> str:
-    """Words as part of a folder's name."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-") or "edit"
 
 
 def _claimed(temporary: Path, folder: Path, name: str) -> Path:

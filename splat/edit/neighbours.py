@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from splat.edit.selection import Selection
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
+from splat.neighbours import LINK, clustered
 
-NEIGHBOURS = 8
-LINK = 4.0  # times the usual distance between neighbours: what is nearer hangs together
 SOLID = 0.1  # Gaussians of less opacity link nothing
 
 
@@ -80,18 +77,7 @@ def components(points: np.ndarray, link: float = LINK, extra: np.ndarray | None 
     Args:
         extra: [P, D] more coordinates (a colour); points farther apart in them than 1 are not linked.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
-
-    count = min(NEIGHBOURS, len(points) - 1)
-    distance, near = cKDTree(points).query(points, k=count + 1)
-    a, b, length = np.repeat(np.arange(len(points)), count), near[:, 1:].ravel(), distance[:, 1:].ravel()
-    linked = length <= link * max(np.median(length), 1e-12)
-    if extra is not None:
-        linked &= np.linalg.norm(extra[a] - extra[b], axis=1) <= 1
-    graph: Any = coo_matrix((np.ones(int(linked.sum())), (a[linked], b[linked])), shape=(len(points),) * 2)
-    numbers = connected_components(graph, directed=False)[1]
+    numbers = clustered(points, link, extra)
     order = np.argsort(-np.bincount(numbers), kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))

@@ -21,6 +21,7 @@ from splat.edit.restyle.start import Restyle
 from splat.edit.selection import Selection, save_selection
 from splat.edit.stage import Stage
 from splat.edit.words import Words, in_words
+from splat.files import slug
 from splat.language.field import scene_digest
 from splat.options import flat
 from splat.run import Run
@@ -81,7 +82,7 @@ def prepare(path: Path, request: Request) -> Prepared:
 
 def preview(prepared: Prepared, request: Request) -> Path:
     """Write RUN/edits/previews/<slug>/ with pictures of the selection and its file; changes nothing else."""
-    name = histories.slug(_name(prepared, request))
+    name = slug(_name(prepared, request), "edit")
     folder = prepared.history.folder / "previews" / name
     for old in folder.glob("*.png"):
         old.unlink()

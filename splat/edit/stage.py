@@ -32,20 +32,12 @@ class Stage:
     def of_run(cls, run: Run, backend: str = "auto") -> Stage:
         """The scene of a run on the device that renders it, with its training cameras (all, if it has none)."""
         from splat.render import select_backend
-        from splat.train.normalize import Normalization
+        from splat.train.normalize import capture_options
 
-        options, cameras = run.render_options(), run.cameras("train") or run.cameras()
         chosen = select_backend(backend).name
-        unit = 1 / Normalization.from_cameras(cameras).scale  # planes count in units of the training frame
-        render = {
-            "near_plane": options.near_plane * unit,
-            "far_plane": options.far_plane * unit,
-            "eps2d": options.eps2d,
-            "rasterize_mode": "antialiased" if options.antialiased else "classic",
-            "backend": chosen,
-        }
         scene = run.scene().to("cuda" if chosen == "gsplat" else "cpu")
-        return cls(scene, cameras, torch.tensor(run.background), render)
+        cameras = run.cameras("train") or run.cameras()
+        return cls(scene, cameras, torch.tensor(run.background), capture_options(run, chosen).arguments())
 
     def camera(self, name: str) -> Camera:
         """The camera of a photo, named with or without its folder and suffix.

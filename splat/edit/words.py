@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -52,8 +51,7 @@ def in_words(stage: Stage, run: Run, words: Words) -> Selection:
     question = read_question(config, teacher)
     names = list(getattr(teacher, "names", list)()) if field.facts.get("rivals") else []
     scene = stage.scene.to("cpu")
-    options: dict[str, Any] = {name: stage.render[name] for name in ("eps2d", "rasterize_mode") if name in stage.render}
-    asker = Asker(scene, field, options)
+    asker = Asker(scene, field)
     ground = ground_of(scene)
     chosen = np.zeros(len(scene), bool)
     for text, scores in zip(question.texts, asker.gaussians(question.vectors, question.negatives, config.mask)):

@@ -115,13 +115,8 @@ def scene_renderer(
             camera.width,
             camera.height,
             sh_degree=scene.sh_degree,
-            near_plane=options.near_plane * unit,
-            far_plane=options.far_plane * unit,
-            eps2d=options.eps2d,
             backgrounds=background.to(device)[None],
-            rasterize_mode="antialiased" if options.antialiased else "classic",
-            backend=backend,
-            num_threads=options.num_threads,
+            **{**options.scaled(unit).arguments(), "backend": backend},
         )
         return renders[0]
 

@@ -9,10 +9,8 @@ import torch
 from torch import Tensor
 
 from splat.gaussians import Gaussians
-from splat.neighbours import nearest, pieces
+from splat.neighbours import clustered
 
-NEIGHBOURS = 8
-LINK = 4.0  # times the usual distance between neighbours: what is nearer hangs together
 EDGE = 0.02  # of the mass on each side of a box is left out: a few stray Gaussians would stretch it
 
 
@@ -43,11 +41,7 @@ def find_clusters(scene: Gaussians, relevancy: Tensor, selected: Tensor, top: in
     means = scene.means[chosen].double().cpu().numpy()
     size = scene.scales[chosen].exp().topk(2, dim=1).values.prod(1)
     mass = (opacity[chosen] * relevancy[chosen].to(size.device) * size).cpu().numpy().astype(np.float64)
-    count = min(NEIGHBOURS, len(chosen) - 1)
-    distance, near = nearest(means - means.mean(0), means - means.mean(0), count + 1)
-    linked = distance[:, 1:] <= LINK * np.median(distance[:, 1:])
-    a = linked.nonzero()[0]
-    piece = pieces(a, near[:, 1:][linked], len(chosen))
+    piece = clustered(means)
     total = np.bincount(piece, mass)
     enough = np.bincount(piece) >= least
     order = [int(number) for number in np.argsort(-total).tolist() if enough[number]][:top]

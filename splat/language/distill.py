@@ -17,13 +17,13 @@ from splat import console
 from splat.cameras import Camera
 from splat.capture.types import Capture
 from splat.errors import SplatError
+from splat.files import slug
 from splat.gaussians import Gaussians
 from splat.language.ask import noise_of
 from splat.language.cache import cached_features
 from splat.language.compress.config import make_compression
 from splat.language.config import DistillConfig
-from splat.language.drawing import render_options, render_settings, renderer_device
-from splat.language.field import LanguageField, scene_digest, slug
+from splat.language.field import LanguageField, scene_digest
 from splat.language.gradient import polish
 from splat.language.lifting import Lifted, confidence, feature_basis, lift_features
 from splat.language.provenance import Examples, gather_examples, row_sources
@@ -32,6 +32,7 @@ from splat.language.smoothing import smooth_features
 from splat.language.teachers import KINDS, TeacherOptions, load_teacher
 from splat.language.types import Teacher
 from splat.run import Run
+from splat.train.normalize import capture_options
 
 VIEWS = 32  # photos that a model is asked about: neighbours say the same about the Gaussians they share
 SMOOTH = 2
@@ -70,7 +71,7 @@ def distill_run(run: Run, config: DistillConfig) -> tuple[LanguageField, Path]:
         raise SplatError(f"{folder} holds a field already; overwrite=true replaces it, name=OTHER makes another one")
     scene = run.scene()
     sources = gather(run, scene, config, folder / "features")
-    field = compress(scene, sources, config, render_settings(render_options(run)))
+    field = compress(scene, sources, config, capture_options(run).arguments())
     field.facts = {**field.facts, "scene": scene_digest(run.scene_path), "gaussians": len(scene)}
     with_rows = getattr(field.compression, "source", None)
     rows = None if with_rows is None else row_sources(sources.examples, with_rows)
@@ -106,7 +107,7 @@ def gather(run: Run, scene: Gaussians, config: DistillConfig, folder: Path) -> S
             sources.views(),
             len(teacher.levels),
             None if basis is None else basis.to(device),
-            render_settings(render_options(run)),
+            capture_options(run).arguments(),
             bar.advance,
         )
     sources.lifted = Lifted(*(getattr(sources.lifted, f.name).cpu() for f in dataclasses.fields(Lifted)))
@@ -232,3 +233,10 @@ def teacher_options(config: DistillConfig) -> TeacherOptions:
         if found[name] is not None and not named and Path(found[name]).expanduser().is_dir():
             found[name] = str(Path(found[name]).expanduser().absolute())
     return TeacherOptions(**found)
+
+
+def renderer_device() -> torch.device:
+    """Where the renderer runs best on this machine."""
+    from splat.render import select_backend
+
+    return torch.device("cuda" if select_backend("auto").name == "gsplat" else "cpu")

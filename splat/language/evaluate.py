@@ -18,11 +18,11 @@ from splat.gaussians import Gaussians
 from splat.language.ask import Answer3D, Asker
 from splat.language.clusters import find_clusters
 from splat.language.config import MaskOptions
-from splat.language.drawing import render_options, render_settings
 from splat.language.field import load_field, render_codes
 from splat.language.teachers import word_teacher
 from splat.language.truth import TruthView, read_truth
 from splat.run import Run
+from splat.train.normalize import capture_options
 
 
 def evaluate_field(
@@ -41,7 +41,7 @@ def evaluate_field(
     """
     field = load_field(run.path, name)
     options = options or MaskOptions()
-    asker = Asker(run.scene(), field, render_settings(render_options(run)))
+    asker = Asker(run.scene(), field, capture_options(run).arguments())
     views = matching(read_truth(truth), run.capture(points=False).frames, split)
     found = evaluate_views(asker, word_teacher(field.teacher), views, options)
     found = {

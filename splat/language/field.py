@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from splat.cameras import Camera, stack_cameras
 from splat.errors import SplatError
-from splat.files import atomic_path, read_json, write_json
+from splat.files import atomic_path, read_json, slug, write_json
 from splat.gaussians import Gaussians
 from splat.language.compress.base import Compression
 from splat.language.compress.config import restore_compression
@@ -158,15 +157,6 @@ def render_codes(
     known = renders[0, ..., L * C :]
     mean = renders[0, ..., : L * C].reshape(camera.height, camera.width, L, C) / known[..., None].clamp(min=1e-6)
     return mean, known
-
-
-def slug(text: str) -> str:
-    """A text as a file name: 'Red mug!' -> 'red-mug'; where letters of other scripts are lost, with a digest of it."""
-    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    lost = any(letter.isalnum() and not letter.isascii() for letter in text)
-    if plain and len(plain) <= 60 and not lost:
-        return plain
-    return f"{plain[:48].strip('-') or 'query'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def field_folders(run: Path) -> list[Path]:

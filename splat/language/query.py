@@ -13,17 +13,17 @@ from torch import Tensor
 
 from splat.cameras import Camera
 from splat.errors import SplatError
-from splat.files import atomic_path, read_json, write_json
+from splat.files import atomic_path, read_json, slug, write_json
 from splat.gaussians import Gaussians
 from splat.language.ask import Answer2D, Answer3D, Asker
 from splat.language.clusters import Cluster, find_clusters
 from splat.language.config import QueryConfig
-from splat.language.drawing import render_options, render_settings
-from splat.language.field import find_field, load_field, slug
+from splat.language.field import find_field, load_field
 from splat.language.pictures import overlay
 from splat.language.selection import write_selection
 from splat.language.teachers import word_teacher
 from splat.run import Run
+from splat.train.normalize import capture_options
 
 
 @dataclass
@@ -49,7 +49,7 @@ def query_run(run: Run, config: QueryConfig) -> list[dict[str, Any]]:
     question = read_question(config, word_teacher(field.teacher))
     folders = [answer_folder(run, config, text, len(question.texts)) for text in question.texts]
     scene = run.scene()
-    asker = Asker(scene, field, render_settings(render_options(run, config.backend)))
+    asker = Asker(scene, field, capture_options(run, config.backend).arguments())
     loaded = time.monotonic()
     scores = asker.gaussians(question.vectors, question.negatives, config.mask)
     answers = [asker.answer(row, level, config.mask) for row in scores]
@@ -205,7 +205,7 @@ def draw_views(
     cameras = run.cameras(None if config.split == "all" else config.split)  # type: ignore[arg-type]
     from splat.render.pictures import SceneRenderer
 
-    renderer = SceneRenderer(scene, render_options(run, config.backend), run.background)
+    renderer = SceneRenderer(scene, capture_options(run, config.backend), run.background)
     taken: set[str] = set()
     for camera in best_views(scene, cameras, answer, config.views):
         seen = asker.view(camera, question.vectors[number : number + 1], question.negatives, answer.level, config.mask)[

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from splat.options import option
 
@@ -21,6 +22,21 @@ class RenderOptions:
     far_plane: float = option(1e10, "farthest depth that is drawn", above=0)
     eps2d: float = option(0.3, "blur in square pixels added to every projected Gaussian", minimum=0)
     num_threads: int | None = option(None, "threads of the CPU renderer (null: all cores)", minimum=1, changeable=True)
+
+    def scaled(self, unit: float) -> RenderOptions:
+        """The same where lengths are counted in another unit, of which the old one has `unit`."""
+        return replace(self, near_plane=self.near_plane * unit, far_plane=self.far_plane * unit)
+
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of `rasterize`, `render_gaussians` and `lift`."""
+        return {
+            "near_plane": self.near_plane,
+            "far_plane": self.far_plane,
+            "eps2d": self.eps2d,
+            "rasterize_mode": "antialiased" if self.antialiased else "classic",
+            "backend": self.backend,
+            "num_threads": self.num_threads,
+        }
 
 
 @dataclass

@@ -31,14 +31,7 @@ class SceneRenderer:
         self.device = torch.device("cuda" if self.backend.name == "gsplat" else "cpu")
         self.scene = gaussians.detach().to(self.device)
         self.background = torch.tensor(background, dtype=torch.float32, device=self.device)
-        self.options: dict[str, Any] = {  # of `rasterize`
-            "near_plane": options.near_plane,
-            "far_plane": options.far_plane,
-            "eps2d": options.eps2d,
-            "rasterize_mode": "antialiased" if options.antialiased else "classic",
-            "backend": self.backend.name,
-            "num_threads": options.num_threads,
-        }
+        self.options: dict[str, Any] = {**options.arguments(), "backend": self.backend.name}  # of `rasterize`
 
     @torch.no_grad()
     def render(self, camera: Camera, depth: bool = False) -> tuple[np.ndarray, np.ndarray | None]:

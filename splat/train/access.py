@@ -47,8 +47,7 @@ class SceneAccess:
         view = self.views[position]
         renders, alphas, _ = render_gaussians(
             dict(params.items()), view.viewmat, view.K, view.width, view.height, render_mode=render_mode,
-            near_plane=self.render.near_plane, far_plane=self.render.far_plane, eps2d=self.render.eps2d,
-            rasterize_mode=self._mode, backend=self.render.backend, num_threads=self.render.num_threads,
+            **self.render.arguments(),
         )  # fmt: skip
         return renders[0], alphas[0]
 
@@ -58,8 +57,7 @@ class SceneAccess:
         renders, alphas, _ = rasterize(
             params["means"], params["quats"], params["scales"].exp(), params["opacities"].sigmoid(), features,
             view.viewmat, view.K, view.width, view.height,
-            near_plane=self.render.near_plane, far_plane=self.render.far_plane, eps2d=self.render.eps2d,
-            rasterize_mode=self._mode, backend=self.render.backend, num_threads=self.render.num_threads,
+            **self.render.arguments(),
         )  # fmt: skip
         return renders[0], alphas[0]
 
@@ -68,10 +66,5 @@ class SceneAccess:
         view = self.views[position]
         return lift(
             dict(params.items()), view.viewmat, view.K, view.width, view.height, features[None],
-            near_plane=self.render.near_plane, far_plane=self.render.far_plane, eps2d=self.render.eps2d,
-            rasterize_mode=self._mode, backend=self.render.backend, num_threads=self.render.num_threads,
+            **self.render.arguments(),
         )  # fmt: skip
-
-    @property
-    def _mode(self) -> str:
-        return "antialiased" if self.render.antialiased else "classic"

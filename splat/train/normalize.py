@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from splat.cameras import Camera
 from splat.gaussians import Gaussians
+
+if TYPE_CHECKING:
+    from splat.render.config import RenderOptions
+    from splat.run import Run
 
 
 @dataclass(frozen=True)
@@ -46,3 +51,13 @@ class Normalization:
         transform[:3, :3] /= self.scale
         transform[:3, 3] = self.center
         return gaussians.transformed(transform)
+
+
+def capture_options(run: Run, backend: str = "auto") -> RenderOptions:
+    """How the scene of a run was drawn in training, in the capture's own units, on this machine.
+
+    The planes are set in units of the training frame; with a capture of tiny units (kilometres, say) the nearest one
+    taken as it is would cut the whole scene away.
+    """
+    unit = 1 / Normalization.from_cameras(run.cameras("train") or run.cameras()).scale
+    return dataclasses.replace(run.render_options().scaled(unit), backend=backend)

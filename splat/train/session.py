@@ -161,14 +161,15 @@ def _begin(
 ) -> tuple[TrainState, Plan]:
     """The state to train from: the last checkpoint, or first Gaussians."""
     scale = scene_scale(views.cameras)
+    access = scene_access(views, config, normalization)
     if config.resume:
         record = _checkpoint_record(folder, config)
         check_same_views(folder, capture)
         plan = Plan(**record["plan"])
         strategy = fitted_strategy(config.strategy, plan, resets=not config.weather.alters)
-        strategy.attach(scene_access(views, config, normalization))
+        strategy.attach(access)
         state = restored_state(record["state"], config, strategy, scale, views.device)
-        state.weather = make_weather(config, plan, scene_access(views, config, normalization))
+        state.weather = make_weather(config, plan, access)
         if state.weather is not None:
             state.weather.restore(record["state"]["weather"])
         info(f"resuming at step {state.step:,} of {plan.max_steps:,}")
@@ -178,9 +179,9 @@ def _begin(
     plan = make_plan(config, machine, capture.data_factor, len(points.xyz))
     gaussians = _first_gaussians(config, normalization, views, plan, points)
     strategy = fitted_strategy(config.strategy, plan, resets=not config.weather.alters)
-    strategy.attach(scene_access(views, config, normalization))
+    strategy.attach(access)
     state = new_state(gaussians, config, strategy, scale, views.device)
-    state.weather = make_weather(config, plan, scene_access(views, config, normalization))
+    state.weather = make_weather(config, plan, access)
     info(f"points: {len(points.xyz):,} {points.origin}, {count(len(gaussians), 'Gaussian')} to begin with")
     _announce(state, views, config, plan, base)
     return state, plan

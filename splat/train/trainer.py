@@ -88,14 +88,9 @@ def render_view(
         view.height,
         sh_degree=sh_degree,
         backgrounds=on_device(background, view.viewmat.device)[None],
-        near_plane=options.near_plane,
-        far_plane=options.far_plane,
-        eps2d=options.eps2d,
-        rasterize_mode="antialiased" if options.antialiased else "classic",
         absgrad=absgrad,
         render_mode=render_mode,
-        backend=options.backend,
-        num_threads=options.num_threads,
+        **options.arguments(),
     )
 
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from splat.capture import load_capture
 from splat.capture.images import PhotoImages, PhotoPlan
 from splat.capture.masks import MaskFolder
-from splat.capture.photo import oriented, photo_header, read_photo
+from splat.capture.photo import oriented, photo_header, read_photo, turned_back
 
 
 def posed(root, *names, width=W, height=H, params=None):
@@ -105,6 +105,7 @@ def test_orientation_turns_as_pillow_does(tmp_path, orientation):
     expected = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.png")))
     turned = oriented(read_photo(tmp_path / "a.png"), orientation)
     np.testing.assert_array_equal(turned, expected)
+    np.testing.assert_array_equal(turned_back(turned, orientation), read_photo(tmp_path / "a.png"))
     assert header.upright_size == (turned.shape[1], turned.shape[0])
 
 
@@ -234,8 +235,9 @@ def test_masks_turn_with_their_photos(tmp_path, orientation, upright_camera, mad
         save_turned(tmp_path / "masks" / "a.png", keep, orientation)
     else:
         (tmp_path / "masks").mkdir()
-        back = {6: 8, 8: 6}.get(orientation, orientation)
-        Image.fromarray(keep if made == "upright" else oriented(keep, back)).save(tmp_path / "masks" / "a.png")
+        Image.fromarray(keep if made == "upright" else turned_back(keep, orientation)).save(
+            tmp_path / "masks" / "a.png"
+        )
     size = (40, 60) if upright_camera else (60, 40)
     capture = load_capture(posed(tmp_path, "a.png", width=size[0], height=size[1]), points="none")
     camera = capture.frames[0].camera

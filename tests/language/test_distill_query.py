@@ -13,9 +13,9 @@ from PIL import Image
 
 from splat.cameras import stack_cameras
 from splat.cli import main
-from splat.files import read_json, write_json
+from splat.files import read_json, slug, write_json
 from splat.formats import read_scene, write_scene
-from splat.language.field import load_field, slug
+from splat.language.field import load_field
 from splat.language.selection import read_selection
 from splat.render import rasterize
 from tests.language.scenes import balls, ring

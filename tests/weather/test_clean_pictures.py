@@ -11,10 +11,17 @@ import torch
 
 from splat.errors import SplatError
 from splat.weather.clean import haze, signs
-from splat.weather.clean.classical import Flakes, Streaks, learn_flakes, learn_streaks, remove_flakes, remove_streaks
+from splat.weather.clean.classical import (
+    Flakes,
+    Streaks,
+    _bright_lines,
+    learn_flakes,
+    learn_streaks,
+    remove_flakes,
+    remove_streaks,
+)
 from splat.weather.clean.config import LearnedRestorer
 from splat.weather.clean.learned import feather, load_learned, starts
-from splat.weather.clean.lines import streaks
 from tools.weather_effects import add_rain, add_snow
 
 
@@ -43,8 +50,9 @@ def test_a_streak_is_found_along_its_direction_and_nowhere_across() -> None:
 
     plane = np.full((80, 80), 0.3, np.float32)
     cv2.line(plane, (35, 54), (45, 27), 0.8, 3)  # 20 degrees from vertical, leaning to the right upwards
-    along, dark = streaks(plane, 20.0, 7, 15)
-    across, _ = streaks(plane, 110.0, 7, 15)
+    along, across, dark = (
+        _bright_lines(one, degrees, 0.0875)[1] for one, degrees in ((plane, 20.0), (plane, 110.0), (1 - plane, 20.0))
+    )  # 7 pixels wide
     assert along.max() == pytest.approx(0.5, abs=1e-6) and (along > 0.4).sum() >= 25
     assert across.max() == 0 and dark.max() == 0
 
@@ -81,7 +89,8 @@ def test_snow_is_taken_out() -> None:
     before = [psnr(to_bytes(a), to_bytes(b)) for a, b in zip(snowy, clean)]
     after = [psnr(remove_flakes(to_bytes(a), model), to_bytes(b)) for a, b in zip(snowy, clean)]
     assert np.mean(after) > np.mean(before) + 1.0
-    assert not Flakes(0.02, (0.0,) * 9).useful
+    snow = to_bytes(snowy[0])
+    assert (remove_flakes(snow, Flakes(0.02, (0.0,) * 9)) == snow).all()
 
 
 def test_haze_is_inverted_where_the_dark_channel_holds() -> None:

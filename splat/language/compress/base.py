@@ -44,9 +44,9 @@ class Compression(nn.Module, ABC):
     def decode(self, codes: Tensor) -> Tensor:
         """Features [..., R] of unit length of codes [..., C], perhaps splatted ones; differentiable."""
 
+    @abstractmethod
     def encode(self, vectors: Tensor) -> Tensor:
         """Codes [P, C] of other vectors [P, R], after `fit`."""
-        raise NotImplementedError
 
     def pack(self, codes: Tensor) -> dict[str, Tensor]:
         """What is written for codes [P, C]: tensors with P rows."""

@@ -32,11 +32,6 @@ class Streaks:
     width: float  # of the longer side
     shares: tuple[float, ...]  # taken out of each class of strength
 
-    @property
-    def useful(self) -> bool:
-        """Whether anything is taken out at all."""
-        return max(self.shares) > 0.02
-
 
 @dataclass(frozen=True)
 class Flakes:
@@ -44,11 +39,6 @@ class Flakes:
 
     width: float
     shares: tuple[float, ...]
-
-    @property
-    def useful(self) -> bool:
-        """Whether anything is taken out at all."""
-        return max(self.shares) > 0.02
 
 
 def learn_streaks(images: Sequence[np.ndarray], degrees: float) -> Streaks:
@@ -101,7 +91,7 @@ def remove_flakes(image: np.ndarray, model: Flakes, strength: float = 1.0) -> np
 def _bright_lines(plane: np.ndarray, degrees: float, width: float) -> tuple[np.ndarray, np.ndarray]:
     """How much brighter a pixel is than the sides of a line through it, and the same only where it lies on a line."""
     side = max(plane.shape)
-    top_hat, _ = thin(plane, line_element(max(3, round(width * side) | 1), degrees + 90.0))
+    top_hat = thin(plane, line_element(max(3, round(width * side) | 1), degrees + 90.0))
     length = max(7, round(LENGTH * side) | 1)
     lines = np.max([opened(top_hat, line_element(length, degrees + lean)) for lean in (-LEAN, 0.0, LEAN)], axis=0)
     return top_hat, lines
@@ -110,7 +100,7 @@ def _bright_lines(plane: np.ndarray, degrees: float, width: float) -> tuple[np.n
 def _bright_spots(plane: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
     """How much brighter a pixel is than what surrounds a spot around it, and the same without single noisy pixels."""
     side = max(plane.shape)
-    top_hat, _ = thin(plane, disk(max(3, round(width * side) | 1)))
+    top_hat = thin(plane, disk(max(3, round(width * side) | 1)))
     small = max(1, round(0.0025 * side))
     return top_hat, opened(top_hat, np.ones((small, small), np.uint8))
 

@@ -58,18 +58,17 @@ class LensMasks:
 
     def mask(self, photo: Photo) -> np.ndarray:
         """[H, W] bool as the photo is stored, False on the lens's spots."""
+        import cv2
+
         size = photo.header.width, photo.header.height
         group = self.groups.get(size)
         if group is None or not group.spots.any():
             return np.ones(size[::-1], bool)
         there = np.concatenate([[False], group.present.get(photo.name, np.ones(group.spots.max(), bool))])
         covered = there[group.spots]
-        import cv2
-
         radius = round(self.grow * max(covered.shape))
         if radius:
-            element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-            covered = cv2.dilate(covered.astype(np.uint8), element) > 0
+            covered = cv2.dilate(covered.astype(np.uint8), disk(2 * radius + 1)) > 0
         return ~resized_mask(covered, *size)
 
     def share(self) -> float:

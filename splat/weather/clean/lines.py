@@ -1,4 +1,4 @@
-"""Thin bright and thin dark structures: what rain and snow add to a photo, and what any scene has of both kinds.
+"""Thin bright structures: what rain and snow add to a photo, and what any scene has. Those of 1 - photo are dark.
 
 Weather in the air only brightens. What is bright and thin is therefore weather or scene, and what is dark and thin is
 scene alone: the second says how much of the first to expect without weather. Top-hats and openings along lines are
@@ -40,13 +40,11 @@ def disk(width: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
 
 
-def thin(plane: np.ndarray, element: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """White and black top-hat [H, W] of a plane: what is brighter, or darker, than where the element fits."""
+def thin(plane: np.ndarray, element: np.ndarray) -> np.ndarray:
+    """White top-hat [H, W] of a plane: how much brighter it is than where the element fits."""
     import cv2
 
-    bright = cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, element, borderType=cv2.BORDER_REFLECT_101)
-    dark = cv2.morphologyEx(plane, cv2.MORPH_BLACKHAT, element, borderType=cv2.BORDER_REFLECT_101)
-    return bright, dark
+    return cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, element, borderType=cv2.BORDER_REFLECT_101)
 
 
 def opened(plane: np.ndarray, element: np.ndarray) -> np.ndarray:
@@ -54,10 +52,3 @@ def opened(plane: np.ndarray, element: np.ndarray) -> np.ndarray:
     import cv2
 
     return cv2.morphologyEx(plane, cv2.MORPH_OPEN, element, borderType=cv2.BORDER_REFLECT_101)
-
-
-def streaks(plane: np.ndarray, degrees: float, width: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bright and dark [H, W] lines of a direction: thinner than `width` across it, at least `length` along it."""
-    bright, dark = thin(plane, line_element(width, degrees + 90.0))
-    along = line_element(length, degrees)
-    return opened(bright, along), opened(dark, along)

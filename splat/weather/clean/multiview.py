@@ -93,15 +93,14 @@ class Multiview:
         """From the undistorted upright picture back to the photo's own pixels."""
         import cv2
 
-        from splat.capture.photo import oriented
+        from splat.capture.photo import turned_back
 
         plan: Any = self.capture.images.plans[index]  # type: ignore[attr-defined]
         if plan.lens is not None:
             x, y = distorted_maps(plan.lens, plan.width, plan.height)
             picture = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             where = cv2.remap(where.astype(np.uint8), x, y, cv2.INTER_NEAREST, borderValue=0) > 0
-        back = {6: 8, 8: 6}.get(plan.orientation, plan.orientation)
-        return oriented(picture, back), oriented(where, back)
+        return turned_back(picture, plan.orientation), turned_back(where, plan.orientation)
 
 
 def consent(
@@ -202,9 +201,9 @@ def scene_depths(run: str, capture: Capture) -> dict[str, np.ndarray]:
     import torch
 
     from splat.cameras import stack_cameras
-    from splat.language.drawing import render_options, render_settings
     from splat.render import render_gaussians
     from splat.run import open_run
+    from splat.train.normalize import capture_options
 
     opened = open_run(Path(run).expanduser())
     cameras = {camera.name: camera for camera in opened.cameras()}
@@ -212,14 +211,13 @@ def scene_depths(run: str, capture: Capture) -> dict[str, np.ndarray]:
     if len(wanted) < FEWEST:
         raise SplatError(f"restorer.scene={run} was not trained on this capture: its cameras have other names")
     scene, depths = opened.scene(), {}
-    options = render_options(opened)
-    settings = render_settings(options)
+    options = capture_options(opened)
     with torch.no_grad():
         for name in wanted:
             camera = cameras[name]
             viewmats, Ks = stack_cameras([camera])
             found = render_gaussians(
-                scene, viewmats, Ks, camera.width, camera.height, render_mode="RGB+ED", **settings
+                scene, viewmats, Ks, camera.width, camera.height, render_mode="RGB+ED", **options.arguments()
             )[0]
             depths[name] = found[0, ..., 3].clamp(min=options.near_plane).numpy()
     return depths

@@ -30,7 +30,7 @@ class Block(nn.Module):
 
 
 class WeatherNet(nn.Module):
-    """What to add to a photo to make it dry: a U-Net (Ronneberger et al. 2015) on blocks of 2 x 2 pixels.
+    """A photo made dry by what is added to it: a U-Net (Ronneberger et al. 2015) on blocks of 2 x 2 pixels.
 
     All of the finest pixels are channels of a picture of half the size (Shi et al. 2016), which costs a quarter of the
     time and loses nothing. The last convolution begins at zero: an untrained network changes nothing.
@@ -45,8 +45,8 @@ class WeatherNet(nn.Module):
         self.enter = nn.ModuleList([nn.Sequential(*(Block(width) for _ in range(blocks))) for width in widths])
         self.leave = nn.ModuleList([nn.Sequential(*(Block(width) for _ in range(blocks))) for width in widths[:-1]])
         self.last = nn.Conv2d(widths[0], 12, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.constant_(self.last.bias, 0.0)  # type: ignore[arg-type]
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
 
     @property
     def multiple(self) -> int:

@@ -12,13 +12,11 @@ from splat import console
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
 from splat.capture.load import READERS, capture_format
-from splat.capture.masks import MaskFolder, aligned_mask
-from splat.capture.photo import PhotoHeader, oriented, photo_header, read_photo
+from splat.capture.masks import LEFT_OUT, MaskFolder, aligned_mask
+from splat.capture.photo import PhotoHeader, oriented, photo_header, read_photo, turned_back
 from splat.capture.photos import photo_files, photo_folder
 from splat.capture.shots import Shot
 from splat.errors import SplatError
-
-PHOTO_FOLDERS = ("images", "input", "rgb", "photos")  # of which `MaskFolder` leaves the name out
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,7 @@ class Photo:
 
     def stored(self, pixels: np.ndarray) -> np.ndarray:
         """Upright pixels turned back."""
-        turn = self.header.orientation
-        return oriented(pixels, {6: 8, 8: 6}.get(turn, turn))
+        return turned_back(pixels, self.header.orientation)
 
     def mask(self) -> np.ndarray | None:
         """[H, W] bool as stored, True where the user's own mask counts the pixel; None without one."""
@@ -57,7 +54,7 @@ class Photo:
         """Where the new folder's mask goes: named after the photo as its reader will call it."""
         called = self.called or self.target
         first, _, rest = called.partition("/")
-        return f"masks/{rest if first in PHOTO_FOLDERS and rest else called}.png"
+        return f"masks/{rest if first in LEFT_OUT and rest else called}.png"
 
 
 @dataclass(frozen=True)

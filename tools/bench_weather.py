@@ -11,7 +11,6 @@ them. Each case is trained in several ways, one at a time, with the same setting
     plain     as if nothing were known
     cleaned   plain, on what `splat clean weather=KIND` makes of the photos: masks of drops, restored photos in rain and
               snow (the test photos are put back as they were); not in fog, which it leaves to training
-    learned   the same with restorer=learned, splat's own network; rain and snow only
     full      weather=KIND, on the photos as they are: what docs/weather.md tells users to do
     auto      weather=auto (with --auto)
     ceiling   plain, on the photos without weather
@@ -46,7 +45,7 @@ KINDS = ("rain", "snow", "drops", "fog")
 SEVERITIES = (2, 1, 3)  # the middle one first: an interrupted benchmark has it
 CAP = 15_000
 THREADS = 2
-CLEANED = {"cleaned": ("rain", "snow", "drops"), "learned": ("rain", "snow")}  # kinds that `splat clean` does so
+CLEANED = ("rain", "snow", "drops")  # kinds that `splat clean` takes out or masks
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Job:
     scene: str
     kind: str  # of the weather in the photos
     severity: int  # 0 without weather
-    way: str  # plain, cleaned, learned, full, auto
+    way: str  # plain, cleaned, full, auto
     preset: str  # of `full`: weather=PRESET
     steps: int
 
@@ -78,7 +77,7 @@ def jobs_of(arguments: argparse.Namespace) -> list[Job]:
         for scene in arguments.scenes:
             found.append(Job(scene, "none", 0, "plain", "none", steps))
             for kind in arguments.kinds:
-                ways = ["plain", "full", *(way for way, kinds in CLEANED.items() if kind in kinds)]
+                ways = ["plain", "full", *(["cleaned"] if kind in CLEANED else [])]
                 found += [Job(scene, kind, severity, way, kind if way == "full" else "none", steps) for way in ways]
                 found.append(Job(scene, "none", 0, "full", kind, steps))
                 if arguments.auto:
@@ -111,14 +110,13 @@ def weathered_capture(job: Job, out: Path) -> Path:
 def cleaned_capture(job: Job, out: Path) -> Path:
     """What `splat clean` makes of the capture, with the test photos as they were; made on first use."""
     from splat.weather.clean.clean import clean
-    from splat.weather.clean.config import RESTORERS, CleanConfig
+    from splat.weather.clean.config import CleanConfig
 
     capture = weathered_capture(job, out)
-    folder = out / "captures" / f"{capture.name}-{job.way}"
+    folder = out / "captures" / f"{capture.name}-cleaned"
     if not (folder / "test_photos_put_back").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        restorer = RESTORERS["learned" if job.way == "learned" else "auto"]()
-        clean(CleanConfig(data=str(capture), out=str(folder), weather=job.kind, restorer=restorer))
+        clean(CleanConfig(data=str(capture), out=str(folder), weather=job.kind))
         for name in json.loads((capture / "transforms.json").read_text(encoding="utf-8"))["test_filenames"]:
             shutil.copyfile(capture / name, folder / name)
             (folder / "masks" / f"{Path(name).name}.png").unlink(missing_ok=True)
@@ -143,7 +141,7 @@ def measured(job: Job, out: Path, extra: list[str]) -> dict[str, Any]:
     ]  # fmt: skip
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config = to_config(compose("train", words), COMMAND.config)
-    capture = cleaned_capture(job, out) if job.way in CLEANED else weathered_capture(job, out)
+    capture = cleaned_capture(job, out) if job.way == "cleaned" else weathered_capture(job, out)
     with tempfile.TemporaryDirectory() as scratch:
         config.data, config.out = str(capture), f"{scratch}/run"
         started = time.process_time()

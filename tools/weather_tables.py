@@ -12,9 +12,8 @@ import numpy as np
 Row = dict[str, Any]
 NAMES = {"demo": "demo 1/2", "fox": "fox 1/8"}
 HEAD = (
-    "| photos | weather | plain | cleaned | learned | `weather=KIND` | ceiling | won back by it | by learned "
-    "| SSIM of `weather=KIND` | LPIPS |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| photos | weather | plain | `splat clean`, plain | `weather=KIND` | ceiling | won back | its SSIM | LPIPS |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
 
@@ -39,12 +38,9 @@ def weather_table(runs: list[Row]) -> str:
     lines = [HEAD]
     cases = sorted({(job["scene"], job["kind"], job["severity"]) for run in runs if (job := run["job"])["severity"]})
     for scene, kind, severity in cases:
-        plain, cleaned, learned = (
-            found(runs, scene, kind, severity, way, "none") for way in ("plain", "cleaned", "learned")
-        )
+        plain, cleaned = (found(runs, scene, kind, severity, way, "none") for way in ("plain", "cleaned"))
         full, ceiling = found(runs, scene, kind, severity, "full", kind), found(runs, scene, "none", 0, "plain", "none")
-        cells = [*map(psnr, (plain, cleaned, learned, full, ceiling))]
-        cells += [won_back(run, plain, ceiling) for run in (full, learned)]
+        cells = [*map(psnr, (plain, cleaned, full, ceiling)), won_back(full, plain, ceiling)]
         more = [f"{full[name]:.3f}" if full and full[name] is not None else "–" for name in ("ssim", "lpips")]
         lines.append(f"| {NAMES[scene]} | {kind} {severity} | " + " | ".join(cells + more) + " |")
     return "\n".join(lines)

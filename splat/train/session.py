@@ -37,7 +37,7 @@ from splat.train.plan import Machine, Plan, asked_cap, estimated_bytes, make_pla
 from splat.train.state import TrainState, fitted_strategy, new_state, restored_state, state_record
 from splat.train.trainer import StepReport, composite, on_device, one_torch_thread, render_view, run_steps, waited
 from splat.train.views import TrainingViews
-from splat.train.weather.model import Weather
+from splat.train.weather.model import Weather, at_hand
 from splat.train.weather.record import write_weather
 
 HISTORY_EVERY = 50  # steps between rows of metrics.csv
@@ -71,6 +71,7 @@ def train(config: TrainConfig) -> TrainResult:
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
     check(config)
+    config = dataclasses.replace(config, weather=at_hand(config.weather))
     asked_cap(config)
     near, far = config.render.near_plane, config.render.far_plane
     if near >= far:

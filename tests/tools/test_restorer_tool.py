@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from splat.weather.clean.network import WeatherNet, load_own
+from splat.weathernet import WeatherNet, load_own
 from tools.restorer import pictures
 from tools.restorer.__main__ import write
 from tools.restorer.training import TrainingOptions, learning_rate, train

@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--views", type=int, default=12, help="photos of each room")
     parser.add_argument("--covers", type=int, default=500, help="pictures of weather to draw")
     parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--lr", type=float, default=1e-3, help="of the first steps")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="folder of an earlier network that training goes on from")
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def make(options: argparse.Namespace) -> None:
     """Pictures, training, files."""
-    from splat.weather.clean.network import WeatherNet, load_own
+    from splat.weathernet import WeatherNet, load_own
     from tools.demo_teacher.photos import make_photos
     from tools.restorer import pictures
     from tools.restorer.training import TrainingOptions, train
@@ -57,7 +58,7 @@ def make(options: argparse.Namespace) -> None:
     covers = pictures.covers(options.covers, np.random.default_rng([options.seed, 1]))
     info(f"{len(images)} pictures, {len(covers)} of weather")
     network = WeatherNet() if options.start is None else load_own(options.start)[0].requires_grad_(True)
-    settings = TrainingOptions(steps=options.steps, threads=options.threads, seed=options.seed)
+    settings = TrainingOptions(steps=options.steps, lr=options.lr, threads=options.threads, seed=options.seed)
     reached = train(network, pictures.Pictures(images, chances, covers), settings)
     info(f"{reached:.2f} dB on the last pieces")
     write(network, options.out)
@@ -69,7 +70,7 @@ def write(network: object, folder: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from splat.weather.clean.network import WeatherNet
+    from splat.weathernet import WeatherNet
 
     assert isinstance(network, WeatherNet)
     widths = [network.first.out_channels, *(down.out_channels for down in network.down)]  # type: ignore[misc]

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from tools.weather_effects import RAIN, SNOW, Fall, particles
 
 ROOM_SIZES = (240, 360)  # longer side; weather is drawn for the size of the photo, so small ones show fine streaks
-PHOTO_SIZES = (180, 240, 300, 360, 420, 480)
+PHOTO_SIZES = (240, 360, 480, 640)
 LEAVES = 300  # heaps of shapes
-SHARES = (0.35, 0.4, 0.25)  # of rooms, photographs and leaves
+SHARES = (0.3, 0.45, 0.25)  # of rooms, photographs and leaves
 COVER_SIZES = (240, 300, 360, 480)
 # photographs that come with scikit-image, free of rights
 PHOTOGRAPHS = (
@@ -26,7 +26,8 @@ PHOTOGRAPHS = (
     "color.png", "brick.png", "grass.png", "gravel.png", "camera.png", "coins.png", "moon.png", "page.png",
     "hubble_deep_field.jpg",
 )  # fmt: skip
-CLEAN = 0.15  # of all pictures are dry: the network has to leave those alone
+SCALE = (0.6, 1.2)  # of a piece in its image
+CLEAN = 0.2  # of all pictures are dry: the network has to leave those alone
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Cover:
 
     opacity: NDArray[np.float16]  # [H, W] 0..1
     rain: bool
+    added: bool = False  # to the light of the scene, instead of hiding a part of it
 
 
 @dataclass
@@ -52,14 +54,15 @@ class Pictures:
         for index in range(count):
             image = self.images[int(rng.choice(len(self.images), p=self.chances))]
             bright = max(float(np.percentile(image[::4, ::4].mean(2), 92)) / 255, 0.8)
-            clean = varied(piece(image, side, rng).astype(np.float32) / 255, rng)
+            clean = varied(turned_piece(image, side, rng).astype(np.float32) / 255, rng)
             seen = clean
             if rng.random() > CLEAN:
                 cover = fitting[int(rng.integers(len(fitting)))]
                 opacity = piece(cover.opacity, side, rng).astype(np.float32)[..., None]
                 opacity = opacity[:, ::-1] if rng.random() < 0.5 else opacity
                 colour = np.clip((bright if cover.rain else 0.95) + rng.normal(0, 0.05), 0.6, 1)
-                seen = np.rint(255 * (clean * (1 - opacity) + colour * opacity)) / 255
+                light = clean if cover.added else clean * (1 - opacity)
+                seen = np.rint(255 * np.clip(light + colour * opacity, 0, 1)) / 255
             wet[index], dry[index] = seen.transpose(2, 0, 1), clean.transpose(2, 0, 1)
         return wet, dry
 
@@ -68,6 +71,19 @@ def piece(array: NDArray, side: int, rng: np.random.Generator) -> NDArray:
     """A random square of the first two axes."""
     top, left = (int(rng.integers(0, length - side + 1)) for length in array.shape[:2])
     return array[top : top + side, left : left + side]
+
+
+def turned_piece(image: NDArray[np.uint8], side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """[side, side, 3] from anywhere in the image, at another scale, leaning a little."""
+    scale = rng.uniform(max(SCALE[0], side / min(image.shape[:2])), SCALE[1])
+    reach = side / scale / 2
+    centre = [rng.uniform(reach, max(reach, length - reach)) for length in image.shape[1::-1]]
+    matrix = cv2.getRotationMatrix2D(centre, float(rng.normal(0, 5)), scale)
+    matrix[:, 2] += side / 2 - np.asarray(centre)
+    small = scale < 0.8
+    image = cv2.GaussianBlur(image, (0, 0), 0.35 / scale) if small else image
+    flags = cv2.INTER_LINEAR if small else cv2.INTER_CUBIC
+    return cv2.warpAffine(image, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT)
 
 
 def varied(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -84,6 +100,8 @@ def varied(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
         image = image * rng.uniform(0.6, 1.25) * rng.normal(1, 0.08, 3).astype(np.float32)
     if rng.random() < 0.2:
         image = image[..., rng.permutation(3)]
+    if rng.random() < 0.3:
+        image = image + rng.normal(0, rng.uniform(0.002, 0.02), image.shape)
     return np.clip(image, 0, 1).astype(np.float32)
 
 
@@ -108,15 +126,20 @@ def room_images(paths: list[Path]) -> list[NDArray[np.uint8]]:
 
 
 def photographs() -> list[NDArray[np.uint8]]:
-    """scikit-image's, at several sizes."""
+    """Those of scikit-image, scikit-learn and matplotlib, at several sizes."""
+    import matplotlib
     import skimage.data
+    import sklearn.datasets
 
+    places = [Path(skimage.data.__file__).parent / name for name in PHOTOGRAPHS]
+    places += [Path(sklearn.datasets.__file__).parent / "images" / name for name in ("china.jpg", "flower.jpg")]
+    places.append(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg")
     found = []
-    for name in PHOTOGRAPHS:
-        picture = cv2.imread(str(Path(skimage.data.__file__).parent / name))
+    for place in places:
+        picture = cv2.imread(str(place))
         for size in PHOTO_SIZES if picture is not None else ():
             small = fitted(np.ascontiguousarray(picture[..., ::-1]), size)
-            if min(small.shape[:2]) >= 130:
+            if min(small.shape[:2]) >= 160 and size <= max(picture.shape[:2]):
                 found.append(small)
     return found
 
@@ -149,18 +172,44 @@ def fitted(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def covers(count: int, rng: np.random.Generator) -> list[Cover]:
-    """Rain and snow of other speeds, sizes and density than the benchmark's, most of it partly hidden by a scene."""
+    """Rain and snow of other speeds, sizes and density than the benchmark's, most of it partly hidden by a scene.
+
+    A fifth is rain as filters of picture editors make it, added to the light.
+    """
     found = []
     for _ in range(count):
         longer = int(rng.choice(COVER_SIZES))
         size = (round(longer * 0.75), longer) if rng.random() < 0.7 else (longer, round(longer * 0.75))
+        if rng.random() < 0.2:
+            found.append(Cover(smeared_noise(size, rng).astype(np.float16), True, bool(rng.random() < 0.8)))
+            continue
         rain = bool(rng.random() < 0.5)
-        number = int(np.exp(rng.uniform(np.log(250), np.log(2000))))
+        number = int(np.exp(rng.uniform(np.log(250), np.log(2500))))
         depth = hills(size, rng) if rng.random() < 0.8 else None
         fall = other(RAIN if rain else SNOW, rng)
-        opacity = particles(size, depth, fall, number, float(rng.uniform(-0.36, 0.36)), rng)
+        opacity = particles(size, depth, fall, number, float(rng.uniform(-0.5, 0.5)), rng)
         found.append(Cover(opacity.astype(np.float16), rain))
     return found
+
+
+def smeared_noise(size: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
+    """[H, W] 0..1: grains that are smeared along one to three directions."""
+    total = np.zeros(size, np.float32)
+    main = float(rng.normal(0, 0.35))  # radians from straight down
+    for _ in range(int(rng.integers(1, 4))):
+        angle = main + float(rng.normal(0, 0.12))
+        length = float(np.exp(rng.uniform(np.log(12), np.log(90))))  # pixels
+        half = int(length / 2) + 2
+        line = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
+        ends = np.array([np.sin(angle), np.cos(angle)]) * length / 2
+        first, last = ((np.array([half, half]) + sign * ends) * 16 for sign in (-1, 1))
+        thick = int(rng.choice([1, 1, 2, 3]))
+        cv2.line(line, first.astype(int).tolist(), last.astype(int).tolist(), 1.0, thick, cv2.LINE_AA, 4)
+        line = cv2.GaussianBlur(line, (0, 0), float(rng.uniform(0.3, 1.0)))
+        share = float(np.exp(rng.uniform(np.log(0.05), np.log(0.9)))) / line.sum()  # of pixels, covered once
+        grains = (rng.random(size) < share) * rng.uniform(0.2, 1, size)
+        total += cv2.filter2D(grains.astype(np.float32), -1, line / line.max())
+    return np.clip(total * rng.uniform(0.25, 0.9), 0, rng.uniform(0.5, 0.95))
 
 
 def other(fall: Fall, rng: np.random.Generator) -> Fall:

@@ -14,6 +14,21 @@ class WeatherOptions:
     """What stood between the camera and the scene. Everything is off by default; `weather=KIND` switches parts on."""
 
     kind: str = option("none", "what the photos were taken in, for the record; weather=KIND sets it", choices=KINDS)
+    network: bool = option(
+        False, "take out of the photos the rain and snow that splat's own network sees in single views alone"
+    )
+    network_start: float = option(
+        0.15, "share of the steps after which the network's view of the photos is first compared", minimum=0, maximum=1
+    )
+    network_updates: int = option(
+        3, "how often it is compared, from network_start to two thirds of the steps", minimum=1
+    )
+    network_doubt: float = option(
+        0.75,
+        "share of the visits of a photo at which the scene decides how much of what the network sees is weather",
+        minimum=0,
+        maximum=1,
+    )
     robust: bool = option(
         False,
         "take out of the photos what brightens them as rain and snow do; opacities are then never reset",
@@ -49,7 +64,7 @@ class WeatherOptions:
     @property
     def any(self) -> bool:
         """Whether anything is on."""
-        return self.robust or self.lens or self.haze
+        return self.network or self.robust or self.lens or self.haze
 
     @property
     def alters(self) -> bool:

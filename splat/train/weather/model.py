@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from splat.console import info
+from splat.console import info, warn
 from splat.train.weather.config import WeatherOptions
+from splat.train.weather.drying import Drying
 from splat.train.weather.haze import Haze, measured_haze, ray_lengths, recolour
 from splat.train.weather.lens import LensMap
 from splat.train.weather.robust import BrighterRule, Fall, along, box, chance, contrast, ramp, without
+from splat.weathernet import installed, load_own
 
 if TYPE_CHECKING:
     from splat.train.access import SceneAccess
@@ -19,6 +22,14 @@ if TYPE_CHECKING:
     from splat.train.views import View
 
 LAST = 2 / 3  # share of the steps at which anything is last measured
+
+
+def at_hand(options: WeatherOptions) -> WeatherOptions:
+    """The options, with `robust` in the place of a network that this installation has not got."""
+    if not options.network or installed():
+        return options
+    warn("splat's own network (data/restorer) is not installed; rain and snow are found by their brightness instead")
+    return replace(options, network=False, robust=True)
 
 
 class Weather:
@@ -35,6 +46,7 @@ class Weather:
         self.weather = 0.0  # running share of the pixels that are taken for weather
         self.lenses: dict[str, LensMap] = {}  # by the size of the photos, WxH
         self.haze = Haze()
+        self.drying = Drying(access, *load_own()) if options.network else None
         self.left_out = 0.0  # running share of the pixels
 
     @property
@@ -54,9 +66,13 @@ class Weather:
         image = render[..., :3]
         if render.shape[-1] == 4:
             image = self.haze.veiled(image, render[..., 3], ray_lengths(view.K[0], view.height, view.width))
-        if not self.options.alters or not self._is_full(view):
+        if self.drying is None and not self.options.alters:
             return image, target
         photo = target.float() / 255 if target.dtype == torch.uint8 else target
+        if self.drying is not None:
+            photo = self._without_falling(step, position, photo, image.detach())
+        if not self.options.alters or not self._is_full(view):
+            return image, photo
         scene = image.detach().clamp(0, 1)
         left_out = self._lens(step, photo, scene) if self.options.lens else None
         if self.options.robust:
@@ -66,6 +82,19 @@ class Weather:
             self.left_out += 0.01 * (float(left_out.float().mean()) - self.left_out)
             photo = torch.where(left_out[..., None], image.detach(), photo)
         return image, photo
+
+    def _without_falling(self, step: int, position: int, photo: Tensor, scene: Tensor) -> Tensor:
+        """[H, W, 3]: the photo less the veil that the network sees in it.
+
+        At some visits of a photo as much of the veil stays as brings it nearest to the scene, so that nothing pulls
+        where the scene lies between the photo with and without it: what the network takes for weather in single views
+        only, other views decide.
+        """
+        assert self.drying is not None
+        dry = self.drying.dried(position, photo)
+        if self.drying.everywhere is None or chance(step) >= self.options.network_doubt:
+            return dry
+        return torch.minimum(torch.maximum(scene, dry), photo)
 
     def _dried(self, step: int, photo: Tensor, scene: Tensor, counted: Tensor | None) -> Tensor:
         """[H, W, 3]: the photo less what is taken for weather at this step; judged by the pixels that count."""
@@ -100,6 +129,17 @@ class Weather:
         options = self.options
         if options.haze and step in self._steps(options.haze_start, options.haze_updates):
             self._measure_haze(step, params)
+        if self.drying is not None and step in self._steps(options.network_start, options.network_updates):
+            self._compare(params)
+
+    def _compare(self, params: Params) -> None:
+        """Compare what the network sees in all views; without weather the photos stay as they are from now on."""
+        assert self.drying is not None
+        if not self.drying.there:
+            return
+        self.drying.compare(params)
+        if not self.drying.there:
+            info("rain and snow: none seen")
 
     def _measure_haze(self, step: int, params: Params) -> None:
         """Take the fog that the photos show now."""
@@ -130,6 +170,8 @@ class Weather:
             },
             "haze": {"beta": self.haze.beta, "airlight": self.haze.airlight, "evidence": self.haze.evidence},
             "left_out": self.left_out,
+            "own": {} if self.drying is None else {str(place): own for place, own in self.drying.own.items()},
+            "everywhere": None if self.drying is None else self.drying.everywhere,
         }
 
     def restore(self, record: dict[str, Any]) -> None:
@@ -147,6 +189,9 @@ class Weather:
             record["haze"]["beta"], None if airlight is None else airlight.to(device), record["haze"]["evidence"]
         )
         self.left_out = record["left_out"]
+        if self.drying is not None:
+            self.drying.everywhere = record["everywhere"]
+            self.drying.own = {int(position): own.to(device) for position, own in record["own"].items()}
 
     def report(self, scale: float) -> dict[str, Any]:
         """What was found, for the record.
@@ -164,6 +209,7 @@ class Weather:
         return {
             "kind": self.options.kind,
             "weather": round(self.weather, 4) if self.options.robust else None,
+            "opacity": None if self.drying is None else round(self.drying.mean(), 4),
             "left_out": round(self.left_out, 4) if self.options.lens else None,
             "lens": {key: round(float(lens.mask.float().mean()), 4) for key, lens in self.lenses.items()},
             "haze": haze,

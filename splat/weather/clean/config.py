@@ -12,7 +12,7 @@ WEATHERS = ("none", "rain", "snow", "fog", "drops")
 
 @dataclass
 class Restorer:
-    """multiview where cameras are known and views suffice, else classical; fog only gets a record"""
+    """learned with splat's own network; not installed: multiview where cameras are known, else classical"""
 
     name: ClassVar[str] = "auto"
 

@@ -103,11 +103,11 @@ def load_learned(options: LearnedRestorer) -> Learned:
     path = Path(options.model).expanduser()
     device = torch_device(options.device)
     if options.model == "own":
-        from splat.weather.clean.network import load_own
+        from splat.weathernet import load_own
 
         network, size = load_own()
         fitting = replace(options, multiple=network.multiple)
-        return Learned(network.to(device), device, fitting, size=size)
+        return Learned(network.to(device).both_ways, device, fitting, size=size)
     if path.is_file() or path.suffix in SCRIPT_SUFFIXES:
         return Learned(_script(path, device), device, options)
     folder = find_model(options.model, "restorer.model", options.offline, WITHOUT)

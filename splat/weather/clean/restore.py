@@ -21,6 +21,7 @@ from splat.weather.clean.config import (
 )
 from splat.weather.clean.detect import Verdict
 from splat.weather.clean.source import Photo, Source
+from splat.weathernet import installed
 
 AIR = ("rain", "snow", "fog")
 FEWEST_POSED = 8  # photos with cameras from which auto asks neighbouring views
@@ -74,6 +75,8 @@ def choose_restorer(weather: Sequence[str], verdict: Verdict, source: Source, co
         return ByViews(air, verdict, options, source)
     if air == "fog":
         return Keep(verdict.airlight)  # training removes it with depth, which pictures alone do not have
+    if installed():
+        return ByNetwork(LearnedRestorer())
     if source.posed and len(source.photos) >= FEWEST_POSED:
         return ByViews(air, verdict, MultiviewRestorer(), source)
     return Classical(air, verdict, ClassicalRestorer())

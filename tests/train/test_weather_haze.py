@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from splat.train.weather.haze import Haze, ray_lengths
+from splat.train.weather.haze import Haze, HazeLearner, farthest, ray_lengths
 from splat.train.weather.haze_fit import fit_haze
+from tests.train.half_planes import DISTANCE, wall_access, wall_camera
 
 AIRLIGHT = torch.tensor([0.8, 0.82, 0.85], dtype=torch.float64)
 
@@ -49,7 +50,7 @@ def test_the_veil_is_the_law_and_sends_no_gradient_to_depth() -> None:
     depth = (torch.rand(4, 5) + 1).requires_grad_()
     K = torch.tensor([[5.0, 0, 2.5], [0, 5.0, 2.0], [0, 0, 1]])
     rays = ray_lengths(K, 4, 5)
-    haze = Haze(0.4, torch.tensor([0.8, 0.9, 1.0]))
+    haze = Haze(torch.tensor(0.4), torch.tensor([0.8, 0.9, 1.0]))
     seen = haze.veiled(image, depth, rays)
     x, y = (torch.arange(5) + 0.5 - 2.5) / 5, (torch.arange(4) + 0.5 - 2.0) / 5
     distance = depth * torch.linalg.vector_norm(
@@ -65,3 +66,32 @@ def test_the_veil_is_the_law_and_sends_no_gradient_to_depth() -> None:
 def test_no_fog_changes_nothing() -> None:
     image = torch.rand(4, 5, 3)
     assert Haze().veiled(image, torch.ones(4, 5), torch.ones(4, 5)) is image
+
+
+def test_what_is_beyond_the_farthest_surface_gets_no_more_fog() -> None:
+    haze = Haze(torch.tensor(0.4), torch.tensor([0.8, 0.9, 1.0]))
+    image, near, far = torch.rand(4, 5, 3), torch.full((4, 5), 2.0), torch.full((4, 5), 50.0)
+    assert torch.equal(haze.veiled(image, far, torch.ones(4, 5), 2.0), haze.veiled(image, near, torch.ones(4, 5)))
+
+
+def test_a_wrong_fog_is_corrected_by_the_scene_at_several_distances() -> None:
+    generator = torch.Generator().manual_seed(0)
+    scene, rays = torch.rand(40, 50, 3, generator=generator), torch.ones(40, 50)
+    depths = [torch.full((40, 50), distance) for distance in (1.0, 2.0, 3.0, 4.0)]
+    true = Haze(torch.tensor(0.5), torch.tensor([0.8, 0.85, 0.9]))
+    photos = [true.veiled(scene, depth, rays) for depth in depths]
+    haze = Haze(torch.tensor(0.65), torch.tensor([0.84, 0.86, 0.87]))
+    learner = HazeLearner(haze, 400)
+    for step in range(400):
+        number = step % 4
+        (haze.veiled(scene, depths[number], rays) - photos[number]).abs().mean().backward()
+        learner.step()
+    assert float(haze.beta) == pytest.approx(0.5, abs=0.02)  # type: ignore[arg-type]
+    np.testing.assert_allclose(haze.airlight.detach(), true.airlight, atol=0.01)  # type: ignore[union-attr]
+
+
+def test_the_farthest_surface_is_where_the_farthest_points_are() -> None:
+    camera = wall_camera(0.0)
+    points = np.stack([np.linspace(-0.5, 0.5, 100), np.zeros(100), np.linspace(0, 1, 100)], axis=1)
+    assert farthest(wall_access([camera], points), 0) == pytest.approx(1.05 * (DISTANCE + 0.98), rel=1e-4)
+    assert farthest(wall_access([camera]), 0) == np.inf

@@ -55,8 +55,10 @@ class WeatherOptions:
     haze: bool = option(
         False, "fog by distance, with one airlight and one density for the capture; the scene is the clear one"
     )
-    haze_start: float = option(0.1, "share of the steps after which fog is first measured", minimum=0, maximum=1)
-    haze_updates: int = option(4, "how often fog is measured, from haze_start to two thirds of the steps", minimum=1)
+    haze_start: float = option(0.15, "share of the steps after which fog is first looked for", minimum=0, maximum=1)
+    haze_looks: int = option(
+        3, "how often it is looked for until it is seen, from haze_start to two thirds of the steps", minimum=1
+    )
     haze_evidence: float = option(
         0.1, "fog counts as seen where it explains this part of how colours change with distance", minimum=0, below=1
     )

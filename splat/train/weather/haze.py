@@ -1,14 +1,16 @@
 """Fog between the cameras and the scene: what is trained and written is the clear scene, what is compared is not.
 
-The fog, one density and one airlight for the capture, is measured a few times while training on points of the surface
-as it is by then (see `haze_fit`). Each time the Gaussians take the colours that they have without it, so that the
-picture in the fog stays what it was.
+The fog, one density and one airlight for the capture, is measured once on points of the surface as it is by then (see
+`haze_fit`). The Gaussians then take the colours that they have without it, so that the picture in the fog stays what
+it was. From then on density and airlight are learned with the scene: it knows what `haze_fit` does not, that detail
+fades with distance in clear air too, because the pixels of a photo are farther apart there.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -29,6 +31,9 @@ SOURCES = 8  # from which they are taken
 AGREES = 0.02  # of the depth: a point farther behind the surface of a view is hidden there
 SOLID = 0.9  # opacity of a surface
 FEWEST = 200  # points that must be seen in three views each
+DENSITY_REACH, AIRLIGHT_REACH = 3.0, 0.3  # how far steps in one direction would lead, times the density; of 1
+NEARLY_ALL, BEYOND = 0.98, 1.05  # of the points are no farther than the farthest surface is, times that
+FEW_POINTS = 20  # in a view
 FAINTEST = 0.08  # transmittance below which colours are not told from the airlight
 
 
@@ -36,20 +41,68 @@ FAINTEST = 0.08  # transmittance below which colours are not told from the airli
 class Haze:
     """The fog as it is known; in the training frame."""
 
-    beta: float = 0.0  # extinction per training unit
+    beta: Tensor | None = None  # [] float32, extinction per training unit; None before there is any
     airlight: Tensor | None = None  # [3] float32
     evidence: float = 0.0
 
-    def veiled(self, image: Tensor, depth: Tensor, rays: Tensor) -> Tensor:
+    def veiled(self, image: Tensor, depth: Tensor, rays: Tensor, farthest: float = math.inf) -> Tensor:
         """A picture of the clear scene [H, W, 3] as it is seen in the fog; no gradient reaches the depth.
 
         Args:
             depth: [H, W] along the optical axis. rays: [H, W] length of the ray to depth 1.
+            farthest: depth beyond which nothing is; in fog, what is too far away and too dark looks as it should.
         """
-        if self.airlight is None or self.beta == 0:
+        if self.beta is None or self.airlight is None:
             return image
-        t = torch.exp(-self.beta * depth.detach() * rays)[..., None]
+        t = torch.exp(-self.beta * depth.detach().clamp(max=farthest) * rays)[..., None]
         return image * t + self.airlight * (1 - t)
+
+
+class HazeLearner:
+    """Learns a fog along with the scene that is seen through it."""
+
+    def __init__(self, haze: Haze, max_steps: int) -> None:
+        """From here on `haze` holds parameters.
+
+        Args:
+            max_steps: of the training; Adam's steps are as long as takes the density to e times itself in a third.
+        """
+        assert haze.beta is not None and haze.airlight is not None
+        self.haze = haze
+        self.parameters = [haze.beta.requires_grad_(), haze.airlight.requires_grad_()]
+        lrs = (DENSITY_REACH * float(haze.beta) / max_steps, AIRLIGHT_REACH / max_steps)
+        groups = [{"params": [parameter], "lr": lr} for parameter, lr in zip(self.parameters, lrs)]
+        self.optimizer = torch.optim.Adam(groups)
+
+    def step(self) -> None:
+        """Follow the gradients of the last picture."""
+        if self.parameters[0].grad is None:
+            return
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            self.parameters[0].clamp_(min=0)
+            self.parameters[1].clamp_(0, 1)
+
+    def state(self) -> dict[str, Any]:
+        """All that changes, for a checkpoint."""
+        return {
+            "parameters": [parameter.detach() for parameter in self.parameters],
+            "lrs": [group["lr"] for group in self.optimizer.param_groups],
+            "moments": [dict(self.optimizer.state.get(parameter, {})) for parameter in self.parameters],
+        }
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Go on from what `state` gave, with parameters that are those of the record already."""
+        for parameter, group, lr, moments in zip(
+            self.parameters, self.optimizer.param_groups, record["lrs"], record["moments"]
+        ):
+            group["lr"] = lr
+            on_device = {
+                name: value if name == "step" else value.to(parameter.device) for name, value in moments.items()
+            }
+            if on_device:
+                self.optimizer.state[parameter] = on_device
 
 
 def ray_lengths(K: Tensor, height: int, width: int) -> Tensor:
@@ -132,16 +185,18 @@ def transmittances(access: SceneAccess, means: Tensor, beta: float) -> Tensor:
 
 
 @torch.no_grad()
-def recolour(access: SceneAccess, params: Params, before: Haze, after: Haze) -> None:
-    """Give the Gaussians, in place, the colours under the new fog that look as the old ones did under the old."""
-    assert after.airlight is not None
-    airlight = after.airlight
-    t = transmittances(access, params["means"], after.beta).clamp(min=FAINTEST)[:, None]
-    colours = sh0_to_rgb(params["sh0"][:, 0])
-    gain = 1 / t
-    if before.airlight is not None:
-        old = transmittances(access, params["means"], before.beta).clamp(min=FAINTEST)[:, None]
-        colours, gain = colours * old + before.airlight * (1 - old), old / t
-    clear = ((colours - airlight * (1 - t)) / t).clamp(-0.1, 1.1)
-    params["sh0"].copy_(rgb_to_sh0(clear)[:, None])
-    params["shN"].mul_(gain[..., None])
+def recolour(access: SceneAccess, params: Params, haze: Haze) -> None:
+    """Give the Gaussians, in place, the colours that look in the fog as their own do now."""
+    assert haze.airlight is not None and haze.beta is not None
+    t = transmittances(access, params["means"], float(haze.beta)).clamp(min=FAINTEST)[:, None]
+    clear = (sh0_to_rgb(params["sh0"][:, 0]) - haze.airlight * (1 - t)) / t
+    params["sh0"].copy_(rgb_to_sh0(clear.clamp(-0.1, 1.1))[:, None])
+    params["shN"].div_(t[..., None])
+
+
+def farthest(access: SceneAccess, position: int) -> float:
+    """Depth beyond which nothing is in a view, from the points known from the photos; infinite with too few of them."""
+    view = access.views[position]
+    pixels, z = project(access.points, view.viewmat[0], view.K[0])
+    inside = (z > 0) & ((pixels >= 0) & (pixels < pixels.new_tensor([view.width, view.height]))).all(dim=1)
+    return BEYOND * float(z[inside].quantile(NEARLY_ALL)) if int(inside.sum()) >= FEW_POINTS else math.inf

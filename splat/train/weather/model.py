@@ -11,7 +11,7 @@ from torch import Tensor
 from splat.console import info, warn
 from splat.train.weather.config import WeatherOptions
 from splat.train.weather.drying import Drying
-from splat.train.weather.haze import Haze, measured_haze, ray_lengths, recolour
+from splat.train.weather.haze import Haze, HazeLearner, farthest, measured_haze, ray_lengths, recolour
 from splat.train.weather.lens import LensMap
 from splat.train.weather.robust import BrighterRule, Fall, along, box, chance, contrast, ramp, without
 from splat.weathernet import installed, load_own
@@ -46,6 +46,8 @@ class Weather:
         self.weather = 0.0  # running share of the pixels that are taken for weather
         self.lenses: dict[str, LensMap] = {}  # by the size of the photos, WxH
         self.haze = Haze()
+        self.fog: HazeLearner | None = None  # once there is fog
+        self.farthest: dict[int, float] = {}  # by position, depth in that view
         self.drying = Drying(access, *load_own()) if options.network else None
         self.left_out = 0.0  # running share of the pixels
 
@@ -65,7 +67,7 @@ class Weather:
         """
         image = render[..., :3]
         if render.shape[-1] == 4:
-            image = self.haze.veiled(image, render[..., 3], ray_lengths(view.K[0], view.height, view.width))
+            image = self._veiled(position, view, image, render[..., 3])
         if self.drying is None and not self.options.alters:
             return image, target
         photo = target.float() / 255 if target.dtype == torch.uint8 else target
@@ -82,6 +84,13 @@ class Weather:
             self.left_out += 0.01 * (float(left_out.float().mean()) - self.left_out)
             photo = torch.where(left_out[..., None], image.detach(), photo)
         return image, photo
+
+    def _veiled(self, position: int, view: View, image: Tensor, depth: Tensor) -> Tensor:
+        """[H, W, 3]: the scene as it is seen in the fog."""
+        if position not in self.farthest:
+            self.farthest[position] = farthest(self.access, position)
+        rays = ray_lengths(view.K[0], view.height, view.width)
+        return self.haze.veiled(image, depth, rays, self.farthest[position])
 
     def _without_falling(self, step: int, position: int, photo: Tensor, scene: Tensor) -> Tensor:
         """[H, W, 3]: the photo less the veil that the network sees in it.
@@ -125,10 +134,12 @@ class Weather:
         return any(camera.width == view.width and camera.height == view.height for camera in self.access.views.cameras)
 
     def after_step(self, step: int, params: Params) -> None:
-        """Measure the fog when it is time; called once the step is done."""
+        """Look for fog and compare photos when it is time; called once the step is done."""
         options = self.options
-        if options.haze and step in self._steps(options.haze_start, options.haze_updates):
-            self._measure_haze(step, params)
+        if self.fog is not None:
+            self.fog.step()
+        elif options.haze and step in self._steps(options.haze_start, options.haze_looks):
+            self._look_for_fog(step, params)
         if self.drying is not None and step in self._steps(options.network_start, options.network_updates):
             self._compare(params)
 
@@ -141,17 +152,17 @@ class Weather:
         if not self.drying.there:
             info("rain and snow: none seen")
 
-    def _measure_haze(self, step: int, params: Params) -> None:
-        """Take the fog that the photos show now."""
+    def _look_for_fog(self, step: int, params: Params) -> None:
+        """Take the fog that the photos show now, if they do."""
         generator = torch.Generator().manual_seed(self.seed + step)
         fit = measured_haze(self.access, params, generator)
-        if fit is None or (fit.evidence < self.options.haze_evidence and self.haze.airlight is None):
+        if fit is None or fit.evidence < self.options.haze_evidence:
             info("fog: none seen" if fit is not None else "fog: too little is seen in several views to tell")
             return
-        airlight = fit.airlight.float().to(self.access.views.device)
-        after = Haze(fit.beta, airlight, fit.evidence)
-        recolour(self.access, params, self.haze, after)
-        self.haze = after
+        device = self.access.views.device
+        self.haze = Haze(torch.tensor(fit.beta, device=device), fit.airlight.float().to(device), fit.evidence)
+        recolour(self.access, params, self.haze)
+        self.fog = HazeLearner(self.haze, self.max_steps)
 
     def _steps(self, first: float, count: int) -> set[int]:
         """`count` steps, evenly spread from a share of the training to its last third."""
@@ -168,7 +179,7 @@ class Weather:
             "lenses": {
                 key: {"sums": lens.sums, "mask": lens.mask, "views": lens.views} for key, lens in self.lenses.items()
             },
-            "haze": {"beta": self.haze.beta, "airlight": self.haze.airlight, "evidence": self.haze.evidence},
+            "haze": None if self.fog is None else {**self.fog.state(), "evidence": self.haze.evidence},
             "left_out": self.left_out,
             "own": {} if self.drying is None else {str(place): own for place, own in self.drying.own.items()},
             "everywhere": None if self.drying is None else self.drying.everywhere,
@@ -184,10 +195,11 @@ class Weather:
             width, height = map(int, key.split("x"))
             lens = self.lenses[key] = LensMap(height, width, device)
             lens.sums, lens.mask, lens.views = held["sums"].to(device), held["mask"].to(device), held["views"]
-        airlight = record["haze"]["airlight"]
-        self.haze = Haze(
-            record["haze"]["beta"], None if airlight is None else airlight.to(device), record["haze"]["evidence"]
-        )
+        if record["haze"] is not None:
+            beta, airlight = (parameter.to(device) for parameter in record["haze"]["parameters"])
+            self.haze = Haze(beta, airlight, record["haze"]["evidence"])
+            self.fog = HazeLearner(self.haze, self.max_steps)
+            self.fog.restore(record["haze"])
         self.left_out = record["left_out"]
         if self.drying is not None:
             self.drying.everywhere = record["everywhere"]
@@ -200,9 +212,9 @@ class Weather:
             scale: training units per unit of the capture.
         """
         haze = None
-        if self.haze.airlight is not None:
+        if self.haze.beta is not None and self.haze.airlight is not None:
             haze = {
-                "extinction": self.haze.beta * scale,  # 1 / unit of the capture
+                "extinction": float(self.haze.beta) * scale,  # 1 / unit of the capture
                 "airlight": [round(value, 4) for value in self.haze.airlight.tolist()],
                 "evidence": round(self.haze.evidence, 4),
             }

@@ -23,7 +23,8 @@ SEED, EDGE = 1.3, 1.0  # lack of detail (natural logarithm) at which a spot is f
 SEED_SPREADS, EDGE_SPREADS = 6.5, 4.5  # the same in spreads of the capture's own unevenness
 CONSTANT = 0.58  # constancy of an outline; the highest of clean captures are single lines
 ABOVE = 0.42  # and above the capture's typical constancy, which is higher with few photos
-STILL = 0.08  # above what chance gives (the root of 1 / photos): the scene moves too little through the picture
+STILL = 0.09  # of the least constant quarter, above what chance gives: the scene moves too little through the picture
+QUARTER = 0.536  # over the root of the photos: the lower quartile of the mean of unit vectors that point anywhere
 ONE_WAY = 0.6  # of an outline that runs in one direction only: an edge of the scene; of a circle it is 0
 NARROW = 0.012  # of the longer side: thinner things are lines
 ALL_CONSTANT = 0.7  # mean over `PLACE` of the longer side: what cameras turn around stays where it is, too
@@ -152,8 +153,8 @@ def find_spots(sums: Sums) -> tuple[np.ndarray, bool]:
     import cv2
 
     constancy = sums.constancy()
-    typical = float(np.median(constancy[constancy > 0])) if (constancy > 0).any() else 0.0
-    if typical > sums.count**-0.5 + STILL:
+    least, typical = np.quantile(constancy[constancy > 0], [0.25, 0.5]).tolist() if constancy.any() else (0.0, 0.0)
+    if least > QUARTER * sums.count**-0.5 + STILL:  # drops may cover half of the picture
         return np.zeros(constancy.shape, np.int32), True
     covered = outlined(sums, constancy, max(CONSTANT, typical + ABOVE)) | without_detail(sums)
     return cv2.connectedComponents(covered.astype(np.uint8), connectivity=8)[1], False

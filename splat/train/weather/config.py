@@ -45,7 +45,7 @@ class WeatherOptions:
     lens: bool = option(
         False, "leave out what sits still in the photos while the scene moves: drops and dirt on the lens"
     )
-    lens_start: float = option(0.15, "share of the steps from which on the lens is looked at", minimum=0, maximum=1)
+    lens_start: float = option(0.05, "share of the steps from which on the lens is looked at", minimum=0, maximum=1)
     lens_sharpness: float = option(
         0.65, "a place is masked where photos have less than this part of the scene's detail", minimum=0, below=1
     )

@@ -69,8 +69,8 @@ class HazeLearner:
         """
         assert haze.beta is not None and haze.airlight is not None
         self.haze = haze
+        lrs = (DENSITY_REACH * float(haze.beta.detach()) / max_steps, AIRLIGHT_REACH / max_steps)
         self.parameters = [haze.beta.requires_grad_(), haze.airlight.requires_grad_()]
-        lrs = (DENSITY_REACH * float(haze.beta) / max_steps, AIRLIGHT_REACH / max_steps)
         groups = [{"params": [parameter], "lr": lr} for parameter, lr in zip(self.parameters, lrs)]
         self.optimizer = torch.optim.Adam(groups)
 

@@ -214,7 +214,7 @@ class Weather:
         haze = None
         if self.haze.beta is not None and self.haze.airlight is not None:
             haze = {
-                "extinction": float(self.haze.beta) * scale,  # 1 / unit of the capture
+                "extinction": float(self.haze.beta.detach()) * scale,  # 1 / unit of the capture
                 "airlight": [round(value, 4) for value in self.haze.airlight.tolist()],
                 "evidence": round(self.haze.evidence, 4),
             }

@@ -41,8 +41,8 @@ def iou(spots: np.ndarray, truth: np.ndarray) -> float:
 
 
 def test_a_clean_moving_scene_is_never_marked() -> None:
-    for count in (8, 24):
-        spots, still, _ = spots_of(photos(DEMO, count))
+    for count, side in ((8, 480), (24, 480), (72, 240)):
+        spots, still, _ = spots_of(photos(DEMO, count, side))
         assert (spots > 0).mean() < 0.01 and not still
 
 
@@ -52,6 +52,12 @@ def test_drops_are_found_where_they_are(severity: int) -> None:
     wet = [add_drops(image, None, severity, np.random.default_rng(0)) for image in clean]
     spots, _, _ = spots_of([image for image, _ in wet])
     assert iou(spots, wet[0][1]) >= 0.7
+
+
+def test_drops_over_much_of_small_photos_are_no_scene_that_stands_still() -> None:
+    wet = [add_drops(image, None, 3, np.random.default_rng(0)) for image in photos(DEMO, 72, 240)]
+    spots, still, _ = spots_of([image for image, _ in wet])
+    assert not still and iou(spots, wet[0][1]) >= 0.5
 
 
 def test_a_lens_that_was_wiped_is_clean_from_then_on() -> None:

@@ -65,6 +65,18 @@ def test_what_is_on_the_same_surface_in_every_view_is_no_weather(share: float) -
     assert abs(beside.mean()) < 0.02 and beside.abs().mean() < 0.1
 
 
+def test_what_the_network_misses_before_a_surface_is_taken_out_where_asked() -> None:
+    found = [torch.where(torch.from_numpy(wall_pixels(camera)[..., 0] > STRIP), 0.1, 0.3) for camera in CAMERAS]
+    for misses in (True, False):
+        one = Drying(wall_access(CAMERAS), WeatherNet(widths=(4, 6), blocks=1), 48, misses)
+        one.seen = {i: (opacity * 255).round().to(torch.uint8) for i, opacity in enumerate(found)}
+        one.compare(wall_params(side=30))  # type: ignore[arg-type]
+        x = wall_pixels(CAMERAS[5])[..., 0]
+        strip = torch.from_numpy((x > STRIP + 0.1) & (x < 0.8))
+        taken = (found[5] - one.own[5].float() / 127)[strip].mean()
+        assert float(taken) == pytest.approx(0.3 if misses else 0.1, abs=0.03)
+
+
 @pytest.mark.parametrize("weather", [True, False])
 def test_mistakes_alone_are_no_weather(weather: bool) -> None:
     one = drying()

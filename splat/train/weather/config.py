@@ -29,6 +29,9 @@ class WeatherOptions:
         minimum=0,
         maximum=1,
     )
+    network_misses: bool = option(
+        False, "take out more before surfaces on which the network sees less than on others, as in dense weather"
+    )
     robust: bool = option(
         False,
         "take out of the photos what brightens them as rain and snow do; opacities are then never reset",
@@ -45,7 +48,7 @@ class WeatherOptions:
     lens: bool = option(
         False, "leave out what sits still in the photos while the scene moves: drops and dirt on the lens"
     )
-    lens_start: float = option(0.05, "share of the steps from which on the lens is looked at", minimum=0, maximum=1)
+    lens_start: float = option(0.15, "share of the steps from which on the lens is looked at", minimum=0, maximum=1)
     lens_sharpness: float = option(
         0.65, "a place is masked where photos have less than this part of the scene's detail", minimum=0, below=1
     )

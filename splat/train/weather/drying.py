@@ -3,7 +3,7 @@
 The network judges a photo by itself, and takes bright fur or lettering for weather. In all the other photos it does so
 again, while weather is somewhere else in each: the opacity that it finds is averaged on the Gaussians (each weighted by
 what it adds to the pixels), and what a surface has above the median of the scene is the surface's own. That is given
-back, and where a surface has less than the median, as much is taken out in addition.
+back, and where a surface has less than the median, as much may be taken out in addition.
 """
 
 from __future__ import annotations
@@ -31,11 +31,16 @@ BLURRED = 1.4  # Gaussians average over pixels: a surface's own part is so many 
 class Drying:
     """What is known of the weather in each training photo."""
 
-    def __init__(self, access: SceneAccess, network: WeatherNet, size: int) -> None:
-        """With a network and the longer side in pixels at which it sees larger photos."""
+    def __init__(self, access: SceneAccess, network: WeatherNet, size: int, misses: bool = True) -> None:
+        """With a network and the longer side in pixels at which it sees larger photos.
+
+        Args:
+            misses: whether more is taken out before surfaces on which the network sees less than on others.
+        """
         self.access = access
         self.network = network.to(access.views.device)
         self.size = size
+        self.misses = misses
         self.seen: dict[int, Tensor] = {}  # by position: [h, w] uint8, opacity that the network finds
         self.own: dict[int, Tensor] = {}  # by position: [h, w] int8, the surfaces' part of it in 1 / 127
         self.everywhere: float | None = None  # mean opacity before nearly all surfaces; None before it is known
@@ -92,7 +97,7 @@ class Drying:
         surplus = torch.where(weights > 0, means - held.median(), 0.0)
         for position in range(len(self.access) if self.there else 0):
             own = self.access.draw(params, position, surplus)[0]
-            own = torch.where(own > 0, BLURRED * own, own)
+            own = torch.where(own > 0, BLURRED * own, own if self.misses else 0.0)
             height, width = self.opacity(position).shape
             self.own[position] = (resized(own[..., 0], height, width).clamp(-1, 1) * 127).round().to(torch.int8)
 

@@ -48,7 +48,7 @@ class Weather:
         self.haze = Haze()
         self.fog: HazeLearner | None = None  # once there is fog
         self.farthest: dict[int, float] = {}  # by position, depth in that view
-        self.drying = Drying(access, *load_own()) if options.network else None
+        self.drying = Drying(access, *load_own(), options.network_misses) if options.network else None
         self.left_out = 0.0  # running share of the pixels
 
     @property

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from splat.console import duration, info
-from splat.errors import SplatError
 from splat.files import write_json, write_text
+from tools.command import exit_code
 from tools.demo_teacher import captions as texts
 from tools.demo_teacher import crops, model, photos, report
 from tools.demo_teacher.things import KINDS
@@ -42,12 +42,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Make the teacher; returns the exit code."""
     options = parse(arguments)
-    try:
-        make(options)
-    except SplatError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: make(options))
 
 
 def make(options: argparse.Namespace) -> None:

@@ -1,1 +1,1 @@
-"""Trains the network that `splat clean` takes rain and snow out with."""
+"""Trains the network that takes rain and snow out of photos."""

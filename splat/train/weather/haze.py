@@ -68,7 +68,6 @@ class HazeLearner:
             max_steps: of the training; Adam's steps are as long as takes the density to e times itself in a third.
         """
         assert haze.beta is not None and haze.airlight is not None
-        self.haze = haze
         lrs = (DENSITY_REACH * float(haze.beta.detach()) / max_steps, AIRLIGHT_REACH / max_steps)
         self.parameters = [haze.beta.requires_grad_(), haze.airlight.requires_grad_()]
         groups = [{"params": [parameter], "lr": lr} for parameter, lr in zip(self.parameters, lrs)]

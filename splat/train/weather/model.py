@@ -72,14 +72,14 @@ class Weather:
             return image, target
         photo = target.float() / 255 if target.dtype == torch.uint8 else target
         if self.drying is not None:
-            photo = self._without_falling(step, position, photo, image.detach())
+            photo = self._by_network(step, position, photo, image.detach())
         if not self.options.alters or not self._is_full(view):
             return image, photo
         scene = image.detach().clamp(0, 1)
         left_out = self._lens(step, photo, scene) if self.options.lens else None
         if self.options.robust:
             counted = view.mask if left_out is None else ~left_out if view.mask is None else view.mask & ~left_out
-            photo = self._dried(step, photo, scene, counted)
+            photo = self._by_brightness(step, photo, scene, counted)
         if left_out is not None:
             self.left_out += 0.01 * (float(left_out.float().mean()) - self.left_out)
             photo = torch.where(left_out[..., None], image.detach(), photo)
@@ -92,7 +92,7 @@ class Weather:
         rays = ray_lengths(view.K[0], view.height, view.width)
         return self.haze.veiled(image, depth, rays, self.farthest[position])
 
-    def _without_falling(self, step: int, position: int, photo: Tensor, scene: Tensor) -> Tensor:
+    def _by_network(self, step: int, position: int, photo: Tensor, scene: Tensor) -> Tensor:
         """[H, W, 3]: the photo less the veil that the network sees in it.
 
         At some visits of a photo as much of the veil stays as brings it nearest to the scene, so that nothing pulls
@@ -105,7 +105,7 @@ class Weather:
             return dry
         return torch.minimum(torch.maximum(scene, dry), photo)
 
-    def _dried(self, step: int, photo: Tensor, scene: Tensor, counted: Tensor | None) -> Tensor:
+    def _by_brightness(self, step: int, photo: Tensor, scene: Tensor, counted: Tensor | None) -> Tensor:
         """[H, W, 3]: the photo less what is taken for weather at this step; judged by the pixels that count."""
         differs = (photo - scene).mean(dim=2)
         if self.options.robust_shape == "streaks":

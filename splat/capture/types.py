@@ -21,6 +21,7 @@ class Frame:
     split: Split
     path: Path  # the photo as the user has it; images come from `Capture.images`
     opaque: bool = False  # known without decoding it: nothing in the photo is transparent
+    depth_path: Path | None = None  # the depth map that the capture has of it
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Capture:
     notes: list[str] = field(default_factory=list)  # what the reader had to decide, for the log and the report
     # Subtracted from all coordinates of a geo-referenced capture, whose numbers are too large for float32; else zeros.
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    depth_maps: int = 0  # photos that have one; used where a strategy asks for them
+    photos_found: int = 0  # photos that the capture lists or holds, those that cannot be used too; 0: not counted
 
     def indices(self, split: Split) -> list[int]:
         """Indices into `frames` of one side of the split, in capture order."""

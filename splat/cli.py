@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import errno
 import gc
 import os
 import sys
 from collections.abc import Sequence
 
-from splat import __version__, console, invocation, workers
+from splat import __version__, console, disk, invocation, workers
 from splat.commands import help_text
 from splat.commands.app import launch, load
 from splat.errors import Interrupted, SplatError
@@ -86,9 +85,17 @@ def report(failure: BaseException) -> int:
     if isinstance(failure, BrokenPipeError):  # `splat info … | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
-    if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(failure, OSError) and failure.errno in disk.FULL:
         place = f" ({failure.filename})" if failure.filename else ""
         console.error(f"the disk is full{place}; free some space or choose another out=")
+        return USER_MISTAKE
+    if isinstance(failure, OSError) and failure.filename is not None:
+        console.error(
+            f"{failure.filename}: {failure.strerror or failure}"
+        )  # rights, names, limits, files that went away
+        return USER_MISTAKE
+    if not isinstance(failure, OSError) and (reason := disk.refusal(failure)):
+        console.error(f"cannot write: {reason}; {disk.advice(reason)}")
         return USER_MISTAKE
     if (
         isinstance(failure, MemoryError)

@@ -5,19 +5,21 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from splat import disk
 from splat.errors import SplatError
+from splat.temporary import temporary_folder
 
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`, on any failure it is removed.
+    """Yield a temporary path; what is written there replaces `path` on success, on any failure nothing is left of it.
 
-    The temporary file keeps the suffix of `path`, because many writers choose their format by it.
+    The temporary file has the name of `path`, in a folder of its own beside it: many writers choose their format by the
+    suffix, and some put further files beside theirs while they write.
 
     Raises:
         SplatError: when the disk is full or the folder cannot be written.
@@ -25,21 +27,20 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise SplatError(f"cannot write {path}: {error.strerror}; free some space or choose another out=") from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp makes private files; a scene should be as readable as any other
-        temporary.replace(path)
-    except OSError as error:
-        raise SplatError(f"cannot write {path}: {error.strerror}; free some space or choose another out=") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        with temporary_folder(path.parent) as folder:
+            temporary = folder / path.name
+            yield temporary
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)  # some writers make private files; a scene is as readable as any other
+            temporary.replace(path)
+    except SplatError:
+        raise
+    except Exception as error:
+        reason = disk.refusal(error)
+        if reason is None:
+            raise
+        raise SplatError(f"cannot write {path}: {reason}; {disk.advice(reason)}") from error
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -53,17 +54,31 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def read_text(path: str | Path) -> str:
+    """Read a text file, with or without Windows' mark at its beginning.
+
+    Raises:
+        SplatError: when it cannot be read or is not UTF-8.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SplatError(f"{path} is not UTF-8 text (byte {error.start:,}); save it as UTF-8") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise SplatError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
 def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
         SplatError: when the file is missing or is not JSON.
     """
-    path = Path(path)
+    text = read_text(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))  # with or without Windows' mark
-    except OSError as error:
-        raise SplatError(f"cannot read {path}: {error.strerror}") from error
+        return json.loads(text)
+    except RecursionError as error:
+        raise SplatError(f"{path} is not valid JSON: it is nested too deeply") from error
     except ValueError as error:
         raise SplatError(f"{path} is not valid JSON: {error}") from error
 

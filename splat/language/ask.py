@@ -22,7 +22,7 @@ SEEN = 0.5  # of a pixel must be known
 
 @dataclass
 class Answer3D:
-    """Scores of N Gaussians for one text."""
+    """Scores of N Gaussians for one text, on the CPU."""
 
     relevancy: Tensor  # [N] 0..1 at the chosen level; 0 where nothing is known
     level: int
@@ -32,7 +32,7 @@ class Answer3D:
 
 @dataclass
 class Answer2D:
-    """Scores of a view's pixels for one text."""
+    """Scores of a view's pixels for one text, on the CPU."""
 
     relevancy: Tensor  # [H, W] 0..1 at the chosen level
     level: int
@@ -42,12 +42,15 @@ class Answer2D:
 
 
 class Asker:
-    """Holds a field ready: everything that does not depend on the text is done once."""
+    """Holds a field ready: everything that does not depend on the text is done once.
+
+    Everything runs on the device of the scene; texts may come from any, and answers are on the CPU.
+    """
 
     def __init__(self, scene: Gaussians, field: LanguageField, render: dict[str, Any] | None = None) -> None:
         """
         Args:
-            scene: the Gaussians of the field.
+            scene: the Gaussians of the field, on the device of the renderer that `render` asks for.
             render: options of `rasterize`.
 
         Raises:
@@ -59,33 +62,37 @@ class Asker:
             )
         if len(scene) != len(field.codes):
             raise SplatError(f"the field has {len(field.codes):,} Gaussians, the scene {len(scene):,}; distill again")
+        self.device = scene.means.device
+        field = field.to(self.device)
         self.scene, self.field, self.options = scene, field, render or {}
         self.known = field.confidence > 0  # [N, L]
         self._scores = field.compression.scores(field.codes[self.known])
         self.rivals = bool(field.facts.get("rivals"))  # the negatives are names of other things
         self._solid = torch.sigmoid(scene.opacities) > 0.1
+        assert field.negatives is not None
         self._negatives = self._scores.cosines(field.inside(field.negatives))
 
     @torch.no_grad()
     def cosines(self, vectors: Tensor) -> Tensor:
         """[P, T] of all known Gaussian levels with vectors [T, D]."""
-        return self._scores.cosines(self.field.inside(vectors))
+        return self._scores.cosines(self.field.inside(vectors.to(self.device)))
 
     @torch.no_grad()
     def gaussians(self, vectors: Tensor, without: Tensor | None, options: MaskOptions) -> Tensor:
         """Relevancy [T, N, L] of texts [T, D] against the canonical negatives and the texts `without` [W, D]."""
+        vectors = vectors.to(self.device)
         extra = self.cosines(without) if without is not None and len(without) else None
-        found = torch.zeros(len(vectors), *self.known.shape)
+        found = torch.zeros(len(vectors), *self.known.shape, device=self.device)
         found[:, self.known] = self._compare(self.cosines(vectors), self._negatives, extra, vectors, options).T
         return found
 
     @torch.no_grad()
     def rival_cosines(self, indices: Tensor, level: int) -> Tensor:
         """[n] mean cosine of some Gaussians [M] with each of the field's negatives; nan if nothing is known of them."""
-        row = torch.full(self.known.shape, -1, dtype=torch.long)
-        row[self.known] = torch.arange(int(self.known.sum()))
-        own = row[indices, level]
-        return self._negatives[own[own >= 0]].mean(0)
+        row = torch.full(self.known.shape, -1, dtype=torch.long, device=self.device)
+        row[self.known] = torch.arange(int(self.known.sum()), device=self.device)
+        own = row[indices.to(self.device), level]
+        return self._negatives[own[own >= 0]].mean(0).cpu()
 
     def _compare(
         self, cosines: Tensor, negatives: Tensor, extra: Tensor | None, vectors: Tensor, options: MaskOptions
@@ -111,7 +118,7 @@ class Asker:
         chosen = int(best.argmax()) if level is None else level
         values, known = scores[:, chosen], self.known[:, chosen]
         selected = apply_rule(values, known, float(best[chosen]), options, self.noise, self.rivals)
-        return Answer3D(values, chosen, float(best[chosen]), selected)
+        return Answer3D(values.cpu(), chosen, float(best[chosen]), selected.cpu())
 
     @torch.no_grad()
     def view(
@@ -122,9 +129,10 @@ class Asker:
         known = seen > SEEN  # [H, W, L], or [H, W, 1] of the level asked for
         negatives = self.field.negatives
         assert negatives is not None
-        asked = torch.cat([vectors, negatives] + ([] if without is None else [without]))
+        vectors = vectors.to(self.device)
+        asked = torch.cat([vectors, negatives] + ([] if without is None else [without.to(self.device)]))
         texts, ends = self.field.inside(asked).T, (len(vectors), len(vectors) + len(negatives))
-        found = torch.zeros(*known.shape, len(vectors))
+        found = torch.zeros(*known.shape, len(vectors), device=self.device)
         rows = []
         for part in codes[known].split(ROWS):
             cosines = self.field.compression.decode(part) @ texts
@@ -145,7 +153,7 @@ class Asker:
         # LangSplat cuts the smoothed map; the noise rule knows how far a pixel may be off, and keeps borders sharp
         values = maps[chosen] if options.rule == "noise" else blend[chosen]
         mask = apply_rule(values, known[..., chosen], best, options, self.noise, self.rivals)
-        return Answer2D(values, chosen if level is None else level, best, (place[1], place[0]), mask)
+        return Answer2D(values.cpu(), chosen if level is None else level, best, (place[1], place[0]), mask.cpu())
 
     @property
     def noise(self) -> float:
@@ -192,7 +200,7 @@ def otsu(values: Tensor, bins: int = 256) -> float:
     if high - low < 1e-9:
         return low
     counts = torch.histc(values, bins, low, high).double()
-    centres = low + (torch.arange(bins).double() + 0.5) * (high - low) / bins
+    centres = low + (torch.arange(bins, device=values.device).double() + 0.5) * (high - low) / bins
     below, total = counts.cumsum(0), counts.sum()
     mass = (counts * centres).cumsum(0)
     above = total - below

@@ -28,24 +28,25 @@ class Cluster:
 
 @torch.no_grad()
 def find_clusters(scene: Gaussians, relevancy: Tensor, selected: Tensor, top: int, least: int = 5) -> list[Cluster]:
-    """The `top` largest pieces of a selection, the one with most mass first.
+    """The `top` largest pieces of a selection, the one with most mass first. The tensors may be on any devices.
 
     Args:
         relevancy: [N] 0..1; selected: [N] bool.
         least: pieces of fewer Gaussians are dust.
     """
+    scene, relevancy = scene.to("cpu"), relevancy.cpu()
     opacity = torch.sigmoid(scene.opacities)
-    chosen = (selected & (opacity > 0.1)).nonzero()[:, 0].cpu().numpy()
+    chosen = (selected.cpu() & (opacity > 0.1)).nonzero()[:, 0].numpy()
     if len(chosen) < least:
         return []
-    means = scene.means[chosen].double().cpu().numpy()
+    means = scene.means[chosen].double().numpy()
     size = scene.scales[chosen].exp().topk(2, dim=1).values.prod(1)
-    mass = (opacity[chosen] * relevancy[chosen].to(size.device) * size).cpu().numpy().astype(np.float64)
+    mass = (opacity[chosen] * relevancy[chosen] * size).numpy().astype(np.float64)
     piece = clustered(means)
     total = np.bincount(piece, mass)
     enough = np.bincount(piece) >= least
     order = [int(number) for number in np.argsort(-total).tolist() if enough[number]][:top]
-    scores = relevancy.cpu().numpy()
+    scores = relevancy.numpy()
     return [
         _cluster(chosen[piece == number], means[piece == number], mass[piece == number], scores) for number in order
     ]

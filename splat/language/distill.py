@@ -31,6 +31,7 @@ from splat.language.relevancy import CANONICAL
 from splat.language.smoothing import smooth_features
 from splat.language.teachers import KINDS, TeacherOptions, load_teacher
 from splat.language.types import Teacher
+from splat.render import select_backend
 from splat.run import Run
 from splat.train.normalize import capture_options
 
@@ -100,7 +101,7 @@ def gather(run: Run, scene: Gaussians, config: DistillConfig, folder: Path) -> S
     energy = 1.0 if config.compress.kind == "none" else config.lift.energy
     basis = feature_basis(examples.vectors, energy, limit) if energy < 1 else None
     sources = Sources(teacher, options, capture, indices, folder, examples, basis, None, {})  # type: ignore[arg-type]
-    device = renderer_device()
+    device = select_backend().device
     with console.progress("Lifting features", len(indices), "view") as bar:
         sources.lifted = lift_features(
             scene.to(device),
@@ -152,7 +153,8 @@ def compress(scene: Gaussians, sources: Sources, config: DistillConfig, options:
     )
     fitted = time.monotonic()
     if config.lift.method == "gradient":
-        polish(scene, field, list(sources.views()), config.lift, config.seed, options)
+        device = select_backend().device
+        polish(scene.to(device), field, list(sources.views()), config.lift, config.seed, options)
     field.facts = {
         "method": config.lift.method,
         "rivals": callable(getattr(sources.teacher, "names", None)),
@@ -233,10 +235,3 @@ def teacher_options(config: DistillConfig) -> TeacherOptions:
         if found[name] is not None and not named and Path(found[name]).expanduser().is_dir():
             found[name] = str(Path(found[name]).expanduser().absolute())
     return TeacherOptions(**found)
-
-
-def renderer_device() -> torch.device:
-    """Where the renderer runs best on this machine."""
-    from splat.render import select_backend
-
-    return torch.device("cuda" if select_backend("auto").name == "gsplat" else "cpu")

@@ -21,6 +21,7 @@ from splat.language.config import MaskOptions
 from splat.language.field import load_field, render_codes
 from splat.language.teachers import word_teacher
 from splat.language.truth import TruthView, read_truth
+from splat.render import select_backend
 from splat.run import Run
 from splat.train.normalize import capture_options
 
@@ -41,7 +42,8 @@ def evaluate_field(
     """
     field = load_field(run.path, name)
     options = options or MaskOptions()
-    asker = Asker(run.scene(), field, capture_options(run).arguments())
+    scene = run.scene().to(select_backend().device)
+    asker = Asker(scene, field, capture_options(run).arguments())
     views = matching(read_truth(truth), run.capture(points=False).frames, split)
     found = evaluate_views(asker, word_teacher(field.teacher), views, options)
     found = {
@@ -182,6 +184,7 @@ def _project(camera: Camera, point: np.ndarray) -> np.ndarray:
 
 def _render_selection(asker: Asker, camera: Camera, selected: Tensor) -> Tensor:
     """[H, W, T] the share of each pixel that selections [N, T] fill, hidden by what stands before them."""
-    ones = torch.ones(len(selected), 1)
-    codes, seen = render_codes(asker.scene, selected.float()[:, None], ones, camera, asker.options)
-    return codes[:, :, 0] * seen
+    ones = torch.ones(len(selected), 1, device=asker.device)
+    values = selected.to(asker.device).float()[:, None]
+    codes, seen = render_codes(asker.scene, values, ones, camera, asker.options)
+    return (codes[:, :, 0] * seen).cpu()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,19 @@ class LanguageField:
     def inside(self, vectors: Tensor) -> Tensor:
         """Vectors [..., D] in the basis of the field, [..., R]: cosines with its features stay what they are."""
         return vectors if self.basis is None else vectors @ self.basis.T
+
+    def to(self, device: torch.device | str) -> LanguageField:
+        """The field with all its tensors on a device; itself where they are there already."""
+        if self.codes.device == torch.empty(0, device=device).device:
+            return self
+        return replace(
+            self,
+            compression=copy.deepcopy(self.compression).to(device),
+            codes=self.codes.to(device),
+            confidence=self.confidence.to(device),
+            basis=None if self.basis is None else self.basis.to(device),
+            negatives=None if self.negatives is None else self.negatives.to(device),
+        )
 
     def features(self, gaussians: Tensor, level: int) -> Tensor:
         """[M, D] unit features of the Gaussians with these indices [M]."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from splat.cameras import Camera
@@ -22,8 +24,12 @@ from splat.language.field import find_field, load_field
 from splat.language.pictures import overlay
 from splat.language.selection import write_selection
 from splat.language.teachers import word_teacher
+from splat.render import select_backend
+from splat.render.pictures import SceneRenderer
 from splat.run import Run
 from splat.train.normalize import capture_options
+
+KINDS = ("overlay", "mask")  # of pictures
 
 
 @dataclass
@@ -48,8 +54,9 @@ def query_run(run: Run, config: QueryConfig) -> list[dict[str, Any]]:
     level = level_index(field.levels, config.level)
     question = read_question(config, word_teacher(field.teacher))
     folders = [answer_folder(run, config, text, len(question.texts)) for text in question.texts]
+    backend = select_backend(config.backend)
     scene = run.scene()
-    asker = Asker(scene, field, capture_options(run, config.backend).arguments())
+    asker = Asker(scene.to(backend.device), field, capture_options(run, backend.name).arguments())
     loaded = time.monotonic()
     scores = asker.gaussians(question.vectors, question.negatives, config.mask)
     answers = [asker.answer(row, level, config.mask) for row in scores]
@@ -61,21 +68,45 @@ def query_run(run: Run, config: QueryConfig) -> list[dict[str, Any]]:
         clusters = find_clusters(scene, answer.relevancy, answer.selected, config.top) if summary["found"] else []
         summary["objects"] = [object_entry(rank, cluster) for rank, cluster in enumerate(clusters, start=1)]
         if summary["found"]:
-            facts = {"text": text, "without": question.without, "field": folder.name, "scene": field.facts.get("scene")}
-            write_selection(out / "selection.safetensors", answer, clusters, facts)
             summary["selection"] = str(out / "selection.safetensors")
             summary["because"] = explain(asker, answer, question.vectors[number], folder)
-        else:
-            (out / "selection.safetensors").unlink(missing_ok=True)
-        summary["views"] = draw_views(run, scene, asker, question, number, answer, config, out)
+        summary["views"], pictures = draw_views(run, asker, question, number, answer, config)
         summary["seconds"] = {
             "load": round(loaded - started, 3),
             "ask": round(asked - loaded, 4),
             "all": round(time.monotonic() - started, 3),
         }
-        write_json(out / "summary.json", summary)
+        facts = {"text": text, "without": question.without, "field": folder.name, "scene": field.facts.get("scene")}
+        write_answer(out, summary, pictures, answer, clusters, facts)
         summaries.append({**summary, "folder": str(out)})
     return summaries
+
+
+def write_answer(
+    out: Path,
+    summary: dict[str, Any],
+    pictures: dict[str, np.ndarray],
+    answer: Answer3D,
+    clusters: list[Cluster],
+    facts: dict[str, Any],
+) -> None:
+    """Write an answer in the place of an earlier one: all files are ready before the first takes its place.
+
+    Raises:
+        SplatError: when the disk is full; the earlier answer stays then.
+    """
+    old = old_pictures(out)
+    selection = out / "selection.safetensors"
+    with ExitStack() as files:  # closed in reverse order: the summary, which makes the rest count, comes last
+        write_json(files.enter_context(atomic_path(out / "summary.json")), summary)
+        if summary["found"]:
+            write_selection(files.enter_context(atomic_path(selection)), answer, clusters, facts)
+        for name, picture in pictures.items():
+            Image.fromarray(picture).save(files.enter_context(atomic_path(out / name)), quality=92)
+    if not summary["found"]:
+        selection.unlink(missing_ok=True)
+    for path in old - {out / name for name in pictures}:
+        path.unlink(missing_ok=True)
 
 
 def read_question(config: QueryConfig, teacher: Any) -> Question:
@@ -126,11 +157,10 @@ def earlier_answer(folder: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and {"text", "relevancy", "field", "views"} <= found.keys() else None
 
 
-def remove_pictures(folder: Path) -> None:
-    """Take an earlier answer's pictures away; only those, since a folder of the user's choice may hold others."""
-    for view in (earlier_answer(folder) or {}).get("views", []):
-        for kind in ("overlay", "mask"):
-            (folder / Path(str(view[kind])).parent.name / Path(str(view[kind])).name).unlink(missing_ok=True)
+def old_pictures(folder: Path) -> set[Path]:
+    """The pictures of an earlier answer; only those, since a folder of the user's choice may hold others."""
+    names = [Path(str(view[kind])) for view in (earlier_answer(folder) or {}).get("views", []) for kind in KINDS]
+    return {folder / name.parent.name / name.name for name in names}
 
 
 def describe(
@@ -166,13 +196,13 @@ def explain(asker: Asker, answer: Answer3D, vector: Tensor, folder: Path, count:
     """The memory's rows that the answer rests on, with the photos' regions that they were learned from."""
     from splat.language.compress.memory import Memory
 
-    path, compression = folder / "provenance.json", asker.field.compression
+    path, compression = folder / "provenance.json", asker.field.compression  # where the scene is
     if not isinstance(compression, Memory) or not path.exists():
         return []
     memory = compression.memory
     chosen = answer.selected.nonzero()[:, 0]
     attention = compression.attention(asker.field.codes[chosen[:20_000], answer.level]).mean(0)
-    cosines = memory @ asker.field.inside(vector)
+    cosines = memory @ asker.field.inside(vector.to(memory.device))
     rows = (attention * cosines.clamp(min=0)).topk(min(count, len(memory))).indices
     places = read_json(path)
     return [
@@ -188,26 +218,17 @@ def explain(asker: Asker, answer: Answer3D, vector: Tensor, folder: Path, count:
 
 
 def draw_views(
-    run: Run,
-    scene: Gaussians,
-    asker: Asker,
-    question: Question,
-    number: int,
-    answer: Answer3D,
-    config: QueryConfig,
-    out: Path,
-) -> list[dict[str, Any]]:
-    """Overlays, masks and where the best place is, of the views that show most of the answer."""
+    run: Run, asker: Asker, question: Question, number: int, answer: Answer3D, config: QueryConfig
+) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """The views that show most of the answer: where the best place is, and overlays and masks by file name."""
     entries: list[dict[str, Any]] = []
-    remove_pictures(out)
+    pictures: dict[str, np.ndarray] = {}
     if config.views == 0:
-        return entries
+        return entries, pictures
     cameras = run.cameras(None if config.split == "all" else config.split)  # type: ignore[arg-type]
-    from splat.render.pictures import SceneRenderer
-
-    renderer = SceneRenderer(scene, capture_options(run, config.backend), run.background)
+    renderer = SceneRenderer(asker.scene, capture_options(run, config.backend), run.background)
     taken: set[str] = set()
-    for camera in best_views(scene, cameras, answer, config.views):
+    for camera in best_views(asker.scene, cameras, answer, config.views):
         seen = asker.view(camera, question.vectors[number : number + 1], question.negatives, answer.level, config.mask)[
             0
         ]
@@ -215,10 +236,10 @@ def draw_views(
         found = seen.best > config.mask.found and bool(seen.mask.any())
         mask = seen.mask.numpy() if found else np.zeros(seen.mask.shape, bool)
         picture = overlay(renderer.render(camera)[0], seen.relevancy.numpy(), mask, seen.place if found else None)
-        write_picture(out / "overlays" / f"{name}.jpg", picture)
-        write_picture(out / "masks" / f"{name}.png", mask.astype(np.uint8) * 255)
-        entries.append(view_entry(camera, seen, mask, f"{name}"))
-    return entries
+        pictures[f"overlays/{name}.jpg"] = picture
+        pictures[f"masks/{name}.png"] = mask.astype(np.uint8) * 255
+        entries.append(view_entry(camera, seen, mask, name))
+    return entries, pictures
 
 
 def free_name(name: str, taken: set[str]) -> str:
@@ -261,11 +282,3 @@ def best_views(scene: Gaussians, cameras: list[Camera], answer: Answer3D, count:
         scores.append(float((inside / z.clamp(min=1e-6).square()).sum()))
     order = np.argsort(-np.array(scores), kind="stable")[: max(count * 3, count)]
     return [cameras[i] for i in order[:: max(1, len(order) // count)][:count]]
-
-
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write an image atomically: uint8 RGB [H, W, 3] or grey [H, W]."""
-    from PIL import Image
-
-    with atomic_path(path) as temporary:
-        Image.fromarray(picture).save(temporary, quality=92)

@@ -45,7 +45,7 @@ def sparse_scores(table: Tensor, weights: Tensor, keep: int) -> SparseScores:
     """Keep the `keep` largest of the weights [P, K] of each sum over the table [K, R], and scale it to unit length."""
     top = weights.topk(min(keep, weights.shape[1]), dim=1)
     gram = table @ table.T
-    squared = torch.zeros(len(weights))
+    squared = torch.zeros(len(weights), device=weights.device)
     for i in range(top.indices.shape[1]):  # over the few kept rows, not over Gaussians
         pair = gram[top.indices[:, i : i + 1], top.indices]  # [P, k]
         squared += top.values[:, i] * (pair * top.values).sum(1)

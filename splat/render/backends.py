@@ -8,9 +8,13 @@ import importlib.util
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from splat.console import info
 from splat.errors import SplatError
+
+if TYPE_CHECKING:
+    import torch
 
 BACKENDS = ("auto", "gsplat", "cpu")
 
@@ -21,6 +25,13 @@ class Backend:
 
     name: str  # gsplat or cpu
     reason: str
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors that it renders must be."""
+        import torch
+
+        return torch.device("cuda" if self.name == "gsplat" else "cpu")
 
 
 def select_backend(requested: str = "auto") -> Backend:

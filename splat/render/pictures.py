@@ -28,7 +28,7 @@ class SceneRenderer:
         from splat.render import select_backend
 
         self.backend = select_backend(options.backend)
-        self.device = torch.device("cuda" if self.backend.name == "gsplat" else "cpu")
+        self.device = self.backend.device
         self.scene = gaussians.detach().to(self.device)
         self.background = torch.tensor(background, dtype=torch.float32, device=self.device)
         self.options: dict[str, Any] = {**options.arguments(), "backend": self.backend.name}  # of `rasterize`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from PIL import Image
 
 from splat.cameras import stack_cameras
 from splat.cli import main
+from splat.errors import SplatError
 from splat.files import read_json, slug, write_json
 from splat.formats import read_scene, write_scene
 from splat.language.field import load_field
 from splat.language.selection import read_selection
 from splat.render import rasterize
+from splat.render.pictures import SceneRenderer
 from tests.language.scenes import balls, ring
 
 CENTRES = [(-0.9, 0.0, 0.0), (0.9, 0.1, 0.0), (0.0, -0.7, 0.6)]
@@ -228,3 +231,43 @@ def test_names_of_folders_tell_texts_apart() -> None:
     texts = ["mug", "\u043a\u0440\u0430\u0441\u043d\u0430\u044f mug", "caf", "caf\u00e9", "cafe", "\u676f\u5b50"]
     assert len({slug(text) for text in texts}) == len(texts)
     assert all(slug(text).isascii() for text in texts)
+
+
+def bytes_below(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_an_answer_that_cannot_be_written_leaves_the_earlier_one_whole(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The system itself refuses files of more than 1,000 bytes, as it does when a disk is full."""
+    assert distill(run) == 0
+    assert main(["query", str(run), "cup", "views=2"]) == 0
+    earlier = bytes_below(run / "queries" / "cup")
+    assert len(earlier) == 6
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        code = main(["query", str(run), "cup", "views=1"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 2 and "cannot write" in capsys.readouterr().err
+    assert bytes_below(run / "queries" / "cup") == earlier
+
+
+def test_an_answer_that_cannot_be_drawn_leaves_the_earlier_one_whole(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert distill(run) == 0
+    assert main(["query", str(run), "cup", "views=2"]) == 0
+    earlier = bytes_below(run / "queries" / "cup")
+
+    def fail(*arguments: object) -> None:
+        raise SplatError("the renderer fails")
+
+    monkeypatch.setattr(SceneRenderer, "render", fail)
+    assert main(["query", str(run), "cup", "views=1"]) == 2
+    assert bytes_below(run / "queries" / "cup") == earlier
+    monkeypatch.undo()
+    assert main(["query", str(run), "cup", "views=1"]) == 0
+    assert len(bytes_below(run / "queries" / "cup")) == 4  # the second view's pictures are gone with the answer

@@ -193,6 +193,8 @@ def run_steps(
         coarse = CoarseViews(views)
         while state.step < max_steps:
             early = state.step < config.schedule.coarse_until * max_steps
+            if not early:
+                coarse.clear()
             report = train_step(state, coarse if early else views, config, max_steps)
             now = time.perf_counter()
             state.seconds += now - last

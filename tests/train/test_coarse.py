@@ -1,9 +1,20 @@
 """Half-size views: what their pixels mean, and that a training which begins with them ends at the full size."""
 
+from __future__ import annotations
+
+import gc
+import weakref
+from pathlib import Path
+
+import pytest
 import torch
 
+from splat.train import coarse, trainer
 from splat.train.coarse import halved
+from splat.train.config import TrainConfig
+from splat.train.session import train
 from splat.train.views import View
+from tests.train.blobs import write_blob_capture
 
 
 def view(width: int, height: int, alpha: torch.Tensor | None = None, mask: torch.Tensor | None = None) -> View:
@@ -40,3 +51,29 @@ def test_hidden_colours_do_not_bleed_and_a_mask_only_shrinks() -> None:
     shown = full.target[:, :2].reshape(4, 3)[1:].double().mean(dim=0).round()
     assert torch.equal(half.target[0, 0].double(), shown)
     assert half.mask is not None and half.mask.tolist() == [[True, False]]
+
+
+def test_half_size_views_are_let_go_when_full_size_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_blob_capture(tmp_path / "blobs")
+    made: list[weakref.ref[torch.Tensor]] = []
+    alive: list[int] = []
+    step = trainer.train_step
+
+    def recorded(full: View) -> View:
+        half = halved(full)
+        made.append(weakref.ref(half.target))
+        return half
+
+    def counted(state: trainer.TrainState, *rest: object) -> trainer.StepReport:
+        report = step(state, *rest)  # type: ignore[arg-type]
+        gc.collect()
+        alive.append(sum(target() is not None for target in made))
+        return report
+
+    monkeypatch.setattr(coarse, "halved", recorded)
+    monkeypatch.setattr(trainer, "train_step", counted)
+    config = TrainConfig(data=str(tmp_path / "blobs"), out=str(tmp_path / "run"), max_steps=20, data_factor=1.0)
+    config.initial.seeds = 50
+    config.schedule.coarse_until = 0.5
+    train(config)
+    assert alive[9] == len(made) > 5 and alive[10:] == [0] * 10

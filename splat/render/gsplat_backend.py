@@ -10,7 +10,7 @@ from torch import Tensor
 
 from splat.render.settings import RasterSettings, Shape, Views
 
-# Numbers of channels for which gsplat 1.5.3 and 1.6 both have kernels. 1.5.3 pads others with zeros and splits more than
+# Numbers of channels for which gsplat 1.5.3 and 1.6 both have kernels. 1.5.3 pads others with zeros and splits beyond
 # 32 by itself; 1.6 refuses others and no longer takes the argument `channel_chunk`, so both are done here.
 CHANNELS = (1, 2, 3, 4, 5, 8, 9, 16, 17, 32)
 

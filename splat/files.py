@@ -13,6 +13,8 @@ from splat import disk
 from splat.errors import SplatError
 from splat.temporary import temporary_folder
 
+LONGEST_NAME = 255  # bytes; what Linux, macOS and Windows allow
+
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -81,6 +83,13 @@ def read_json(path: str | Path) -> Any:
         raise SplatError(f"{path} is not valid JSON: it is nested too deeply") from error
     except ValueError as error:
         raise SplatError(f"{path} is not valid JSON: {error}") from error
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is the name of one file or folder: it leads nowhere else, and can be shown in a line."""
+    leading = "/\\:" if os.name == "nt" else "/\\"
+    plain = text.strip() not in ("", ".", "..") and not any(letter in leading or ord(letter) < 32 for letter in text)
+    return plain and len(text.encode(errors="replace")) <= LONGEST_NAME
 
 
 def slug(text: str, empty: str = "query") -> str:

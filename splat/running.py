@@ -1,4 +1,4 @@
-"""Whether a process works in a run folder now: a small file in it, which a process that died no longer counts for."""
+"""Whether a process works in a folder now: a small file in it, which a process that died no longer counts for."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from splat.console import info
 from splat.errors import SplatError
+from splat.files import read_json
+from splat.records import record
+from splat.temporary import clear, temporary_folder
 
 NAME = ".running.json"
+INSIDE = ("edits", "language/*")  # folders of a run that other work than training holds
 WRITING_SECONDS = 10.0  # a file without content is one that is being written, unless it is older
+LOOK_SECONDS = 0.2  # between two looks while waiting
 
 
 class Held(SplatError):
@@ -28,13 +34,23 @@ class Holder:
     pid: int
     host: str
     started: float  # when the process began, seconds since 1970: numbers of processes are used again
+    work: str = "training"
 
     @classmethod
-    def here(cls) -> Holder:
+    def here(cls, work: str = "training") -> Holder:
         """This process."""
         import psutil
 
-        return cls(os.getpid(), socket.gethostname(), psutil.Process().create_time())
+        return cls(os.getpid(), socket.gethostname(), psutil.Process().create_time(), work)
+
+    @classmethod
+    def read(cls, file: Path) -> Holder | None:
+        """The process that a file names, dead or alive; None where it names none."""
+        with contextlib.suppress(SplatError):
+            found = record(read_json(file), str(file))
+            work = found.text("work") if found.has("work") else "training"
+            return cls(found.whole("pid", maximum=2**31), found.text("host"), found.number("started"), work)
+        return None
 
     def alive(self) -> bool:
         """Whether it still runs; one on another machine is taken to."""
@@ -58,49 +74,104 @@ class Holder:
 def holder_of(folder: Path) -> Holder | None:
     """The process that works in a folder; None where there is none, or where it died."""
     file = folder / NAME
-    try:
-        holder = Holder(**json.loads(file.read_text(encoding="utf-8")))
+    holder = Holder.read(file)
+    if holder is not None:
         return holder if holder.alive() else None
-    except (OSError, ValueError, TypeError):
-        with contextlib.suppress(OSError):
-            if time.time() - file.stat().st_mtime < WRITING_SECONDS:
-                return Holder(0, socket.gethostname(), 0.0)
-        return None
+    with contextlib.suppress(OSError):
+        if time.time() - file.stat().st_mtime < WRITING_SECONDS:
+            return Holder(0, socket.gethostname(), 0.0)
+    return None
 
 
 def refuse_running(folder: Path) -> None:
-    """Refuse a folder in which another process works.
+    """Refuse a run folder in which another process trains, edits or distills.
 
     Raises:
         Held: naming that process.
     """
-    if holder := holder_of(folder):
-        away = "" if holder.host == socket.gethostname() else f" (if it is not: delete {folder / NAME})"
-        raise Held(f"{folder}: another training is {holder}{away}; wait for it, or choose another name=...")
+    for place in (folder, *(path for pattern in INSIDE for path in folder.glob(pattern))):
+        if holder := holder_of(place):
+            raise Held(f"{_taken(place, holder)}; wait for it, or choose another name=...")
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, work: str = "training", wait: bool = False) -> Iterator[None]:
     """Hold a folder while working in it; the sign is taken away at the end, also after errors.
+
+    Args:
+        folder: made if it is not there, and taken away again if nothing was put into it.
+        work: what is done, for the line that others get.
+        wait: wait for another process that has it, and say so, instead of refusing.
 
     Raises:
         Held: when another process has it.
         SplatError: when the folder cannot be written.
     """
     file = folder / NAME
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        _take(file, work, wait)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
+    finally:
+        with contextlib.suppress(OSError):  # something stands in it
+            for path in made:
+                path.rmdir()
+
+
+def _take(file: Path, work: str, wait: bool) -> None:
+    """Put the sign there as soon as nobody else's is."""
+    waiting = False
     while True:
         try:
-            handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-            break
-        except FileExistsError:
-            refuse_running(folder)
-            file.unlink(missing_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            clear(file.parent)
+            if _sign(file, work):
+                return
+            holder = holder_of(file.parent)
+            if holder is None:
+                _drop(file)
+                continue
         except OSError as error:
             raise SplatError(f"cannot write {file}: {error.strerror}; choose another out=") from error
+        if not wait:
+            raise Held(f"{_taken(file.parent, holder)}; wait for it, or choose another name=...")
+        if not waiting:
+            info(f"waiting: {_taken(file.parent, holder)}")
+        waiting = True
+        time.sleep(LOOK_SECONDS)
+
+
+def _sign(file: Path, work: str) -> bool:
+    """Put the sign of this process there; False where there is one."""
+    content = json.dumps(asdict(Holder.here(work)))
     try:
-        os.write(handle, json.dumps(asdict(Holder.here())).encode())
-        os.close(handle)
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            file.unlink(missing_ok=True)
+        handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    except FileExistsError:
+        return False
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as sign:
+            sign.write(content)
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
+    return True
+
+
+def _drop(file: Path) -> None:
+    """Take away the sign of a process that died; of several processes that find it only one gets it."""
+    with contextlib.suppress(FileNotFoundError), temporary_folder(file.parent) as scratch:
+        aside = scratch / file.name
+        file.rename(aside)
+        holder = Holder.read(aside)
+        if holder is not None and holder.alive():  # another process was faster and holds it already
+            aside.rename(file)
+
+
+def _taken(folder: Path, holder: Holder) -> str:
+    """ "runs/a: another training is running now (process 12)", with a way out where nobody can look."""
+    away = "" if holder.host == socket.gethostname() else f" (if it is not: delete {folder / NAME})"
+    return f"{folder}: another {holder.work} is {holder}{away}"

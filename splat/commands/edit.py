@@ -58,6 +58,7 @@ def run(config: EditConfig) -> None:
     if config.operation in HISTORY:
         travel(path, config.operation)
         return
+    from splat.edit.history import editing
     from splat.edit.session import Request, edit, prepare, preview
     from splat.edit.words import Words
 
@@ -79,11 +80,11 @@ def run(config: EditConfig) -> None:
         prompt,
         config.without if prompt and words is None else "",
     )
-    prepared = prepare(path, request)
     if config.preview or config.operation == "select":
-        print(preview(prepared, request))
+        print(preview(prepare(path, request), request))
         return
-    folder = edit(prepared, request)
+    with editing(path):
+        folder = edit(prepare(path, request), request)
     console.info(f"look at it: splat render {folder} path=test; take it back: splat edit {config.run} undo")
     print(folder)
 
@@ -97,19 +98,22 @@ def prompt_of(config: EditConfig) -> str:
 
 def travel(path: Path, word: str) -> None:
     """List the edits, or go one back or forward; prints the folder of the scene that is in force then."""
-    from splat.edit.history import load_history, redo, undo
+    from splat.edit.history import editing, load_history, redo, undo
 
     history = load_history(path)
     if word == "list":
+        in_force = history.in_force()
         for entry in history.edits():
             mark = "*" if entry["name"] == history.current else " "
-            state = "  (undone)" if entry["name"] in history.undone else ""
+            undone = "  (undone)" if entry["name"] in history.undone else "  (not in force)"
+            state = "" if entry["name"] in in_force else undone
             changed = f"{entry['gaussians_before']:,} -> {entry['gaussians_after']:,} Gaussians"
             print(f"{mark} {entry['name']}  after {entry['parent'] or 'training'}, {changed}{state}")
         if not history.edits():
             console.info(f"{history.root} has no edits")
         return
-    history = undo(history) if word == "undo" else redo(history)
+    with editing(path):
+        history = undo(load_history(path)) if word == "undo" else redo(load_history(path))
     console.info(f"now at {history.current or 'the trained scene'}")
     print(history.place)
 

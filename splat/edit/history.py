@@ -7,22 +7,26 @@ names the current edit and those undone. The trained scene is never written to.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import shutil
-import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from splat import __version__
+from splat import __version__, disk
 from splat.edit.carry import carry_fields
 from splat.edit.operations.base import Edited
 from splat.edit.selection import Selection, save_selection
 from splat.errors import SplatError
-from splat.files import read_json, slug, write_json, write_text
+from splat.files import slug, write_json, write_text
+from splat.records import json_record
 from splat.run import Run, open_run
+from splat.running import held
+from splat.temporary import temporary_folder
 
 RECORD = "edit.json"
 
@@ -46,13 +50,43 @@ class History:
         return self.root if self.current is None else self.folder / self.current
 
     def edits(self) -> list[dict[str, Any]]:
-        """The records of all edits, in the order they were made, each with its `name`."""
-        paths = sorted(self.folder.glob(f"[0-9]*/{RECORD}"), key=lambda path: (_number(path.parent.name), path))
-        return [{"name": path.parent.name, **read_json(path)} for path in paths]
+        """The records of all edits, in the order they were made, each with its `name`.
+
+        Raises:
+            SplatError: when one is damaged.
+        """
+        return [{"name": path.parent.name, **edit_record(path.parent)} for path in self._records()]
+
+    def in_force(self) -> list[str]:
+        """Names of the edits that made the scene in force, the newest first."""
+        parents = {entry["name"]: entry["parent"] for entry in self.edits()}
+        names: list[str] = []
+        name = self.current
+        while name is not None and name not in names:
+            names.append(name)
+            name = parents.get(name)
+        return names
 
     def save(self) -> None:
-        """Write history.json."""
-        write_json(self.folder / "history.json", {"current": self.current, "undone": list(self.undone)})
+        """Write history.json; it names all edits, so that none is out of sight, whichever of them is in force."""
+        names = [path.parent.name for path in self._records()]
+        record = {"current": self.current, "undone": list(self.undone), "edits": names}
+        write_json(self.folder / "history.json", record)
+
+    def _records(self) -> list[Path]:
+        paths = self.folder.glob(f"[0-9]*/{RECORD}")
+        return sorted(paths, key=lambda path: (_number(path.parent.name), path))
+
+
+@contextlib.contextmanager
+def editing(path: Path) -> Iterator[None]:
+    """Hold a run's history while an edit is made of the scene in force: another edit of it waits until this one stands.
+
+    Raises:
+        SplatError: when the folder cannot be written.
+    """
+    with held(root_of(path)[0] / "edits", "edit", wait=True):
+        yield
 
 
 def root_of(path: Path) -> tuple[Path, str | None]:
@@ -71,25 +105,46 @@ def load_history(path: Path) -> History:
     """
     root, edit = root_of(path)
     file = root / "edits" / "history.json"
-    record = read_json(file) if file.exists() else {}
-    current, undone = record.get("current"), tuple(record.get("undone", ()))
+    current: str | None = None
+    undone: tuple[str, ...] = ()
+    if file.exists():
+        record = json_record(file)
+        current = record.name("current") if record.has("current") else None
+        undone = record.names("undone")
     if edit is not None and edit != current:
         return History(root, edit)
-    if current is not None and not (root / "edits" / current / RECORD).is_file():
-        raise SplatError(f"the edit {current} is gone from {root / 'edits'}; put it back or delete {file}")
+    for name in (*undone, *([] if current is None else [current])):
+        if not (root / "edits" / name / RECORD).is_file():
+            raise SplatError(f"the edit {name} is gone from {root / 'edits'}; put it back or delete {file}")
     return History(root, current, undone)
+
+
+def edit_record(folder: Path) -> dict[str, Any]:
+    """What an edit's edit.json says.
+
+    Raises:
+        SplatError: when it is damaged.
+    """
+    found = json_record(folder / RECORD)
+    if found.has("parent"):
+        found.name("parent")
+    for key in ("gaussians_before", "gaussians_after"):
+        found.whole(key)
+    return {"parent": None, **found.values}
 
 
 def undo(history: History) -> History:
     """Back to the scene before the current edit.
 
     Raises:
-        SplatError: when there is nothing to undo.
+        SplatError: when there is nothing to undo, or the edit before is gone.
     """
     if history.current is None:
         raise SplatError(f"there is nothing to undo: {history.root} stands at the trained scene")
-    before = read_json(history.place / RECORD)["parent"]
+    before = edit_record(history.place)["parent"]
     moved = History(history.root, before, (*history.undone, history.current))
+    if before is not None and not (moved.place / RECORD).is_file():
+        raise SplatError(f"the edit {before} is gone from {history.folder}; put it back")
     moved.save()
     return moved
 
@@ -129,24 +184,21 @@ def commit(
 
     try:
         history.folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".edit-", dir=history.folder))
+        with temporary_folder(history.folder) as scratch:
+            written = scratch / "edit"
+            written.mkdir()
+            shutil.copyfile(base.path / "cameras.json", written / "cameras.json")
+            write_scene(written / "scene.ply", edited.scene.to("cpu"))
+            carry_fields(base.path, written, edited.origin)
+            save_selection(written / "selection.safetensors", selection, digest)
+            created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+            facts = {"parent": history.current, "created": created, "splat": __version__, **record}
+            write_text(written / "config.yaml", yaml.safe_dump({**base.config, "edit": facts}, sort_keys=False))
+            write_json(written / RECORD, facts)
+            folder = _claimed(written, history.folder, slug(name, "edit"))
     except OSError as error:
-        raise SplatError(f"cannot write {history.folder}: {error.strerror}") from error
-    try:
-        temporary.chmod(0o755)  # mkdtemp makes private folders
-        shutil.copyfile(base.path / "cameras.json", temporary / "cameras.json")
-        write_scene(temporary / "scene.ply", edited.scene.to("cpu"))
-        carry_fields(base.path, temporary, edited.origin)
-        save_selection(temporary / "selection.safetensors", selection, digest)
-        created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        facts = {"parent": history.current, "created": created, "splat": __version__, **record}
-        write_text(temporary / "config.yaml", yaml.safe_dump({**base.config, "edit": facts}, sort_keys=False))
-        write_json(temporary / RECORD, facts)
-        folder = _claimed(temporary, history.folder, slug(name, "edit"))
-    except OSError as error:
-        raise SplatError(f"cannot write the edit into {history.folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        reason = disk.refusal(error)
+        raise SplatError(f"cannot write the edit into {history.folder}: {reason}") from error
     History(history.root, folder.name).save()
     return folder
 
@@ -172,4 +224,4 @@ def _claimed(temporary: Path, folder: Path, name: str) -> Path:
 
 def _number(name: str) -> int:
     digits = name.partition("-")[0]
-    return int(digits) if digits.isdigit() else 0
+    return int(digits) if digits.isdecimal() else 0

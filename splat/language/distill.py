@@ -33,6 +33,7 @@ from splat.language.teachers import KINDS, TeacherOptions, load_teacher
 from splat.language.types import Teacher
 from splat.render import select_backend
 from splat.run import Run
+from splat.running import held
 from splat.train.normalize import capture_options
 
 VIEWS = 32  # photos that a model is asked about: neighbours say the same about the Gaussians they share
@@ -65,9 +66,15 @@ def distill_run(run: Run, config: DistillConfig) -> tuple[LanguageField, Path]:
     """Make a field of a run and write it to RUN/language/NAME.
 
     Raises:
-        SplatError: the teacher, its files or the photos are missing, or the field exists already.
+        SplatError: the teacher, its files or the photos are missing, the field exists already, or is being made.
     """
     folder = field_folder(run, config)
+    with held(folder, "distill"):
+        return _distilled(run, config, folder), folder
+
+
+def _distilled(run: Run, config: DistillConfig, folder: Path) -> LanguageField:
+    """Make the field in a folder that nobody else works in."""
     if (folder / "field.json").exists() and not config.overwrite:
         raise SplatError(f"{folder} holds a field already; overwrite=true replaces it, name=OTHER makes another one")
     scene = run.scene()
@@ -77,7 +84,7 @@ def distill_run(run: Run, config: DistillConfig) -> tuple[LanguageField, Path]:
     with_rows = getattr(field.compression, "source", None)
     rows = None if with_rows is None else row_sources(sources.examples, with_rows)
     field.save(folder, rows)
-    return field, folder
+    return field
 
 
 def field_folder(run: Run, config: DistillConfig) -> Path:

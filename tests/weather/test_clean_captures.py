@@ -21,6 +21,7 @@ from splat.capture.types import Capture, Frame
 from splat.cli import main
 from splat.formats import write_scene
 from splat.run import write_cameras
+from splat.temporary import is_temporary
 from splat.weather.clean import restore
 from splat.weather.clean.config import CleanConfig
 from splat.weather.clean.detect import look
@@ -226,7 +227,7 @@ def test_mistakes_get_one_line_and_leave_nothing(
     before = digest(tmp_path)
     assert main(["clean", "photos", *words]) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
-    assert digest(tmp_path) == before and not any(path.name.endswith("-partial") for path in tmp_path.iterdir())
+    assert digest(tmp_path) == before and not any(is_temporary(path.name) for path in tmp_path.iterdir())
 
 
 def test_a_photo_in_which_nothing_is_found_stays_byte_for_byte(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from splat.capture.colmap import model_folder
-from splat.capture.staging import remove_tree
 from splat.capture.transforms import clean_name, within_root
 from splat.errors import SplatError
 from splat.files import read_json, write_json
+from splat.temporary import temporary_folder
 from splat.weather.clean.source import Photo, Source
 
 TRANSFORMS = ("transforms.json", "transforms_train.json", "transforms_test.json", "transforms_val.json")
@@ -45,18 +45,17 @@ def require_free(out: Path, data: Path) -> None:
 @contextlib.contextmanager
 def staged(out: Path) -> Iterator[Path]:
     """A folder to write into that becomes `out` at the end; nothing is left of it when something fails."""
-    partial = out.with_name(f".{out.name}-partial")
     try:
-        remove_tree(partial)
-        partial.mkdir(parents=True)
-        yield partial
-        if out.exists():
-            out.rmdir()  # empty, or it would have been refused
-        partial.rename(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_folder(out.parent) as scratch:
+            partial = scratch / out.name
+            partial.mkdir()
+            yield partial
+            if out.exists():
+                out.rmdir()  # empty, or it would have been refused
+            partial.rename(out)
     except OSError as error:
         raise SplatError(f"cannot write {out}: {error.strerror}; free some space or choose another out=") from error
-    finally:
-        remove_tree(partial)
 
 
 def copy_photo(photo: Photo, folder: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("psnr", "ssim", "lpips", "lpips_net", "num_gaussians", "max_steps", "train_seconds", "backend")
+COLUMNS = ("psnr", "ssim", "lpips", "lpips_net", "flip", "num_gaussians", "max_steps", "train_seconds", "backend")
 
 
 def rows(folders: list[Path]) -> Iterator[dict[str, Any]]:

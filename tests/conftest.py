@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,21 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+# Nothing is downloaded by a test, nor by what it starts: neither models nor the weights of LPIPS.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def refuse_other_machines(event: str, arguments: tuple) -> None:
+    """An audit hook: what would reach another machine fails."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple) and arguments[1][0] not in ("127.0.0.1", "::1"):
+        raise RuntimeError(f"a test reached for another machine: {arguments[1]}")
+
+
 def pytest_configure() -> None:
     """Ctrl-C works in what tests start, even where pytest was started in the background, which ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.addaudithook(refuse_other_machines)
 
 
 def find_shared_data(name: str) -> Path:

@@ -66,7 +66,8 @@ def training(capture: str, strategy: str | None = None, **keys: Any) -> Callable
             result = train(config)
             total = time.perf_counter() - started
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            scores = evaluate_views(result.gaussians, result.capture, result.capture.indices("test"), lpips_net="none")
+            views = result.capture.indices("test")
+            scores = evaluate_views(result.gaussians, result.capture, views, lpips_net="none", with_flip=False)
         found = {
             "steps_per_second": result.steps_per_second,
             "train_seconds": result.train_seconds,

@@ -150,10 +150,11 @@ def measured(job: Job, out: Path, extra: list[str]) -> dict[str, Any]:
         report = result.folder / "weather.json"
         found = read_json(report) if report.exists() else None
         iou = lens_iou(capture, result.folder) if job.kind == "drops" else None
-    scores = evaluate_views(result.gaussians, result.capture, result.capture.indices("test"), lpips_net="auto")
+    views = result.capture.indices("test")
+    scores = evaluate_views(result.gaussians, result.capture, views, lpips_net="squeeze", with_flip=False)
     write_view(result, out / "views" / f"{job.scene}-{job.kind}-{job.severity}-{job.way}-{job.preset}.png")
     return {
-        "psnr": scores.psnr, "ssim": scores.ssim, "lpips": scores.lpips if scores.lpips_net == "squeeze" else None,
+        "psnr": scores.psnr, "ssim": scores.ssim, "lpips": scores.lpips,
         "gaussians": len(result.gaussians), "cpu_seconds": round(busy, 1), "weather": found,
         "lens_iou": iou,
     }  # fmt: skip

@@ -102,11 +102,12 @@ def measured(job: Job, scratch: Path) -> dict[str, Any]:
     result = train(config)
     busy, wall = time.process_time() - busy, time.perf_counter() - wall
     share = busy / wall if result.backend == "cpu" else 1.0
-    scores = evaluate_views(result.gaussians, result.capture, result.capture.indices("test"), lpips_net="auto")
+    views = result.capture.indices("test")
+    scores = evaluate_views(result.gaussians, result.capture, views, lpips_net="squeeze", with_flip=False)
     return {
         "psnr": scores.psnr,
         "ssim": scores.ssim,
-        "lpips": scores.lpips if scores.lpips_net == "squeeze" else None,
+        "lpips": scores.lpips,
         "gaussians": len(result.gaussians),
         "seconds": round(result.train_seconds * share, 2),
         "floating": floating(result.gaussians) if job.scene.startswith("demo") else None,

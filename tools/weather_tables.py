@@ -12,7 +12,8 @@ import numpy as np
 Row = dict[str, Any]
 NAMES = {"demo": "demo 1/2", "fox": "fox 1/8"}
 HEAD = (
-    "| photos | weather | plain | `splat clean`, plain | `weather=KIND` | ceiling | won back | its SSIM | LPIPS |\n"
+    "| photos | weather | plain | `splat clean`, plain | `weather=KIND` | ceiling | won back | its SSIM "
+    "| LPIPS squeeze |\n"
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 

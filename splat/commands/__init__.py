@@ -3,7 +3,7 @@
 SUMMARIES = {
     "train": "photos in, a scene and its metrics out",
     "clean": "weather out of the photos: restored images, lens masks",
-    "evaluate": "PSNR, SSIM and LPIPS of a run under a named protocol",
+    "evaluate": "PSNR, SSIM, LPIPS and FLIP of a run under a named protocol",
     "distill": "what a teacher knows about the photos, onto the Gaussians",
     "query": "find what a text names, in 3D and in the views",
     "render": "pictures and a video of a run along a camera path",

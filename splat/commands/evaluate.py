@@ -1,4 +1,4 @@
-"""`splat evaluate`: PSNR, SSIM and LPIPS of a run under a named protocol."""
+"""`splat evaluate`: PSNR, SSIM, LPIPS and FLIP of a run under a named protocol."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ COLUMNS = (
     ("PSNR", ("psnr",), ".2f"),
     ("SSIM", ("ssim",), ".4f"),
     ("LPIPS", ("lpips",), ".4f"),
+    ("FLIP", ("flip",), ".4f"),
     ("PSNR train", ("train", "psnr"), ".2f"),
     ("Gaussians", ("num_gaussians",), ",d"),
     ("steps", ("max_steps",), ",d"),
@@ -30,14 +31,16 @@ def metrics_table(runs: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def notes(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What must be known to read the numbers: protocol, LPIPS network, and why a value is missing."""
+    """What must be known to read the numbers: the protocol, and why a value is missing."""
     protocols = {name: _protocol(metrics) for name, metrics in runs.items()}
     if len(set(protocols.values())) == 1:
         lines = [next(iter(protocols.values()))]
     else:
         lines = [f"{name}: {protocol}" for name, protocol in protocols.items()]
-    reasons = {metrics["lpips_reason"] for metrics in runs.values() if metrics.get("lpips_reason")}
-    return [line for line in [*lines, *(f"LPIPS: {reason}" for reason in sorted(reasons))] if line]
+    for title, key in (("LPIPS", "lpips_reason"), ("FLIP", "flip_reason")):
+        reasons = {metrics[key] for metrics in runs.values() if metrics.get(key)}
+        lines += [f"{title}: {reason}" for reason in sorted(reasons)]
+    return [line for line in lines if line]
 
 
 def _protocol(metrics: Mapping[str, Any]) -> str:
@@ -45,14 +48,15 @@ def _protocol(metrics: Mapping[str, Any]) -> str:
     if not record:
         return ""
     sizes = ", ".join(f"{width}x{height}" for width, height in record.get("resolution", [])[:3])
-    parts = [f"protocol {record.get('name')}", f"{record.get('views')} {record.get('split')} views at {sizes}"]
-    if record.get("lpips_net"):
-        parts.append(f"LPIPS {record['lpips_net']}")
-    return ", ".join(parts)
+    return f"protocol {record.get('name')}, {record.get('views')} {record.get('split')} views at {sizes}"
 
 
 def _cell(metrics: Mapping[str, Any], path: tuple[str, ...], form: str) -> str:
     value: Any = metrics
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
-    return "-" if value is None else format(int(value) if form.endswith("d") else value, form)
+    if value is None:
+        return "-"
+    text = format(int(value) if form.endswith("d") else value, form)
+    # no number of LPIPS stands without its network
+    return f"{text} ({metrics['lpips_net']})" if path == ("lpips",) and metrics.get("lpips_net") else text

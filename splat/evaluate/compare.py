@@ -10,7 +10,7 @@ import numpy as np
 
 from splat.errors import SplatError
 from splat.evaluate import pictures
-from splat.evaluate.page import number, page, picture_link, table, text
+from splat.evaluate.page import lpips_number, number, page, picture_link, table, text
 from splat.files import read_json, write_text
 
 # Differences that make PSNR, SSIM or LPIPS of two runs incomparable.
@@ -29,6 +29,7 @@ class RunRow:
     ssim: float | None
     lpips: float | None
     lpips_net: str | None
+    flip: float | None
     train_psnr: float | None  # dB
     num_gaussians: int | None
     max_steps: int | None
@@ -76,6 +77,7 @@ def compare_runs(paths: list[str | Path]) -> list[RunRow]:
                         "ssim",
                         "lpips",
                         "lpips_net",
+                        "flip",
                         "num_gaussians",
                         "max_steps",
                         "train_seconds",
@@ -92,7 +94,9 @@ def rule_differences(rows: list[RunRow]) -> list[str]:
     out = []
     for rule in RULES:
         values = [row.protocol.get(rule) for row in rows]
-        if any(value != values[0] for value in values):
+        # a run without LPIPS has no number that could be compared
+        known = [value for value in values if value is not None] if rule == "lpips_net" else values
+        if any(value != known[0] for value in known):
             shown = ", ".join(f"{row.name}: {_shown(value)}" for row, value in zip(rows, values))
             label = "protocol" if rule == "name" else rule.replace("_", " ")
             out.append(f"{label} differs ({shown})")
@@ -136,13 +140,14 @@ def _relative(path: Path, page_folder: Path) -> str:
 
 
 def _number_table(rows: list[RunRow]) -> str:
-    header = ["run", "PSNR", "SSIM", "LPIPS", "training PSNR", "Gaussians", "steps", "minutes", "renderer"]
+    header = ["run", "PSNR", "SSIM", "LPIPS", "FLIP", "training PSNR", "Gaussians", "steps", "minutes", "renderer"]
     cells = [
         [
             text(row.name),
             number(row.psnr, 2),
             number(row.ssim, 4),
-            number(row.lpips, 4) + (f" ({text(row.lpips_net)})" if row.lpips is not None else ""),
+            text(lpips_number({"lpips": row.lpips, "lpips_net": row.lpips_net})),
+            number(row.flip, 4),
             number(row.train_psnr, 2),
             "–" if row.num_gaussians is None else f"{row.num_gaussians:,}",
             "–" if row.max_steps is None else f"{row.max_steps:,}",
@@ -151,7 +156,7 @@ def _number_table(rows: list[RunRow]) -> str:
         ]
         for row in rows
     ]
-    return table(header, cells, numeric=(1, 2, 3, 4, 5, 6, 7))
+    return table(header, cells, numeric=(1, 2, 3, 4, 5, 6, 7, 8))
 
 
 def write_comparison(paths: list[str | Path], out: str | Path) -> list[RunRow]:

@@ -12,7 +12,7 @@ LPIPS_NETS = ("alex", "vgg", "squeeze")
 
 @dataclass
 class EvaluateConfig:
-    """`splat evaluate`: PSNR, SSIM and LPIPS of a finished run."""
+    """`splat evaluate`: PSNR, SSIM, LPIPS and FLIP of a finished run."""
 
     run: str = option("", "the run folder")
     protocol: str = option(
@@ -37,8 +37,11 @@ class EvaluateConfig:
         choices=("auto", *LPIPS_NETS, "none"),
     )
     lpips_download: bool = option(
-        False, "fetch the network's weights once if they are missing (alex 233 MB, vgg 528 MB, squeeze 5 MB)"
+        True,
+        "fetch the network's weights once where they are missing (alex 233 MB, vgg 528 MB, squeeze 5 MB); false, or "
+        "HF_HUB_OFFLINE=1 in the environment: never",
     )
+    flip: bool = option(True, "FLIP beside LPIPS; 2.5 s of processor time for a megapixel")
     save_images: bool = option(True, "write renders, photos and error pictures to RUN/renders")
     report: bool = option(True, "write RUN/report.html")
     backend: str = option("auto", "renderer", choices=("auto", "gsplat", "cpu"))

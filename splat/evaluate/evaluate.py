@@ -15,6 +15,7 @@ from torch import Tensor
 from splat.cameras import Camera, stack_cameras
 from splat.capture.types import Capture
 from splat.evaluate import metrics, pictures
+from splat.evaluate.flip_metric import PPD, flip, why_no_flip
 from splat.evaluate.lpips_metric import LpipsChoice, choose_net, lpips
 from splat.evaluate.protocols import Protocol, get_protocol, protocol_record
 from splat.gaussians import Gaussians
@@ -28,12 +29,13 @@ COLORS: dict[str, Color] = {"black": (0.0, 0.0, 0.0), "white": (1.0, 1.0, 1.0)}
 
 @dataclass(frozen=True)
 class ViewScore:
-    """One view. None stands for a value that cannot be had: no counted pixel, or no LPIPS."""
+    """One view. None stands for a value that cannot be had: no counted pixel, no LPIPS or no FLIP."""
 
     name: str
     psnr: float | None  # dB
     ssim: float | None
     lpips: float | None
+    flip: float | None
     counted: float = 1.0  # share of the pixels that count
     image: str | None = None  # the render, relative to the run folder
 
@@ -49,6 +51,8 @@ class EvaluationResult:
     lpips: float | None
     lpips_net: str | None
     lpips_reason: str | None
+    flip: float | None
+    flip_reason: str | None
     protocol: dict[str, Any]
     seconds: float
 
@@ -132,10 +136,10 @@ def _known(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else value
 
 
-def score_pair(pair: _Pair, protocol: Protocol, net: str | None) -> dict[str, float | None]:
-    """PSNR, SSIM and LPIPS of one render; pixels that do not count are left out on both sides.
+def score_pair(pair: _Pair, protocol: Protocol, net: str | None, with_flip: bool) -> dict[str, float | None]:
+    """PSNR, SSIM, LPIPS and FLIP of one render, each a mean over the pixels that count.
 
-    LPIPS, whose receptive fields reach across any border, sees the photo's own pixels there on both sides.
+    Both sides show the photo's own pixels where none count, since windows, receptive fields and filters reach there.
     """
     image, target = pair.image.clamp(0, 1), pair.target
     if protocol.quantise:
@@ -144,7 +148,8 @@ def score_pair(pair: _Pair, protocol: Protocol, net: str | None) -> dict[str, fl
     return {
         "psnr": _known(metrics.psnr(image, target, pair.mask)),
         "ssim": _known(metrics.ssim(image, target, pair.mask, protocol.ssim_border)),
-        "lpips": None if net is None else _known(lpips(image, target, net, protocol.lpips_normalize)),
+        "lpips": None if net is None else _known(lpips(image, target, net, protocol.lpips_normalize, pair.mask)),
+        "flip": _known(flip(image, target, pair.mask)) if with_flip else None,
     }
 
 
@@ -165,6 +170,7 @@ def score_views(
     protocol: Protocol,
     background: Tensor,  # [3] in [0, 1], on the device of the renders
     choice: LpipsChoice,
+    no_flip: str | None = None,
     run_folder: Path | None = None,
     facts: dict[str, Any] | None = None,
 ) -> EvaluationResult:
@@ -178,6 +184,7 @@ def score_views(
         protocol: the rules.
         background: colour behind the photos' transparent pixels; the renders have it already.
         choice: the LPIPS network.
+        no_flip: why FLIP is left out; None takes it.
         run_folder: pictures go to `run_folder/renders/SPLIT`; None writes none.
         facts: more for the record of the protocol.
     """
@@ -195,9 +202,9 @@ def score_views(
             if run_folder is not None:
                 _write_pictures(run_folder / "renders" / split, stem, pair)
                 image = f"renders/{split}/{stem}.png"
-            scores = score_pair(pair, protocol, choice.net)
             counted = 1.0 if mask is None else float(mask.double().mean())
-            views.append(ViewScore(camera.name, scores["psnr"], scores["ssim"], scores["lpips"], counted, image))
+            scores = score_pair(pair, protocol, choice.net, no_flip is None)
+            views.append(ViewScore(name=camera.name, counted=counted, image=image, **scores))
             bar.advance()
     sizes = sorted({(camera.width, camera.height) for camera in cameras})
     record = protocol_record(
@@ -208,6 +215,7 @@ def score_views(
         resolution=[list(size) for size in sizes],
         background=[round(float(value), 4) for value in background],
         lpips_net=choice.net,
+        flip_ppd=round(PPD, 2) if no_flip is None else None,
         masked=any(view.counted < 1 for view in views),
         **(facts or {}),
     )
@@ -219,6 +227,8 @@ def score_views(
         lpips=_mean([view.lpips for view in views]),
         lpips_net=choice.net,
         lpips_reason=choice.reason,
+        flip=_mean([view.flip for view in views]),
+        flip_reason=no_flip,
         protocol=record,
         seconds=time.perf_counter() - start,
     )
@@ -234,7 +244,8 @@ def evaluate_views(
     background: str | Color = "auto",
     options: RenderOptions | None = None,
     lpips_net: str = "auto",
-    lpips_download: bool = False,
+    lpips_download: bool = True,
+    with_flip: bool = True,
     run_folder: Path | None = None,
 ) -> EvaluationResult:
     """Render a scene at views of its capture and score them.
@@ -268,6 +279,7 @@ def evaluate_views(
         protocol=rules,
         background=color,
         choice=choose_net(lpips_net, rules, download=lpips_download, device=str(color.device)),
+        no_flip=why_no_flip(with_flip),
         run_folder=run_folder,
         facts={"renderer": backend},
     )

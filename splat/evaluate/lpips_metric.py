@@ -1,37 +1,25 @@
 """LPIPS (Zhang et al. 2018) through the `lpips` package, only ever with the published weights.
 
-The package brings its own linear heads; the ImageNet backbone comes from torch.hub's folder, by default
-$TORCH_HOME/hub/checkpoints. Nothing is downloaded unless asked for: a machine without network would otherwise hang, and
-528 MB are not fetched unasked. Where weights are missing the value is None with the reason, never a number from random
-weights.
+The package brings its own linear heads; the ImageNet backbone is `splat.evaluate.weights`' concern. Where weights are
+missing the value is None with the reason, never a number from random weights.
 """
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import urllib.error
+import pickle
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from splat.evaluate.protocols import Protocol
+from splat.evaluate.weights import BACKBONES, checkpoint_path, missing, state
 
-# Files as torchvision names them; the part after the dash is the start of the file's SHA-256.
-BACKBONES = {
-    "alex": "alexnet-owt-7be5be79.pth",
-    "vgg": "vgg16-397923af.pth",
-    "squeeze": "squeezenet1_1-b8a52dc0.pth",
-}
 MIN_SIDE = 64  # pixels; below this the deeper layers of the backbones have no pixels left
-_TIMEOUT = 5.0  # seconds without an answer after which a download gives up
 
 
 @dataclass(frozen=True)
@@ -42,46 +30,18 @@ class LpipsChoice:
     reason: str | None  # why there is no value, or why it is not the protocol's network
 
 
-def checkpoint_path(net: str) -> Path:
-    """Where torch.hub keeps the backbone of `net`."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / BACKBONES[net]
-
-
-@contextlib.contextmanager
-def _short_timeout() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_TIMEOUT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _missing(net: str, download: bool) -> str | None:
-    """Why the backbone's weights cannot be had, or None when they are there (downloaded, if allowed)."""
-    path = checkpoint_path(net)
-    if path.exists():
-        return None
-    if not download:
-        return f"the {net} weights are not on this machine ({path.name}); lpips_download=true fetches them"
-    url = f"https://download.pytorch.org/models/{path.name}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _short_timeout():
-            torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rsplit("-", 1)[1], progress=False)
-    except (OSError, urllib.error.URLError, RuntimeError) as error:
-        return f"the {net} weights could not be fetched from {url} ({error}); put the file into {path.parent}"
-    return None
-
-
 @lru_cache(maxsize=1)
 def _load(net: str, checkpoint: str, device: str) -> Any:
     """The LPIPS module in evaluation mode. `checkpoint` is part of the key: another TORCH_HOME, another model."""
     import lpips
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # the package calls torchvision the old way
-        model = lpips.LPIPS(net=net, verbose=False)
+        model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+    # The package would have torchvision read the file, which unpickles whatever it holds.
+    weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    names = {name: "features." + name.split(".", 1)[1] for name in model.net.state_dict()}  # slice3.5.bias
+    model.net.load_state_dict({name: weights[source] for name, source in names.items()})
     return model.to(device).requires_grad_(False)
 
 
@@ -90,20 +50,31 @@ def _problem(net: str, download: bool, device: str) -> str | None:
     absent = [name for name in ("torchvision", "lpips") if find_spec(name) is None]
     if absent:
         return f"LPIPS needs {' and '.join(absent)}; install it with: pip install {' '.join(absent)}"
-    missing = _missing(net, download)  # first, because the imports take seconds and 150 MB
-    if missing is not None:
-        return missing
+    problem = missing(net, download)  # first, because the imports take seconds and 150 MB
+    if problem is not None:
+        return problem
     try:
         import lpips
         import torchvision
     except Exception as error:  # a torchvision built for another torch fails with more than ImportError
         return f"LPIPS needs torchvision and lpips, which do not load here: {type(error).__name__}: {error}"
     assert lpips and torchvision
+    path = checkpoint_path(net)
     try:
-        _load(net, str(checkpoint_path(net)), device)
+        _load(net, str(path), device)
+    except pickle.UnpicklingError:
+        return f"the {net} weights in {path} hold more than weights, which could run code; delete the file"
     except Exception as error:  # torch.load and zipfile raise many kinds for a damaged file
-        return f"the {net} weights in {checkpoint_path(net)} do not load ({type(error).__name__}); delete the file"
+        return f"the {net} weights in {path} do not load ({type(error).__name__}); delete the file"
     return None
+
+
+def _remark(net: str) -> str | None:
+    """What must be known of the weights that are used."""
+    path, sha256 = checkpoint_path(net), BACKBONES[net].sha256
+    if state(path, sha256) == "good":
+        return None
+    return f"{path.name} was saved anew by somebody: its SHA-256 does not begin with {sha256}"
 
 
 def choose_net(requested: str, protocol: Protocol, *, download: bool = False, device: str = "cpu") -> LpipsChoice:
@@ -123,14 +94,15 @@ def choose_net(requested: str, protocol: Protocol, *, download: bool = False, de
     wanted = protocol.lpips_net if requested == "auto" else requested
     problem = _problem(wanted, download, device)
     if problem is None:
-        return LpipsChoice(wanted, None)
+        return LpipsChoice(wanted, _remark(wanted))
     if requested == "auto" and wanted != "squeeze" and _problem("squeeze", False, device) is None:
-        return LpipsChoice("squeeze", f"{problem}; squeeze instead, comparable only with other squeeze values")
+        reasons = [f"{problem}; squeeze instead, comparable only with other squeeze values", _remark("squeeze")]
+        return LpipsChoice("squeeze", "; ".join(filter(None, reasons)))
     return LpipsChoice(None, problem)
 
 
 @torch.no_grad()
-def lpips(image: Tensor, target: Tensor, net: str, normalize: bool = True) -> float | None:
+def lpips(image: Tensor, target: Tensor, net: str, normalize: bool = True, mask: Tensor | None = None) -> float | None:
     """Perceptual distance of two images; call `choose_net` first.
 
     Args:
@@ -138,12 +110,18 @@ def lpips(image: Tensor, target: Tensor, net: str, normalize: bool = True) -> fl
         target: the same shape, in [0, 1].
         net: alex, vgg or squeeze.
         normalize: map [0, 1] to the [-1, 1] that the networks expect; False reproduces 3DGS's metrics.py.
+        mask: [H, W] bool, True where the pixel counts. The mean is then that of the package's map of distances, each
+            layer enlarged to the image, over these pixels. Give images that agree elsewhere (`hide_uncounted`).
 
     Returns:
-        The distance (mean over a batch), at least 0; None for images smaller than `MIN_SIDE`.
+        The distance (mean over a batch), at least 0; None for images smaller than `MIN_SIDE`, NaN if no pixel counts.
     """
     if min(image.shape[-3:-1]) < MIN_SIDE:
         return None
+    if mask is not None and bool(mask.all()):
+        mask = None
     model = _load(net, str(checkpoint_path(net)), str(image.device))
+    model.spatial = mask is not None
     pair = [(x if x.dim() == 4 else x[None]).float().permute(0, 3, 1, 2) for x in (image, target)]
-    return float(model(pair[0], pair[1], normalize=normalize).double().mean())
+    distance = model(pair[0], pair[1], normalize=normalize).double()  # [B, 1, 1, 1] or [B, 1, H, W]
+    return float((distance if mask is None else distance[:, 0, mask]).mean())

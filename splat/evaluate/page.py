@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from splat.evaluate.pictures import data_uri, read_picture, thumbnail
@@ -34,6 +35,11 @@ def text(value: object) -> str:
 def number(value: float | None, digits: int) -> str:
     """The number with that many decimals, a dash for None."""
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def lpips_number(block: Mapping[str, Any]) -> str:
+    """LPIPS of some scores with its network, without which the number compares with nothing."""
+    return number(block.get("lpips"), 4) + (f" ({block['lpips_net']})" if block.get("lpips_net") else "")
 
 
 def page(title: str, body: Sequence[str]) -> str:

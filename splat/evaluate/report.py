@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from splat.evaluate.charts import training_charts
-from splat.evaluate.page import number, page, picture_link, table, text
+from splat.evaluate.page import lpips_number, number, page, picture_link, table, text
 from splat.files import read_json, write_text
 
 GAP = 3.0  # dB between training and held-out views from which the page speaks of overfitting
@@ -27,11 +27,11 @@ def gap_sentence(metrics: dict[str, Any]) -> str | None:
 def _cards(metrics: dict[str, Any]) -> str:
     seconds, rate = metrics.get("train_seconds"), metrics.get("steps_per_second")
     count, steps = metrics.get("num_gaussians"), metrics.get("max_steps")
-    net = metrics.get("lpips_net")
     cards = [
         ("PSNR (dB)", number(metrics.get("psnr"), 2)),
         ("SSIM", number(metrics.get("ssim"), 4)),
-        (f"LPIPS ({net})" if net else "LPIPS", number(metrics.get("lpips"), 4)),
+        ("LPIPS", lpips_number(metrics)),
+        ("FLIP", number(metrics.get("flip"), 4)),
         ("Gaussians", "–" if count is None else f"{count:,}"),
         ("steps", "–" if steps is None else f"{steps:,}"),
         ("training", "–" if seconds is None else f"{seconds / 60:.1f} min"),
@@ -52,14 +52,15 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
         ("held-out views", metrics, metrics.get("per_view") or []),
         ("training views", metrics.get("train") or {}, (metrics.get("train") or {}).get("per_view") or []),
     ):
-        scores = [number(block.get(key), digits) for key, digits in (("psnr", 2), ("ssim", 4), ("lpips", 4))]
-        rows.append([name, str(len(views)), *scores])
-    body = [table(["", "views", "PSNR", "SSIM", "LPIPS"], rows, numeric=(1, 2, 3, 4))]
+        scores = [number(block.get("psnr"), 2), number(block.get("ssim"), 4), text(lpips_number(block))]
+        rows.append([name, str(len(views)), *scores, number(block.get("flip"), 4)])
+    body = [table(["", "views", "PSNR", "SSIM", "LPIPS", "FLIP"], rows, numeric=(1, 2, 3, 4, 5))]
     sentence = gap_sentence(metrics)
     if sentence:
         body.append(f'<p class="warn">{text(sentence)}</p>')
-    if metrics.get("lpips_reason"):
-        body.append(f'<p class="note">LPIPS: {text(metrics["lpips_reason"])}</p>')
+    for title, key in (("LPIPS", "lpips_reason"), ("FLIP", "flip_reason")):
+        if metrics.get(key):
+            body.append(f'<p class="note">{title}: {text(metrics[key])}</p>')
     return body
 
 
@@ -73,16 +74,17 @@ def _pictures(folder: Path, view: dict[str, Any]) -> list[str]:
     return [picture_link(folder / file, file, f"{kind} of {view.get('name')}") for file, kind in files]
 
 
-def view_table(folder: Path, views: list[dict[str, Any]], max_pictures: int = MAX_PICTURES) -> str:
-    """All views, worst PSNR first, the first ones with thumbnails."""
+def view_table(folder: Path, block: dict[str, Any], max_pictures: int = MAX_PICTURES) -> str:
+    """All views of the scores `block`, worst PSNR first, the first ones with thumbnails."""
+    views = block["per_view"]
     worst_first = sorted(views, key=lambda view: view["psnr"] if view.get("psnr") is not None else float("inf"))
     rows = []
     for index, view in enumerate(worst_first):
         cells = _pictures(folder, view) if index < max_pictures else ["", "", ""]
-        scores = [number(view.get(key), digits) for key, digits in (("psnr", 2), ("ssim", 4), ("lpips", 4))]
+        scores = [number(view.get(key), 2 if key == "psnr" else 4) for key in ("psnr", "ssim", "lpips", "flip")]
         rows.append([text(view.get("name", "")), *scores, *cells])
-    header = ["view", "PSNR", "SSIM", "LPIPS", "photo", "render", "error"]
-    return table(header, rows, numeric=(1, 2, 3))
+    lpips = f"LPIPS ({text(block['lpips_net'])})" if block.get("lpips_net") else "LPIPS"
+    return table(["view", "PSNR", "SSIM", lpips, "FLIP", "photo", "render", "error"], rows, numeric=(1, 2, 3, 4))
 
 
 def _protocol(metrics: dict[str, Any]) -> str:
@@ -101,10 +103,10 @@ def build_report(folder: Path) -> str:
     if charts:
         body += ["<h2>Training</h2>", f'<div class="charts">{charts}</div>']
     if metrics.get("per_view"):
-        body += ["<h2>Held-out views, worst first</h2>", view_table(folder, metrics["per_view"])]
-    train_views = (metrics.get("train") or {}).get("per_view") or []
-    if train_views:
-        body += ["<h2>Training views, worst first</h2>", view_table(folder, train_views, max_pictures=4)]
+        body += ["<h2>Held-out views, worst first</h2>", view_table(folder, metrics)]
+    train = metrics.get("train") or {}
+    if train.get("per_view"):
+        body += ["<h2>Training views, worst first</h2>", view_table(folder, train, max_pictures=4)]
     body += ["<h2>Protocol</h2>", _protocol(metrics)]
     config = folder / "config.yaml"
     if config.is_file():

@@ -21,6 +21,7 @@ def view_dict(view: ViewScore) -> dict[str, Any]:
         "psnr": _rounded(view.psnr, 4),
         "ssim": _rounded(view.ssim, 5),
         "lpips": _rounded(view.lpips, 5),
+        "flip": _rounded(view.flip, 5),
     }
     if view.counted < 1:
         entry["counted"] = round(view.counted, 4)
@@ -30,11 +31,22 @@ def view_dict(view: ViewScore) -> dict[str, Any]:
 
 
 def means_dict(result: EvaluationResult | None) -> dict[str, Any]:
-    """psnr, ssim and lpips of a result; all None where nothing was scored."""
+    """psnr, ssim, lpips and flip of a result; all None where nothing was scored."""
     return {
         "psnr": _rounded(result.psnr, 4) if result else None,
         "ssim": _rounded(result.ssim, 5) if result else None,
         "lpips": _rounded(result.lpips, 5) if result else None,
+        "flip": _rounded(result.flip, 5) if result else None,
+    }
+
+
+def _terms(result: EvaluationResult) -> dict[str, Any]:
+    """What must be known to read the scores."""
+    return {
+        "lpips_net": result.lpips_net,
+        "lpips_reason": result.lpips_reason,
+        "flip_reason": result.flip_reason,
+        "protocol": result.protocol,
     }
 
 
@@ -42,7 +54,7 @@ def train_dict(result: EvaluationResult) -> dict[str, Any]:
     """The block of the training views, to be read beside the held-out ones."""
     return {
         **means_dict(result),
-        "lpips_net": result.lpips_net,
+        **_terms(result),
         "protocol": result.protocol["name"],
         "views": len(result.views),
         "per_view": [view_dict(view) for view in result.views],
@@ -65,19 +77,20 @@ def metrics_dict(
         before: an earlier metrics.json; what is not newly known is kept, other blocks (language, ...) too.
 
     Returns:
-        psnr, ssim, lpips (or None and lpips_reason), lpips_net, the facts, protocol, per_view, and the block train.
+        psnr, ssim, lpips and flip (or None and lpips_reason, flip_reason), lpips_net, the facts, protocol, per_view,
+        and the block train.
     """
-    out: dict[str, Any] = {**means_dict(None), "lpips_net": None, "lpips_reason": None}
+    out: dict[str, Any] = {**means_dict(None), "lpips_net": None, "lpips_reason": None, "flip_reason": None}
     out.update(dict.fromkeys(FACTS))
     out.update({"protocol": {}, "per_view": [], "train": None})
     out.update(before or {})
     out.update({key: value for key, value in (facts or {}).items() if value is not None})
     if test is not None:
         out.update(means_dict(test))
-        out.update(lpips_net=test.lpips_net, lpips_reason=test.lpips_reason, protocol=test.protocol)
+        out.update(_terms(test))
         out["per_view"] = [view_dict(view) for view in test.views]
     if train is not None:
         out["train"] = train_dict(train)
         if not out["protocol"]:
-            out.update(lpips_net=train.lpips_net, lpips_reason=train.lpips_reason, protocol=train.protocol)
+            out.update(_terms(train))
     return out

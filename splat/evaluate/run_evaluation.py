@@ -80,6 +80,7 @@ def evaluate_scene(
                 options=render,
                 lpips_net=config.lpips_net,
                 lpips_download=config.lpips_download,
+                with_flip=config.flip,
                 run_folder=folder if config.save_images else None,
             )
     path = folder / "metrics.json"

@@ -1,5 +1,6 @@
-"""A small capture that lives in memory, for scoring without files."""
+"""A small capture that lives in memory, for scoring without files, and weights for LPIPS that nobody has to fetch."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,3 +51,23 @@ def make_capture(
 def memory_capture() -> Callable[..., Capture]:
     """`memory_capture(images, names=, test_every=, alphas=, masks=)`: every `test_every`-th frame is a test frame."""
     return make_capture
+
+
+def alexnet(seed: int) -> bytes:
+    """A file of AlexNet's form: its five convolutions, random, in half precision."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = {0: (64, 3, 11, 11), 3: (192, 64, 5, 5), 6: (384, 192, 3, 3), 8: (256, 384, 3, 3), 10: (256, 256, 3, 3)}
+    tensors = {}
+    for layer, shape in shapes.items():
+        scale = 1 / (shape[1] * shape[2] * shape[3]) ** 0.5
+        tensors[f"features.{layer}.weight"] = (torch.randn(shape, generator=generator) * scale).half()
+        tensors[f"features.{layer}.bias"] = torch.zeros(shape[0]).half()
+    file = io.BytesIO()
+    torch.save(tensors, file)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def own_weights() -> bytes:
+    """`alexnet` with one seed."""
+    return alexnet(seed=0)

@@ -13,11 +13,12 @@ from splat.cameras import Camera
 from splat.capture.types import Capture
 from splat.errors import SplatError
 from splat.evaluate.evaluate import EvaluationResult, background_color, photo, score_views
-from splat.evaluate.lpips_metric import LpipsChoice
+from splat.evaluate.lpips_metric import LpipsChoice, choose_net
 from splat.evaluate.pictures import unique_stems
 from splat.evaluate.protocols import PROTOCOLS, get_protocol
 from splat.evaluate.results import metrics_dict
 from splat.evaluate.run_evaluation import spread
+from splat.evaluate.weights import checkpoint_path
 from splat.files import write_json
 
 MakeCapture = Callable[..., Capture]
@@ -85,11 +86,43 @@ def test_masked_pixels_count_on_neither_side(memory_capture: MakeCapture) -> Non
     assert result.protocol["masked"] is True
 
 
+def test_a_mask_moves_no_metric_of_a_view_that_is_equally_wrong_everywhere(
+    memory_capture: MakeCapture, own_weights: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PSNR, SSIM, LPIPS and FLIP are all means over what counts: neither what is hidden nor its size enters."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    checkpoint_path("alex").parent.mkdir(parents=True)
+    checkpoint_path("alex").write_bytes(own_weights)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.rand(160, 160, 3, generator=generator) * 0.2
+    picture = cv2.GaussianBlur(torch.rand(160, 160, 3, generator=generator).numpy(), (0, 0), 5)
+    image = (255 * (0.3 + 0.4 * (picture - picture.min()) / np.ptp(picture))).astype(np.uint8)
+    mask = np.zeros((160, 160), bool)
+    mask[:, :48] = True
+    whole, masked = memory_capture([image]), memory_capture([image], masks=[mask])
+
+    def render(hidden: float) -> Callable[[Camera], torch.Tensor]:
+        wrong = photo(whole, 0, torch.zeros(3))[0] + noise
+        wrong[:, 48:] += hidden
+        return lambda camera: wrong
+
+    choice = choose_net("alex", PROTOCOLS["gsplat"])
+    views = [
+        score(render(hidden), capture, [0], choice=choice).views[0]
+        for hidden, capture in ((0.0, whole), (0.0, masked), (0.5, masked))
+    ]
+    for name, tolerance in (("psnr", 0.01), ("ssim", 0.03), ("lpips", 0.3), ("flip", 0.03)):
+        everywhere, counted, despite = (getattr(view, name) for view in views)
+        assert counted == pytest.approx(everywhere, rel=tolerance), name
+        assert despite == counted, name
+
+
 def test_a_view_without_counted_pixels_is_left_out_of_the_mean(memory_capture: MakeCapture) -> None:
     masks = [np.ones((24, 30), bool), np.zeros((24, 30), bool)]
     capture = memory_capture([grey(100), grey(100)], masks=masks)
     result = score(off_by(capture, 0.1, 0.5), capture, [0, 1])
     assert [view.psnr for view in result.views] == [pytest.approx(20.0, abs=1e-4), None]
+    assert result.views[1].flip is None and result.flip == result.views[0].flip
     assert result.psnr == pytest.approx(20.0, abs=1e-4)
 
 
@@ -133,13 +166,14 @@ def test_metrics_file_layout(memory_capture: MakeCapture, tmp_path: Path) -> Non
     write_json(tmp_path / "metrics.json", content)  # refuses NaN
     back = json.loads((tmp_path / "metrics.json").read_text())
     expected = (
-        "psnr ssim lpips lpips_net num_gaussians max_steps train_seconds steps_per_second backend protocol per_view"
+        "psnr ssim lpips lpips_net lpips_reason flip flip_reason num_gaussians max_steps train_seconds "
+        "steps_per_second backend protocol per_view"
     )
     assert set(expected.split()) <= set(back)
     assert back["psnr"] == pytest.approx(20.0, abs=1e-3)
     assert back["train"]["psnr"] == pytest.approx(40.0, abs=1e-3)
     assert (back["train"]["views"], back["num_gaussians"], back["train_seconds"]) == (2, 7, None)
-    assert back["per_view"][0].keys() == {"name", "psnr", "ssim", "lpips"}
+    assert back["per_view"][0].keys() == {"name", "psnr", "ssim", "lpips", "flip"}
     assert back["language"] == {"miou": 0.5}
     assert back["protocol"]["name"] == "gsplat"
 

@@ -80,6 +80,7 @@ FAMILIES = (
         Probe("open3d", "open3d", False, "open3d", "meshes"),
         Probe("pycolmap", "pycolmap", False, "pycolmap", "photos without poses"),
         Probe("lpips", "lpips", False, "lpips", "LPIPS"),
+        Probe("flip", "flip", False, "flip-evaluator", "FLIP"),
         Probe("video", "video", False, "av", "videos"),
         Probe("models", "hub"),
     ),

@@ -17,9 +17,6 @@ Answer = tuple[str, str, str]  # good | note | bad, what there is, how to mend i
 
 MARK = "splat-doctor:"  # libraries print things of their own while they are imported
 
-# The file of each LPIPS backbone as torchvision names it; the lpips package brings the linear layers on top.
-BACKBONES = {"alex": "alexnet-owt-*.pth", "vgg": "vgg16-*.pth", "squeeze": "squeezenet1_1-*.pth"}
-
 
 def torch() -> Answer:
     import torch
@@ -105,13 +102,35 @@ def torchvision() -> Answer:
 def lpips() -> Answer:
     if importlib.util.find_spec("lpips") is None:
         return "note", "the package is not installed, LPIPS will be null", "pip install lpips"
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
-    folder = Path(os.environ.get("TORCH_HOME", cache / "torch")) / "hub" / "checkpoints"
-    offline = [net for net, pattern in BACKBONES.items() if list(folder.glob(pattern))]
-    if offline:
-        return "good", f"weights here for {', '.join(offline)} ({folder})", ""
-    mend = "LPIPS will be null; `splat evaluate RUN lpips_download=true` fetches them, or copy them there"
-    return "note", f"no weights in {folder}", mend
+    from splat.evaluate.weights import BACKBONES, checkpoint_path, offline, state
+
+    states = {net: state(checkpoint_path(net), backbone.sha256) for net, backbone in BACKBONES.items()}
+    folder = checkpoint_path("alex").parent
+    damaged = [BACKBONES[net].file for net, found in states.items() if found == "damaged"]
+    if damaged:
+        return "note", f"damaged weights in {folder}: {', '.join(damaged)}", "delete them"
+    usable = [net for net, found in states.items() if found != "absent"]
+    remark = "".join(f"; {net} was saved anew by somebody" for net in usable if states[net] == "other")
+    if "alex" in usable:
+        return "good", f"weights here for {', '.join(usable)} ({folder}){remark}", ""
+    text = f"weights here for {', '.join(usable)} only ({folder}){remark}" if usable else f"no weights in {folder}"
+    if offline():
+        return (
+            "note",
+            f"{text}, and HF_HUB_OFFLINE is set",
+            f"put {BACKBONES['alex'].file} there, or unset it",
+        )
+    mend = f"the first evaluation fetches {BACKBONES['alex'].megabytes} MB; lpips_download=false leaves LPIPS out"
+    return "note", text, mend
+
+
+def flip() -> Answer:
+    from splat.evaluate.flip_metric import why_no_flip
+
+    problem = why_no_flip(True)
+    if problem is not None:
+        return "note", "FLIP will be null", problem
+    return "good", f"{version('flip-evaluator')}, needs no weights", ""
 
 
 def video() -> Answer:
@@ -139,7 +158,7 @@ def hub() -> Answer:
 
 PROBES: dict[str, Callable[[], Answer]] = {
     probe.__name__: probe
-    for probe in (torch, renderer, kernels, gsplat, opencv, open3d, pycolmap, torchvision, lpips, video, hub)
+    for probe in (torch, renderer, kernels, gsplat, opencv, open3d, pycolmap, torchvision, lpips, flip, video, hub)
 }
 
 

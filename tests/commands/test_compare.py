@@ -34,10 +34,14 @@ def test_table_aligns_and_explains(tmp_path: Path) -> None:
             "b": {"psnr": None},
         }
     ).splitlines()
-    assert lines[0].split() == ["run", "PSNR", "SSIM", "LPIPS", "PSNR", "train", "Gaussians", "steps", "seconds"]
-    assert lines[1].split() == ["first", "25.12", "0.9000", "-", "26.12", "12,345", "3,000", "61"]
-    assert lines[2].split() == ["b", *"-------"]
+    assert " ".join(lines[0].split()) == "run PSNR SSIM LPIPS FLIP PSNR train Gaussians steps seconds"
+    assert lines[1].split() == ["first", "25.12", "0.9000", "-", "-", "26.12", "12,345", "3,000", "61"]
+    assert lines[2].split() == ["b", *"--------"]
     assert len({len(line) for line in lines[:3]}) == 1
+    squeeze = json.loads((scored(tmp_path / "c", 25.0, "squeeze", a=1.0) / "metrics.json").read_text())
+    row = metrics_table({"c": {**squeeze, "flip": 0.0567, "flip_reason": None}, "b": {"flip_reason": "no wheel"}})
+    assert row.splitlines()[1].split()[:6] == ["c", "25.00", "0.9000", "0.1000", "(squeeze)", "0.0567"]
+    assert row.splitlines()[-1] == "FLIP: no wheel"
     assert lines[3] == "first: protocol gsplat, 1 test views at 64x48" and lines[-1] == "LPIPS: no weights here"
 
 
@@ -57,11 +61,15 @@ def test_compares_runs_and_writes_a_page(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_says_when_numbers_do_not_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = scored(tmp_path / "a", 25.0, "alex", one=1.0), scored(tmp_path / "b", 25.0, "squeeze", one=1.0)
+    without = scored(tmp_path / "c", 25.0, one=1.0)
     assert main(["compare", str(first), str(second), "json=true"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"a", "b"}
     assert main(["compare", str(first), str(second), f"out={tmp_path}/x y,z.html"]) == 0
     assert "do not compare: lpips net differs (a: alex, b: squeeze)" in capsys.readouterr().err
-    assert (tmp_path / "x y,z.html").is_file()
+    page = (tmp_path / "x y,z.html").read_text()
+    assert "0.1000 (alex)" in page and "0.1000 (squeeze)" in page
+    assert main(["compare", str(first), str(without), f"out={tmp_path}/w.html"]) == 0
+    assert "do not compare" not in capsys.readouterr().err  # one has no LPIPS, so there is nothing to mistake
 
 
 def test_needs_two_scored_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

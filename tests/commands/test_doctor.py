@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ def test_report_covers_everything_and_decides_the_exit_code(capfd: pytest.Captur
     code = main(["doctor", "json=true"])
     found = json.loads(capfd.readouterr().out)  # nothing but JSON, whatever the libraries print at import
     checks = {check["name"]: check for check in found["checks"]}
-    assert list(checks)[:2] == ["Python", "torch"] and {"gsplat", "opencv", "lpips", "video", "disk"} <= set(checks)
+    assert list(checks)[:2] == ["Python", "torch"]
+    assert {"gsplat", "opencv", "lpips", "flip", "video", "disk"} <= set(checks)
     assert checks["torch"]["state"] == "good" and "2." in checks["torch"]["text"]
     bad = [check for check in found["checks"] if check["required"] and check["state"] == "bad"]
     assert found["can_train"] is (not bad) and code == (2 if bad else 0)
@@ -64,11 +66,30 @@ def test_lpips_weights_are_found_where_torch_keeps_them(monkeypatch: pytest.Monk
     from splat.doctor_probes import lpips
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert lpips()[0] == "note"
-    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
-    (tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth").write_bytes(b"")
+    state, text, mend = lpips()
+    assert state == "note" and "HF_HUB_OFFLINE is set" in text and "alexnet-owt-7be5be79.pth" in mend
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert "the first evaluation fetches 233 MB" in lpips()[2]
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(folder / "squeezenet1_1-b8a52dc0.pth", "w") as archive:
+        archive.writestr("data.pkl", b"weights")
     state, text, _ = lpips()
-    assert state == "good" and "squeeze" in text and "alex" not in text
+    assert state == "note" and "weights here for squeeze only" in text and "squeeze was saved anew" in text
+    with zipfile.ZipFile(folder / "alexnet-owt-7be5be79.pth", "w") as archive:
+        archive.writestr("data.pkl", b"weights")
+    assert lpips()[0] == "good"
+    (folder / "vgg16-397923af.pth").write_bytes(b"half a fi")
+    state, text, mend = lpips()
+    assert state == "note" and "damaged" in text and "vgg16-397923af.pth" in text and mend == "delete them"
+
+
+def test_flip_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from splat.doctor_probes import flip
+
+    assert flip()[0] == "good"
+    monkeypatch.setitem(sys.modules, "flip_evaluator", None)
+    assert flip()[0] == "note" and "pip install flip-evaluator" in flip()[2]
 
 
 def test_where_no_run_can_be_written(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from splat.evaluate.charts import line_chart, read_csv, ticks
 from splat.evaluate.compare import compare_runs, comparison_picture, rule_differences, write_comparison
 from splat.evaluate.pictures import write_picture
 from splat.evaluate.report import build_report, gap_sentence, write_report
-from splat.files import write_json, write_text
+from splat.files import read_json, write_json, write_text
 
 NASTY = '<script>alert("1")</script>&.png'
 
@@ -88,6 +88,23 @@ def test_report_stands_alone_and_escapes(tmp_path: Path) -> None:
     for address in checker.addresses:
         if address.startswith("renders/"):
             assert (run / address).is_file()
+
+
+def test_lpips_never_stands_without_its_network(tmp_path: Path) -> None:
+    run = make_run(tmp_path, {"a": 20.0}, train=21.0)
+    metrics = read_json(run / "metrics.json")
+    metrics |= {"lpips": 0.1234, "lpips_net": "alex", "lpips_reason": None, "flip": 0.0456}
+    metrics["per_view"][0] |= {"lpips": 0.1235, "flip": 0.0457}
+    metrics["train"] |= {"lpips": 0.2345, "lpips_net": "squeeze"}
+    metrics["train"]["per_view"] = [{"name": "b", "psnr": 21.0, "ssim": 0.9, "lpips": 0.2346, "flip": None}]
+    write_json(run / "metrics.json", metrics)
+    page = build_report(run)
+    assert page.count("0.1234 (alex)") == 2 and page.count("0.2345 (squeeze)") == 1
+    assert page.index("LPIPS (alex)") < page.index("0.1235") < page.index("LPIPS (squeeze)") < page.index("0.2346")
+    assert page.count("0.0456") == 2 and page.count("0.0457") == 1
+    metrics["flip_reason"] = "no wheel for this system"
+    write_json(run / "metrics.json", metrics)
+    assert "FLIP: no wheel for this system" in build_report(run)
 
 
 def test_worst_views_come_first(tmp_path: Path) -> None:

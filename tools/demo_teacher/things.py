@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools.demo_world.registry import is_free
+
 # hue (degrees), saturation and value ranges of paint that people call by this name
 COLOURS: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     "red": ((-8, 8), (0.75, 0.95), (0.55, 0.8)),
@@ -24,13 +26,41 @@ COLOURS: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, 
 }
 NAMES = (*COLOURS, "copper", "silver", "gold", "cream")  # metals and a wall; every word for a colour
 METALS = {"copper": "#f0a884", "silver": "#d9d9d6", "gold": "#e8b94a"}
+WOOD = ((22, 36), (0.35, 0.65), (0.42, 0.85))  # hue, saturation and value of planed wood
 
 
 def paint(colour: str, rng: np.random.Generator) -> str:
-    """A hex colour that the word fits."""
+    """A hex colour that the word fits, and that the demo has not."""
     if colour in METALS:
-        return METALS[colour]
-    hue, saturation, value = (float(rng.uniform(*span)) for span in COLOURS[colour])
+        return shade(METALS[colour], rng)
+    while True:
+        found = _hex(*(float(rng.uniform(*span)) for span in COLOURS[colour]))
+        if is_free(found):
+            return found
+
+
+def wood(rng: np.random.Generator) -> tuple[str, str]:
+    """Light and dark parts of one wood."""
+    while True:
+        hue, saturation, value = (float(rng.uniform(*span)) for span in WOOD)
+        light, dark = _hex(hue, saturation, value), _hex(hue, saturation + 0.1, value * float(rng.uniform(0.5, 0.68)))
+        if is_free(light) and is_free(dark):
+            return light, dark
+
+
+def shade(colour: str, rng: np.random.Generator, bright: float = 1.0) -> str:
+    """A hex colour near another, `bright` times as bright, that the demo has not."""
+    channels = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)])
+    while True:
+        gain = bright * rng.uniform(0.9, 1.08) * rng.uniform(0.95, 1.05, 3)
+        red, green, blue = np.rint(np.clip(channels * gain, 4, 250)).astype(int)
+        found = f"#{red:02x}{green:02x}{blue:02x}"
+        if is_free(found):
+            return found
+
+
+def _hex(hue: float, saturation: float, value: float) -> str:
+    """'#rrggbb' of hue in degrees, saturation and value 0..1."""
     red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue / 360 % 1, saturation, value))
     return f"#{red:02x}{green:02x}{blue:02x}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tools.demo_world import textures
@@ -21,6 +23,7 @@ def table(
     width, depth, height = size
     grain = satin(textures.wood(light, dark, seed), 0.30)
     top = rounded_box((width, depth, 0.03), 0.007, 0.0075, grain=0).with_uv_offset(0.4, 0.1).moved(z=height - 0.03)
+    turned = _upright(grain)
     parts: list[Part] = [(top, grain)]
     for side in (-1, 1):
         rail = rounded_box((width - 0.13, 0.02, 0.07), 0.003, 0.02, grain=0).with_uv_offset(0.2, 0.3 + 0.1 * side)
@@ -41,7 +44,7 @@ def table(
                 rounds=1,
             )
             leg = leg.with_uv_offset(0.1 * side, 0.3 * other)
-            parts.append((leg.moved(side * (width / 2 - 0.06), other * (depth / 2 - 0.05)), _upright(grain)))
+            parts.append((leg.moved(side * (width / 2 - 0.06), other * (depth / 2 - 0.05)), turned))
     return SceneObject(
         "wooden table",
         "brown",
@@ -51,17 +54,12 @@ def table(
     )
 
 
-_UPRIGHT: dict[int, Material] = {}
-
-
 def _upright(material: Material) -> Material:
     """The same wood with its grain along v, for turned legs."""
-    if id(material) not in _UPRIGHT:
-        texture = material.texture
-        slope = None if texture.slope is None else np.ascontiguousarray(texture.slope.transpose(1, 0, 2)[..., ::-1])
-        swapped = textures.Texture(np.ascontiguousarray(texture.albedo.transpose(1, 0, 2)), texture.size[::-1], slope)
-        _UPRIGHT[id(material)] = Material(swapped, material.specular, material.roughness)
-    return _UPRIGHT[id(material)]
+    texture = material.texture
+    slope = None if texture.slope is None else np.ascontiguousarray(texture.slope.transpose(1, 0, 2)[..., ::-1])
+    swapped = textures.Texture(np.ascontiguousarray(texture.albedo.transpose(1, 0, 2)), texture.size[::-1], slope)
+    return Material(swapped, material.specular, material.roughness)
 
 
 def bookshelf(
@@ -105,19 +103,25 @@ PALETTE = (
 )
 
 
-def row_of_books(length: float, room: tuple[float, float], seed: int, lean: bool = True) -> list[Part]:
+def row_of_books(
+    length: float,
+    room: tuple[float, float],
+    seed: int,
+    lean: bool = True,
+    palette: tuple[tuple[str, str], ...] = PALETTE,
+) -> list[Part]:
     """Standing books along x from 0, spines towards -y; `room` is depth and height. The last one may lean."""
     rng = np.random.default_rng(seed)
     parts: list[Part] = []
     x = 0.0
-    order = rng.permutation(len(PALETTE))
+    order = rng.permutation(len(palette))
     number = 0
     while True:
         thick = float(rng.uniform(0.018, 0.046))
         tall, deep = float(rng.uniform(0.68, 0.93) * room[1]), float(rng.uniform(0.62, 0.85) * room[0])
         if x + thick > length:
             break
-        color, ink = PALETTE[order[number % len(order)]]
+        color, ink = palette[order[number % len(order)]]
         stand = np.array(
             [
                 [0, 0, 1.0, x],
@@ -178,7 +182,9 @@ def stool(colour: str = "turquoise", paint: str = "#2a9d96", height: float = 0.4
     )
 
 
-def picture(size: tuple[float, float] = (0.56, 0.42), seed: int = 0) -> SceneObject:
+def picture(
+    size: tuple[float, float] = (0.56, 0.42), seed: int = 0, sun: tuple[float, float] = (0.68, 0.66)
+) -> SceneObject:
     """A framed painting in the xz-plane that faces +y, centred in x, its back at y=0, its foot at z=0."""
     width, height = size
     bar, deep = 0.032, 0.022
@@ -200,7 +206,7 @@ def picture(size: tuple[float, float] = (0.56, 0.42), seed: int = 0) -> SceneObj
     parts.append((face.moved(-(width - 2 * bar) / 2 - 0.003, 0.008, bar - 0.003), mat))
     border = 0.042
     art_size = (width - 2 * bar - 2 * border, height - 2 * bar - 2 * border)
-    art = satin(landscape(seed, art_size), 0.35)
+    art = satin(landscape(seed, art_size, sun), 0.35)
     canvas = _facing_y(plane(*art_size, 0.01))
     parts.append((canvas.moved(-art_size[0] / 2, 0.0095, bar + border), art))
     return SceneObject(
@@ -219,7 +225,14 @@ def _facing_y(mesh: Mesh) -> Mesh:
     return moved.moved(x=float(np.ptp(mesh.vertices[:, 0])))
 
 
-def clock(colour: str = "black", rim: str = "#23211f", radius: float = 0.15) -> SceneObject:
+def clock(
+    colour: str = "black",
+    rim: str = "#23211f",
+    radius: float = 0.15,
+    hands: tuple[float, float] = (-305.0, -52.0),
+    marks: tuple[float, float] = (0.435, 0.39),
+    seed: int = 0,
+) -> SceneObject:
     """A round wall clock on its back in the xy-plane, facing +z, twelve o'clock towards +y."""
     ring = lathe(
         [
@@ -236,12 +249,14 @@ def clock(colour: str = "black", rim: str = "#23211f", radius: float = 0.15) -> 
     dial = plane(2 * radius, 2 * radius, 0.01).moved(-radius, -radius, 0.008)
     keep = np.linalg.norm(dial.vertices[dial.triangles].mean(1)[:, :2], axis=1) < radius - 0.008
     dial = Mesh(dial.vertices, dial.normals, dial.uvs, dial.triangles[keep])
-    black = satin(textures.plain(rim, 0, 0.05), 0.25)
-    parts: list[Part] = [(ring, black), (dial, matte(clock_face(2 * radius)))]
-    for angle, long, wide, z in ((-305.0, 0.075, 0.009, 0.012), (-52.0, 0.112, 0.006, 0.015)):
+    black = satin(textures.plain(rim, seed, 0.05), 0.25)
+    parts: list[Part] = [(ring, black), (dial, matte(clock_face(2 * radius, marks)))]
+    for angle, long, wide, z in ((hands[0], 0.075, 0.009, 0.012), (hands[1], 0.112, 0.006, 0.015)):
         hand = rounded_box((wide, long + 0.02, 0.0022), 0.001, 0.01).moved(y=long / 2 - 0.01, z=z)
-        parts.append((hand.turned("z", angle), matte(textures.plain("#1a1a1c", 0, 0.02))))
-    parts.append((lathe([(0, 0.020), (0.006, 0.019), (0.007, 0.010)][::-1], 0.002, rounds=1), metal("#c9a35c", 0.25)))
+        parts.append((hand.turned("z", angle), matte(textures.plain("#1a1a1c", seed, 0.02))))
+    parts.append(
+        (lathe([(0, 0.020), (0.006, 0.019), (0.007, 0.010)][::-1], 0.002, rounds=1), metal("#c9a35c", 0.25, seed))
+    )
     return SceneObject(
         "wall clock",
         f"white and {colour}",
@@ -251,14 +266,25 @@ def clock(colour: str = "black", rim: str = "#23211f", radius: float = 0.15) -> 
     )
 
 
+@dataclass(frozen=True)
+class RugDesign:
+    """What is woven into a rug; see `prints.rug`."""
+
+    motif: float = 0.09
+    medallion: tuple[float, float] = (0.30, 0.33)
+    diamonds: float = 0.105
+
+
 def carpet(
     size: tuple[float, float] = (1.5, 1.0),
     seed: int = 0,
     colors: tuple[str, ...] = ("#8f2a28", "#1f2f4f", "#dccba6", "#c98a3c"),
+    design: RugDesign = RugDesign(),
 ) -> SceneObject:
     """A woven rug with fringes, centred, long side along x."""
     width, depth = size
-    woven = matte(rug(list(colors), seed, size), sheen=0.25)
+    pattern = rug(list(colors), seed, size, design.motif, design.medallion, design.diamonds)
+    woven = matte(pattern, sheen=0.25)
     body = rounded_box((width, depth, 0.009), 0.0042, 0.009).with_uv_offset(width / 2, depth / 2)
     rng = np.random.default_rng(seed)
     wool = matte(textures.plain("#d9ccb0", seed, 0.1))
@@ -281,17 +307,42 @@ def carpet(
     )
 
 
+@dataclass(frozen=True)
+class RoomDesign:
+    """Floor boards, wallpaper and paint."""
+
+    boards: tuple[str, str] = ("#c79a66", "#8a5a31")  # light and dark wood
+    board: float = 0.12  # width of a board, metres; a whole number of them fits `tile`
+    tile: tuple[float, float] = (3.0, 1.8)  # after which the floor repeats, metres
+    paper: tuple[str, str, str] = ("#d5d0bb", "#9aa88a", "#c08a72")  # ground, figure, accent
+    repeat: float = 0.18
+    swing: float = 0.32
+    leaves: tuple[float, ...] = (-0.17, -0.06, 0.05)
+    blade: float = 0.085
+    paint: str = "#8fa9b3"
+    ceiling: str = "#c4beb2"
+    ceiling_seed: int = 1
+    sky_seed: int = 0
+
+
 def room(
-    width: float, depth: float, height: float, windows: list[Window], seed: int = 0, cell: float = 0.0125
+    width: float,
+    depth: float,
+    height: float,
+    windows: list[Window],
+    seed: int = 0,
+    cell: float = 0.0125,
+    design: RoomDesign = RoomDesign(),
 ) -> list[SceneObject]:
     """Floor, the two walls that meet in the corner x=0, y=0, skirting, and the rest of the room behind the viewers.
 
     `cell` is the resolution of the light on the floor, metres; walls are a third coarser.
     """
-    boards = satin(textures.planks("#c79a66", "#8a5a31", seed), 0.34)
+    boards = satin(textures.planks(*design.boards, seed, design.tile, design.board), 0.34)
     floor = plane(width, depth, cell)
-    paper = matte(textures.wallpaper("#d5d0bb", "#9aa88a", "#c08a72", seed + 1))
-    paint = matte(textures.plaster("#8fa9b3", seed + 2))
+    print_of = (design.repeat, design.swing, design.leaves, design.blade)
+    paper = matte(textures.wallpaper(*design.paper, seed + 1, *print_of))
+    paint = matte(textures.plaster(design.paint, seed + 2))
     left = _facing_y(plane(width, height, cell * 1.32))
     right = plane(depth, height, cell * 1.32).transformed(
         np.array([[0, 0, 1.0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
@@ -324,13 +375,13 @@ def room(
             [(skirt_left, white), (skirt_right, white)],
             ["skirting board", "a white skirting board", "a white baseboard"],
         ),
-        _rest_of_room(width, depth, height, windows),
+        _rest_of_room(width, depth, height, windows, design),
     ]
 
 
-def _rest_of_room(width: float, depth: float, height: float, windows: list[Window]) -> SceneObject:
+def _rest_of_room(width: float, depth: float, height: float, windows: list[Window], design: RoomDesign) -> SceneObject:
     """Ceiling, far walls and the glowing windows: seen only in reflections, but they bounce light."""
-    pale = matte(textures.plain("#c4beb2", 1, 0.02))
+    pale = matte(textures.plain(design.ceiling, design.ceiling_seed, 0.02))
     ceiling = plane(width, depth, 0.2).transformed(np.diag([1.0, 1, -1, 1])).moved(z=height)
     far_y = plane(width, height, 0.2).transformed(
         np.array([[1.0, 0, 0, 0], [0, 0, -1, depth], [0, 1, 0, 0], [0, 0, 0, 1]])
@@ -349,7 +400,12 @@ def _rest_of_room(width: float, depth: float, height: float, windows: list[Windo
             np.cross(u, v) / (w * h),
             window.corner,
         )
-        sky = Material(textures.plain("#101010"), emission=window.radiance, emission_texture=_panes(w, h), sampled=True)
+        sky = Material(
+            textures.plain("#101010", design.sky_seed),
+            emission=window.radiance,
+            emission_texture=_panes(w, h),
+            sampled=True,
+        )
         parts.append((plane(w, h, 0.1).transformed(matrix), sky))
     return SceneObject("rest of the room", "white", "plaster", parts, ["rest of the room"])
 

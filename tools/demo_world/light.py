@@ -6,7 +6,7 @@ normal n' changes the light without tracing it again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,12 @@ class Window:
     u: tuple[float, float, float]
     v: tuple[float, float, float]
     radiance: tuple[float, float, float]
+
+
+def facing(window: Window, direction: tuple[float, float, float]) -> Window:
+    """The window with u and v ordered so that u x v looks along `direction`."""
+    normal = np.cross(window.u, window.v)
+    return window if normal @ np.asarray(direction) > 0 else replace(window, u=window.v, v=window.u)
 
 
 @dataclass(frozen=True)

@@ -269,11 +269,16 @@ def teddy(colour: str = "brown", plush: str = "#9a6a3c", muzzle: str = "#d9bb8c"
 
 
 def ball(
-    first: str = "#5c2a86", second: str = "#efe8da", names: str = "purple and white", radius: float = 0.11
+    first: str = "#5c2a86",
+    second: str = "#efe8da",
+    names: str = "purple and white",
+    radius: float = 0.11,
+    fields: tuple[int, int] = (12, 6),
+    seed: int | None = None,
 ) -> SceneObject:
-    """A checkered play ball."""
+    """A checkered play ball; `fields` round it and from pole to pole."""
     mesh = superellipsoid((2 * radius,) * 3, cell=0.006).turned("x", 28).turned("z", 40).moved(z=radius)
-    skin = textures.checker(first, second, radius)
+    skin = textures.checker(first, second, radius, *fields, seed=seed)
     return SceneObject(
         "checkered ball",
         names,
@@ -356,7 +361,7 @@ def cushion(colour: str = "orange", cloth: str = "#d9641e", seed: int = 0, size:
     )
 
 
-def apples(seed: int = 0, colours: tuple[str, ...] = ("#7ea22c", "#8fb136", "#a9b83c")) -> list[Part]:
+def apples(seed: int, colours: tuple[str, ...]) -> list[Part]:
     """Three apples heaped for a bowl, as parts."""
     profile = [
         (0, 0.006),
@@ -385,7 +390,10 @@ def apples(seed: int = 0, colours: tuple[str, ...] = ("#7ea22c", "#8fb136", "#a9
     return parts
 
 
-def fruit_bowl(colour: str = "white", seed: int = 0) -> SceneObject:
+APPLES = ("#7ea22c", "#8fb136", "#a9b83c")
+
+
+def fruit_bowl(colour: str = "white", seed: int = 0, fruit: tuple[str, ...] = APPLES) -> SceneObject:
     """A white bowl of green apples."""
     wall = [
         (0, 0),
@@ -405,7 +413,7 @@ def fruit_bowl(colour: str = "white", seed: int = 0) -> SceneObject:
         "bowl of apples",
         f"{colour} and green",
         "porcelain and fruit",
-        [(lathe(wall, 0.004), china), *apples(seed)],
+        [(lathe(wall, 0.004), china), *apples(seed, fruit)],
         ["bowl of apples", "green apples", "a white bowl of green apples", "fruit in a bowl"],
     )
 
@@ -428,17 +436,21 @@ def book(color: str, ink: str, seed: int, size: tuple[float, float, float]) -> l
     return [(block, matte(paper_edges(seed))), (lower, cloth), (lower.moved(z=thick - board), cloth), (spine, cover)]
 
 
-def book_stack(seed: int = 0) -> SceneObject:
-    """Four books lying on one another, each turned a little."""
+Volume = tuple[str, str, tuple[float, float, float]]  # cloth, ink, size
+STACK: tuple[Volume, ...] = (
+    ("#27506b", "#e8d9a8", (0.24, 0.17, 0.034)),
+    ("#c9a227", "#3a2a12", (0.22, 0.155, 0.026)),
+    ("#7c2230", "#f0e0c0", (0.21, 0.15, 0.038)),
+    ("#3f6b50", "#efe8d0", (0.185, 0.13, 0.022)),
+)
+
+
+def book_stack(seed: int = 0, books: tuple[Volume, ...] = STACK) -> SceneObject:
+    """Books lying on one another, each turned a little."""
     rng = np.random.default_rng(seed)
     parts: list[Part] = []
     z = 0.0
-    for color, ink, size in (
-        ("#27506b", "#e8d9a8", (0.24, 0.17, 0.034)),
-        ("#c9a227", "#3a2a12", (0.22, 0.155, 0.026)),
-        ("#7c2230", "#f0e0c0", (0.21, 0.15, 0.038)),
-        ("#3f6b50", "#efe8d0", (0.185, 0.13, 0.022)),
-    ):
+    for color, ink, size in books:
         turn = rotation("z", rng.uniform(-14, 14))
         turn[:3, 3] = rng.uniform(-0.008, 0.008), rng.uniform(-0.008, 0.008), z
         parts += [(mesh.transformed(turn), material) for mesh, material in book(color, ink, seed + len(parts), size)]

@@ -21,11 +21,20 @@ def _repeat(value: np.ndarray, period: float) -> np.ndarray:
     return np.mod(value + period / 2, period) - period / 2
 
 
-def rug(colors: list[str], seed: int, size: tuple[float, float]) -> Texture:
+def rug(
+    colors: list[str],
+    seed: int,
+    size: tuple[float, float],
+    motif: float = 0.09,
+    medallion_size: tuple[float, float] = (0.30, 0.33),
+    diamonds: float = 0.105,
+) -> Texture:
     """A woven rug: nested borders with diamonds, a field of small motifs, a stepped medallion.
 
     Args:
         colors: field, border, light, accent.
+        motif, diamonds: distances of the field's motifs and of the border's diamonds, metres.
+        medallion_size: its half width and half depth, in widths and depths of the rug.
     """
     field, border, light, accent = colors
     rng = np.random.default_rng(seed)
@@ -33,19 +42,19 @@ def rug(colors: list[str], seed: int, size: tuple[float, float]) -> Texture:
     x, y = u - size[0] / 2, v - size[1] / 2
     inset = np.minimum(size[0] / 2 - np.abs(x), size[1] / 2 - np.abs(y))  # distance to the nearest edge
     canvas = np.broadcast_to(linear(field), (*u.shape, 3))
-    canvas = _paint(canvas, light, _inside(np.abs(_repeat(x, 0.09)) + np.abs(_repeat(y, 0.09)) - 0.014))
+    canvas = _paint(canvas, light, _inside(np.abs(_repeat(x, motif)) + np.abs(_repeat(y, motif)) - 0.014))
     canvas = _paint(
-        canvas, accent, _inside(np.abs(_repeat(x + 0.045, 0.09)) + np.abs(_repeat(y + 0.045, 0.09)) - 0.009)
+        canvas, accent, _inside(np.abs(_repeat(x + motif / 2, motif)) + np.abs(_repeat(y + motif / 2, motif)) - 0.009)
     )
     step = 0.016
     xs, ys = np.round(x / step) * step, np.round(y / step) * step
-    medallion = np.abs(xs) / (size[0] * 0.30) + np.abs(ys) / (size[1] * 0.33) - 1
+    medallion = np.abs(xs) / (size[0] * medallion_size[0]) + np.abs(ys) / (size[1] * medallion_size[1]) - 1
     for color, shrink in ((light, 0.0), (border, 0.09), (accent, 0.36), (light, 0.62), (field, 0.74)):
         canvas = _paint(canvas, color, medallion < -shrink)
     canvas = _paint(canvas, light, _inside(inset - 0.150))
     canvas = _paint(canvas, border, _inside(inset - 0.140))
     along = np.where(size[0] / 2 - np.abs(x) < size[1] / 2 - np.abs(y), y, x)
-    diamond = np.abs(_repeat(along, 0.105)) * 0.9 + np.abs(inset - 0.083) - 0.044
+    diamond = np.abs(_repeat(along, diamonds)) * 0.9 + np.abs(inset - 0.083) - 0.044
     for color, shrink in ((light, 0.0), (accent, 0.009), (field, 0.024)):
         canvas = _paint(canvas, color, _inside(diamond + shrink))
     canvas = _paint(canvas, light, _inside(inset - 0.027))
@@ -58,8 +67,8 @@ def rug(colors: list[str], seed: int, size: tuple[float, float]) -> Texture:
     return make(canvas, size, height=0.0005 * knots + 0.0006 * pile)
 
 
-def landscape(seed: int, size: tuple[float, float]) -> Texture:
-    """A painting in gouache: low sun, rows of hills, water; v points up."""
+def landscape(seed: int, size: tuple[float, float], at: tuple[float, float] = (0.68, 0.66)) -> Texture:
+    """A painting in gouache: low sun `at` a place (0..1), rows of hills, water; v points up."""
     rng = np.random.default_rng(seed)
     texel = 0.001
     u, v = grid(size, texel)
@@ -70,7 +79,7 @@ def landscape(seed: int, size: tuple[float, float]) -> Texture:
     )
     cloud = noise(u.shape, rng, 160, 12, 1.3, (1.0, 3.0))
     canvas = _paint(canvas, "#f9e9d8", 0.55 * smoothstep(0.5, 1.6, cloud) * smoothstep(0.6, 0.8, y))
-    sun = np.hypot((x - 0.68) * size[0], (y - 0.66) * size[1])
+    sun = np.hypot((x - at[0]) * size[0], (y - at[1]) * size[1])
     canvas = _paint(canvas, "#ffe9b8", 0.6 * np.exp(-((sun / 0.07) ** 2)))
     canvas = _paint(canvas, "#f25a2e", _inside(sun - 0.036, 0.0015))
     for color, base, amplitude in (
@@ -90,8 +99,8 @@ def landscape(seed: int, size: tuple[float, float]) -> Texture:
     return make(canvas * (1 + 0.06 * stroke)[..., None], size, height=0.0002 * stroke)
 
 
-def clock_face(size: float) -> Texture:
-    """Dial with minute marks and hour bars, centred in a square tile; the hands are geometry."""
+def clock_face(size: float, marks: tuple[float, float] = (0.435, 0.39)) -> Texture:
+    """Dial with minute marks and hour bars at `marks` (of the size) from its centre; the hands are geometry."""
     u, v = grid((size, size), 0.001)
     x, y = u - size / 2, v - size / 2
     radius, angle = np.hypot(x, y), np.arctan2(x, y)
@@ -99,9 +108,11 @@ def clock_face(size: float) -> Texture:
     minute = np.abs(_repeat(angle, np.pi / 30)) * radius
     hour = np.abs(_repeat(angle, np.pi / 6)) * radius
     canvas = _paint(
-        canvas, "#3a3a3a", _inside(np.maximum(minute - 0.0012, np.abs(radius - 0.435 * size) - 0.0035), 0.001)
+        canvas, "#3a3a3a", _inside(np.maximum(minute - 0.0012, np.abs(radius - marks[0] * size) - 0.0035), 0.001)
     )
-    canvas = _paint(canvas, "#26262a", _inside(np.maximum(hour - 0.0035, np.abs(radius - 0.39 * size) - 0.013), 0.001))
+    canvas = _paint(
+        canvas, "#26262a", _inside(np.maximum(hour - 0.0035, np.abs(radius - marks[1] * size) - 0.013), 0.001)
+    )
     return make(canvas, (size, size))
 
 

@@ -163,13 +163,28 @@ def plaster(color: str, seed: int, size: tuple[float, float] = (1.5, 1.5), relie
     return make(albedo, size, height=relief * stipple)
 
 
-def wallpaper(ground: str, figure: str, accent: str, seed: int, repeat: float = 0.18) -> Texture:
-    """A printed trellis of curved lines with a sprig in each cell, on lightly woven paper."""
+def wallpaper(
+    ground: str,
+    figure: str,
+    accent: str,
+    seed: int,
+    repeat: float = 0.18,
+    swing: float = 0.32,
+    leaves: tuple[float, ...] = (-0.17, -0.06, 0.05),
+    blade_size: float = 0.085,
+) -> Texture:
+    """A printed trellis of curved lines with a sprig in each cell, on lightly woven paper.
+
+    Args:
+        repeat: width of a cell, metres.
+        swing: how far the lines curve, and `leaves`, `blade_size`: heights and half length of the sprig's leaves, in
+            widths of a cell.
+    """
     rng = np.random.default_rng(seed)
     size = (repeat * 6, repeat * 8)
     u, v = grid(size)
     x, y = u / repeat, v / (repeat * 4 / 3)
-    wave = 0.5 + 0.32 * np.cos(2 * np.pi * y)
+    wave = 0.5 + swing * np.cos(2 * np.pi * y)
     line = np.minimum(np.abs(np.mod(x, 1) - wave), np.abs(np.mod(x, 1) - 1 + wave))
     trellis = 1 - smoothstep(0.012, 0.030, line)
     sprig = np.zeros_like(u)
@@ -179,11 +194,11 @@ def wallpaper(ground: str, figure: str, accent: str, seed: int, repeat: float = 
         dy = (np.mod(y + shift_y, 1) - 0.5) * 4 / 3
         stem = (1 - smoothstep(0.010, 0.022, np.abs(dx))) * (np.abs(dy + 0.05) < 0.2)
         sprig = np.maximum(sprig, stem)
-        for height in (-0.17, -0.06, 0.05):
+        for height in leaves:
             for side in (-1, 1):
-                along = side * dx * 0.75 + (dy - height) * 0.66 - 0.085
+                along = side * dx * 0.75 + (dy - height) * 0.66 - blade_size
                 across = -side * dx * 0.66 + (dy - height) * 0.75
-                blade = (along / 0.085) ** 2 + (across / (0.034 * (1.15 - along / 0.2))) ** 2
+                blade = (along / blade_size) ** 2 + (across / (0.034 * (1.15 - along / 0.2))) ** 2
                 sprig = np.maximum(sprig, 1 - smoothstep(0.72, 1.15, blade))
         buds = np.maximum(buds, 1 - smoothstep(0.6, 1.3, (dx**2 + (dy - 0.2) ** 2) / 0.045**2))
     weave = noise(u.shape, rng, 8, 2.5, 0.0, (0.4, 3.0))
@@ -249,12 +264,14 @@ def bands(colors: list[str], edges: list[float], seed: int, length: float) -> Te
     return make(albedo * (1 + 0.05 * noise(u.shape, rng, 60, 4, 0.8))[..., None], size)
 
 
-def checker(first: str, second: str, radius: float, columns: int = 12, rows: int = 6) -> Texture:
+def checker(
+    first: str, second: str, radius: float, columns: int = 12, rows: int = 6, seed: int | None = None
+) -> Texture:
     """Fields of a ball whose u runs over 2 pi radius and v over pi radius, slightly worn."""
     size = (2 * np.pi * radius, np.pi * radius)
     u, v = grid(size, 0.001)
     field = np.sin(np.pi * columns * u / size[0]) * np.sin(np.pi * rows * (v / size[1] - 0.5))
     edge = smoothstep(-0.04, 0.04, field)
-    rng = np.random.default_rng(columns)
+    rng = np.random.default_rng(columns if seed is None else seed)
     albedo = blend(np.broadcast_to(linear(first), (*u.shape, 3)), linear(second), edge)
     return make(albedo * (1 + 0.05 * noise(u.shape, rng, 80, 4, 1.0))[..., None], size)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+from splat.errors import SplatError
 from splat.files import read_json
+from tools.command import command_of
 from tools.demo_teacher import captions as texts
 from tools.demo_teacher import model
 from tools.demo_teacher.crops import SIDE, Pictures, found_regions, kind_shares, true_masks
@@ -137,8 +141,11 @@ def test_training_learns_resumes_and_saves(tmp_path: Path) -> None:
     assert after < before - 0.1
     torch.manual_seed(5)
     other = model.make_model(len(tokenizer))
-    train(other, tokenizer, some, KNOWN, options, tmp_path / "checkpoint.pt")  # nothing is left to do
+    spent = train(other, tokenizer, some, KNOWN, options, tmp_path / "checkpoint.pt")  # nothing is left to do
+    assert spent > 0
     assert all(torch.equal(a, b) for a, b in zip(other.parameters(), teacher.parameters()))
+    with pytest.raises(SplatError, match="other settings or pictures"):
+        train(other, tokenizer, some, KNOWN, replace(options, seed=1), tmp_path / "checkpoint.pt")
     model.save(teacher, tokenizer, tmp_path / "teacher")
     assert json.loads((tmp_path / "teacher" / "config.json").read_text())["model_type"] == "clip"
     assert (tmp_path / "teacher" / "model.safetensors").stat().st_size < 8e6
@@ -167,3 +174,11 @@ def test_photos_are_kept_and_cut(tmp_path: Path) -> None:
     regions, found = found_regions(again, Segments(640, SegmentOptions(counts=(4, 3, 2))))
     red = regions[2, 45, 60]
     assert found[red] == Thing("mug", ("red",))
+
+
+def test_a_command_names_what_differs_from_its_defaults() -> None:
+    from tools.demo_teacher.__main__ import ASIDE, MODULE, make_parser
+
+    parser = make_parser()
+    given = parser.parse_args(["--steps", "9", "--bfloat16", "--out", "/elsewhere", "--threads", "3"])
+    assert command_of(MODULE, parser, given, ASIDE) == "python -m tools.demo_teacher --steps 9 --bfloat16"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from splat.errors import SplatError
 from splat.files import write_json
 from tools.demo_teacher.crops import LOOK, SIDE
 
@@ -62,35 +61,6 @@ def make_model(vocabulary: int) -> Any:
         "hidden_act": "gelu",
     }
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=128))
-
-
-def begin_with(model: Any, folder: Path) -> None:
-    """Take over the weights of another model of this shape; patches and places of another size are resampled.
-
-    Raises:
-        SplatError: when the other model differs in more than that.
-    """
-    import torch
-    from torch.nn.functional import interpolate
-    from transformers import CLIPModel
-
-    own, other = model.state_dict(), CLIPModel.from_pretrained(folder).float().state_dict()
-    for name, value in own.items():
-        found = other.get(name)
-        if found is not None and name.endswith("patch_embedding.weight"):
-            # what a linear filter sees of a smooth picture stays the same if its sum does
-            area = value.shape[2] * value.shape[3] / (found.shape[2] * found.shape[3])
-            found = interpolate(found, size=value.shape[2:], mode="bilinear") / area
-        elif found is not None and name.endswith("vision_model.embeddings.position_embedding.weight"):
-            before, after = (round((len(places) - 1) ** 0.5) for places in (found, value))
-            grid = found[1:].T.reshape(1, -1, before, before)
-            grid = interpolate(grid, size=(after, after), mode="bicubic", align_corners=False)
-            found = torch.cat([found[:1], grid.reshape(len(grid[0]), -1).T])
-        elif name.endswith("position_ids"):
-            continue
-        if found is None or found.shape != value.shape:
-            raise SplatError(f"{folder} is a model of another shape than this tool makes ({name}); train from scratch")
-        value.copy_(found)
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:

@@ -16,7 +16,7 @@ from tools.demo_teacher.worlds import Shot, shots
 
 
 def make_photos(folder: Path, rooms: list[int], views: int, processes: int) -> list[Path]:
-    """Photos of rooms (their seeds), `views` each; those that exist stay. Returns their files in a fixed order."""
+    """Photos of rooms of the registry, `views` each; those that exist stay. Returns their files in a fixed order."""
     wanted = {room: [folder / f"{room:04d}-{view:02d}.npz" for view in range(views)] for room in rooms}
     missing = [room for room, paths in wanted.items() if not all(path.is_file() for path in paths)]
     if missing:
@@ -30,6 +30,11 @@ def make_photos(folder: Path, rooms: list[int], views: int, processes: int) -> l
                 finished.result()
                 bar.advance()
     return [path for paths in wanted.values() for path in paths]
+
+
+def room_of(path: Path) -> int:
+    """The room of a photo's file."""
+    return int(path.stem.split("-")[0])
 
 
 def _room(paths: list[Path], room: int) -> None:

@@ -10,13 +10,18 @@ from splat.files import read_json
 from splat.language.segments import Segments
 from splat.language.teachers.demo import DemoTeacher
 from tools.demo_teacher.crops import found_regions, true_masks
-from tools.demo_teacher.photos import read_shot
+from tools.demo_teacher.photos import read_shot, room_of
 from tools.demo_teacher.things import KINDS, MIXED, Thing
 from tools.demo_teacher.worlds import Shot
 from tools.demo_world.dataset import read_image
 
 
-def held_out(teacher: DemoTeacher, paths: list[Path]) -> dict[str, float]:
+def counted(paths: list[Path]) -> dict[str, int]:
+    """How many photos, and of how many rooms."""
+    return {"photos": len(paths), "rooms": len({room_of(path) for path in paths})}
+
+
+def retrieval(teacher: DemoTeacher, paths: list[Path]) -> dict[str, float]:
     """Top-1 among the things of a photo, by their names with colours: true masks, and regions as they are found."""
     segments = Segments()
     hits: dict[str, list[float]] = {"true_masks_top1": [], "found_regions_top1": []}
@@ -36,7 +41,7 @@ def held_out(teacher: DemoTeacher, paths: list[Path]) -> dict[str, float]:
 
 
 def named_pixels(teacher: DemoTeacher, paths: list[Path]) -> dict[str, float]:
-    """Each pixel is called by the name nearest to its region, as at use: share that is right, and mIoU of the kinds."""
+    """Each pixel is called by the name nearest to its region, as at use: share that is right, mIoU of kinds shown."""
     names = teacher.encode_text([kind.nouns[0] for kind in KINDS.values()])
     count = len(KINDS)
     pairs = np.zeros((count, count))
@@ -46,8 +51,8 @@ def named_pixels(teacher: DemoTeacher, paths: list[Path]) -> dict[str, float]:
         called = (found.vectors @ names.T).argmax(1)[found.labels[0]]
         kinds = np.array([-1, *(list(KINDS).index(thing.kind) for thing in shot.things)])[shot.labels]
         pairs += np.bincount(kinds[kinds >= 0] * count + called[kinds >= 0], minlength=count**2).reshape(count, count)
-    right = np.diag(pairs)
-    iou = right / np.maximum(pairs.sum(0) + pairs.sum(1) - right, 1)
+    right, shown = np.diag(pairs), pairs.sum(1) > 0
+    iou = (right / np.maximum(pairs.sum(0) + pairs.sum(1) - right, 1))[shown]
     return {"named_pixels": round(float(right.sum() / pairs.sum()), 4), "named_miou": round(float(iou.mean()), 4)}
 
 
@@ -62,7 +67,8 @@ def on_demo(teacher: DemoTeacher, capture: Path, every: int = 4) -> dict[str, fl
     captions = [(text, k) for k, row in enumerate(rows) for text in row["captions"]]
     texts, owner = teacher.encode_text([text for text, _ in captions]), np.array([k for _, k in captions])
     top: dict[str, list[float]] = {"name_top1": [], "caption_top1": [], "text_to_image_top1": []}
-    for photo in sorted((capture / "images").glob("*.jpg"))[::every]:
+    photos = sorted((capture / "images").glob("*.jpg"))[::every]
+    for photo in photos:
         labels = read_labels(capture / "truth" / "labels" / f"{photo.stem}.png")
         shot = Shot(read_image(photo), labels, [Thing(row["name"], ()) for row in rows])
         masks, things = true_masks(shot)
@@ -72,7 +78,7 @@ def on_demo(teacher: DemoTeacher, capture: Path, every: int = 4) -> dict[str, fl
         top["caption_top1"].extend(owner[(vectors @ texts.T).argmax(1)] == shown)
         visible = np.isin(owner, shown)
         top["text_to_image_top1"].extend(shown[(texts[visible] @ vectors.T).argmax(1)] == owner[visible])
-    return {key: round(float(np.mean(values)), 4) for key, values in top.items()}
+    return {**{key: round(float(np.mean(values)), 4) for key, values in top.items()}, "photos": len(photos)}
 
 
 def name_of(thing: Thing) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from splat.console import info, progress
+from splat.errors import SplatError
 from splat.files import atomic_path
 from tools.demo_teacher.captions import KIND_LIST, Captions
 from tools.demo_teacher.crops import Pictures
@@ -20,34 +21,36 @@ from tools.demo_teacher.things import GENERIC, KINDS, MIXED
 class TrainingOptions:
     """How the teacher is trained."""
 
-    steps: int = 700  # of a cycle
+    steps: int = 600  # of a cycle
     cycles: int = 3  # the learning rate rises and falls in each (Loshchilov and Hutter, 2017), a little less high
-    batch: int = 128
+    batch: int = 64
     learning_rate: float = 2e-3
     warmup: int = 80
     weight_decay: float = 0.05
     generic: float = 0.12  # share of a picture's target on LERF's canonical phrases
     names: float = 1.0  # weight of telling the names of all kinds apart
     checkpoint_seconds: float = 45.0
-    bfloat16: bool = True  # several times as fast where the processor has it
+    bfloat16: bool = False  # several times as fast where the processor has it, several times as slow elsewhere
     seed: int = 0
 
 
 def train(
     model: Any, tokenizer: Any, pictures: Pictures, captions: Captions, options: TrainingOptions, checkpoint: Path
-) -> None:
-    """Train in place; goes on from `checkpoint` if it exists."""
+) -> float:
+    """Train in place, going on from `checkpoint` if it exists; returns the processor's seconds that all steps took."""
     import torch
 
     optimizer = torch.optim.AdamW(
         model.parameters(), options.learning_rate, betas=(0.9, 0.98), weight_decay=options.weight_decay
     )
-    first, state = _resume(checkpoint, model, optimizer)
+    made = made_of(options, pictures)
+    first, state, spent = _resume(checkpoint, model, optimizer, made)
     schedule = _cycle(optimizer, first // options.steps, options)
     if first % options.steps:
         schedule.load_state_dict(state)
     batches = Batches(pictures, captions, options)
     saved = time.monotonic()
+    began = time.process_time() - spent
     model.train()
     model.set_attn_implementation("eager")  # of a few dozen tokens: the fused one's backward pass takes twice as long
     total = options.steps * options.cycles
@@ -71,9 +74,13 @@ def train(
             bar.advance(loss=float(loss.detach()), scale=float(model.logit_scale.detach().exp()))
             if time.monotonic() - saved > options.checkpoint_seconds:
                 saved = time.monotonic()
-                _save(checkpoint, model, optimizer, schedule, step + 1)
-    _save(checkpoint, model, optimizer, schedule, total)
+                facts = {"step": step + 1, "spent": time.process_time() - began, "made_of": made}
+                _save(checkpoint, model, optimizer, schedule, facts)
+    spent = time.process_time() - began
+    facts = {"step": max(first, total), "spent": spent, "made_of": made}
+    _save(checkpoint, model, optimizer, schedule, facts)
     model.eval()
+    return spent
 
 
 def _cycle(optimizer: Any, number: int, options: TrainingOptions) -> Any:
@@ -208,22 +215,34 @@ def _embed(model: Any, tokenizer: Any, pixels: Any, texts: list[str]) -> tuple[A
     return tuple(normalize(getattr(part, "pooler_output", part).float(), dim=1) for part in (found, words))  # type: ignore
 
 
-def _save(path: Path, model: Any, optimizer: Any, schedule: Any, step: int) -> None:
+def made_of(options: TrainingOptions, pictures: Pictures) -> str:
+    """What a checkpoint must agree in, to be gone on from; more cycles may follow."""
+    settings = replace(options, cycles=0, checkpoint_seconds=0)
+    return f"{settings} {len(pictures)} {int(pictures.pixels[::64, ::8, ::8].sum())}"
+
+
+def _save(path: Path, model: Any, optimizer: Any, schedule: Any, facts: dict[str, Any]) -> None:
     import torch
 
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
     with atomic_path(path) as temporary:
-        torch.save({**state, "step": step}, temporary)
+        torch.save({**state, **facts}, temporary)
 
 
-def _resume(path: Path, model: Any, optimizer: Any) -> tuple[int, dict[str, Any]]:
-    """Steps that are done, and the schedule's state."""
+def _resume(path: Path, model: Any, optimizer: Any, made: str) -> tuple[int, dict[str, Any], float]:
+    """Steps that are done, the schedule's state, and the processor's seconds that they took.
+
+    Raises:
+        SplatError: the checkpoint is of a training with other settings or pictures.
+    """
     import torch
 
     if not path.is_file():
-        return 0, {}
+        return 0, {}, 0.0
     state = torch.load(path, weights_only=True)
+    if state["made_of"] != made:
+        raise SplatError(f"{path} is of a training with other settings or pictures; move it, or give another --work")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     info(f"going on from step {state['step']} of {path}")
-    return int(state["step"]), state["schedule"]
+    return int(state["step"]), state["schedule"], float(state["spent"])

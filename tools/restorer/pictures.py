@@ -7,12 +7,14 @@ edges of anything, thin bright ones too, so that what is bright and thin is not 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from splat.errors import SplatError
 from tools.weather_effects import RAIN, SNOW, Fall, particles
 
 ROOM_SIZES = (240, 360)  # longer side; weather is drawn for the size of the photo, so small ones show fine streaks
@@ -125,19 +127,41 @@ def room_images(paths: list[Path]) -> list[NDArray[np.uint8]]:
     return found
 
 
-def photographs() -> list[NDArray[np.uint8]]:
-    """Those of scikit-image, scikit-learn and matplotlib, at several sizes."""
-    import matplotlib
-    import skimage.data
-    import sklearn.datasets
+def photograph_files() -> list[Path]:
+    """Those of scikit-image, scikit-learn and matplotlib.
 
-    places = [Path(skimage.data.__file__).parent / name for name in PHOTOGRAPHS]
-    places += [Path(sklearn.datasets.__file__).parent / "images" / name for name in ("china.jpg", "flower.jpg")]
-    places.append(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg")
+    Raises:
+        SplatError: when one is missing: a training without it would be another.
+    """
+    places = [_within("skimage") / "data" / name for name in PHOTOGRAPHS]
+    places += [_within("sklearn") / "datasets" / "images" / name for name in ("china.jpg", "flower.jpg")]
+    places.append(_within("matplotlib") / "mpl-data" / "sample_data" / "grace_hopper.jpg")
+    missing = [place.name for place in places if not place.is_file()]
+    if missing:
+        raise SplatError(
+            f"{len(missing)} photographs to train on are missing ({', '.join(missing)}): "
+            "install scikit-image, scikit-learn and matplotlib with their pictures"
+        )
+    return places
+
+
+def _within(package: str) -> Path:
+    """The folder of an installed package, which is not imported."""
+    spec = find_spec(package)
+    return Path(next(iter((spec and spec.submodule_search_locations) or [package])))
+
+
+def count_photographs() -> int:
+    """How many photographs there are."""
+    return len(photograph_files())
+
+
+def photographs() -> list[NDArray[np.uint8]]:
+    """All photographs at several sizes."""
     found = []
-    for place in places:
+    for place in photograph_files():
         picture = cv2.imread(str(place))
-        for size in PHOTO_SIZES if picture is not None else ():
+        for size in PHOTO_SIZES:
             small = fitted(np.ascontiguousarray(picture[..., ::-1]), size)
             if min(small.shape[:2]) >= 160 and size <= max(picture.shape[:2]):
                 found.append(small)

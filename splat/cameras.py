@@ -39,7 +39,9 @@ class Camera:
 
 
 def stack_cameras(cameras: list[Camera], device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
-    """viewmats [C, 4, 4] and Ks [C, 3, 3] in float32, as `rasterize` takes them."""
+    """viewmats [C, 4, 4] and Ks [C, 3, 3] in float32, as `rasterize` takes them; C may be 0."""
+    if not cameras:
+        return torch.empty(0, 4, 4, device=device), torch.empty(0, 3, 3, device=device)
     viewmats = torch.stack([camera.viewmat for camera in cameras])
     Ks = torch.stack([camera.K for camera in cameras])
     return viewmats.to(device, torch.float32), Ks.to(device, torch.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,6 +12,8 @@ import yaml
 from splat.errors import SplatError
 from splat.files import read_json, write_json
 from splat.running import holder_of
+
+POINTS = "points.ply"  # the points that a run began with, in the capture's frame
 
 if TYPE_CHECKING:
     from splat.cameras import Camera
@@ -48,28 +49,41 @@ class Run:
 
         return read_scene(self.scene_path)
 
+    def camera_record(self) -> dict[str, Any]:
+        """RUN/cameras.json: what the run was trained on, and what it is scored, resumed and distilled with."""
+        record: dict[str, Any] = read_json(self.path / "cameras.json")
+        return record
+
     def cameras(self, split: Literal["train", "test"] | None = None) -> list[Camera]:
         """The cameras of one side of the split, or all, at the resolution that was trained."""
-        frames = read_json(self.path / "cameras.json")["frames"]
-        return [_camera(frame) for frame in frames if split is None or frame["split"] == split]
+        from splat.capture.recorded import frames_of, recorded_camera
 
-    def capture(self, points: bool = True) -> Capture:
-        """The capture as it was loaded for training.
+        frames = frames_of(self.camera_record())
+        return [recorded_camera(frame) for frame in frames if split is None or frame.get("split") == split]
+
+    def capture(self, root: Path | None = None) -> Capture:
+        """The capture with the cameras and the split that the run was trained with; only pixels come from the photos.
 
         Args:
-            points: with its initial points, which are triangulated anew where the capture has none.
+            root: where the photos are now; None: where they were.
 
         Raises:
-            SplatError: when the photos are not where they were.
+            SplatError: when the photos are not where they were, or are others.
         """
-        from splat.capture import load_capture
+        from splat.capture.config import CaptureOptions
+        from splat.capture.ply import recorded_points
+        from splat.capture.recorded import recorded_capture
 
-        loaded = self.config["capture"]
-        root = Path(loaded["data"])
-        if not root.exists():
-            raise SplatError(f"the photos of {self.path} are no longer at {root}; put them back or edit config.yaml")
-        changes = {key: value for key, value in loaded.items() if key != "data"}
-        return load_capture(root, **(changes if points else {**changes, "points": "none"}))
+        loaded = self.config.get("capture")
+        if not isinstance(loaded, dict) or not isinstance(loaded.get("data"), str):
+            raise SplatError(f"{self.path / 'config.yaml'} does not say where the photos are (capture.data)")
+        known = {item.name for item in fields(CaptureOptions)}
+        options = CaptureOptions(**{key: value for key, value in loaded.items() if key in known})
+        points = recorded_points(self.path / POINTS)
+        try:
+            return recorded_capture(self.camera_record(), root or Path(loaded["data"]), options, points)
+        except SplatError as problem:
+            raise SplatError(f"{self.path}: {problem}; if they moved, edit capture.data in config.yaml") from problem
 
     def render_options(self) -> RenderOptions:
         """How the scene was rendered in training; backend and threads are left to this machine."""
@@ -132,32 +146,10 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def write_cameras(path: Path, capture: Capture) -> None:
-    """RUN/cameras.json: every camera with its side of the split, in the capture's frame, OpenCV axes.
+    """RUN/cameras.json: every camera with its side of the split and its photo, in the capture's frame, OpenCV axes.
 
     Adding `origin` to coordinates gives those of the capture's files; it is zero unless they are geo-referenced.
     """
-    frames = [
-        {
-            "name": frame.camera.name,
-            "split": frame.split,
-            "width": frame.camera.width,
-            "height": frame.camera.height,
-            "K": frame.camera.K.tolist(),
-            "viewmat": frame.camera.viewmat.tolist(),
-        }
-        for frame in capture.frames
-    ]
-    record = {"convention": "OpenCV, world to camera, pixels", "origin": list(capture.origin), "frames": frames}
-    write_json(path, record)
+    from splat.capture.recorded import capture_record
 
-
-def _camera(frame: dict[str, Any]) -> Camera:
-    import torch
-
-    from splat.cameras import Camera
-
-    viewmat = torch.tensor(frame["viewmat"], dtype=torch.float64)
-    K = torch.tensor(frame["K"], dtype=torch.float64)
-    if viewmat.shape != (4, 4) or K.shape != (3, 3) or not math.isfinite(float(viewmat.sum())):
-        raise SplatError(f"cameras.json: the camera of {frame.get('name', '?')} is not readable")
-    return Camera(viewmat, K, int(frame["width"]), int(frame["height"]), str(frame["name"]))
+    write_json(path, capture_record(capture))

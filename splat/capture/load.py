@@ -16,7 +16,7 @@ from splat.capture.shots import Found, build_capture
 from splat.capture.transforms import read_transforms
 from splat.capture.triangulate import triangulated_points
 from splat.capture.types import Capture
-from splat.capture.video import VIDEO_SUFFIXES, read_video, videos_in
+from splat.capture.video import VIDEO_SUFFIXES, one_video, read_video, videos_in
 from splat.errors import SplatError
 from splat.options import check
 
@@ -53,14 +53,26 @@ def load_capture(path: str | Path, options: CaptureOptions | None = None, **chan
     else:
         found = READERS[kind](path, options)
     found = near_zero(found, options.origin)
-    root = found.root.resolve()
-    name = (root.stem if root.is_file() else root.name) or "capture"
-    capture = build_capture(found, name, options)
+    capture = build_capture(found, capture_name(found.root), options)
     if capture.points is None and options.points == "auto":
         training = {frame.camera.name for frame in capture.frames if frame.split == "train"}
         shots = sorted((shot for shot in found.shots if shot.name in training), key=lambda shot: shot.name)
         capture.points = triangulated_points(shots, options)
     return capture
+
+
+def capture_root(path: Path) -> Path:
+    """What the photos' paths are relative to: the folder (that of a JSON file), or the video."""
+    path = path.expanduser()
+    if path.is_file():
+        return path.parent if path.suffix == ".json" else path
+    return one_video(path) if path.is_dir() and capture_format(path) == "video" else path
+
+
+def capture_name(root: Path) -> str:
+    """The name of the capture with that root, which names its runs."""
+    root = root.resolve()
+    return (root.stem if root.is_file() else root.name) or "capture"
 
 
 def capture_format(path: Path) -> str:

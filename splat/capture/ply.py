@@ -8,6 +8,41 @@ import numpy as np
 
 from splat.capture.types import Points
 from splat.errors import SplatError
+from splat.files import atomic_path
+
+ORIGIN = "points: "  # comment of the files that runs hold
+
+
+def write_ply_points(path: Path, points: Points) -> None:
+    """Write points as a binary .ply with coordinates in 64 bits, so that they come back as they are.
+
+    Raises:
+        SplatError: when the disk refuses.
+    """
+    import plyfile
+
+    kinds = [*((axis, "<f8") for axis in "xyz"), *((colour, "u1") for colour in ("red", "green", "blue"))]
+    rows = np.empty(len(points.xyz), kinds)
+    for column, (name, _) in enumerate(kinds):
+        rows[name] = points.xyz[:, column] if column < 3 else points.rgb[:, column - 3]
+    element = plyfile.PlyElement.describe(rows, "vertex", comments=[ORIGIN + points.origin])
+    with atomic_path(path) as temporary:
+        plyfile.PlyData([element], byte_order="<").write(str(temporary))
+
+
+def recorded_points(path: Path) -> Points | None:
+    """What `write_ply_points` wrote, with where the points came from; None where there is no file.
+
+    Raises:
+        SplatError: when it is damaged.
+    """
+    import plyfile
+
+    if not path.is_file() or (points := read_ply_points(path)) is None:
+        return None
+    comments = plyfile.PlyData.read(str(path))["vertex"].comments
+    triangulated = f"{ORIGIN}triangulated" in comments
+    return Points(points.xyz, points.rgb, "triangulated" if triangulated else "capture")
 
 
 def read_ply_points(path: Path) -> Points | None:

@@ -74,6 +74,7 @@ class Capture:
         """Cameras of one side of the split, or of all frames."""
         return [frame.camera for frame in self.frames if split is None or frame.split == split]
 
-    def transparent(self) -> bool:
-        """Whether any photo has transparent pixels; decodes those that may, until one does."""
-        return any(not frame.opaque and self.images.alpha(i) is not None for i, frame in enumerate(self.frames))
+    def transparent(self, split: Split | None = None) -> bool:
+        """Whether any photo, of one side of the split, has transparent pixels; decodes them until one does."""
+        frames = [pair for pair in enumerate(self.frames) if split is None or pair[1].split == split]
+        return any(not frame.opaque and self.images.alpha(index) is not None for index, frame in frames)

@@ -32,11 +32,35 @@ def read_video(path: Path, options: CaptureOptions) -> Found:
     Raises:
         SplatError: no readable video, or its frames do not fit together.
     """
-    if path.is_dir():
-        videos = videos_in(path)
-        if len(videos) != 1:
-            raise SplatError(f"{path} holds {len(videos)} videos; give the one to use")
-        path = videos[0]
+    path = one_video(path)
+    frames = video_frames(path, options)
+    photos = [Photo(file.name, file) for file in sorted(frames.glob("*.jpg"))]
+    shots, points, notes = solve_cameras(photos, options, ordered=True)
+    return Found("video", path, shots, points, [f"{len(photos)} sharp frames of {path.name}", *notes])
+
+
+def one_video(path: Path) -> Path:
+    """The video itself, or the one video in a folder.
+
+    Raises:
+        SplatError: there are several, or none.
+    """
+    if not path.is_dir():
+        return path
+    videos = videos_in(path)
+    if len(videos) != 1:
+        raise SplatError(f"{path} holds {len(videos)} videos; give the one to use")
+    return videos[0]
+
+
+def video_frames(path: Path, options: CaptureOptions) -> Path:
+    """The folder of a video's sharp frames: in the cache, where they are taken again if it was emptied.
+
+    Raises:
+        SplatError: no readable video.
+    """
+    if not path.is_file():
+        raise SplatError(f"there is no video at {path}")
     settings = {"kind": "frames", "fps": options.fps, "max_frames": options.max_frames}
     with cache_folder(options.cache_dir, "frames", cache_key([path], settings)) as folder:
         frames = folder / "frames"
@@ -49,9 +73,7 @@ def read_video(path: Path, options: CaptureOptions) -> Found:
                 work.rename(frames)
             finally:
                 remove_tree(work)
-    photos = [Photo(file.name, file) for file in sorted(frames.glob("*.jpg"))]
-    shots, points, notes = solve_cameras(photos, options, ordered=True)
-    return Found("video", path, shots, points, [f"{len(photos)} sharp frames of {path.name}", *notes])
+    return frames
 
 
 def extract_frames(video: Path, folder: Path, options: CaptureOptions) -> list[Path]:

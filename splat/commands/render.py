@@ -142,7 +142,7 @@ def photos_of(opened: Run, config: RenderConfig) -> Callable[[str], np.ndarray |
     if config.path not in PHOTOGRAPHED:
         return lambda name: None
     try:
-        capture = opened.capture(points=False)
+        capture = opened.capture()
     except SplatError as problem:
         console.warn(f"pictures without photos beside them: {problem}")
         return lambda name: None

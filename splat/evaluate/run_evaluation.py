@@ -109,6 +109,4 @@ def evaluate_run(run: Run, config: EvaluateConfig | None = None) -> dict[str, An
     """
     options = run.render_options()
     background = run.background if "background" in run.config else None
-    return evaluate_scene(
-        run.scene(), run.capture(points=False), run.path, config, options=options, background=background
-    )
+    return evaluate_scene(run.scene(), run.capture(), run.path, config, options=options, background=background)

@@ -98,7 +98,7 @@ def gather(run: Run, scene: Gaussians, config: DistillConfig, folder: Path) -> S
     started = time.monotonic()
     options = teacher_options(config)
     teacher = load_teacher(options)
-    capture = run.capture(points=False)
+    capture = run.capture()
     indices = asked_photos(capture.indices("train") or list(range(len(capture.frames))), config)
     examples = gather_examples(teacher, capture, indices, folder)
     if not len(examples.vectors):

@@ -44,7 +44,7 @@ def evaluate_field(
     options = options or MaskOptions()
     scene = run.scene().to(select_backend().device)
     asker = Asker(scene, field, capture_options(run).arguments())
-    views = matching(read_truth(truth), run.capture(points=False).frames, split)
+    views = matching(read_truth(truth), run.capture().frames, split)
     found = evaluate_views(asker, word_teacher(field.teacher), views, options)
     found = {
         "field": name,

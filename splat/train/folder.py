@@ -17,8 +17,8 @@ import yaml
 from splat import __version__, invocation, running
 from splat.console import info
 from splat.errors import SplatError
-from splat.files import read_json, write_text
-from splat.run import how_to_finish
+from splat.files import write_text
+from splat.run import POINTS, how_to_finish
 from splat.running import Held, held, refuse_running
 from splat.train.config import TrainConfig
 from splat.train.plan import Plan
@@ -66,7 +66,7 @@ def _is_bare(folder: Path) -> bool:
 
 def _remove(folder: Path, missing: list[Path]) -> None:
     """Take away what training wrote before its first step, and the folders that it made."""
-    for name in ("config.yaml", "cameras.json", "metrics.csv"):
+    for name in ("config.yaml", "cameras.json", POINTS, "metrics.csv"):
         (folder / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # the user may have put something there meanwhile
         (folder / "checkpoints").rmdir()
@@ -155,19 +155,6 @@ def _aside(folder: Path) -> Path:
     while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
         number += 1
     return aside
-
-
-def check_same_views(folder: Path, capture: Capture) -> None:
-    """Refuse to resume on another capture than the run began with.
-
-    Raises:
-        SplatError: when names or order of the photos differ.
-    """
-    before = [frame["name"] for frame in read_json(folder / "cameras.json")["frames"]]
-    now = [frame.camera.name for frame in capture.frames]
-    if before != now:
-        other = next((name for name in (*before, *now) if (name in before) != (name in now)), now[0])
-        raise SplatError(f"{folder} was started on other photos than {capture.root} holds (see {other}); give those")
 
 
 def write_config(

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from splat.capture import load_capture, random_points
+from splat.capture import random_points
+from splat.capture.ply import write_ply_points
 from splat.capture.types import Capture, ImageSource, Points
 from splat.console import count, duration, info, progress, warn
 from splat.errors import Interrupted, SplatError
@@ -24,16 +25,17 @@ from splat.memory import give_back
 from splat.options import changeable, check
 from splat.render import select_backend
 from splat.render.backends import Backend
-from splat.run import read_config, resume_command, write_cameras
+from splat.run import POINTS, resume_command, write_cameras
 from splat.train.access import SceneAccess
 from splat.train.checkpoint import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
 from splat.train.config import TrainConfig
-from splat.train.folder import check_same_views, prepare_folder, run_folder, write_config
+from splat.train.folder import run_folder, write_config
 from splat.train.history import History
 from splat.train.initial import first_points, initial_gaussians, scene_scale
 from splat.train.losses import psnr
 from splat.train.normalize import Normalization
-from splat.train.plan import Machine, Plan, asked_cap, estimated_bytes, make_plan, occupied_bytes, plan_factor, too_long
+from splat.train.plan import Machine, Plan, asked_cap, estimated_bytes, make_plan, occupied_bytes, too_long
+from splat.train.source import training_capture
 from splat.train.state import TrainState, fitted_strategy, new_state, restored_state, state_record
 from splat.train.trainer import StepReport, composite, on_device, one_torch_thread, render_view, run_steps, waited
 from splat.train.views import TrainingViews
@@ -78,7 +80,7 @@ def train(config: TrainConfig) -> TrainResult:
         raise SplatError(f"render.near_plane={near:g}: must be smaller than render.far_plane={far:g}")
     backend = select_backend(config.render.backend)
     machine = Machine.here(backend.name)
-    capture, loaded = _load(config, machine)
+    capture, loaded = training_capture(config, machine)
     if not capture.indices("train"):
         raise SplatError(f"{config.data} has no training views; lower test_every or add photos")
     check_size(capture, config)
@@ -101,6 +103,8 @@ def _train_in(
     if state.step == 0:
         write_config(folder, config, plan, capture, loaded, background, backend.name)
         write_cameras(folder / "cameras.json", capture)
+        if capture.points is not None:
+            write_ply_points(folder / POINTS, capture.points)
     test = TrainingViews(capture, capture.indices("test"), normalization, device)
     give_back()
     _loop(state, views, config, plan, folder, test, background)
@@ -134,24 +138,6 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _load(config: TrainConfig, machine: Machine) -> tuple[Capture, dict[str, Any]]:
-    """The capture at the planned resolution, and the arguments that load it again."""
-    arguments: dict[str, Any] = {"test_every": config.test_every, **vars(config.capture)}
-    # a look at the size comes first, unless the user has said what to train at
-    first = {"data_factor": config.data_factor} if config.data_factor is not None else {"points": "capture"}
-    capture = load_capture(config.data, **{**arguments, **first})
-    largest = max((frame.camera for frame in capture.frames), key=lambda camera: camera.width * camera.height)
-    factor = plan_factor(config, machine, largest.width, largest.height)
-    arguments["origin"] = list(capture.origin)  # as it is now, should photos be added or go missing
-    if config.resume:  # as it was planned then, perhaps on another machine
-        before = read_config(prepare_folder(config, capture.name))
-        factor = before["plan"]["data_factor"] if config.data_factor is None else factor
-        arguments["origin"] = before["capture"].get("origin", [0.0, 0.0, 0.0])
-    arguments["data_factor"] = factor
-    final = config.data_factor is not None and arguments["origin"] == list(capture.origin)
-    return (capture if final else load_capture(config.data, **arguments)), arguments
-
-
 def _begin(
     config: TrainConfig,
     capture: Capture,
@@ -165,7 +151,6 @@ def _begin(
     access = scene_access(views, config, normalization)
     if config.resume:
         record = _checkpoint_record(folder, config)
-        check_same_views(folder, capture)
         plan = Plan(**record["plan"])
         strategy = fitted_strategy(config.strategy, plan, resets=not config.weather.alters)
         strategy.attach(access)
@@ -380,7 +365,7 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _white(capture: Capture) -> bool:
     """Whether evaluations stand on white: scenes with transparency, as nerf_synthetic is evaluated by everyone."""
-    return capture.transparent()
+    return capture.transparent("train")
 
 
 def _describe(capture: Capture) -> str:

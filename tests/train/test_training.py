@@ -118,10 +118,10 @@ def test_a_finished_run_is_kept(capture: Path, tmp_path: Path) -> None:
 
 
 def test_resuming_keeps_the_planned_resolution(capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from splat.train import session
+    from splat.train import source
 
     settings = config(capture, tmp_path / "run", data_factor=None)
-    monkeypatch.setattr(session, "plan_factor", lambda *_: 1.5)  # as if this machine were slower
+    monkeypatch.setattr(source, "plan_factor", lambda *_: 1.5)  # as if this machine were slower
     train(settings)
     (tmp_path / "run" / "scene.ply").unlink()  # stopped before the last file was written
     monkeypatch.undo()  # and now on one where the plan would be 1

@@ -46,6 +46,11 @@ def warn(message: str) -> None:
     _say(message, "warning: ", "yellow")
 
 
+def has_warned(beginning: str) -> bool:
+    """Whether a warning with this beginning was given."""
+    return any(message.startswith(beginning) for message in _warned)
+
+
 def error(message: str) -> None:
     """Say why the command stops."""
     _say(message, "error: ", "bold red")

@@ -54,6 +54,8 @@ def capture_record(capture: Capture) -> dict[str, Any]:
         "name": capture.name,
         "kind": capture.kind,
         "data_factor": capture.data_factor,
+        "photos_found": capture.photos_found,
+        "depth_maps": capture.depth_maps,
         "frames": [_frame_record(frame, plan, base, digests) for frame, plan in zip(capture.frames, plans)],
     }
 
@@ -118,10 +120,22 @@ def recorded_capture(record: dict[str, Any], root: Path, options: CaptureOptions
     try:
         x, y, z = (float(value) for value in record["origin"])
         name, kind, factor = str(record["name"]), str(record["kind"]), float(record["data_factor"])
+        photos, depth_maps = int(record["photos_found"]), int(record["depth_maps"])
     except DAMAGE as error:
         raise SplatError(f"cameras.json is damaged ({_reason(error)})") from error
     images = PhotoImages(plans, int(options.cache_gb * 1e9))
-    return Capture(name, root, kind, frames, images, points, factor, origin=(x, y, z))
+    return Capture(
+        name,
+        root,
+        kind,
+        frames,
+        images,
+        points,
+        factor,
+        origin=(x, y, z),
+        photos_found=photos,
+        depth_maps=depth_maps,
+    )
 
 
 def frames_of(record: Any) -> list[dict[str, Any]]:
@@ -166,7 +180,10 @@ def _recorded_frame(entry: dict[str, Any], base: Path) -> tuple[Frame, PhotoPlan
     lens = photo["lens"]
     if lens is not None:
         lens = Lens(str(lens["model"]), tuple(map(float, lens["params"])), int(lens["width"]), int(lens["height"]))
-        lens.colmap()  # complains about a wrong model or number of parameters
+        try:
+            lens.colmap()
+        except SplatError as error:
+            raise ValueError(str(error)) from error
     if photo["alpha_means"] not in MEANINGS or photo["mask_means"] not in MEANINGS:
         raise ValueError("unknown meaning of masks")
     if photo["orientation"] not in range(1, 9):

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from splat.capture import random_points
+from splat.capture.inventory import inventory
 from splat.capture.ply import write_ply_points
 from splat.capture.types import Capture, ImageSource, Points
-from splat.console import count, duration, info, progress, warn
+from splat.console import count, duration, has_warned, info, progress, warn
 from splat.errors import Interrupted, SplatError
 from splat.formats import write_scene
 from splat.gaussians import Gaussians
@@ -92,7 +93,10 @@ def _train_in(
     folder: Path, config: TrainConfig, capture: Capture, loaded: dict[str, Any], machine: Machine, backend: Backend
 ) -> TrainResult:
     """Train in a folder that is ready for it."""
-    info(f"{capture.name}: {capture.kind}, {_describe(capture)}")
+    info(f"{capture.name}: {capture.kind}, {_describe(capture)}; {inventory(capture)}")
+    for note in capture.notes:
+        if not has_warned(note):
+            info(note)
     info(f"renderer: {backend.name} ({backend.reason})")
     seed_everything(config.seed)
     device = torch.device("cuda" if backend.name == "gsplat" else "cpu")

@@ -131,7 +131,7 @@ def test_resuming_keeps_the_planned_resolution(capture: Path, tmp_path: Path, mo
     assert resumed.capture.frames[0].camera.width == 32
 
 
-def test_any_transparent_photo_puts_the_scene_on_white(capture: Path, tmp_path: Path) -> None:
+def test_any_transparent_training_photo_puts_the_scene_on_white(capture: Path, tmp_path: Path) -> None:
     shutil.copytree(capture, tmp_path / "cut out")
     path = tmp_path / "cut out" / "images" / "005.png"
     photo = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2BGRA)

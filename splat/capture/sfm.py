@@ -21,7 +21,6 @@ from splat.capture.features import (
     match_pairs,
     quiet_colmap,
     run_counted,
-    threads,
 )
 from splat.capture.masks import aligned_mask
 from splat.capture.photo import camera_identity, photo_header
@@ -163,7 +162,9 @@ def _map(database: Path, images: Path, output: Path, count: int, options: Captur
     pycolmap = quiet_colmap()
     output.mkdir(parents=True)
     pipeline = pycolmap.IncrementalPipelineOptions()
-    pipeline.num_threads = threads(options)
+    # The choice of the first pair, and with it the world's frame, depends on the number of threads. Features and
+    # matches, which take most of the time, come out the same with any number and use all.
+    pipeline.num_threads = 1
     pipeline.random_seed = 0
     pipeline.ba_use_gpu = False
     pipeline.min_model_size = FEWEST_PHOTOS

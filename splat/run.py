@@ -11,6 +11,7 @@ import yaml
 
 from splat.errors import SplatError
 from splat.files import read_json, write_json
+from splat.formats.scene_file import NO_ORIGIN, Notes
 from splat.running import holder_of
 
 POINTS = "points.ply"  # the points that a run began with, in the capture's frame
@@ -92,6 +93,18 @@ class Run:
         trained = self.config.get("train", {}).get("render", {})
         names = {item.name for item in fields(RenderOptions)} - {"backend", "num_threads"}
         return RenderOptions(**{name: value for name, value in trained.items() if name in names})
+
+    @property
+    def notes(self) -> Notes:
+        """What a scene file of this run should say: how it is drawn, and the origin that its coordinates lack."""
+        record = read_json(self.path / "cameras.json")
+        try:
+            x, y, z = map(float, record.get("origin", NO_ORIGIN))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise SplatError(
+                f"{self.path / 'cameras.json'} has an origin that is not three numbers ({error})"
+            ) from error
+        return Notes(self.render_options().antialiased, (x, y, z))
 
     @property
     def background(self) -> tuple[float, float, float]:

@@ -11,7 +11,8 @@ from splat.commands.app import Command, user_path
 from splat.errors import SplatError
 from splat.formats.registry import FORMATS
 from splat.options import option
-from splat.render.config import MESH_SUFFIXES, MeshOptions
+from splat.render.config import MESH_SUFFIXES, MeshOptions, RenderOptions
+from splat.run import Run, open_run
 
 WRITABLE = tuple(name for name, entry in FORMATS.items() if entry.writable)
 SUFFIXES = tuple(suffix for name in WRITABLE for suffix in FORMATS[name].suffixes)
@@ -38,7 +39,7 @@ class ExportConfig:
 
 def run(config: ExportConfig) -> None:
     """Write the scene and print the file's name."""
-    from splat.formats.registry import detect_format, format_for_writing, read_scene, write_scene
+    from splat.formats.registry import detect_format, format_for_writing, read_scene_file, write_scene
 
     if not config.run:
         raise SplatError("which one? splat export RUN format=splat")
@@ -53,11 +54,32 @@ def run(config: ExportConfig) -> None:
     if config.format == "mesh":
         export_mesh(source, output, config.mesh)
         return
-    format_for_writing(output, config.format)
-    gaussians = read_scene(scene)  # imports torch, which takes seconds: everything else is refused before
-    write_scene(output, gaussians, format=config.format)
+    entry = format_for_writing(output, config.format)
+    from splat.formats.losses import losses  # torch, which takes seconds: everything else is refused before
+
+    found = read_scene_file(scene)
+    gaussians, notes = found.gaussians, found.notes
+    if source.is_dir():
+        notes = open_run(source).notes  # what was trained rules, and older scenes have no notes
+        for remark in drawn_otherwise(open_run(source)):
+            console.warn(remark)
+    write_scene(output, gaussians, format=config.format, notes=notes)
+    for loss in losses(entry.name, gaussians, notes):
+        console.warn(loss)
     console.info(f"{console.count(len(gaussians), 'Gaussian')}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
+
+
+def drawn_otherwise(run: Run) -> list[str]:
+    """What a scene file cannot say about how the run is drawn."""
+    blur, usual = run.render_options().eps2d, RenderOptions().eps2d
+    found = []
+    if blur != usual:
+        found.append(f"the run is drawn with render.eps2d={blur:g}, other viewers blur Gaussians by {usual:g}")
+    if any(run.background):
+        listed = ", ".join(f"{value:g}" for value in run.background)
+        found.append(f"the scene was trained before the background ({listed}); viewers show another one, mostly black")
+    return found
 
 
 def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:
@@ -83,7 +105,11 @@ def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:
         frames = frames_of(renderer, cameras, options.edge, bar.advance)
     with console.progress("Fusing", len(cameras), unit="view") as bar:
         mesh = fuse(frames, options, bar.advance)
+    origin = opened.notes.origin
     write_mesh(output, mesh)
+    if any(origin):
+        listed = ", ".join(f"{value:.12g}" for value in origin)
+        console.warn(f"everything is written minus the origin ({listed}), which a mesh cannot name: keep it")
     console.info(f"{console.count(len(mesh.triangles), 'triangle')}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
 
@@ -91,8 +117,6 @@ def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:
 def scene_file(source: Path) -> Path:
     """The scene of a run folder, or the file itself."""
     if source.is_dir():
-        from splat.run import open_run
-
         return open_run(source).scene_path
     return source
 

@@ -11,6 +11,7 @@ from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
+from splat.formats.scene_file import Notes
 from splat.options import option
 from splat.weather.effects.config import EffectOptions
 
@@ -79,7 +80,7 @@ def run(config: WeatherConfig) -> None:
         pictures, video = folder if config.pictures else None, folder / "weather.mp4" if config.video else None
         film(prepared.renderer, path, times, velocities, pictures, video, fps)
     if file is not None:
-        write_export(prepared, path[0], config.time, file)
+        write_export(prepared, path[0], config.time, file, opened.notes)
     if file is None or config.video or config.pictures or file.parent == folder:
         write_json(folder / "weather.json", {"path": config.path, "time": config.time, "fps": fps, **prepared.settled})
         print(folder)
@@ -207,13 +208,17 @@ def export_file(folder: Path, export: str) -> Path:
     return file
 
 
-def write_export(prepared: Prepared, camera: Camera, time: float, file: Path) -> None:
+def write_export(prepared: Prepared, camera: Camera, time: float, file: Path, notes: Notes) -> None:
     """Write the scene with its weather at one moment."""
-    from splat.formats import write_scene
+    from splat.formats.losses import losses
+    from splat.formats.registry import format_for_writing, write_scene
     from splat.weather.effects.export import moment
 
     scene = moment(prepared.renderer, camera, time)
-    write_scene(file, scene.to("cpu"))
+    scene = scene.to("cpu")
+    write_scene(file, scene, notes=notes)
+    for loss in losses(format_for_writing(file).name, scene, notes):
+        console.warn(loss)
     console.info(f"{console.count(len(scene), 'Gaussian')}, {file.stat().st_size / 1e6:.1f} MB")
 
 

@@ -188,7 +188,7 @@ def commit(
             written = scratch / "edit"
             written.mkdir()
             shutil.copyfile(base.path / "cameras.json", written / "cameras.json")
-            write_scene(written / "scene.ply", edited.scene.to("cpu"))
+            write_scene(written / "scene.ply", edited.scene.to("cpu"), notes=base.notes)
             carry_fields(base.path, written, edited.origin)
             save_selection(written / "selection.safetensors", selection, digest)
             created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from splat.errors import SplatError
+from splat.formats import ply_notes
 from splat.formats.common import gaussians_from_numpy, logit
-from splat.formats.ply_file import read_elements
-from splat.gaussians import Gaussians
+from splat.formats.ply_file import read_elements, read_header, unused_parts
+from splat.formats.positions import near_zero
+from splat.formats.scene_file import Notes, SceneFile
 from splat.sh import SH_C0
 
 CHUNK = 256
@@ -69,13 +71,22 @@ def _directional(elements: dict[str, np.ndarray], count: int, path: Path) -> np.
     return ((fractions - 0.5) * 8).reshape(count, 3, width // 3).transpose(0, 2, 1)
 
 
-def read(path: Path) -> Gaussians:
+_USED = {
+    "chunk": {f"{end}_{name}" for end in ("min", "max") for name in ("x", "y", "z", "r", "g", "b")}
+    | {f"{end}_scale_{axis}" for end in ("min", "max") for axis in "xyz"},
+    "vertex": {f"packed_{name}" for name in ("position", "rotation", "scale", "color")},
+    "sh": {f"f_rest_{i}" for i in range(45)},
+}
+
+
+def read(path: Path) -> SceneFile:
     """Read a compressed PLY, with or without colour bounds and directional colour.
 
     Raises:
         SplatError: when the file is damaged.
     """
-    elements = {element.name: element.data for element in read_elements(path).elements}
+    header = read_header(path)
+    elements = {element.name: element.data for element in read_elements(path, header).elements}
     try:
         chunk, vertex = elements["chunk"], elements["vertex"]
         position, rotation, scale, color = (
@@ -87,13 +98,21 @@ def read(path: Path) -> Gaussians:
         rgb = np.stack([_fraction(color, shift, 8) for shift in (24, 16, 8)], axis=-1)
         if "min_r" in (chunk.dtype.names or ()):
             rgb = _between(chunk, chunk_of, ("r", "g", "b"), rgb)
-        return gaussians_from_numpy(
-            means=_between(chunk, chunk_of, ("x", "y", "z"), _vector(position)),
+        scales = _between(chunk, chunk_of, ("scale_x", "scale_y", "scale_z"), _vector(scale))
+        means = _between(chunk, chunk_of, ("x", "y", "z"), _vector(position))
+        precise = chunk.dtype["min_x"].itemsize > 4  # else the bounds were rounded before, and steps are coarser
+        means, origin, remarks = near_zero(means if precise else means.astype(np.float32), scales)
+        gaussians = gaussians_from_numpy(
+            means=means,
             quats=_quats(rotation),
-            scales=_between(chunk, chunk_of, ("scale_x", "scale_y", "scale_z"), _vector(scale)),
+            scales=scales,
             opacities=logit(_fraction(color, 0, 8)),
             sh0=(rgb - 0.5) / SH_C0,
             shN=_directional(elements, len(vertex), path),
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise SplatError(f"{path} is a damaged compressed PLY: it lacks {error}") from error
+    notes, said = ply_notes.parse(header.comments)
+    x, y, z = (noted + moved for noted, moved in zip(notes.origin, origin))
+    unused = unused_parts(path, header, _USED)
+    return SceneFile(gaussians, Notes(notes.antialiased, (x, y, z)), unused, (*said, *remarks))

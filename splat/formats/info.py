@@ -25,9 +25,11 @@ def scene_info(path: str | Path) -> dict[str, Any]:
 
     Returns:
         file, format, bytes, count (Gaussians in the file), sh_degree, nonfinite_share (in [0, 1]; such rows are left
-        out of what follows), bounding_box {min, max} of the centres and bounding_box_98 (1 % to 99 % along each axis:
-        without the outliers), quantiles of opacity (in [0, 1]) and of scale (standard deviations, world units, all
-        axes together); boxes and quantiles are None for a scene without usable Gaussians.
+        out of what follows), antialiased (a bool, or "not said"), origin (adding it to coordinates gives those of the
+        source), not_used and remarks (lists of texts), bounding_box {min, max} of the centres (without the origin) and
+        bounding_box_98 (1 % to 99 % along each axis: without the outliers), quantiles of opacity (in [0, 1]) and of
+        scale (standard deviations, world units, all axes together); boxes and quantiles are None for a scene without
+        usable Gaussians.
 
     Raises:
         SplatError: as `read_scene`.
@@ -38,7 +40,8 @@ def scene_info(path: str | Path) -> dict[str, Any]:
 
     path = Path(path)
     entry = detect_format(path)
-    raw = entry.read(path)
+    found = entry.read(path)
+    raw = found.gaussians
     gaussians, dropped = drop_unusable(raw)
     info: dict[str, Any] = {
         "file": str(path),
@@ -47,6 +50,10 @@ def scene_info(path: str | Path) -> dict[str, Any]:
         "count": len(raw),
         "sh_degree": raw.sh_degree,
         "nonfinite_share": dropped / max(len(raw), 1),
+        "antialiased": "not said" if found.notes.antialiased is None else found.notes.antialiased,
+        "origin": list(found.notes.origin),
+        "not_used": list(found.unused),
+        "remarks": list(found.remarks),
         "bounding_box": None,
         "bounding_box_98": None,
         "opacity": None,

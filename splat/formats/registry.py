@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from splat.errors import SplatError
 from splat.files import atomic_path
+from splat.formats.scene_file import NO_NOTES, Notes, SceneFile
 
 if TYPE_CHECKING:
     from splat.gaussians import Gaussians
@@ -21,14 +23,14 @@ class Format:
     name: str
     suffixes: tuple[str, ...]  # with the dot, lower case
     description: str
-    module: str  # has read(path) -> Gaussians and, where `writable`, write(path, gaussians)
+    module: str  # has read(path) -> SceneFile and, where `writable`, write(path, gaussians, notes)
     writable: bool = False
 
-    def read(self, path: Path) -> Gaussians:
-        """The rows of the file as they are, those with non-finite values included; see `read_scene`."""
+    def read(self, path: Path) -> SceneFile:
+        """The file as it is, rows with non-finite values included; see `read_scene`."""
         return importlib.import_module(self.module).read(Path(path))
 
-    def write(self, path: Path, gaussians: Gaussians) -> None:
+    def write(self, path: Path, gaussians: Gaussians, notes: Notes = NO_NOTES) -> None:
         """Write to `path` directly; see `write_scene` for the atomic way.
 
         Raises:
@@ -36,7 +38,7 @@ class Format:
         """
         if not self.writable:
             raise SplatError(f"{self.name} files are only read; write one of {_names(writable=True)}")
-        importlib.import_module(self.module).write(Path(path), gaussians)
+        importlib.import_module(self.module).write(Path(path), gaussians, notes)
 
 
 FORMATS: dict[str, Format] = {
@@ -103,7 +105,7 @@ def detect_format(path: str | Path) -> Format:
     if start[:3] == b"ply":
         from splat.formats.ply_file import read_header
 
-        return FORMATS["compressed-ply" if "chunk" in read_header(path) else "ply"]
+        return FORMATS["compressed-ply" if "chunk" in read_header(path).elements else "ply"]
     suffix = path.suffix.lower()
     if start == b"NGSP" or (start[:2] == b"\x1f\x8b" and suffix == ".spz"):
         return FORMATS["spz"]
@@ -116,27 +118,37 @@ def detect_format(path: str | Path) -> Format:
 
 
 def read_scene(path: str | Path) -> Gaussians:
+    """The Gaussians of `read_scene_file`."""
+    return read_scene_file(path).gaussians
+
+
+def read_scene_file(path: str | Path) -> SceneFile:
     """Read a scene file of any known format.
 
     Rows with NaN or infinite values are dropped with one warning that counts them; infinite opacity logits and scales
     of exactly zero, which other programs write for saturated or flat Gaussians, are kept as the nearest finite value.
+    Coordinates of 64 bits that 32 cannot hold lose an origin, which the notes name. What of the file is not used, and
+    what was changed, is said once.
 
     Returns:
         Gaussians (float32, CPU) in the frame of the file; SPZ, which is y up, comes turned into the y-down frame of
-        PLY.
+        PLY. And what the file says beside them.
 
     Raises:
         SplatError: when the file is missing, damaged, or no Gaussian scene (the message says what it is).
     """
+    from splat.console import info, warn
     from splat.formats.common import drop_unusable
 
     raw = detect_format(path).read(Path(path))
-    gaussians, dropped = drop_unusable(raw)
+    gaussians, dropped = drop_unusable(raw.gaussians)
     if dropped:
-        from splat.console import warn
-
-        warn(f"{path}: dropped {dropped} of {len(raw)} Gaussians with NaN or infinite values")
-    return gaussians
+        warn(f"{path}: dropped {dropped} of {len(raw.gaussians)} Gaussians with NaN or infinite values")
+    for remark in raw.remarks:
+        warn(f"{path}: {remark}")
+    if raw.unused:
+        info(f"{path}: not used: {'; '.join(raw.unused)}")
+    return dataclasses.replace(raw, gaussians=gaussians)
 
 
 def format_for_writing(path: str | Path, format: str | None = None) -> Format:
@@ -160,17 +172,18 @@ def format_for_writing(path: str | Path, format: str | None = None) -> Format:
     return entry
 
 
-def write_scene(path: str | Path, gaussians: Gaussians, format: str | None = None) -> None:
+def write_scene(path: str | Path, gaussians: Gaussians, format: str | None = None, notes: Notes = NO_NOTES) -> None:
     """Write a scene atomically: the file is complete or it is not there.
 
     Args:
         path: file to write; its suffix picks the format unless `format` does.
         gaussians: on any device.
         format: a name in `FORMATS`.
+        notes: how the scene is to be drawn and placed; formats without room for that lose it, see `losses`.
 
     Raises:
         SplatError: when the format is unknown or only read, or the disk refuses.
     """
     entry = format_for_writing(path, format)
     with atomic_path(path) as temporary:
-        entry.write(temporary, gaussians)
+        entry.write(temporary, gaussians, notes)

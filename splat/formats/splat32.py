@@ -13,13 +13,15 @@ import numpy as np
 
 from splat.errors import SplatError
 from splat.formats.common import gaussians_from_numpy, logit, sigmoid, to_numpy
+from splat.formats.positions import near_zero
+from splat.formats.scene_file import NO_NOTES, Notes, SceneFile
 from splat.gaussians import Gaussians
 from splat.sh import SH_C0
 
 RECORD = np.dtype([("means", "<f4", 3), ("scales", "<f4", 3), ("rgba", "u1", 4), ("quats", "u1", 4)])
 
 
-def read(path: Path) -> Gaussians:
+def read(path: Path) -> SceneFile:
     """Read a `.splat` file; the scene has SH degree 0.
 
     Raises:
@@ -31,13 +33,15 @@ def read(path: Path) -> Gaussians:
     records = np.frombuffer(data, RECORD)
     with np.errstate(divide="ignore", invalid="ignore"):  # zero and negative scales: sorted out with the unusable rows
         scales = np.log(records["scales"].astype(np.float64))
-    return gaussians_from_numpy(
-        means=records["means"],
+    means, origin, remarks = near_zero(records["means"].astype(np.float32), scales)
+    gaussians = gaussians_from_numpy(
+        means=means,
         quats=(records["quats"].astype(np.float32) - 128) / 128,
         scales=scales,
         opacities=logit(records["rgba"][:, 3] / 255),
         sh0=(records["rgba"][:, :3] / 255 - 0.5) / SH_C0,
     )
+    return SceneFile(gaussians, Notes(None, origin), remarks=tuple(remarks))
 
 
 def _byte(values: np.ndarray) -> np.ndarray:
@@ -45,8 +49,10 @@ def _byte(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(np.nan_to_num(values)), 0, 255).astype(np.uint8)
 
 
-def write(path: Path, gaussians: Gaussians) -> None:
+def write(path: Path, gaussians: Gaussians, notes: Notes = NO_NOTES) -> None:
     """Write a `.splat` file, ordered by volume times opacity from large to small, as the viewer's converter does.
+
+    It has no place for notes.
 
     Bytes are rounded to nearest (the converter truncates), so that reading and writing again changes nothing more.
     """

@@ -16,17 +16,22 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
 
 from splat.errors import SplatError
 from splat.formats.common import gaussians_from_numpy, logit
-from splat.gaussians import Gaussians
+from splat.formats.scene_file import Notes, SceneFile
 
 _SUPPORTED = "SPZ versions 2, 3 and 4 are read"
-_DEFLATE_LIMIT = 1032  # how many times gzip can shrink anything
 _COLOR_SCALE = 0.15  # SPZ keeps the SH coefficient itself, over a wider range than colours in [0, 1]
+# A damaged or hostile file can announce what it does not hold: real scenes shrink to a quarter, so memory for more than
+# some Gaussians is only set aside where the file's own size makes them likely.
+_FREE_GAUSSIANS = 1 << 18
+_LIKELY_RATIO = 100
+_FLAG_ANTIALIASED, _FLAG_EXTENSIONS = 1, 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class _Header:
     count: int
     sh_degree: int
     fractional_bits: int
+    flags: int
 
     def sizes(self) -> tuple[int, ...]:
         """Bytes of positions, opacities, colours, scales, rotations and directional colour."""
@@ -43,23 +49,43 @@ class _Header:
         return tuple(self.count * width for width in (9, 1, 3, 3, rotation, directional))
 
 
+@dataclass(frozen=True)
+class _Unpacked:
+    header: _Header
+    streams: list[bytes]  # as many as were there, each of the size that the header implies
+    unused: tuple[str, ...] = ()
+
+
 def _parse_header(path: Path, data: bytes) -> _Header:
     if len(data) < 16 or data[:4] != b"NGSP":
         raise SplatError(f"{path} is no SPZ file; {_SUPPORTED}")
-    version, count, sh_degree, fractional_bits = struct.unpack_from("<IIBB", data, 4)
-    if version not in (2, 3, 4):
-        raise SplatError(f"{path} is SPZ version {version}; {_SUPPORTED}")
-    if sh_degree > 3:
-        raise SplatError(f"{path} has SH degree {sh_degree}; degrees 0 to 3 are read")
-    return _Header(version, count, sh_degree, fractional_bits)
+    header = _Header(*struct.unpack_from("<IIBBB", data, 4))
+    if header.version not in (2, 3, 4):
+        raise SplatError(f"{path} is SPZ version {header.version}; {_SUPPORTED}")
+    if header.sh_degree > 3:
+        raise SplatError(f"{path} has SH degree {header.sh_degree}; degrees 0 to 3 are read")
+    return header
 
 
-def _zstd(path: Path) -> tuple[Callable[[bytes, int], bytes], type[Exception]]:
-    """decompress(data, size) and its error, of whichever zstd there is: Python's own from 3.14, else zstandard."""
+def _check_likely(path: Path, header: _Header, held: int) -> None:
+    """
+    Raises:
+        SplatError: when `held` bytes are too few for what the header announces.
+    """
+    size = sum(header.sizes())
+    if header.count > _FREE_GAUSSIANS and size > _LIKELY_RATIO * held:
+        raise SplatError(
+            f"{path} announces {header.count} Gaussians ({size / 1e6:,.0f} MB unpacked), but has only "
+            f"{held / 1e3:,.1f} kB; it is damaged or made to fill memory; download or export it again"
+        )
+
+
+def _zstd(path: Path) -> tuple[Callable[[bytes], BinaryIO], type[Exception]]:
+    """A way to read packed bytes, and its error, of whichever zstd there is: Python's own from 3.14, else zstandard."""
     try:
         from compression import zstd
 
-        return (lambda data, size: zstd.decompress(data)), zstd.ZstdError
+        return (lambda data: zstd.ZstdFile(io.BytesIO(data))), zstd.ZstdError
     except ImportError:
         pass
     try:
@@ -68,42 +94,53 @@ def _zstd(path: Path) -> tuple[Callable[[bytes, int], bytes], type[Exception]]:
         raise SplatError(
             f"{path} is SPZ version 4, which needs zstd: `pip install zstandard`, or save it as SPZ version 3 or PLY"
         ) from error
-    return (lambda data, size: zstandard.ZstdDecompressor().decompress(data, size)), zstandard.ZstdError
+    return (lambda data: zstandard.ZstdDecompressor().stream_reader(data)), zstandard.ZstdError
 
 
-def _streams_v4(path: Path, data: bytes, header: _Header) -> list[bytes]:
+def _unpack_v4(path: Path, data: bytes, header: _Header) -> _Unpacked:
     """The attribute streams: a table of (packed, unpacked) sizes stands at the offset that the header gives."""
     streams, table = struct.unpack_from("<BI", data, 15)
-    decompress, zstd_error = _zstd(path)
+    reader, zstd_error = _zstd(path)
     start = table + 16 * streams
     out = []
     for index, size in enumerate(header.sizes()[:streams]):
         packed, unpacked = struct.unpack_from("<QQ", data, table + 16 * index)
         if unpacked != size:
             raise SplatError(f"{path} is a damaged SPZ file: attribute {index} has {unpacked} bytes, not {size}")
-        try:
-            out.append(decompress(data[start : start + packed], size))
+        try:  # a frame names its own size, which may be another one: no more than expected is unpacked
+            content = reader(data[start : start + packed]).read(size + 1)
         except zstd_error as error:
             raise SplatError(f"{path} is a damaged SPZ file: {error}") from error
+        if len(content) > size:
+            raise SplatError(f"{path} is a damaged SPZ file: attribute {index} has more than {size} bytes")
+        out.append(content)
         start += packed
-    return out
+    extra = [f"{streams - 6} more attributes"] if streams > 6 else []
+    if table > 32:
+        extra.append(f"extensions ({table - 32:,} bytes)")
+    if streams <= 6 and len(data) > start:
+        extra.append(f"{len(data) - start:,} bytes behind the last attribute")
+    return _Unpacked(header, out, tuple(extra))
 
 
-def _streams(path: Path, data: bytes) -> tuple[_Header, list[bytes]]:
+def _unpack(path: Path, data: bytes) -> _Unpacked:
     """The header and the six attribute streams, unpacked but not more than the header announces."""
     packed = data[:2] == b"\x1f\x8b"
     with gzip.open(io.BytesIO(data)) if packed else io.BytesIO(data) as file:
         header = _parse_header(path, file.read(16))
+        _check_likely(path, header, len(data))
         if header.version == 4:
-            streams = _streams_v4(path, data, header)
-        elif sum(header.sizes()) > _DEFLATE_LIMIT * len(data):  # before memory is set aside for a damaged count
-            streams = []
+            found = _unpack_v4(path, data, header)
         else:
             streams = [file.read(size) for size in header.sizes()]
-    streams += [b""] * (6 - len(streams))
+            more = bool(file.read(1))  # at the end gzip compares its checksum, too
+            flagged = header.flags & _FLAG_EXTENSIONS
+            name = "extensions" if flagged else "bytes behind the last attribute"
+            found = _Unpacked(header, streams, (name,) if more or flagged else ())
+    streams = found.streams + [b""] * (6 - len(found.streams))
     if tuple(map(len, streams)) != header.sizes():
         raise SplatError(f"{path} is cut short: it announces {header.count} Gaussians; download or export it again")
-    return header, streams
+    return _Unpacked(header, streams, found.unused)
 
 
 def _fixed24(data: bytes) -> np.ndarray:
@@ -133,23 +170,25 @@ def _quats_v3(data: bytes) -> np.ndarray:
     return xyzw[:, [3, 0, 1, 2]]
 
 
-def read(path: Path) -> Gaussians:
+def read(path: Path) -> SceneFile:
     """Read an SPZ scene, turned from its y-up axes into the y-down axes of PLY.
 
     Raises:
         SplatError: when the file is damaged, of another version, or needs zstd and none is installed.
     """
     try:
-        header, (positions, alphas, colors, scales, rotations, directional) = _streams(path, Path(path).read_bytes())
-    except (EOFError, OSError, zlib.error, struct.error, MemoryError) as error:
+        found = _unpack(path, Path(path).read_bytes())
+    except (EOFError, OSError, zlib.error, struct.error) as error:
         raise SplatError(f"{path} is a damaged SPZ file: {error}") from error
+    header, (positions, alphas, colors, scales, rotations, directional) = found.header, found.streams
     shN = (np.frombuffer(directional, np.uint8).astype(np.float32) - 128) / 128
     gaussians = gaussians_from_numpy(
-        means=_fixed24(positions) / (1 << header.fractional_bits),
+        means=np.ldexp(_fixed24(positions), -header.fractional_bits),
         quats=_quats_v2(rotations) if header.version == 2 else _quats_v3(rotations),
         scales=np.frombuffer(scales, np.uint8).reshape(-1, 3) / 16 - 10,
         opacities=logit(np.frombuffer(alphas, np.uint8) / 255),
         sh0=(np.frombuffer(colors, np.uint8).reshape(-1, 3) / 255 - 0.5) / _COLOR_SCALE,
         shN=shN.reshape(header.count, -1, 3) if header.count else None,
     )
-    return gaussians.transformed(torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0])))
+    turned = gaussians.transformed(torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0])))
+    return SceneFile(turned, Notes(bool(header.flags & _FLAG_ANTIALIASED)), found.unused)

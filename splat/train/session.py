@@ -20,7 +20,7 @@ from splat.capture.ply import write_ply_points
 from splat.capture.types import Capture, ImageSource, Points
 from splat.console import count, duration, has_warned, info, progress, warn
 from splat.errors import Interrupted, SplatError
-from splat.formats import write_scene
+from splat.formats import Notes, write_scene
 from splat.gaussians import Gaussians
 from splat.memory import give_back
 from splat.options import changeable, check
@@ -117,7 +117,8 @@ def _train_in(
     seconds, gaussians = state.seconds, normalization.to_capture(state.gaussians().to("cpu"))
     del state, views, test  # not needed beside what writing takes
     give_back()
-    write_scene(folder / "scene.ply", gaussians)
+    notes = Notes(config.render.antialiased, capture.origin)
+    write_scene(folder / "scene.ply", gaussians, notes=notes)
     return TrainResult(folder, gaussians, capture, plan.max_steps, seconds, backend.name)
 
 

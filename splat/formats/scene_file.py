@@ -1,0 +1,33 @@
+"""What a scene file says beside its Gaussians."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from splat.gaussians import Gaussians
+
+Origin = tuple[float, float, float]
+NO_ORIGIN: Origin = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What one has to know to draw and place a scene as it was made."""
+
+    antialiased: bool | None = None  # opacities lose what the blur adds (Mip-Splatting); None: nobody says
+    origin: Origin = NO_ORIGIN  # adding it to coordinates gives those of the source, a map's for example
+
+
+NO_NOTES = Notes()
+
+
+@dataclass(frozen=True)
+class SceneFile:
+    """A scene file as it was read, rows that cannot be rendered included."""
+
+    gaussians: Gaussians
+    notes: Notes = NO_NOTES
+    unused: tuple[str, ...] = ()  # parts of the file that are not used, each with a count
+    remarks: tuple[str, ...] = ()  # what reading had to change, and what the file lacks

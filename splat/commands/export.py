@@ -94,6 +94,7 @@ def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:
         message = f"meshes need Open3D, which does not load here ({error}); splat doctor says how to mend it"
         raise SplatError(message) from error
     from splat.render.mesh import frames_of, fuse, write_mesh
+    from splat.render.mesh_file import NAMING_ORIGIN
     from splat.render.pictures import SceneRenderer
     from splat.run import open_run
     from splat.train.normalize import capture_options
@@ -106,10 +107,12 @@ def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:
     with console.progress("Fusing", len(cameras), unit="view") as bar:
         mesh = fuse(frames, options, bar.advance)
     origin = opened.notes.origin
-    write_mesh(output, mesh)
+    write_mesh(output, mesh, origin)
     if any(origin):
         listed = ", ".join(f"{value:.12g}" for value in origin)
-        console.warn(f"everything is written minus the origin ({listed}), which a mesh cannot name: keep it")
+        suffix = output.suffix.lower()
+        said = "the file names it" if suffix in NAMING_ORIGIN else f"a {suffix} file cannot name it: keep it"
+        console.warn(f"everything is written minus the origin ({listed}); {said}")
     console.info(f"{console.count(len(mesh.triangles), 'triangle')}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
 

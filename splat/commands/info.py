@@ -71,6 +71,8 @@ def lines(found: dict[str, Any], indent: str = "") -> list[str]:
     result = []
     for name, value in found.items():
         label = name.replace("_", " ")
+        if name == "origin" and isinstance(value, list):  # millions, of which every digit counts
+            value = [f"{part:.12g}" for part in value]
         if isinstance(value, dict) and any(isinstance(part, (dict, list)) for part in value.values()):
             result += [f"{indent}{label}:", *lines(value, indent + "  ")]
         else:
@@ -84,7 +86,8 @@ def _run(path: Path) -> dict[str, Any]:
     run = open_run(path)
     found: dict[str, Any] = {"kind": "run", "run": str(path), "capture": str(run.config["capture"]["data"])}
     found |= {f"{split}_cameras": len(run.cameras(split)) for split in ("train", "test")}
-    return {**found, "scene": describe(run.scene_path), "metrics": run.metrics}
+    notes = {"antialiased": run.notes.antialiased, "origin": list(run.notes.origin)}  # older scenes have no notes
+    return {**found, "scene": {**describe(run.scene_path), **notes}, "metrics": run.metrics}
 
 
 def _capture(path: Path) -> dict[str, Any]:

@@ -78,8 +78,9 @@ def read(path: Path) -> SceneFile:
 
     def columns(*wanted: str, dtype: DTypeLike = np.float32) -> np.ndarray:
         out = np.empty((len(vertex), len(wanted)), dtype)
-        for index, name in enumerate(wanted):
-            out[:, index] = vertex[names[name]]
+        with np.errstate(over="ignore", invalid="ignore"):  # what no float32 can hold goes with the unusable rows
+            for index, name in enumerate(wanted):
+                out[:, index] = vertex[names[name]]
         return out
 
     try:

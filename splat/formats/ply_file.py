@@ -103,7 +103,7 @@ def read_elements(path: Path, header: Header) -> plyfile.PlyData:
 
     held = Path(path).stat().st_size - header.bytes
     if header.least_bytes() > held:
-        announced = ", ".join(f"{element.count:,} {name}" for name, element in header.elements.items())
+        announced = ", ".join(f"{_printable(name)} {element.count:,}" for name, element in header.elements.items())
         raise SplatError(
             f"{path} is cut short or damaged: it announces {announced}, at least {header.least_bytes():,} bytes; "
             f"{held:,} follow the header"

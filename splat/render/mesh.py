@@ -11,7 +11,9 @@ import numpy as np
 
 from splat.errors import SplatError
 from splat.files import atomic_path
+from splat.formats.scene_file import NO_ORIGIN, Origin
 from splat.render.config import MESH_SUFFIXES, MeshOptions
+from splat.render.mesh_file import WRITERS, Surface
 
 if TYPE_CHECKING:
     import open3d
@@ -117,16 +119,25 @@ def drop_loose(mesh: open3d.geometry.TriangleMesh, share: float) -> None:
     mesh.remove_unreferenced_vertices()
 
 
-def write_mesh(path: Path, mesh: open3d.geometry.TriangleMesh) -> None:
+def write_mesh(path: Path, mesh: open3d.geometry.TriangleMesh, origin: Origin = NO_ORIGIN) -> None:
     """Write a mesh atomically; the suffix, one of `MESH_SUFFIXES`, picks the format.
+
+    Args:
+        origin: what was subtracted from the capture's coordinates; noted in the file where the format has room.
 
     Raises:
         SplatError: when the suffix is none of them or the disk refuses.
     """
-    import open3d
-
-    if path.suffix.lower() not in MESH_SUFFIXES:
+    writer = WRITERS.get(path.suffix.lower())
+    if writer is None:
         raise SplatError(f"{path.name} is no mesh file; end it in {', '.join(MESH_SUFFIXES)}")
-    with atomic_path(path) as temporary:
-        if not open3d.io.write_triangle_mesh(temporary, mesh):
-            raise SplatError(f"cannot write {path}; free some space or choose another output=")
+    colours = np.rint(np.asarray(mesh.vertex_colors) * 255).clip(0, 255).astype(np.uint8)
+    surface = Surface(
+        np.asarray(mesh.vertices, np.float32),
+        np.asarray(mesh.vertex_normals, np.float32),
+        colours,
+        np.asarray(mesh.triangles),
+        origin,
+    )
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        writer(file, surface)

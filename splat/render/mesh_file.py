@@ -1,0 +1,133 @@
+"""Triangle meshes as files: PLY, OBJ, OFF, STL and GLB.
+
+Open3D's own writers report success on a full disk and leave a cut file, and its GLB has colours that viewers show too
+pale; so the bytes are put together here, and every failure of the disk is an OSError.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from splat.formats.scene_file import Origin
+
+_TRIANGLES, _FLOAT, _UINT32, _VERTICES, _INDICES = 4, 5126, 5125, 34962, 34963  # numbers of glTF and OpenGL
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A coloured triangle mesh as arrays."""
+
+    vertices: np.ndarray  # [V, 3] float32
+    normals: np.ndarray  # [V, 3] float32, unit vectors
+    colours: np.ndarray  # [V, 3] uint8 sRGB
+    triangles: np.ndarray  # [T, 3] int, vertices of each
+    origin: Origin  # adding it to vertices gives the coordinates of the capture's files
+
+    @property
+    def named_origin(self) -> str:
+        """The origin as text for a header; empty where there is none."""
+        return "origin: " + " ".join(map(repr, self.origin)) if any(self.origin) else ""
+
+
+def write_ply(file: BinaryIO, surface: Surface) -> None:
+    vertices = np.empty(len(surface.vertices), [("xyz", "<f4", 3), ("normal", "<f4", 3), ("rgb", "u1", 3)])
+    vertices["xyz"], vertices["normal"], vertices["rgb"] = surface.vertices, surface.normals, surface.colours
+    faces = np.empty(len(surface.triangles), [("count", "u1"), ("corners", "<i4", 3)])
+    faces["count"], faces["corners"] = 3, surface.triangles
+    header = ["ply", "format binary_little_endian 1.0", f"comment {surface.named_origin}"]
+    header += [f"element vertex {len(vertices)}"]
+    header += [f"property float {name}" for name in ("x", "y", "z", "nx", "ny", "nz")]
+    header += [f"property uchar {name}" for name in ("red", "green", "blue")]
+    header += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header"]
+    file.write("".join(line + "\n" for line in header if line.strip() != "comment").encode("ascii"))
+    file.write(vertices.tobytes())
+    file.write(faces.tobytes())
+
+
+def write_obj(file: BinaryIO, surface: Surface) -> None:
+    """Colours stand behind the coordinates, as MeshLab and Blender read them."""
+    if surface.named_origin:
+        file.write(f"# {surface.named_origin}\n".encode("ascii"))
+    np.savetxt(file, np.hstack([surface.vertices, surface.colours / 255]), "v %.9g %.9g %.9g %.4g %.4g %.4g")
+    np.savetxt(file, surface.normals, "vn %.5g %.5g %.5g")
+    np.savetxt(file, np.repeat(surface.triangles + 1, 2, axis=1), "f %d//%d %d//%d %d//%d")
+
+
+def write_off(file: BinaryIO, surface: Surface) -> None:
+    file.write(f"CNOFF\n{len(surface.vertices)} {len(surface.triangles)} 0\n".encode("ascii"))
+    rows = np.hstack([surface.vertices, surface.normals, surface.colours])
+    np.savetxt(file, rows, "%.9g %.9g %.9g %.5g %.5g %.5g %d %d %d 255")
+    np.savetxt(file, surface.triangles, "3 %d %d %d")
+
+
+def write_stl(file: BinaryIO, surface: Surface) -> None:
+    corners = surface.vertices[surface.triangles]  # [T, 3, 3]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+    records = np.zeros(len(corners), [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("unused", "<u2")])
+    records["normal"], records["corners"] = normals, corners
+    file.write(f"binary {surface.named_origin}".encode("ascii")[:80].ljust(80))
+    file.write(struct.pack("<I", len(records)))
+    file.write(records.tobytes())
+
+
+def write_glb(file: BinaryIO, surface: Surface) -> None:
+    """glTF 2.0 with linear vertex colours, as it wants them."""
+    arrays = {
+        "POSITION": surface.vertices.astype("<f4"),
+        "NORMAL": surface.normals.astype("<f4"),
+        "COLOR_0": _linear(surface.colours).astype("<f4"),
+        "": surface.triangles.reshape(-1, 1).astype("<u4"),
+    }
+    views: list[dict[str, Any]] = []
+    accessors: list[dict[str, Any]] = []
+    start = 0
+    for name, array in arrays.items():
+        target = _VERTICES if name else _INDICES
+        views.append({"buffer": 0, "byteOffset": start, "byteLength": array.nbytes, "target": target})
+        kind = {"componentType": _FLOAT, "type": "VEC3"} if name else {"componentType": _UINT32, "type": "SCALAR"}
+        accessors.append({"bufferView": len(accessors), "count": len(array), **kind})
+        start += array.nbytes
+    low, high = surface.vertices.min(axis=0), surface.vertices.max(axis=0)
+    accessors[0] |= {"min": low.tolist(), "max": high.tolist()}
+    primitive = {"attributes": {"POSITION": 0, "NORMAL": 1, "COLOR_0": 2}, "indices": 3, "mode": _TRIANGLES}
+    asset = {"version": "2.0", "generator": "splat"}
+    document = {
+        "asset": {**asset, "extras": {"origin": list(surface.origin)}} if any(surface.origin) else asset,
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [primitive]}],
+        "accessors": accessors,
+        "bufferViews": views,
+        "buffers": [{"byteLength": start}],
+    }
+    text = json.dumps(document).encode("ascii")
+    text += b" " * (-len(text) % 4)
+    file.write(struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + start))
+    file.write(struct.pack("<I4s", len(text), b"JSON") + text)
+    file.write(struct.pack("<I4s", start, b"BIN\0"))
+    for array in arrays.values():
+        file.write(array.tobytes())
+
+
+def _linear(colours: np.ndarray) -> np.ndarray:
+    """Linear light in [0, 1] of sRGB bytes (IEC 61966-2-1)."""
+    values = colours / 255
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+WRITERS: dict[str, Callable[[BinaryIO, Surface], None]] = {
+    ".ply": write_ply,
+    ".obj": write_obj,
+    ".glb": write_glb,
+    ".stl": write_stl,
+    ".off": write_off,
+}
+NAMING_ORIGIN = (".ply", ".obj", ".glb", ".stl")

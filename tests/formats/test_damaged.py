@@ -1,0 +1,185 @@
+"""Damaged and hostile scene files: a scene that can be drawn or one clear line, and no memory for what is not there."""
+
+import gzip
+import struct
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import plyfile
+import pytest
+import torch
+
+from splat.errors import SplatError
+from splat.formats import read_scene, write_scene
+from splat.formats.ply import property_names
+from splat.gaussians import Gaussians
+from tests.fuzz import damaged, survives
+
+RandomScene = Callable[..., Gaussians]
+FEW = 6
+
+
+def compressed(path: Path, seed: int = 0) -> None:
+    rng = np.random.default_rng(seed)
+    names = [f"{end}_{axis}" for end in ("min", "max") for axis in ("x", "y", "z", "scale_x", "scale_y", "scale_z")]
+    chunk = np.zeros(1, [(name, "f4") for name in names])
+    for name in names:
+        chunk[name] = rng.normal() + 2 * name.startswith("max")
+    vertex = np.zeros(FEW, [(f"packed_{name}", "u4") for name in ("position", "rotation", "scale", "color")])
+    for name in vertex.dtype.names:
+        vertex[name] = rng.integers(0, 1 << 32, FEW)
+    sh = np.zeros(FEW, [(f"f_rest_{i}", "u1") for i in range(9)])
+    parts = {"chunk": chunk, "vertex": vertex, "sh": sh}
+    data = [plyfile.PlyElement.describe(table, name) for name, table in parts.items()]
+    plyfile.PlyData(data).write(str(path))
+
+
+def spz_header(version: int, count: int, streams: int = 0, table: int = 0) -> bytes:
+    return struct.pack("<4sIIBBBB", b"NGSP", version, count, 0, 12, 0, streams) + struct.pack("<I12x", table) * bool(
+        table
+    )
+
+
+def spz_v4(count: int, contents: list[bytes], sizes: list[int] | None = None) -> bytes:
+    zstandard = pytest.importorskip("zstandard")
+    packed = [zstandard.ZstdCompressor().compress(content) for content in contents]
+    sizes = sizes or [len(content) for content in contents]
+    table = b"".join(struct.pack("<QQ", len(data), size) for data, size in zip(packed, sizes))
+    return spz_header(4, count, len(contents), 32) + table + b"".join(packed)
+
+
+def spz_contents(count: int, seed: int = 0, version: int = 3) -> list[bytes]:
+    rng = np.random.default_rng(seed)
+    return [rng.bytes(count * width) for width in (9, 1, 3, 3, 3 if version == 2 else 4)] + [b""]
+
+
+@contextmanager
+def at_most(megabytes: float) -> Iterator[None]:
+    """The block takes no more memory than that; numpy's and Python's is counted, touched or not."""
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < megabytes * 1e6
+
+
+@pytest.fixture
+def whole_files(tmp_path: Path, random_scene: RandomScene) -> dict[str, bytes]:
+    scene = random_scene(FEW, 1)
+    write_scene(tmp_path / "scene.ply", scene)
+    data = plyfile.PlyData.read(str(tmp_path / "scene.ply"))
+    plyfile.PlyData([data["vertex"]], text=True).write(str(tmp_path / "ascii.ply"))
+    plyfile.PlyData([data["vertex"]], byte_order=">").write(str(tmp_path / "big.ply"))
+    write_scene(tmp_path / "scene.splat", scene)
+    compressed(tmp_path / "scene.compressed.ply")
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    files["v4.spz"] = spz_v4(FEW, spz_contents(FEW))
+    for version in (2, 3):
+        files[f"raw{version}.spz"] = spz_header(version, FEW) + b"".join(spz_contents(FEW, version=version))
+        files[f"v{version}.spz"] = gzip.compress(files[f"raw{version}.spz"])
+    return files
+
+
+def test_damaged_files_are_scenes_or_one_line(tmp_path: Path, whole_files: dict[str, bytes]) -> None:
+    for name, data in whole_files.items():
+        path = tmp_path / f"bad.{name}"
+        path.write_bytes(data)
+        assert len(read_scene(path)) == FEW, name  # what is damaged below was whole
+        outcomes = set()
+        for piece in damaged(data, seed=1, count=60):
+            path.write_bytes(piece)
+            outcomes.add(survives(lambda path=path: check_drawable(read_scene(path)), piece))
+        assert outcomes == {True, False}, name
+
+
+def check_drawable(scene: Gaussians) -> None:
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in scene.as_dict().values())
+
+
+def test_an_spz_that_announces_more_than_it_holds_takes_no_memory(tmp_path: Path) -> None:
+    count = 2_000_000
+    zeros = [bytes(count * width) for width in (9, 1, 3, 3, 4)] + [b""]
+    bombs = {
+        "v4": spz_v4(count, zeros),
+        "gz": gzip.compress(spz_header(3, count) + b"".join(zeros), 9),
+        "empty v4": spz_v4(4_000_000_000, [b""] * 6, [4_000_000_000 * width for width in (9, 1, 3, 3, 4, 0)]),
+        "raw": spz_header(3, 4_000_000_000) + bytes(100),
+    }
+    del zeros
+    for name, data in bombs.items():
+        (tmp_path / "bomb.spz").write_bytes(data)
+        with at_most(5), pytest.raises(SplatError, match="announces"):
+            read_scene(tmp_path / "bomb.spz")
+        assert len(data) < 100_000, name
+
+
+def test_a_frame_that_unpacks_to_more_than_its_table_says_is_refused(tmp_path: Path) -> None:
+    contents = spz_contents(FEW)
+    contents[2] = bytes(100_000_000)
+    (tmp_path / "bomb.spz").write_bytes(spz_v4(FEW, contents, [FEW * width for width in (9, 1, 3, 3, 4, 0)]))
+    with at_most(10), pytest.raises(SplatError, match="attribute 2 has more than 18 bytes"):
+        read_scene(tmp_path / "bomb.spz")
+
+
+def test_more_behind_the_attributes_of_an_spz_is_not_unpacked(tmp_path: Path) -> None:
+    from splat.formats import read_scene_file
+
+    data = spz_header(3, FEW) + b"".join(spz_contents(FEW)) + bytes(20_000_000)
+    (tmp_path / "bomb.spz").write_bytes(gzip.compress(data))
+    del data
+    with at_most(10):
+        found = read_scene_file(tmp_path / "bomb.spz")
+    assert len(found.gaussians) == FEW and found.unused == ("bytes behind the last attribute",)
+
+
+def test_a_scene_of_equal_gaussians_is_no_bomb(tmp_path: Path) -> None:
+    count = 200_000
+    contents = [bytes(count * width) for width in (9, 1, 3, 3, 4)] + [b""]
+    (tmp_path / "flat.spz").write_bytes(spz_v4(count, contents))
+    assert len(read_scene(tmp_path / "flat.spz")) == count
+
+
+def test_a_changed_byte_of_a_gzip_does_not_pass(tmp_path: Path) -> None:
+    data = bytearray(gzip.compress(spz_header(3, FEW) + b"".join(spz_contents(FEW)), 0))  # stored, not deflated
+    data[200] ^= 4
+    (tmp_path / "bad.spz").write_bytes(data)
+    with pytest.raises(SplatError, match="damaged"):
+        read_scene(tmp_path / "bad.spz")
+
+
+@pytest.mark.parametrize("count", [100, 10**9, 10**14])
+@pytest.mark.parametrize("kind", ["ascii", "binary_little_endian", "binary_big_endian"])
+def test_a_ply_that_announces_more_than_it_holds_takes_no_memory(tmp_path: Path, kind: str, count: int) -> None:
+    lines = ["ply", f"format {kind} 1.0", f"element vertex {count}"]
+    lines += [f"property double {name}" for name in property_names(3)]
+    (tmp_path / "bomb.ply").write_text("\n".join([*lines, "end_header"]) + "\n" + "0 " * 62 + "\n")
+    with at_most(5), pytest.raises(SplatError, match=f"announces vertex {count:,}"):
+        read_scene(tmp_path / "bomb.ply")
+
+
+def test_elements_beside_the_vertices_announce_no_more_than_there_is(
+    tmp_path: Path, whole_files: dict[str, bytes]
+) -> None:
+    scene = whole_files["scene.ply"]
+    for element in ("nothing 100000000000", "face 3000000000\nproperty list uchar int vertex_indices"):
+        bomb = scene.replace(b"end_header", f"element {element}\nend_header".encode())
+        (tmp_path / "bomb.ply").write_bytes(bomb)
+        with at_most(5), pytest.raises(SplatError, match="announces vertex 6, "):
+            read_scene(tmp_path / "bomb.ply")
+    bomb = whole_files["scene.compressed.ply"].replace(b"chunk 1\n", b"chunk 1000000000\n")
+    (tmp_path / "bomb.ply").write_bytes(bomb)
+    with at_most(5), pytest.raises(SplatError, match="announces chunk 1,000,000,000"):
+        read_scene(tmp_path / "bomb.ply")
+
+
+@pytest.mark.parametrize("count", ["1\u00b2", "-5", "1_0", "ten", "9" * 30, "9" * 5000, "3 4"])
+def test_counts_that_are_none(tmp_path: Path, whole_files: dict[str, bytes], count: str) -> None:
+    damaged = whole_files["scene.ply"].replace(b"vertex 6", f"vertex {count}".encode("latin-1"))
+    (tmp_path / "bad.ply").write_bytes(damaged)
+    with pytest.raises(SplatError, match="has no count"):
+        read_scene(tmp_path / "bad.ply")

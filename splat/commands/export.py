@@ -62,10 +62,10 @@ def run(config: ExportConfig) -> None:
     if source.is_dir():
         notes = open_run(source).notes  # what was trained rules, and older scenes have no notes
         for remark in drawn_otherwise(open_run(source)):
-            console.warn(remark)
+            console.warn(f"{output.name}: {remark}")
     write_scene(output, gaussians, format=config.format, notes=notes)
     for loss in losses(entry.name, gaussians, notes):
-        console.warn(loss)
+        console.warn(f"{output.name}: {loss}")
     console.info(f"{console.count(len(gaussians), 'Gaussian')}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
 
@@ -112,7 +112,7 @@ def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:
         listed = ", ".join(f"{value:.12g}" for value in origin)
         suffix = output.suffix.lower()
         said = "the file names it" if suffix in NAMING_ORIGIN else f"a {suffix} file cannot name it: keep it"
-        console.warn(f"everything is written minus the origin ({listed}); {said}")
+        console.warn(f"{output.name}: everything is written minus the origin ({listed}); {said}")
     console.info(f"{console.count(len(mesh.triangles), 'triangle')}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
 

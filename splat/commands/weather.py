@@ -218,7 +218,7 @@ def write_export(prepared: Prepared, camera: Camera, time: float, file: Path, no
     scene = scene.to("cpu")
     write_scene(file, scene, notes=notes)
     for loss in losses(format_for_writing(file).name, scene, notes):
-        console.warn(loss)
+        console.warn(f"{file.name}: {loss}")
     console.info(f"{console.count(len(scene), 'Gaussian')}, {file.stat().st_size / 1e6:.1f} MB")
 
 

@@ -14,7 +14,7 @@ import yaml
 from splat.cameras import Camera
 from splat.cli import main
 from splat.files import read_json, write_json
-from splat.formats import read_scene, write_scene
+from splat.formats import Notes, read_scene, read_scene_file, write_scene
 from splat.gaussians import Gaussians
 from splat.sh import rgb_to_sh0
 from tests.edit.scenes import write_run
@@ -183,6 +183,40 @@ def test_export_of_a_run_and_of_a_file(run: Path, tmp_path: Path, capsys: pytest
         "exists already; overwrite=true" in errors
         and "format=spalt: there is no such choice; did you mean splat?" in errors
     )
+
+
+def told(run: Path, **changes: object) -> None:
+    """Change what RUN/config.yaml says about rendering."""
+    record = yaml.safe_load((run / "config.yaml").read_text())
+    record["train"]["render"] |= changes
+    (run / "config.yaml").write_text(yaml.safe_dump(record))
+
+
+def test_an_export_says_how_it_looks_and_lies_elsewhere(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(run), f"output={tmp_path / 'plain.ply'}"]) == 0
+    said = capsys.readouterr().err
+    assert "antialiased" not in said and "origin" not in said
+    assert said.count("background (0, 0, 1)") == 1
+    told(run, antialiased=True, eps2d=0.1)
+    cameras = read_json(run / "cameras.json")
+    write_json(run / "cameras.json", {**cameras, "origin": [632600.0, 4512300.0, 200.0]})
+    for name in ("noted.ply", "noted.splat"):
+        output = tmp_path / name
+        assert main(["export", str(run), f"output={output}"]) == 0
+        said = capsys.readouterr().err
+        assert said.count("drawn antialiased") == 1 and said.count("(632600, 4512300, 200)") == 1
+        assert said.count("render.eps2d=0.1") == 1
+        assert ("SH degree 3" in said) == (name == "noted.splat")
+    notes = read_scene_file(tmp_path / "noted.ply").notes
+    assert notes == Notes(True, (632600.0, 4512300.0, 200.0))
+    again = tmp_path / "again.ply"
+    assert main(["export", str(tmp_path / "noted.ply"), f"output={again}"]) == 0
+    assert again.read_bytes() == (tmp_path / "noted.ply").read_bytes()
+    assert main(["info", str(run)]) == 0
+    out = capsys.readouterr().out
+    assert "origin:          632600, 4512300, 200" in out and "antialiased:     yes" in out
 
 
 def test_a_mesh_needs_a_run_and_a_mesh_file(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,17 +1,22 @@
 """Meshes: the surface of known depths comes out, at its place and in its colour."""
 
+import json
 import struct
 from pathlib import Path
 
 import numpy as np
+import open3d
 import pytest
 import torch
 
 from splat.cameras import Camera
 from splat.errors import SplatError
-from splat.render.config import MeshOptions
+from splat.render.config import MESH_SUFFIXES, MeshOptions
 from splat.render.mesh import Frame, fuse, reliable, write_mesh
+from splat.render.mesh_file import NAMING_ORIGIN
+from tests.limits import files_of_at_most
 
+TriangleMesh = open3d.geometry.TriangleMesh
 CENTRE, RADIUS = np.array([0.3, -0.2, 0.1]), 0.5
 
 
@@ -49,6 +54,11 @@ def sphere_frames(count: int = 20) -> list[Frame]:
     return frames
 
 
+@pytest.fixture(scope="module")
+def ball() -> TriangleMesh:
+    return fuse(sphere_frames(8), MeshOptions(voxel_size=0.08))
+
+
 def test_a_sphere_comes_out_at_its_place_and_in_its_colour() -> None:
     mesh = fuse(sphere_frames(), MeshOptions(voxel_size=0.02))
     vertices = np.asarray(mesh.vertices)
@@ -78,8 +88,6 @@ def test_depth_is_left_out_at_edges_only() -> None:
 
 @pytest.mark.parametrize("suffix", [".ply", ".obj", ".stl", ".off"])
 def test_files_are_read_by_open3d_again(tmp_path: Path, suffix: str) -> None:
-    import open3d
-
     mesh = fuse(sphere_frames(), MeshOptions(voxel_size=0.04))
     write_mesh(tmp_path / f"ball{suffix}", mesh)
     again = open3d.io.read_triangle_mesh(str(tmp_path / f"ball{suffix}"))
@@ -93,6 +101,64 @@ def test_a_glb_is_a_gltf_file_of_the_length_that_it_says(tmp_path: Path) -> None
     content = (tmp_path / "ball.glb").read_bytes()
     magic, version, length = struct.unpack("<4sII", content[:12])
     assert (magic, version, length) == (b"glTF", 2, len(content)) and length > 10_000
+
+
+@pytest.mark.parametrize("suffix", MESH_SUFFIXES)
+def test_a_full_disk_leaves_the_older_mesh(tmp_path: Path, suffix: str, ball: TriangleMesh) -> None:
+    path = tmp_path / f"ball{suffix}"
+    write_mesh(path, ball)
+    whole = path.read_bytes()
+    for limit in (0, 1, 5000, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(b"older")
+        with files_of_at_most(limit), pytest.raises(SplatError, match=f"cannot write .*ball{suffix}: File too large"):
+            write_mesh(path, ball)
+        assert path.read_bytes() == b"older" and [file.name for file in tmp_path.iterdir()] == [path.name]
+    with files_of_at_most(len(whole)):
+        write_mesh(path, ball)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("suffix", NAMING_ORIGIN)
+def test_the_origin_stands_in_the_file(tmp_path: Path, suffix: str, ball: TriangleMesh) -> None:
+    write_mesh(tmp_path / f"ball{suffix}", ball, (632600.0, 4512300.5, 200.0))
+    data = (tmp_path / f"ball{suffix}").read_bytes()
+    assert b"632600.0" in data and b"4512300.5" in data
+    write_mesh(tmp_path / f"plain{suffix}", ball)
+    assert b"origin" not in (tmp_path / f"plain{suffix}").read_bytes()
+    if suffix != ".glb":  # Open3D takes a GLB's colours and normals apart
+        plain, noted = (open3d.io.read_triangle_mesh(str(tmp_path / f"{name}{suffix}")) for name in ("plain", "ball"))
+        assert np.array_equal(np.asarray(plain.vertices), np.asarray(noted.vertices)) and len(plain.triangles)
+
+
+def test_a_glb_holds_the_mesh_with_linear_colours(tmp_path: Path, ball: TriangleMesh) -> None:
+    write_mesh(tmp_path / "ball.glb", ball)
+    content = (tmp_path / "ball.glb").read_bytes()
+    (length,) = struct.unpack_from("<I", content, 12)
+    document = json.loads(content[20 : 20 + length])
+    size, kind = struct.unpack_from("<I4s", content, 20 + length)
+    assert kind == b"BIN\0" and size == document["buffers"][0]["byteLength"] == len(content) - 28 - length
+    arrays = []
+    for accessor, view in zip(document["accessors"], document["bufferViews"]):
+        dtype = {5126: "<f4", 5125: "<u4"}[accessor["componentType"]]
+        start = 28 + length + view["byteOffset"]
+        arrays.append(np.frombuffer(content[start : start + view["byteLength"]], dtype))
+        assert len(arrays[-1]) == accessor["count"] * {"VEC3": 3, "SCALAR": 1}[accessor["type"]]
+    positions, normals, colours, indices = arrays
+    assert np.array_equal(positions.reshape(-1, 3), np.asarray(ball.vertices, np.float32))
+    assert np.allclose(normals.reshape(-1, 3), np.asarray(ball.vertex_normals), atol=1e-6)
+    assert np.array_equal(indices.reshape(-1, 3), np.asarray(ball.triangles))
+    assert document["accessors"][0]["min"] == pytest.approx(positions.reshape(-1, 3).min(axis=0).tolist())
+    # sRGB (200, 80, 40) in linear light, by the standard's formula
+    assert colours.reshape(-1, 3).mean(axis=0) == pytest.approx([0.578, 0.080, 0.0212], rel=0.03)
+
+
+@pytest.mark.parametrize("suffix", [".obj", ".off", ".ply"])
+def test_places_colours_and_normals_of_every_corner(tmp_path: Path, suffix: str, ball: TriangleMesh) -> None:
+    write_mesh(tmp_path / f"ball{suffix}", ball)
+    again = open3d.io.read_triangle_mesh(str(tmp_path / f"ball{suffix}"))  # orders vertices as triangles name them
+    for name, tolerance in (("vertices", 1e-6), ("vertex_colors", 0.01), ("vertex_normals", 1e-4)):
+        expected, found = (np.asarray(getattr(mesh, name))[np.asarray(mesh.triangles)] for mesh in (ball, again))
+        np.testing.assert_allclose(found, expected, atol=tolerance, err_msg=name)
 
 
 def test_other_suffixes_are_refused(tmp_path: Path) -> None:

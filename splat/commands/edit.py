@@ -64,7 +64,7 @@ def run(config: EditConfig) -> None:
 
     options = EditOptions(**{item.name: getattr(config, item.name) for item in dataclasses.fields(EditOptions)})
     prompt = prompt_of(config)
-    named = config.text.strip() and (not prompt or config.prompt)
+    named = config.text and (not prompt or config.prompt)
     words = Words(config.text, config.without, config.field, config.level) if named else None
     request = Request(
         config.operation,

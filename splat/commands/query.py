@@ -18,21 +18,20 @@ def run(config: QueryConfig) -> None:
     from splat.run import open_run
 
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
-    if not config.text.strip():
+    if not config.text:
         raise SplatError(f'what is looked for? splat query {config.run} "red mug"')
     from splat.language.query import query_run
 
     summaries = query_run(opened, config)
     for summary in summaries:
-        console.info(_sentence(summary, config.mask.found))
+        console.info(_sentence(summary))
     print(json.dumps(summaries[0] if len(summaries) == 1 else summaries, indent=2))
 
 
-def _sentence(summary: dict, needed: float) -> str:
+def _sentence(summary: dict) -> str:
     """The answer in words."""
     if not summary["found"]:
-        best = f"relevancy {summary['relevancy']:.2f}, more than {needed:.2f} needed"
-        return f"{summary['text']!r}: nothing in the scene matches ({best})"
+        return f"{summary['text']!r}: {summary['reason']}"
     objects = console.count(len(summary["objects"]), "object")
     centre = ", ".join(f"{v:.2f}" for v in summary["objects"][0]["centre"]) if summary["objects"] else "nowhere"
     return (

@@ -14,9 +14,10 @@ from splat.edit.stage import Stage
 from splat.errors import SplatError
 from splat.language.ask import Answer3D, Asker, logit, noise_limit
 from splat.language.clusters import Cluster, find_clusters
-from splat.language.config import MaskOptions, QueryConfig
+from splat.language.config import MaskOptions
 from splat.language.field import load_field
-from splat.language.query import level_index, read_question
+from splat.language.query import level_index
+from splat.language.question import read_question
 from splat.language.teachers import word_teacher
 from splat.run import Run
 
@@ -46,21 +47,24 @@ def in_words(stage: Stage, run: Run, words: Words) -> Selection:
     """
     field = load_field(run.path, words.field)
     level = level_index(field.levels, words.level)
-    config = QueryConfig(run=str(run.path), text=words.text, without=words.without, field=words.field)
+    options = MaskOptions()
     teacher = word_teacher(field.teacher)
-    question = read_question(config, teacher)
+    question = read_question(words.text, words.without, teacher)
+    if question.nothing:
+        reasons = "; ".join(f"{text!r}: {why}" for text, why in question.nothing.items())
+        raise SplatError(f"{reasons}; nothing is changed")
     names = list(getattr(teacher, "names", list)()) if field.facts.get("rivals") else []
     scene = stage.scene.to("cpu")
     asker = Asker(scene, field)
     ground = ground_of(scene)
     chosen = np.zeros(len(scene), bool)
-    for text, scores in zip(question.texts, asker.gaussians(question.vectors, question.negatives, config.mask)):
-        answer = asker.answer(scores, level, config.mask)
+    for text, scores in zip(question.asked, asker.gaussians(question.vectors, question.negatives, options)):
+        answer = asker.answer(scores, level, options)
         objects = find_clusters(scene, answer.relevancy, answer.selected, PIECES)
-        if answer.best <= config.mask.found or not objects:
-            near = _nearest(asker, answer, objects, config.mask.found, names)
+        if answer.best <= options.found or not objects:
+            near = _nearest(asker, answer, objects, options.found, names)
             raise SplatError(f"nothing matches {text!r}{near}; nothing is changed")
-        evidence = evidence_of(asker, answer, config.mask)
+        evidence = evidence_of(asker, answer, options)
         named = meant(objects, evidence.noise)
         info(f"{text!r}: {len(named)} of {len(objects)} pieces, relevancy {answer.best:.2f}")
         found = np.zeros(len(scene), bool)

@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
 
 from splat.cameras import Camera
 from splat.errors import SplatError
-from splat.files import atomic_path, read_json, slug, write_json
+from splat.files import read_json, slug
 from splat.gaussians import Gaussians
+from splat.language.answer import Found, answer_folder, write_answer
 from splat.language.ask import Answer2D, Answer3D, Asker
 from splat.language.clusters import Cluster, find_clusters
 from splat.language.config import QueryConfig
-from splat.language.field import find_field, load_field
+from splat.language.field import LanguageField, find_field, load_field
 from splat.language.pictures import overlay
-from splat.language.selection import write_selection
+from splat.language.question import Question, read_question
 from splat.language.teachers import word_teacher
 from splat.render import select_backend
 from splat.render.pictures import SceneRenderer
 from splat.run import Run
 from splat.train.normalize import capture_options
 
-KINDS = ("overlay", "mask")  # of pictures
-
-
-@dataclass
-class Question:
-    """Texts and their vectors."""
-
-    texts: list[str]
-    without: list[str]
-    vectors: Tensor  # [T, D]
-    negatives: Tensor  # [W, D]
-
 
 def query_run(run: Run, config: QueryConfig) -> list[dict[str, Any]]:
     """Answer the question of the configuration; writes a folder for each text and returns the summaries.
+
+    A text that says nothing (`splat.language.meaning`) finds nothing, and nothing is asked for it.
 
     Raises:
         SplatError: no field, a level or field that is not there, or words that the teacher does not know.
@@ -52,8 +39,28 @@ def query_run(run: Run, config: QueryConfig) -> list[dict[str, Any]]:
     folder = find_field(run.path, config.field)
     field = load_field(run.path, config.field)
     level = level_index(field.levels, config.level)
-    question = read_question(config, word_teacher(field.teacher))
-    folders = [answer_folder(run, config, text, len(question.texts)) for text in question.texts]
+    question = read_question(config.text, config.without, word_teacher(field.teacher))
+    folders = {text: answer_folder(run, config, text, len(question.texts)) for text in question.texts}
+    summaries = {text: unasked(text, why, question, folder.name) for text, why in question.nothing.items()}
+    for text, summary in summaries.items():
+        summary["seconds"] = {"load": 0.0, "ask": 0.0, "all": round(time.monotonic() - started, 3)}
+        write_answer(folders[text], summary)
+    if question.asked:
+        summaries |= ask(run, config, question, field, folder, level, folders, started)
+    return [{**summaries[text], "folder": str(folders[text])} for text in question.texts]
+
+
+def ask(
+    run: Run,
+    config: QueryConfig,
+    question: Question,
+    field: LanguageField,
+    field_folder: Path,
+    level: int | None,
+    folders: dict[str, Path],
+    started: float,
+) -> dict[str, dict[str, Any]]:
+    """The summaries of the texts that say something, by text; see `query_run`."""
     backend = select_backend(config.backend)
     scene = run.scene()
     asker = Asker(scene.to(backend.device), field, capture_options(run, backend.name).arguments())
@@ -61,63 +68,26 @@ def query_run(run: Run, config: QueryConfig) -> list[dict[str, Any]]:
     scores = asker.gaussians(question.vectors, question.negatives, config.mask)
     answers = [asker.answer(row, level, config.mask) for row in scores]
     asked = time.monotonic()
-    summaries = []
-    for number, (text, answer) in enumerate(zip(question.texts, answers)):
-        out = folders[number]
-        summary = describe(text, question.without, folder.name, field.levels, answer, config)
+    summaries = {}
+    for number, (text, answer) in enumerate(zip(question.asked, answers)):
+        out = folders[text]
+        summary = describe(text, question.without, field_folder.name, field.levels, answer, config)
         clusters = find_clusters(scene, answer.relevancy, answer.selected, config.top) if summary["found"] else []
         summary["objects"] = [object_entry(rank, cluster) for rank, cluster in enumerate(clusters, start=1)]
         if summary["found"]:
             summary["selection"] = str(out / "selection.safetensors")
-            summary["because"] = explain(asker, answer, question.vectors[number], folder)
+            summary["because"] = explain(asker, answer, question.vectors[number], field_folder)
         summary["views"], pictures = draw_views(run, asker, question, number, answer, config)
         summary["seconds"] = {
             "load": round(loaded - started, 3),
             "ask": round(asked - loaded, 4),
             "all": round(time.monotonic() - started, 3),
         }
-        facts = {"text": text, "without": question.without, "field": folder.name, "scene": field.facts.get("scene")}
-        write_answer(out, summary, pictures, answer, clusters, facts)
-        summaries.append({**summary, "folder": str(out)})
+        scene_facts = {"field": field_folder.name, "scene": field.facts.get("scene")}
+        found = Found(answer, clusters, {"text": text, "without": question.without, **scene_facts})
+        write_answer(out, summary, pictures, found if summary["found"] else None)
+        summaries[text] = summary
     return summaries
-
-
-def write_answer(
-    out: Path,
-    summary: dict[str, Any],
-    pictures: dict[str, np.ndarray],
-    answer: Answer3D,
-    clusters: list[Cluster],
-    facts: dict[str, Any],
-) -> None:
-    """Write an answer in the place of an earlier one: all files are ready before the first takes its place.
-
-    Raises:
-        SplatError: when the disk is full; the earlier answer stays then.
-    """
-    old = old_pictures(out)
-    selection = out / "selection.safetensors"
-    with ExitStack() as files:  # closed in reverse order: the summary, which makes the rest count, comes last
-        write_json(files.enter_context(atomic_path(out / "summary.json")), summary)
-        if summary["found"]:
-            write_selection(files.enter_context(atomic_path(selection)), answer, clusters, facts)
-        for name, picture in pictures.items():
-            Image.fromarray(picture).save(files.enter_context(atomic_path(out / name)), quality=92)
-    if not summary["found"]:
-        selection.unlink(missing_ok=True)
-    for path in old - {out / name for name in pictures}:
-        path.unlink(missing_ok=True)
-
-
-def read_question(config: QueryConfig, teacher: Any) -> Question:
-    """The texts, split at bars, and what the teacher makes of them."""
-    texts, without = (
-        [part.strip() for part in text.split("|") if part.strip()] for text in (config.text, config.without)
-    )
-    if not texts:
-        raise SplatError('what is looked for? splat query RUN "red mug"')
-    vectors = torch.from_numpy(np.ascontiguousarray(teacher.encode_text(texts + without), np.float32))
-    return Question(texts, without, vectors[: len(texts)], vectors[len(texts) :])
 
 
 def level_index(levels: tuple[str, ...], name: str | None) -> int | None:
@@ -133,49 +103,37 @@ def level_index(levels: tuple[str, ...], name: str | None) -> int | None:
     return levels.index(name)
 
 
-def answer_folder(run: Run, config: QueryConfig, text: str, count: int) -> Path:
-    """Where the answer goes; asking again replaces it.
-
-    Raises:
-        SplatError: when the user's own choice holds something else, which stays as it is.
-    """
-    if config.out is None:
-        return run.path / "queries" / slug(text)
-    folder = Path(config.out).expanduser()
-    folder = folder / slug(text) if count > 1 else folder
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and earlier_answer(folder) is None):
-        raise SplatError(f"{folder} holds other things than an answer and stays as it is; choose another out=")
-    return folder
-
-
-def earlier_answer(folder: Path) -> dict[str, Any] | None:
-    """The summary of the answer that a folder holds; None where it holds none."""
-    try:
-        found = read_json(folder / "summary.json")
-    except SplatError:
-        return None
-    return found if isinstance(found, dict) and {"text", "relevancy", "field", "views"} <= found.keys() else None
-
-
-def old_pictures(folder: Path) -> set[Path]:
-    """The pictures of an earlier answer; only those, since a folder of the user's choice may hold others."""
-    names = [Path(str(view[kind])) for view in (earlier_answer(folder) or {}).get("views", []) for kind in KINDS]
-    return {folder / name.parent.name / name.name for name in names}
-
-
 def describe(
     text: str, without: list[str], name: str, levels: tuple[str, ...], answer: Answer3D, config: QueryConfig
 ) -> dict[str, Any]:
     """The head of the summary."""
     found = answer.best > config.mask.found and bool(answer.selected.any())
+    needed = f"relevancy {answer.best:.2f}, more than {config.mask.found:.2f} needed"
     return {
         "text": text,
         "without": without,
         "found": found,
+        "reason": None if found else f"nothing in the scene matches ({needed})",
         "relevancy": round(answer.best, 4),
         "level": levels[answer.level],
         "field": name,
         "gaussians": int(answer.selected.sum()) if found else 0,
+    }
+
+
+def unasked(text: str, why: str, question: Question, name: str) -> dict[str, Any]:
+    """The summary of a text that says nothing."""
+    return {
+        "text": text,
+        "without": question.without,
+        "found": False,
+        "reason": why,
+        "relevancy": 0.0,
+        "level": None,
+        "field": name,
+        "gaussians": 0,
+        "objects": [],
+        "views": [],
     }
 
 

@@ -59,3 +59,14 @@ def test_an_interrupted_edit_leaves_nothing(run: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(history, "save_selection", interrupted)  # scene.ply is written by then
     assert main(["edit", str(run), "recolor", "select.where=all", "color=red", "force=true", "backend=cpu"]) == 130
     assert not list((run / "edits").iterdir()) and load_history(run).current is None
+
+
+def test_words_that_say_nothing_change_nothing(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert distill(run) == 0
+    capsys.readouterr()
+    for text in ("the", "...", "🍎", "a of the", " ", "blue vase | the"):
+        for more in ([], ["select.box=-9,-9,-9,9,9,9", "force=true"]):  # nor with a selection beside them
+            assert main(["edit", str(run), "remove", text, *more, "backend=cpu"]) == 2
+            (message,) = capsys.readouterr().err.splitlines()
+            assert "there is nothing to look for; nothing is changed" in message
+    assert load_history(run).current is None

@@ -19,15 +19,10 @@ from splat.edit.stage import Stage
 from splat.edit.views import LEAST
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
+from splat.language.meaning import SMALL
 
 LEVELS = (0.2, 0.4, 0.6)  # noise at which the attention is looked at: outlines are still there, words matter already
-SMALL = frozenset(
-    (
-        "a", "an", "the", "this", "that", "it", "its", "of", "in", "on", "at", "to", "into", "with", "and", "or", "as",
-        "by", "for", "from", "is", "are", "be", "make", "turn", "change", "let", "give", "add", "look", "like", "have",
-        "has", "more", "very", "some", "all",
-    )
-)  # fmt: skip
+ORDERS = frozenset(("make", "turn", "change", "let", "give", "add", "look"))  # say that, not what
 
 
 class Recorder:
@@ -83,7 +78,7 @@ def token_places(tokenizer: Any, prompt: str, focus: str | None = None) -> list[
         raise SplatError("restyle with a model needs a text: what shall it become?")
     if [number for ids in pieces for number in ids] != whole:  # a tokenizer that reads words differently together
         return list(range(1, min(len(whole), tokenizer.model_max_length - 2) + 1))
-    chosen = [_bare(word) in wanted if wanted is not None else _bare(word) not in SMALL for word in words]
+    chosen = [_bare(word) in wanted if wanted is not None else _bare(word) not in SMALL | ORDERS for word in words]
     chosen = chosen if any(chosen) else [True] * len(words)
     places: list[int] = []
     at = 1

@@ -68,6 +68,10 @@ class DemoTeacher(TextImageTeacher):
         vocabulary = read_json(self.folder / "tokenizer.json")["model"]["vocab"]
         return sorted(word for word in vocabulary if not word.startswith(("[", "<")))
 
+    def reads(self, text: str) -> bool:
+        """True: a word outside the vocabulary is refused with the nearest one inside, by `encode_text`."""
+        return True
+
     def encode_text(self, texts: Sequence[str]) -> np.ndarray:
         """[T, D] float32, unit length.
 

@@ -97,6 +97,10 @@ class FilesTeacher:
             found.append(self.table[row])
         return np.stack(found)
 
+    def lists(self, text: str) -> bool:
+        """Whether the table has this word, which is a name then, whatever it is."""
+        return plain(text) in word_rows(self._words)
+
     def words(self) -> list[str]:
         """The words that may be asked for."""
         return self._words

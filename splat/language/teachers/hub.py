@@ -137,6 +137,7 @@ def load_pretrained(auto: str, folder: Path, **options: Any) -> Any:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()
     if auto in ("AutoModel", "AutoModelForMaskGeneration"):
         options["use_safetensors"] = True
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from splat.console import warn
 from splat.files import read_json
 
 ACTIVATIONS = ("quick_gelu", "gelu", "gelu_pytorch_tanh")
@@ -40,9 +41,16 @@ class ClipText:
         rows = []
         with torch.inference_mode():
             for text in texts:  # a handful; one by one they need no padding
-                ids = torch.tensor(self.tokenizer.encode(text).ids, device=device)
-                rows.append(self._encode(ids))
+                found = self.tokenizer.encode(text)
+                if found.overflowing:
+                    say_cut(text, int(self.config["max_position_embeddings"]))
+                rows.append(self._encode(torch.tensor(found.ids, device=device)))
         return torch.stack(rows).float().cpu().numpy() if rows else np.zeros((0, 0), np.float32)
+
+    def reads(self, text: str) -> bool:
+        """Whether any part of the text is in the vocabulary."""
+        unknown = getattr(self.tokenizer.model, "unk_token", None)
+        return any(token != unknown for token in self.tokenizer.encode(text, add_special_tokens=False).tokens)
 
     def _encode(self, ids: Any) -> Any:
         """[D] of token ids [n]."""
@@ -118,6 +126,9 @@ class LibraryText:
         import torch
 
         length = int(self.model.config.text_config.max_position_embeddings)
+        for text in texts:
+            if len(self.tokenizer(text)["input_ids"]) > length:
+                say_cut(text, length)
         # SigLIP was trained on texts padded to its full length and sees the padding: no attention mask
         padded = self.kind.startswith("siglip")
         padding, names = ("max_length", ("input_ids",)) if padded else (True, ("input_ids", "attention_mask"))
@@ -126,3 +137,13 @@ class LibraryText:
         with torch.inference_mode():
             found = self.model.get_text_features(**inputs)
         return getattr(found, "pooler_output", found).float().cpu().numpy()
+
+    def reads(self, text: str) -> bool:
+        """Whether any part of the text is in the vocabulary."""
+        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return any(number != self.tokenizer.unk_token_id for number in ids)
+
+
+def say_cut(text: str, length: int) -> None:
+    """Say that a text is longer than the model reads."""
+    warn(f"{text[:40]!r}... is too long: the teacher reads the first {length} tokens of it only")

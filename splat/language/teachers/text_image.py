@@ -75,9 +75,16 @@ class TextImageTeacher:
 
     def encode_text(self, texts: Sequence[str]) -> np.ndarray:
         """[T, D] float32, unit length."""
+        return unit(self._text_side()(list(texts)))
+
+    def reads(self, text: str) -> bool:
+        """Whether any part of a text is in the model's vocabulary."""
+        return bool(self._text_side().reads(text))
+
+    def _text_side(self) -> Any:
         if self._text is None:
             self._text = self._text_encoder()
-        return unit(self._text(list(texts)))
+        return self._text
 
     def _text_encoder(self) -> Any:
         from splat.language.teachers import text

@@ -14,6 +14,7 @@ from splat.errors import SplatError
 from splat.temporary import temporary_folder
 
 LONGEST_NAME = 255  # bytes; what Linux, macOS and Windows allow
+LONGEST_PART = 200  # bytes of a safe name's part; systems allow 255, and writers add to names
 
 
 @contextlib.contextmanager
@@ -90,6 +91,37 @@ def is_name(text: str) -> bool:
     leading = "/\\:" if os.name == "nt" else "/\\"
     plain = text.strip() not in ("", ".", "..") and not any(letter in leading or ord(letter) < 32 for letter in text)
     return plain and len(text.encode(errors="replace")) <= LONGEST_NAME
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; not where the name is too long for one or its folder may not be read."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def safe_name(name: str) -> str:
+    """A name from someone else's file as a relative path that stays inside any folder on any system.
+
+    Forward slashes part folders. Drives, roots and '..' go, and what Windows has no names for is replaced by '_', so
+    that a name which is safe on one system is not a way out on another. Two names may become one.
+    """
+    name = re.sub(r"^[A-Za-z]:", "", name.replace("\\", "/"))
+    parts = [_safe_part(part) for part in name.split("/") if part.strip(" .")]
+    return "/".join(parts) or "unnamed"
+
+
+def _safe_part(part: str) -> str:
+    part = re.sub(r'[\x00-\x1f\x7f-\x9f<>:"|?*\ud800-\udfff]', "_", part).rstrip(" .")
+    if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", part, re.IGNORECASE):
+        part = f"_{part}"
+    if len(part.encode()) > LONGEST_PART:
+        stem, dot, suffix = part.rpartition(".")
+        suffix = dot + suffix if stem and len(suffix) <= 8 else ""
+        digest = hashlib.sha256(part.encode()).hexdigest()[:8]
+        part = f"{part.encode()[: LONGEST_PART - 24].decode('utf-8', 'ignore')}-{digest}{suffix}"
+    return part
 
 
 def slug(text: str, empty: str = "query") -> str:

@@ -116,9 +116,14 @@ def measured(job: Job, scratch: Path) -> dict[str, Any]:
 
 
 def scene_folder(scene: str, scratch: Path) -> Path:
-    """Where the photos are; the demo of few views is written into `scratch`."""
+    """Where the photos are; the demo is written into `scratch`, with its true depth named so that it is read."""
     from tools.bench import data
 
+    if scene == "demo":
+        (scratch / scene).mkdir()
+        for name, place in (("images", "images"), ("sparse", "sparse"), ("depth", "truth/depth")):
+            (scratch / scene / name).symlink_to(data(scene) / place, target_is_directory=True)
+        return scratch / scene
     if scene != f"demo-{SPARSE_VIEWS}":
         return data(scene)
     from splat.capture import load_capture

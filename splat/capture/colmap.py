@@ -1,27 +1,26 @@
-"""COLMAP models, binary or text."""
+"""COLMAP models, binary or text, with their photos."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from splat import console
+from splat.capture import colmap_binary, colmap_text
+from splat.capture.colmap_model import Model, ModelImage
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
-from splat.capture.lens import Lens
-from splat.capture.shots import Found, Shot, find_photo, reduced_folder, report_missing
+from splat.capture.names import decoded, located, printable
+from splat.capture.ply import read_ply_points
+from splat.capture.shots import Found, Shot, reduced_folder, report_missing
 from splat.capture.types import Points
 from splat.errors import SplatError
-
-if TYPE_CHECKING:
-    import pycolmap
+from splat.files import is_file
 
 MODEL_FOLDERS = ("sparse", "colmap/sparse", ".")
 PHOTO_FOLDERS = ("images", "input", "rgb", ".")
-FILES = ("cameras", "images", "points3D")
+NEEDED = ("cameras", "images")  # files without which there is no model
+SAMPLE = 50  # names by which the folder of the photos is chosen
 
 
 def model_folder(root: Path, places: Sequence[str] = MODEL_FOLDERS) -> Path | None:
@@ -34,9 +33,14 @@ def model_folder(root: Path, places: Sequence[str] = MODEL_FOLDERS) -> Path | No
         numbered = _numbered_models(root / place) if place != "." else []
         if numbered:
             return max(numbered, key=_images_size)
-        if _has_model(root / place):
+        if has_model(root / place):
             return root / place
     return None
+
+
+def has_model(folder: Path) -> bool:
+    """Whether a folder holds a COLMAP model, whole or not."""
+    return any(is_file(folder / f"{name}{suffix}") for name in ("cameras", "images") for suffix in (".bin", ".txt"))
 
 
 def read_colmap(root: Path, options: CaptureOptions) -> Found:
@@ -49,99 +53,98 @@ def read_colmap(root: Path, options: CaptureOptions) -> Found:
     if folder is None:
         raise SplatError(f"no COLMAP model below {root}; expected cameras.bin or cameras.txt in sparse/0")
     model = read_model(folder)
-    notes = _other_models(folder)
+    notes = [*model.notes, *_other_models(folder)]
     posed = posed_images(model, notes)
     if not posed:
         raise SplatError(f"the COLMAP model {folder} has no posed images; run the mapper again or use the photos alone")
-    photos_root = _photos_root(root, folder, [image.name for image in posed])
-    reduced, reduction = _reduced(photos_root, options.data_factor, [image.name for image in posed], notes)
-    shots, missing, damaged = [], [], []
-    lenses = {camera_id: lens_of(camera) for camera_id, camera in model.cameras.items()}
-    for image in posed:
-        path = find_photo(reduced / image.name)
+    photos_root, names = _photos(root, folder, posed, notes)
+    reduced, reduction = _reduced(photos_root, options.data_factor, names, notes)
+    shots, missing, damaged, left_out = [], [], [], []
+    for image, name in zip(posed, names):
+        path = located(reduced, name)[1]
         if path is None:
-            missing.append(image.name)
+            missing.append(printable(name))
             continue
         if reason := damage(path):
-            damaged.append((image.name, reason))
+            damaged.append((printable(name), reason))
+            left_out.append(path)
             continue
-        shots.append(Shot(image.name, path, image_viewmat(image), lenses[image.camera_id], reduced=reduction))
+        lens = model.cameras[image.camera_id]
+        shots.append(Shot(printable(name), path, image.viewmat, lens, reduced=reduction))
     note = report_missing(missing, len(shots) + len(damaged), str(folder))
     notes += [note] if note else []
     notes += report_damaged(damaged, len(shots))
-    masks = [photos_root.parent / "masks", root / "masks"]
-    return Found("colmap", root, shots, model_points(model), notes, list(dict.fromkeys(masks)))
+    return Found(
+        "colmap",
+        root,
+        shots,
+        model.points,
+        notes,
+        sides=list(dict.fromkeys((photos_root.parent, root))),
+        listed=len(model.images),
+        left_out=left_out,
+        read=model.files,
+    )
 
 
-def read_model(folder: Path) -> pycolmap.Reconstruction:
+def read_model(folder: Path) -> Model:
     """Read a COLMAP model (binary where both forms are there, as COLMAP does).
 
     Raises:
         SplatError: a missing or damaged file.
     """
-    import pycolmap
+    whole = [kind for kind in (".bin", ".txt") if all(is_file(folder / f"{name}{kind}") for name in NEEDED)]
+    suffix = whole[0] if whole else None
+    if suffix is None:
+        suffix = ".txt" if is_file(folder / "cameras.txt") or is_file(folder / "images.txt") else ".bin"
+        name = next(name for name in NEEDED if not is_file(folder / f"{name}{suffix}"))
+        raise SplatError(f"the COLMAP model {folder} has no {name}{suffix}; copy the whole model")
+    notes: list[str] = []
+    if suffix == ".bin":
+        cameras = colmap_binary.read_cameras(folder / "cameras.bin")
+        images = colmap_binary.read_images(folder / "images.bin")
+    else:
+        cameras = colmap_text.read_cameras(folder / "cameras.txt")
+        images = colmap_text.read_images(folder / "images.txt", notes)
+    for number, image in images.items():
+        if image.camera_id not in cameras:
+            raise SplatError(
+                f"the COLMAP model {folder} is damaged: image {number} ({image.name}) has the camera {image.camera_id},"
+                f" which cameras{suffix} lacks; copy the whole model again"
+            )
+    points, file = _points(folder, suffix, notes)
+    files = [folder / f"{name}{suffix}" for name in NEEDED] + ([file] if file else [])
+    return Model(cameras, images, points, notes, files)
 
-    suffix = ".bin" if (folder / "cameras.bin").is_file() else ".txt"
-    for name in FILES:
-        path = folder / f"{name}{suffix}"
-        if not path.is_file():
-            raise SplatError(f"the COLMAP model {folder} has no {path.name}; copy the whole model")
-        # A binary file starts with its number of entries; COLMAP itself reads past the end of a shorter one.
-        if suffix == ".bin" and path.stat().st_size < 8:
-            raise SplatError(f"{path} is damaged (cut short); copy the model again")
-    model = pycolmap.Reconstruction()
-    try:
-        (model.read_binary if suffix == ".bin" else model.read_text)(str(folder))
-    except (RuntimeError, ValueError, IndexError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SplatError(f"the COLMAP model {folder} is damaged ({reason}); copy or compute it again") from error
-    return model
 
-
-def posed_images(model: pycolmap.Reconstruction, notes: list[str]) -> list[pycolmap.Image]:
+def posed_images(model: Model, notes: list[str]) -> list[ModelImage]:
     """Images with a finite pose; how many have none is noted."""
-    posed = [
-        image
-        for image in model.images.values()
-        if image.has_pose and np.isfinite(image.cam_from_world().matrix()).all()
-    ]
-    if len(posed) < model.num_images():
-        notes.append(f"{model.num_images() - len(posed)} of {model.num_images()} images have no pose and are left out")
+    posed = [image for image in model.images.values() if image.has_pose]
+    if len(posed) < len(model.images):
+        notes.append(f"{len(model.images) - len(posed)} of {len(model.images)} images have no pose and are left out")
+        console.warn(notes[-1])
     return posed
 
 
-def image_viewmat(image: pycolmap.Image) -> np.ndarray:
-    """[4, 4] float64 world to camera of a posed image."""
-    viewmat = np.eye(4)
-    viewmat[:3] = image.cam_from_world().matrix()
-    return viewmat
-
-
-def lens_of(camera: pycolmap.Camera) -> Lens:
-    """The lens of a COLMAP camera."""
-    return Lens(camera.model.name, tuple(float(value) for value in camera.params), camera.width, camera.height)
-
-
-def model_points(model: pycolmap.Reconstruction) -> Points | None:
-    """The model's points with their colours; None where it has none."""
-    points = [point for _, point in sorted(model.points3D.items())]
-    if not points:
-        return None
-    xyz = np.array([point.xyz for point in points], np.float64)
-    rgb = np.array([point.color for point in points], np.uint8)
-    finite = np.isfinite(xyz).all(axis=1)
-    return Points(xyz[finite], rgb[finite]) if finite.any() else None
-
-
-def _has_model(folder: Path) -> bool:
-    return any((folder / f"cameras{suffix}").is_file() for suffix in (".bin", ".txt"))
+def _points(folder: Path, suffix: str, notes: list[str]) -> tuple[Points | None, Path | None]:
+    """The model's points and their file: the one in the form of the others, else any other that is there."""
+    names = dict.fromkeys((f"points3D{suffix}", "points3D.bin", "points3D.txt", "points3D.ply"))
+    file = next((folder / name for name in names if is_file(folder / name)), None)
+    if file is None:
+        notes.append(f"the COLMAP model {folder} has no points3D{suffix}, so it brings no points")
+        return None, None
+    if file.suffix != suffix:
+        notes.append(f"the points are those of {file.name}: there is no points3D{suffix}")
+    if file.suffix == ".ply":
+        return read_ply_points(file), file
+    return (colmap_binary if file.suffix == ".bin" else colmap_text).read_points(file, notes), file
 
 
 def _numbered_models(folder: Path) -> list[Path]:
     """The models 0, 1, … in a folder, in order."""
     if not folder.is_dir():
         return []
-    found = [path for path in folder.iterdir() if path.name.isdecimal() and _has_model(path)]
+    found = [path for path in folder.iterdir() if path.name.isdecimal() and has_model(path)]
     return sorted(found, key=lambda path: int(path.name))
 
 
@@ -162,28 +165,40 @@ def _other_models(folder: Path) -> list[str]:
     return [note]
 
 
-def _photos_root(root: Path, folder: Path, names: list[str]) -> Path:
-    """The folder that the model's image names are relative to: the one where most of them exist."""
+def _photos(root: Path, folder: Path, images: Sequence[ModelImage], notes: list[str]) -> tuple[Path, list[str]]:
+    """The folder of the photos, and the images' names below it; names in another encoding than UTF-8 are noted."""
+    raw = [image.raw_name for image in images]
+    names, encoding = decoded(raw, lambda names: _photos_root(root, folder, names)[1])
+    photos = _photos_root(root, folder, names)[0]
+    if encoding is not None:
+        notes.append(f"names of {folder / 'images'}.* are no UTF-8; they are read as {encoding}")
+        console.warn(notes[-1])
+    return photos, [located(photos, name)[0] for name in names]
+
+
+def _photos_root(root: Path, folder: Path, names: Sequence[str]) -> tuple[Path, int]:
+    """The folder that the names are relative to, that is where most of a sample exist, and how many."""
     above = [root] if folder.resolve() != root.resolve() else [root, root.parent, root.parent.parent]
     best, most = root / "images", -1
-    sample = names[:: max(1, len(names) // 50)]
+    sample = names[:: max(1, len(names) // SAMPLE)]
     for base in above:
         for name in PHOTO_FOLDERS:
             candidate = base / name
             if not candidate.is_dir() and not list(base.glob(f"{name}_*")):
                 continue
-            count = sum(find_photo(candidate / photo) is not None for photo in sample)
+            count = sum(located(candidate, photo)[1] is not None for photo in sample)
             if count > most:
                 best, most = candidate, count
-    return best
+    return best, max(most, 0)
 
 
-def _reduced(photos: Path, data_factor: float, names: list[str], notes: list[str]) -> tuple[Path, int]:
+def _reduced(photos: Path, data_factor: float, names: Sequence[str], notes: list[str]) -> tuple[Path, int]:
     """The folder to read from and how much smaller its files are than the lens's image."""
     folder = reduced_folder(photos, data_factor)
     if folder is None:
         return photos, 1
-    if any(find_photo(folder / name) is None for name in names if find_photo(photos / name) or not photos.is_dir()):
+    lacks = (located(folder, name)[1] is None for name in names if not photos.is_dir() or located(photos, name)[1])
+    if any(lacks):
         notes.append(f"{folder.name}/ lacks some photos, so {photos.name}/ is scaled down instead")
         return photos, 1
     notes.append(f"photos from {folder.name}/ (made by another program; figures differ a little from scaling here)")

@@ -1,4 +1,4 @@
-"""Masks: finding a photo's mask file, and what a mask or an alpha channel means for training."""
+"""What a mask or an alpha channel means for training."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from splat.capture.photo import PHOTO_SUFFIXES, PhotoHeader, oriented, photo_header, read_mask, turned_back
-
-LEFT_OUT = ("images", "input", "rgb", "photos")  # folders of photos that the names of masks may leave out
+from splat.capture.beside import marks_what_to_hide
+from splat.capture.photo import PhotoHeader, oriented, photo_header, read_mask, turned_back
 
 Meaning = str  # ignore, transparent or none
 
@@ -34,6 +33,8 @@ def aligned_mask(path: Path, photo: PhotoHeader, upright: bool) -> np.ndarray:
         upright: the photo is turned upright; otherwise it stays as stored.
     """
     mask = read_mask(path)
+    if marks_what_to_hide(path):
+        mask = 255 - mask
     own = photo_header(path).orientation
     if own != 1:
         mask = oriented(mask, own)
@@ -53,30 +54,3 @@ def aligned(pixels: np.ndarray, photo: PhotoHeader, upright: bool, of_upright: b
     if of_upright == upright:
         return pixels
     return (oriented if upright else turned_back)(pixels, photo.orientation)
-
-
-class MaskFolder:
-    """A `masks` folder beside the photos: NAME.png or NAME.jpg.png for NAME.jpg, in the same sub-folders."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._files: dict[str, Path] = {}
-        if folder.is_dir():
-            for path in sorted(folder.rglob("*")):
-                if path.suffix.lower() in PHOTO_SUFFIXES:
-                    self._files[path.relative_to(folder).as_posix()] = path
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def find(self, name: str) -> Path | None:
-        """The mask of the photo `name` (relative to the photos' folder), or None."""
-        folder, _, rest = name.partition("/")
-        for inside in (name, rest) if folder in LEFT_OUT else (name,):
-            stem = inside.rpartition(".")[0] or inside
-            bare = not inside.lower().endswith(tuple(PHOTO_SUFFIXES))  # captures may leave the photo's suffix out
-            photos = [f"{inside}{suffix}.png" for suffix in sorted(PHOTO_SUFFIXES)] if bare else []
-            for candidate in (f"{inside}.png", f"{stem}.png", f"{inside}.jpg", f"{stem}.jpg", inside, *photos):
-                if candidate in self._files:
-                    return self._files[candidate]
-        return None

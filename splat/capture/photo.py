@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".wmv", ".3gp", ".flv"}
+)
+ROWS = 64  # of a photo at a time
 # EXIF tag numbers
 _EXIF_MAKE, _EXIF_MODEL, _EXIF_ORIENTATION = 0x010F, 0x0110, 0x0112
 _EXIF_DETAILS, _EXIF_FOCAL, _EXIF_FOCAL_35MM = 0x8769, 0x920A, 0xA405
@@ -74,6 +78,7 @@ def read_photo(path: Path) -> np.ndarray:
     """
     import cv2
 
+    photo_header(path)  # which refuses what announces more pixels than any camera has
     try:
         data = np.fromfile(path, np.uint8)  # cv2.imread cannot open every name on Windows
         # A palette or CMYK file comes out as plain colour; orientation is applied by the caller, who knows the camera.
@@ -82,6 +87,7 @@ def read_photo(path: Path) -> np.ndarray:
         raise _unreadable(path, error) from error
     if pixels is None:
         raise _unreadable(path, None)
+    del data
     pixels = _eight_bits(pixels, path)
     if pixels.ndim == 2:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
@@ -120,7 +126,10 @@ def _eight_bits(pixels: np.ndarray, path: Path) -> np.ndarray:
     if pixels.dtype == np.uint8:
         return pixels
     if pixels.dtype == np.uint16:
-        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        result = np.empty(pixels.shape, np.uint8)
+        for top in range(0, len(pixels), ROWS):  # in parts: the whole photo in 32 bits takes four times its memory
+            result[top : top + ROWS] = (pixels[top : top + ROWS].astype(np.uint32) + 128) // 257
+        return result
     raise SplatError(f"{path} holds {pixels.dtype} pixels; convert the photos to 8 or 16 bit")
 
 

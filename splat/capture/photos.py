@@ -2,34 +2,101 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from splat import console
+from splat.capture.beside import MASK_FOLDERS, companions, find_masks
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged, require_mask
-from splat.capture.masks import MaskFolder
+from splat.capture.names import printable
+from splat.capture.oddities import equal_files, look_alikes
 from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES
 from splat.capture.sfm import Photo, solve_cameras
 from splat.capture.shots import Found
+from splat.capture.unused import own_notes
+from splat.capture.walk import Walk, is_own, walk
 from splat.errors import SplatError
 
 PHOTO_FOLDERS = ("images", "input", "photos")
-NOT_PHOTOS = frozenset({"masks", "depth", "depths", "normals"})
+# Folders whose pictures are made of photos, or about them.
+NOT_PHOTOS = frozenset(
+    {"mask", "masks", "dynamic_masks", "depth", "depths", "depth_maps", "disparity", "normal", "normals", "confidence"}
+    | {"conf", "alpha", "segmentation", "segmentations", "semantic", "semantics", "labels", "truth", "thumbnails"}
+)
+POLYCAM = "keyframes"  # a raw export of Polycam: keyframes/images, corrected_images, depth, confidence, cameras
+
+
+@dataclass
+class Listing:
+    """The photos that a folder holds."""
+
+    root: Path
+    folder: Path  # that names are relative to
+    photos: list[Path] = field(default_factory=list)  # in name order
+    heic: list[Path] = field(default_factory=list)
+    left_out: dict[str, list[Path]] = field(default_factory=dict)  # pictures that are no photos, by what they are
+    walk: Walk | None = None
+
+    def notes(self) -> list[str]:
+        """What is left out, in a line each; HEIC and what this program wrote in warnings."""
+        said = own_notes(self.walk) if self.walk else []
+        if self.heic:
+            count = console.count(len(self.heic), "HEIC photo")
+            said.append(f"left out in {self.folder}: {count}; convert them to JPEG to use them")
+            console.warn(said[-1])
+        for reason, files in self.left_out.items():
+            first = files[0].relative_to(self.root).as_posix()
+            pictures = console.count(len(files), "picture")
+            said.append(f"left out as no photos: {pictures} {reason} (first: {printable(first)})")
+        return said
 
 
 def has_photos(root: Path) -> bool:
-    """Whether there are photos at or below `root` (HEIC counts: its message says what to do)."""
-    return any(_list(root, PHOTO_SUFFIXES | HEIC_SUFFIXES))
+    """Whether there are photos at or below `root` (HEIC counts: its message says what to do).
+
+    Raises:
+        SplatError: `root` is a run folder, whose pictures are no photos.
+    """
+    if is_own(root) and (root / "config.yaml").exists():
+        raise SplatError(f"{root} is a run folder, whose pictures are no photos; give the folder of the photos")
+    found = list_photos(root)
+    return bool(found.photos or found.heic)
 
 
 def photo_files(root: Path) -> list[Path]:
     """The photos that `read_photos` takes, in name order."""
-    return _list(photo_folder(root), PHOTO_SUFFIXES)
+    return list_photos(root).photos
 
 
 def photo_folder(root: Path) -> Path:
     """The folder that names of photos are relative to."""
-    return next((root / name for name in PHOTO_FOLDERS if any(_list(root / name, PHOTO_SUFFIXES))), root)
+    return list_photos(root).folder
+
+
+def list_photos(root: Path) -> Listing:
+    """Look for the photos at or below `root`: in images/, input/ or photos/ if there are any, else anywhere."""
+    found = walk(root)
+    kinds = PHOTO_SUFFIXES | HEIC_SUFFIXES
+    pictures = [path for path in found.files if path.suffix.lower() in kinds]
+    folder = next((place for place in _places(root) if any(_is_photo_in(place, path) for path in pictures)), root)
+    listing = Listing(root, folder, walk=found)
+    about = companions(pictures)
+    for path in pictures:
+        reason = _reason(path, listing.folder)
+        if reason is None and path in about:
+            reason = "that belong to others by their names"
+        if reason is not None:
+            listing.left_out.setdefault(reason, []).append(path)
+        elif path.suffix.lower() in HEIC_SUFFIXES:
+            listing.heic.append(path)
+        else:
+            listing.photos.append(path)
+    copies = {path for same in equal_files(listing.photos) for path in same[1:]}
+    if copies:
+        listing.left_out["that are copies of others, byte for byte"] = sorted(copies)
+        listing.photos = [path for path in listing.photos if path not in copies]
+    return listing
 
 
 def read_photos(root: Path, options: CaptureOptions) -> Found:
@@ -38,46 +105,79 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
     Raises:
         SplatError: no photos, only HEIC, or too few that fit together.
     """
-    folder = photo_folder(root)
-    paths = _list(folder, PHOTO_SUFFIXES)
-    heic = _list(folder, HEIC_SUFFIXES)
-    if not paths:
-        if heic:
+    listing = list_photos(root)
+    folder = listing.folder
+    if not listing.photos:
+        if listing.heic:
             raise SplatError(
-                f"all photos in {folder} are HEIC ({len(heic)}); convert them to JPEG first (heif-convert)"
+                f"all photos in {folder} are HEIC ({len(listing.heic)}); convert them to JPEG first (heif-convert)"
             )
         raise SplatError(f"no photos in {folder}; put JPEG or PNG files there")
-    notes = []
-    if heic:
-        notes.append(
-            f"left out in {folder}: {console.count(len(heic), 'HEIC photo')}; convert them to JPEG to use them"
-        )
-        console.warn(notes[0])
-    masks = MaskFolder(root / "masks") if options.masks != "none" else None
-    photos, damaged = [], []
-    for path in paths:
-        name = path.relative_to(folder).as_posix()
+    notes = listing.notes()
+    files: dict[str, Path] = {}
+    damaged = []
+    for path in listing.photos:
+        name = printable(path.relative_to(folder).as_posix())
         if reason := damage(path):
             damaged.append((name, reason))
-            continue
-        mask = masks.find(name) if masks else None
-        photos.append(Photo(name, path, require_mask(mask) if mask else None))
-    notes += report_damaged(damaged, len(photos))
+        else:
+            files[name] = path
+    notes += report_damaged(damaged, len(files))
+    notes += _report_look_alikes(list(files.values()), folder)
+    masks: dict[str, Path] = {}
+    if options.masks != "none":
+        masks, said = find_masks(files, [root / name for name in MASK_FOLDERS])
+        notes += said
+    photos = [Photo(name, path, require_mask(masks[name]) if name in masks else None) for name, path in files.items()]
     shots, points, solved = solve_cameras(photos, options, ordered=False)
-    return Found("photos", root, shots, points, notes + solved)
+    left_out = [*listing.photos, *listing.heic, *(path for files in listing.left_out.values() for path in files)]
+    return Found(
+        "photos",
+        root,
+        shots,
+        points,
+        notes + solved,
+        sides=[root],
+        listed=len(listing.photos) + len(listing.heic),
+        left_out=left_out,
+        walk=listing.walk,
+    )
 
 
-def _list(root: Path, suffixes: frozenset[str]) -> list[Path]:
-    """Photos at or below a folder in name order, without hidden folders, masks and reduced copies (images_4)."""
-    if not root.is_dir():
+def _report_look_alikes(paths: list[Path], folder: Path) -> list[str]:
+    """One warning that counts photos which show the same as another."""
+    pairs = look_alikes(paths)
+    if not pairs:
         return []
-    found = []
-    for path in sorted(root.rglob("*")):
-        folders = path.relative_to(root).parts[:-1]
-        skip = any(part.startswith(".") or part in NOT_PHOTOS or _is_reduced(part) for part in folders)
-        if not skip and path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file():
-            found.append(path)
-    return found
+    first, other = (path.relative_to(folder).as_posix() for path in pairs[0])
+    note = (
+        f"{len(pairs):,} of {console.count(len(paths), 'photo')} show the same as another (first: {first} as {other});"
+        " where one of the two is held out, its score means nothing"
+    )
+    console.warn(note)
+    return [note]
+
+
+def _places(root: Path) -> list[Path]:
+    """Folders that photos are usually in; the first that has any counts."""
+    polycam = [root / POLYCAM / name for name in ("corrected_images", "images")] + [root / "corrected_images"]
+    return polycam + [root / name for name in PHOTO_FOLDERS]
+
+
+def _is_photo_in(folder: Path, path: Path) -> bool:
+    return path.suffix.lower() in PHOTO_SUFFIXES and folder in path.parents and _reason(path, folder) is None
+
+
+def _reason(path: Path, folder: Path) -> str | None:
+    """Why a picture is no photo of those in `folder`; None where it is one."""
+    if folder not in path.parents:
+        return f"outside of {folder.name}/"
+    parts = [part.casefold() for part in path.relative_to(folder).parts[:-1]]
+    if any(part in NOT_PHOTOS for part in parts):
+        return "in folders of masks, depth maps and the like"
+    if any(_is_reduced(part) for part in parts):
+        return "in folders of reduced copies"
+    return None
 
 
 def _is_reduced(name: str) -> bool:

@@ -82,6 +82,7 @@ def _frame_record(frame: Frame, plan: PhotoPlan | None, base: Path, digests: dic
         "orientation": plan.orientation,
         "lens": lens and {**vars(lens), "params": list(lens.params)},
         "mask": file(plan.mask_path),
+        "depth": None if frame.depth_path is None else _relative(frame.depth_path, base),
         "alpha_means": plan.alpha_means,
         "mask_means": plan.mask_means,
         "opaque": frame.opaque,
@@ -198,7 +199,9 @@ def _recorded_frame(entry: dict[str, Any], base: Path) -> tuple[Frame, PhotoPlan
         alpha_means=photo["alpha_means"],
         mask_means=photo["mask_means"],
     )
-    frame = Frame(camera, entry["split"], plan.path, bool(photo["opaque"]))
+    depth = photo.get("depth")
+    depth_path = None if depth is None else base / str(depth)
+    frame = Frame(camera, entry["split"], plan.path, bool(photo["opaque"]), depth_path)
     return frame, plan, [(camera.name, known) for known in (file, mask) if known is not None]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from splat import console
 from splat.capture.cache import cache_folder, cache_key, require_space
-from splat.capture.colmap import image_viewmat, lens_of, model_points, read_model
+from splat.capture.colmap import read_model
 from splat.capture.config import CaptureOptions
 from splat.capture.features import (
     CameraGroup,
@@ -93,11 +93,10 @@ def solve_cameras(
     for image in model.images.values():
         if image.has_pose:
             photo = by_name[image.name]
-            viewmat = image_viewmat(image)
-            lens = lens_of(model.cameras[image.camera_id])
-            shots.append(Shot(photo.name, photo.path, viewmat, lens, photo.mask_path, upright=True))
+            lens = model.cameras[image.camera_id]
+            shots.append(Shot(photo.name, photo.path, image.viewmat, lens, photo.mask_path, upright=True))
     notes = [f"cameras from structure from motion: {len(shots)} of {len(photos)} photos placed ({matcher} matching)"]
-    return shots, model_points(model), notes
+    return shots, model.points, notes
 
 
 def _numbered(photos: Sequence[Photo]) -> list[Photo]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +11,16 @@ import torch
 
 from splat.cameras import Camera
 from splat.capture.config import CaptureOptions
-from splat.capture.damage import require_mask
+from splat.capture.extras import look_around, with_depth_maps, with_masks
 from splat.capture.images import PhotoImages, PhotoPlan
 from splat.capture.lens import Lens, undistorted_matrix
-from splat.capture.masks import MaskFolder, alpha_meaning, file_meaning
-from splat.capture.photo import PHOTO_SUFFIXES, PhotoHeader, photo_header
+from splat.capture.masks import alpha_meaning, file_meaning
+from splat.capture.oddities import odd_lenses, twins_across
+from splat.capture.photo import PhotoHeader, photo_header
 from splat.capture.types import Capture, Frame, Points, Split
+from splat.capture.walk import Walk
 from splat.errors import SplatError
+from splat.files import is_file
 
 _warned: set[str] = set()
 
@@ -32,6 +34,7 @@ class Shot:
     viewmat: np.ndarray  # [4, 4] float64, world to camera, OpenCV axes
     lens: Lens
     mask_path: Path | None = None
+    depth_path: Path | None = None  # where the capture says that its depth map is
     split: Split | None = None  # where the capture itself says
     reduced: int = 1  # the file is already this many times smaller than the lens's image (an images_N folder)
     upright: bool = False  # the lens describes the photo after its EXIF rotation, whatever the sizes say
@@ -46,8 +49,12 @@ class Found:
     shots: list[Shot]
     points: Points | None = None
     notes: list[str] = field(default_factory=list)
-    mask_folders: list[Path] = field(default_factory=list)
+    sides: list[Path] = field(default_factory=list)  # folders that may hold masks/ and depth/
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)  # was subtracted from all coordinates
+    listed: int = 0  # photos that the capture lists or holds, used or not
+    left_out: list[Path] = field(default_factory=list)  # photos that are there but not used, which the notes say
+    read: list[Path] = field(default_factory=list)  # files that were read beside photos, masks and depth maps
+    walk: Walk | None = None  # what lies in the folder, where the reader has looked
 
 
 def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
@@ -60,38 +67,31 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
     repeated = [name for name, count in Counter(shot.name for shot in shots).items() if count > 1]
     if repeated:
         raise SplatError(f"{found.root} lists {repeated[0]} more than once; keep one entry for each photo")
-    splits = assign_splits(shots, options.test_every)
-    folders = [MaskFolder(folder) for folder in found.mask_folders]
     notes = list(found.notes)
-    frames: list[Frame] = []
+    shots = with_depth_maps(with_masks(shots, found, options, notes), found)
     plans: list[PhotoPlan] = []
-    for shot, split in zip(shots, splits):
+    frames: list[Frame] = []
+    for shot, split in zip(shots, assign_splits(shots, options.test_every)):
         frame, plan = _frame_and_plan(shot, split, options)
-        if plan.mask_path is None and options.masks != "none":
-            mask_path = next((path for folder in folders if (path := folder.find(shot.name))), None)
-            plan = dataclasses.replace(plan, mask_path=mask_path)
-        if plan.mask_path is not None and plan.mask_means == "transparent":
-            frame = dataclasses.replace(frame, opaque=False)
-        if plan.mask_path is not None:
-            require_mask(plan.mask_path)
         frames.append(frame)
         plans.append(plan)
-    masked = sum(plan.mask_path is not None for plan in plans)
-    if masked:
-        notes.append(f"masks for {masked} of {len(plans)} photos ({file_meaning(options.masks)})")
     if any(plan.lens is not None for plan in plans):
         notes.append("photos are undistorted to a pinhole camera")
-    images = PhotoImages(plans, int(options.cache_gb * 1e9))
+    notes += odd_lenses([frame.camera for frame in frames])
+    notes += twins_across(frames)
+    unlisted = look_around(found, shots, notes)
     return Capture(
         name=name,
         root=found.root,
         kind=found.kind,
         frames=frames,
-        images=images,
-        points=found.points,
+        images=PhotoImages(plans, int(options.cache_gb * 1e9)),
+        points=None if options.points == "none" else found.points,
         data_factor=options.data_factor,
         notes=notes,
         origin=found.origin,
+        depth_maps=sum(frame.depth_path is not None and is_file(frame.depth_path) for frame in frames),
+        photos_found=max(found.listed, len(frames)) + unlisted,
     )
 
 
@@ -123,12 +123,13 @@ def _frame_and_plan(shot: Shot, split: Split, options: CaptureOptions) -> tuple[
         lens=shot.lens if shot.lens.pinhole() is None else None,
         width=width,
         height=height,
-        mask_path=shot.mask_path if options.masks != "none" else None,
+        mask_path=shot.mask_path,
         alpha_means=alpha_meaning(options.masks),
         mask_means=file_meaning(options.masks),
     )
     opaque = not header.has_alpha or plan.alpha_means != "transparent"
-    return Frame(camera, split, shot.path, opaque), plan
+    opaque &= plan.mask_path is None or plan.mask_means != "transparent"
+    return Frame(camera, split, shot.path, opaque, shot.depth_path), plan
 
 
 def shot_orientation(shot: Shot, header: PhotoHeader | None = None) -> int:
@@ -156,19 +157,6 @@ def shot_orientation(shot: Shot, header: PhotoHeader | None = None) -> int:
         f"{shot.path} is {header.width}x{header.height} but its camera {lens.width}x{lens.height}: another shape;"
         " use the photos that the cameras were computed from"
     )
-
-
-def find_photo(path: Path) -> Path | None:
-    """`path`, or the photo beside it with the same stem and another known suffix (or none given); None if missing."""
-    if path.is_file():
-        return path
-    candidates = [path.with_name(path.name + suffix) for suffix in sorted(PHOTO_SUFFIXES)]
-    candidates += [path.with_suffix(suffix) for suffix in sorted(PHOTO_SUFFIXES) if path.suffix]
-    for candidate in candidates:
-        for variant in (candidate, candidate.with_suffix(candidate.suffix.upper())):
-            if variant.is_file():
-                return variant
-    return None
 
 
 def reduced_folder(images: Path, data_factor: float) -> Path | None:

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from splat.cameras import Camera
-from splat.console import progress
+from splat.capture.beside import SideFolder
+from splat.console import count, progress, warn
 from splat.edit.colours import rgb_to_lab
 from splat.edit.neighbours import components
 from splat.edit.selection import Selection
-from splat.edit.stage import Stage, stem
+from splat.edit.stage import Stage
 from splat.errors import SplatError
 from splat.sh import sh0_to_rgb
 
@@ -53,27 +54,38 @@ def from_masks(stage: Stage, masks: Mapping[str, np.ndarray], source: str = "mas
 
 
 def read_masks(stage: Stage, folder: Path, value: int | None = None) -> dict[str, np.ndarray]:
-    """Masks [H, W] bool of a folder, by view name: PNGs named as the photos; pixels that are not 0, or equal `value`.
+    """Masks [H, W] bool of a folder, by view name; pixels that are not 0, or equal `value`, are inside.
+
+    They are PNGs named as the photos, in the same sub-folders; without sub-folders where their names still tell.
 
     Raises:
-        SplatError: no such folder, or a picture that cannot be read.
+        SplatError: no such folder, names that are those of several photos, or a picture that cannot be read.
     """
-    from PIL import Image, UnidentifiedImageError
-
     if not folder.is_dir():
         raise SplatError(f"no folder with masks at {folder}")
-    names = {stem(camera.name): camera.name for camera in stage.cameras}
-    found = {}
-    for path in sorted(folder.glob("*.png")):
-        if path.stem not in names:
-            continue
-        try:
-            labels = np.asarray(Image.open(path))
-        except (OSError, UnidentifiedImageError) as error:
-            raise SplatError(f"cannot read the mask {path}") from error
-        mask = labels != 0 if value is None else labels == value
-        found[names[path.stem]] = mask.any(axis=-1) if mask.ndim == 3 else mask
-    return found
+    matched = SideFolder(folder, {".png"}).match([camera.name for camera in stage.cameras])
+    if matched.ambiguous:
+        raise SplatError(
+            f"masks in {folder} have names that several photos share (such as {', '.join(matched.ambiguous[:2])});"
+            " put them in the same sub-folders as the photos"
+        )
+    if matched.files and matched.unmatched:
+        first = matched.unmatched[0].relative_to(folder).as_posix()
+        warn(f"{count(len(matched.unmatched), 'mask')} in {folder} named as no training view (first: {first})")
+    return {name: _mask_of(path, value) for name, path in matched.files.items()}
+
+
+def _mask_of(path: Path, value: int | None) -> np.ndarray:
+    """[H, W] bool of one file."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            labels = np.asarray(picture)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SplatError(f"cannot read the mask {path}; make it again or remove it") from error
+    mask = labels != 0 if value is None else labels == value
+    return mask.any(axis=-1) if mask.ndim == 3 else mask
 
 
 def in_view(stage: Stage, camera: Camera, mask: np.ndarray, source: str = "mask") -> Selection:

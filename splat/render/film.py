@@ -13,7 +13,7 @@ import numpy as np
 from splat.cameras import Camera
 from splat.console import progress
 from splat.errors import SplatError
-from splat.files import atomic_path
+from splat.files import atomic_path, safe_name
 from splat.render.pictures import SceneRenderer, depth_picture
 from splat.render.video import Video, fitted, open_video
 
@@ -66,8 +66,8 @@ def render_path(
 def picture_names(cameras: list[Camera]) -> list[str]:
     """A file name for every camera: its photo's, or its number where names are missing or repeated."""
     stems = [re.sub(r"\.\w{1,5}$", "", camera.name) for camera in cameras]
-    names = [stem.strip("./").replace("/", "__") for stem in stems]
-    if all(names) and len(set(names)) == len(names):
+    names = [safe_name(stem).lstrip(".").replace("/", "__") for stem in stems]
+    if all(stems) and len({name.casefold() for name in names}) == len(names):
         return names
     return [f"{index:04d}" for index in range(len(cameras))]
 

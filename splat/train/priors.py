@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from splat.console import warn
 from splat.errors import SplatError
+from splat.files import is_file
 
 if TYPE_CHECKING:
     from splat.train.access import SceneAccess
     from splat.train.strategies.base import Params
 
-FOLDERS = ("depth", "depths", "truth/depth")
-SUFFIXES = (".png", ".npy", ".tiff", ".tif")
 METRIC_MODELS = ("zoedepth", "glpn", "depth_pro")  # model types that predict depth; all others predict disparity
 FEWEST_POINTS = 12  # known points that a view must see for its disparity to be fitted
 LEAST_OPACITY = 0.5  # below this a rendered depth is of no surface
@@ -65,7 +63,7 @@ class SceneDepth:
 
 
 class CaptureDepth:
-    """Depth maps beside the photos: 16-bit PNG, TIFF or .npy, named as the photos, or named in transforms.json.
+    """Depth maps that the capture has of its photos (16-bit PNG, TIFF or .npy; see docs/densification.md).
 
     They must belong to the undistorted cameras; the unit does not matter.
     """
@@ -73,12 +71,21 @@ class CaptureDepth:
     def __init__(self, access: SceneAccess) -> None:
         self.access = access
         capture, indices = access.views.capture, access.views.indices
-        named = _named_in_transforms(capture.root)
-        photos = [capture.frames[index].path for index in indices]
-        self.files = [named.get(photo.name) or _beside(capture.root, photo) for photo in photos]
+        frames = [capture.frames[index] for index in indices]
+        self.files = [frame.depth_path if frame.depth_path and is_file(frame.depth_path) else None for frame in frames]
+        gone = [frame.depth_path for frame in frames if frame.depth_path and not is_file(frame.depth_path)]
         if not any(self.files):
-            places = ", ".join(f"{capture.root / folder}" for folder in FOLDERS)
-            raise SplatError(f"depth=capture: no depth maps named as the photos ({', '.join(SUFFIXES)}) in {places}")
+            if gone:
+                raise SplatError(f"depth=capture: all {len(gone)} depth maps are missing (first: {gone[0]})")
+            raise SplatError(
+                f"depth=capture: {capture.root} has no depth maps named as the photos in depth/ or depths/, and none"
+                " that its transforms.json names as depth_file_path"
+            )
+        without = [frame.camera.name for frame, file in zip(frames, self.files) if file is None]
+        if without:
+            missing = f", {len(gone)} of them because the file is missing (first: {gone[0]})" if gone else ""
+            warn(f"{len(without)} of {len(frames)} training views have no depth map (first: {without[0]}){missing}")
+        _read_depth(next(file for file in self.files if file))  # before anything is trained
 
     def depth(self, position: int, params: Params) -> Tensor | None:
         path = self.files[position]
@@ -94,31 +101,24 @@ class CaptureDepth:
         return torch.from_numpy(depth).to(self.access.views.device)
 
 
-def _beside(root: Path, photo: Path) -> Path | None:
-    candidates = (root / folder / (photo.stem + suffix) for folder in FOLDERS for suffix in SUFFIXES)
-    return next((path for path in candidates if path.exists()), None)
-
-
-def _named_in_transforms(root: Path) -> Mapping[str, Path]:
-    """Photo name -> depth map, from nerfstudio's `depth_file_path`."""
-    path = root / "transforms.json"
-    if not path.exists():
-        return {}
-    frames = json.loads(path.read_text(encoding="utf-8")).get("frames", [])
-    return {
-        Path(frame["file_path"]).name: root / frame["depth_file_path"] for frame in frames if "depth_file_path" in frame
-    }
-
-
 def _read_depth(path: Path) -> np.ndarray:
-    """[h, w] float32, 0 where it is unknown."""
+    """[h, w] float32, 0 where it is unknown.
+
+    Raises:
+        SplatError: a file that is missing, or no depth map.
+    """
     import cv2
 
+    if not is_file(path):
+        raise SplatError(f"the depth map {path} is missing")
     try:
-        depth = np.load(path, allow_pickle=False) if path.suffix == ".npy" else cv2.imread(str(path), -1)
-    except (OSError, ValueError) as error:
-        raise SplatError(f"cannot read the depth map {path}: {error}") from error
-    if depth is None or depth.squeeze().ndim != 2 or depth.dtype == np.uint8:
+        if path.suffix == ".npy":
+            depth = np.load(path, allow_pickle=False)
+        else:
+            depth = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, ValueError, EOFError, cv2.error) as error:
+        raise SplatError(f"cannot read the depth map {path}; it is damaged or no image") from error
+    if depth is None or depth.squeeze().ndim != 2 or depth.dtype.kind not in "fui" or depth.dtype == np.uint8:
         raise SplatError(f"{path} is no depth map (one channel of 16 bits or of floats)")
     depth = depth.squeeze().astype(np.float32)
     return np.where(np.isfinite(depth) & (depth > 0), depth, 0.0).astype(np.float32)

@@ -5,7 +5,6 @@ import pytest
 from capture_scenes import LENSES, H, W, smooth_photo, viewmat, write_colmap, write_photo
 
 from splat.capture import load_capture
-from splat.capture.colmap import posed_images
 from splat.errors import SplatError
 
 CAMERA = [("PINHOLE", LENSES["PINHOLE"], W, H)]
@@ -71,18 +70,19 @@ def test_missing_photos_are_counted_in_one_warning(tmp_path, capsys):
     assert len(err) == 1 and "2 of 5 photos" in err[0]
 
 
-def test_images_without_a_pose_are_left_out_and_counted():
-    import pycolmap
-
-    model = pycolmap.Reconstruction()
-    model.add_camera_with_trivial_rig(pycolmap.Camera.create_from_model_name(1, "PINHOLE", 200.0, W, H))
-    for number in (1, 2):
-        image = pycolmap.Image(name=f"{number}.png", camera_id=1, image_id=number)
-        model.add_image_with_trivial_frame(image, pycolmap.Rigid3d(np.ascontiguousarray(viewmat(number)[:3])))
-    model.add_image_with_trivial_frame(pycolmap.Image(name="3.png", camera_id=1, image_id=3))
-    notes: list[str] = []
-    assert sorted(image.name for image in posed_images(model, notes)) == ["1.png", "2.png"]
-    assert notes == ["1 of 3 images have no pose and are left out"]
+def test_images_without_a_pose_are_left_out_and_counted(tmp_path, capsys):
+    root = small_capture(tmp_path, text=True)
+    file = root / "sparse" / "0" / "images.txt"
+    lines = file.read_text().splitlines()
+    first = next(index for index, line in enumerate(lines) if not line.startswith("#"))
+    for index, quaternion in ((first, "0 0 0 0"), (first + 2, "nan 0 0 0")):
+        fields = lines[index].split()
+        lines[index] = " ".join([fields[0], quaternion, *fields[5:]])
+    file.write_text("\n".join(lines))
+    capture = load_capture(root, points="none")
+    assert [frame.camera.name for frame in capture.frames] == ["photo_2.png", "photo_3.png"]
+    assert "2 of 4 images have no pose and are left out" in capsys.readouterr().err
+    assert "2 of 4 images have no pose and are left out" in capture.notes
 
 
 def test_reduced_photos_are_used_where_the_factor_fits(tmp_path):

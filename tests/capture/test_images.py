@@ -10,8 +10,8 @@ from capture_scenes import H, W, smooth_photo, viewmat, write_colmap, write_phot
 from PIL import Image, ImageOps
 
 from splat.capture import load_capture
+from splat.capture.beside import SideFolder
 from splat.capture.images import PhotoImages, PhotoPlan
-from splat.capture.masks import MaskFolder
 from splat.capture.photo import oriented, photo_header, read_photo, turned_back
 
 
@@ -266,6 +266,6 @@ def test_undistortion_maps_of_many_lenses_stay_within_their_bound(monkeypatch):
 def test_masks_named_after_files_are_found_for_names_without_suffix(tmp_path: Path) -> None:
     for name in ("r_0.png.png", "r_1.jpg.png", "r_2.png"):
         Image.fromarray(np.full((2, 2), 255, np.uint8)).save(tmp_path / name)
-    folder = MaskFolder(tmp_path)
+    folder = SideFolder(tmp_path)
     found = {name: path.name for name in ("r_0", "images/r_1", "r_2", "r_3", "r_0.png") if (path := folder.find(name))}
     assert found == {"r_0": "r_0.png.png", "images/r_1": "r_1.jpg.png", "r_2": "r_2.png", "r_0.png": "r_0.png.png"}

@@ -7,8 +7,8 @@ import pytest
 from capture_scenes import LENSES, H, W, smooth_photo, viewmat, write_colmap, write_photo
 
 from splat.capture import load_capture, random_points
+from splat.capture.beside import SideFolder
 from splat.capture.load import capture_format
-from splat.capture.masks import MaskFolder
 from splat.capture.points import focus_point
 from splat.errors import SplatError
 
@@ -90,7 +90,7 @@ def test_wrong_paths_are_errors_of_one_line(tmp_path):
 def test_mask_files_are_found_by_name(tmp_path):
     for name in ("a.png", "b.jpg.png", "deep/c.JPG.png"):
         write_photo(tmp_path / name, smooth_photo(0))
-    masks = MaskFolder(tmp_path)
+    masks = SideFolder(tmp_path)
     assert len(masks) == 3
     assert masks.find("a.jpg") == tmp_path / "a.png"
     assert masks.find("b.jpg") == tmp_path / "b.jpg.png"

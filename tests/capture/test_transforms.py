@@ -256,7 +256,7 @@ def test_captures_may_have_been_moved(tmp_path, prefix):
         ({"fl_x": 0}, "focal length"),
         ({"fl_x": float("inf")}, "focal length"),
         ({"fl_x": float("nan")}, "focal length"),
-        ({"fl_x": None, "camera_angle_x": "wide"}, "camera_angle_x=wide"),
+        ({"fl_x": None, "camera_angle_x": "wide"}, "camera_angle_x='wide'"),
         ({"fl_x": [1]}, "fl_x"),
         ({"cx": float("nan")}, "impossible"),
         ({"w": 0, "h": 0}, "0x0 pixels"),

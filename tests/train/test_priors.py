@@ -18,8 +18,15 @@ from splat.train.views import TrainingViews
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
 
 
-def test_depth_of_the_demo_is_that_of_its_points() -> None:
-    capture = load_capture(DEMO, data_factor=4.0)
+def demo_with_depth(folder: Path) -> Path:
+    """The demo with its true depth where captures have depth maps."""
+    for name, place in (("images", "images"), ("sparse", "sparse"), ("depth", "truth/depth")):
+        (folder / name).symlink_to(DEMO / place, target_is_directory=True)
+    return folder
+
+
+def test_depth_of_the_demo_is_that_of_its_points(tmp_path: Path) -> None:
+    capture = load_capture(demo_with_depth(tmp_path), data_factor=4.0)
     normalization = Normalization.from_cameras(capture.cameras("train"))
     views = TrainingViews(capture, capture.indices("train"), normalization, torch.device("cpu"))
     assert capture.points is not None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from splat.capture.colmap import model_folder
-from splat.capture.transforms import clean_name, within_root
+from splat.capture.names import find_file, located
 from splat.errors import SplatError
 from splat.files import read_json, write_json
 from splat.temporary import temporary_folder
@@ -121,12 +121,12 @@ def _renamed(meta: dict[str, Any], root: Path, folder: Path, names: dict[str, st
     """A transforms file whose names are those of the new folder; files that it names beside photos are copied."""
 
     def renamed(text: str) -> str:
-        name = within_root(root, clean_name(text))
+        name = located(root, text)[0]
         target = names.get(name, text)
         return name if target.rpartition(".")[0] == name else target  # Blender's files leave the suffix out
 
     def carried(text: str) -> str:
-        name = within_root(root, clean_name(text))
+        name = located(root, text, find_file)[0]
         inside = not Path(name).is_absolute() and ".." not in Path(name).parts
         if (root / name).is_file() and inside:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

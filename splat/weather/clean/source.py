@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -9,14 +10,17 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from splat import console
+from splat.capture.beside import LEFT_OUT, MASK_FOLDERS, find_masks
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
 from splat.capture.load import READERS, capture_format
-from splat.capture.masks import LEFT_OUT, MaskFolder, aligned_mask
+from splat.capture.masks import aligned_mask
+from splat.capture.names import printable
 from splat.capture.photo import PhotoHeader, oriented, photo_header, read_photo, turned_back
-from splat.capture.photos import photo_files, photo_folder
+from splat.capture.photos import list_photos
 from splat.capture.shots import Shot
 from splat.errors import SplatError
+from splat.files import safe_name
 
 
 @dataclass(frozen=True)
@@ -96,67 +100,75 @@ def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[],
         found = read_transforms(path.parent, options, path)
     else:
         found = READERS[kind](path, options)
-    folders = [MaskFolder(folder) for folder in found.mask_folders]
+    files = {shot.name: shot.path for shot in found.shots if shot.mask_path is None}
+    masks, said = find_masks(files, [side / name for side in found.sides for name in MASK_FOLDERS])
     photos: list[Photo] = []
     taken: set[str] = set()
     for shot in sorted(found.shots, key=lambda shot: shot.name):
-        mask = shot.mask_path or next((file for folder in folders if (file := folder.find(shot.name))), None)
+        mask = shot.mask_path or masks.get(shot.name)
         target = _target(kind, shot, taken)
         called = _called(kind, shot.name, target)
         photos.append(Photo(shot.name, shot.path, target, photo_header(shot.path), mask, called))
-    return Source(kind, path, path.parent if is_file else path, photos, list(found.notes))
+    return Source(kind, path, path.parent if is_file else path, photos, [*found.notes, *said])
 
 
 def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callable[[], Path]) -> Source:
     """Photos without cameras; a video becomes photos."""
     root = path
+    notes: list[str] = []
     if kind == "video":
         from splat.capture.video import extract_frames, videos_in
 
         video = path if path.is_file() else videos_in(path)[0]
         folder = frames_folder()
         files = extract_frames(video, folder, options)
-        masks = None
     else:
-        folder, files = photo_folder(root), photo_files(root)
-        masks = MaskFolder(root / "masks")
+        listing = list_photos(root)
+        folder, files, notes = listing.folder, listing.photos, listing.notes()
         if not files:
             raise SplatError(f"no photos that can be read in {folder}; convert HEIC to JPEG first")
+    named = {printable(file.relative_to(folder).as_posix()): file for file in files}
+    masks: dict[str, Path] = {}
+    if kind == "photos":
+        masks, said = find_masks(named, [root / name for name in MASK_FOLDERS])
+        notes += said
     photos, damaged = [], []
-    for file in files:
-        name = file.relative_to(folder).as_posix()
+    for name, file in named.items():
         if reason := damage(file):
             damaged.append((name, reason))
             continue
-        mask = masks.find(name) if masks else None
-        photos.append(Photo(name, file, f"images/{name}", photo_header(file), mask))
-    notes = report_damaged(damaged, len(photos))
+        photos.append(Photo(name, file, f"images/{name}", photo_header(file), masks.get(name)))
+    notes += report_damaged(damaged, len(photos))
     return Source(kind, path, root, photos, notes)
 
 
 def _target(kind: str, shot: Shot, taken: set[str]) -> str:
     """Where a posed photo goes: under its own name, with the suffix of its file."""
-    name = PurePosixPath(shot.name)
-    if name.is_absolute() or ".." in name.parts or ":" in shot.name:
-        name = PurePosixPath(name.name)
-        name = name if kind == "colmap" else PurePosixPath("images") / name
-    if kind == "colmap":
+    safe = _inside(shot.name)
+    name = PurePosixPath(safe)
+    if kind == "colmap" or (len(name.parts) == 1 and safe != shot.name):  # others keep the photos out of the root too
         name = PurePosixPath("images") / name
     name = name.with_name(f"{name.stem if name.suffix.lower() == shot.path.suffix.lower() else name.name}")
     stem, suffix, number = name, shot.path.suffix, 2
-    while f"{name}{suffix}" in taken:
+    while f"{name}{suffix}".casefold() in taken:
         name, number = stem.with_name(f"{stem.name}-{number}"), number + 1
-    taken.add(f"{name}{suffix}")
+    taken.add(f"{name}{suffix}".casefold())
     return f"{name}{suffix}"
 
 
 def _called(kind: str, name: str, target: str) -> str:
     """The name of a posed photo in the new folder's files: models keep their names, whatever suffix the file has."""
     if kind == "colmap":
-        path = PurePosixPath(name)
-        return target if path.is_absolute() or ".." in path.parts or ":" in name else name
+        return _inside(name)
     bare = target.rpartition(".")[0]
     return bare if bare == name else target  # Blender's files leave the suffix out
+
+
+def _inside(name: str) -> str:
+    """A name that stays inside a folder on every system; of one that leads out, its last part."""
+    parts = name.replace("\\", "/").split("/")
+    leads_out = not parts[0] or ".." in parts or re.match("[A-Za-z]:", parts[0])
+    return safe_name(parts[-1] if leads_out else name)
 
 
 def sample(photos: list[Photo], count: int) -> list[Photo]:

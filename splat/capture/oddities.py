@@ -1,0 +1,130 @@
+"""Warnings about captures that can be read but are hardly what people meant: impossible lenses, equal photos."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from splat import console
+from splat.cameras import Camera
+from splat.capture.types import Frame
+
+FOCAL_LENGTHS = (0.12, 60.0)  # in image widths: views of 153° and of 1°; the longest tele lenses reach about 35
+MOST_STRETCHED = 3.0  # focal length across against down
+THUMBNAIL = 32  # pixels
+LARGE = 4_000_000  # pixels
+SAME_LEVELS = 1.0  # mean difference of 256 grey levels below which two thumbnails show the same
+
+
+def odd_lenses(cameras: Sequence[Camera]) -> list[str]:
+    """One warning that counts the cameras whose intrinsics no lens has; nothing else is done about them."""
+    odd = [(camera, reason) for camera in cameras if (reason := _odd(camera))]
+    if not odd:
+        return []
+    camera, reason = odd[0]
+    note = (
+        f"{len(odd):,} of {console.count(len(cameras), 'camera')} can hardly be right (first: {camera.name}, {reason});"
+        " check the capture's intrinsics"
+    )
+    console.warn(note)
+    return [note]
+
+
+def _odd(camera: Camera) -> str | None:
+    """What is impossible about a camera."""
+    (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
+    size = f"{camera.width}x{camera.height} pixels"
+    longest = max(camera.width, camera.height)
+    if not FOCAL_LENGTHS[0] <= max(fx, fy) / longest <= FOCAL_LENGTHS[1]:
+        return f"a focal length of {max(fx, fy):,.6g} for {size}"
+    if not 1 / MOST_STRETCHED <= fx / fy <= MOST_STRETCHED:
+        return f"focal lengths of {fx:,.6g} across and {fy:,.6g} down"
+    if not (0 <= cx <= camera.width and 0 <= cy <= camera.height):
+        return f"the centre {cx:,.6g}, {cy:,.6g} outside of {size}"
+    return None
+
+
+def twins_across(frames: Sequence[Frame]) -> list[str]:
+    """One warning that counts held-out photos of which a training photo is a copy: they test nothing."""
+    test = {frame.path for frame in frames if frame.split == "test"}
+    twins = []
+    for same in equal_files(frame.path for frame in frames):
+        held = [path for path in same if path in test]
+        trained = [path for path in same if path not in test]
+        twins += [(path, trained[0]) for path in held if trained]
+    if not twins:
+        return []
+    first, other = twins[0]
+    note = (
+        f"{len(twins)} of {console.count(len(test), 'held-out photo')} are copies of training photos"
+        f" (first: {first} of {other}), so scores on them mean nothing; remove the copies"
+    )
+    console.warn(note)
+    return [note]
+
+
+def equal_files(paths: Iterable[Path]) -> list[list[Path]]:
+    """Groups of files with the same bytes, each in the order given; files that cannot be read are in none."""
+    sizes: defaultdict[int, list[Path]] = defaultdict(list)
+    for path in dict.fromkeys(paths):
+        try:
+            sizes[path.stat().st_size].append(path)
+        except OSError:
+            continue
+    groups: defaultdict[tuple[int, str], list[Path]] = defaultdict(list)
+    for size, same in sizes.items():
+        for path in same if len(same) > 1 else []:
+            groups[size, _digest(path)].append(path)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def look_alikes(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Photos that show all but the same as an earlier one, with that one; compared as small grey pictures.
+
+    Large photos other than JPEG are not looked at: decoding them takes too long.
+    """
+    small = np.empty((len(paths), THUMBNAIL * THUMBNAIL), np.float32)
+    kept: list[Path] = []
+    found = []
+    for path in paths:
+        thumbnail = _thumbnail(path)
+        if thumbnail is None:
+            continue
+        differences = np.abs(small[: len(kept)] - thumbnail).mean(axis=1)
+        if kept and differences.min() < SAME_LEVELS:
+            found.append((path, kept[int(differences.argmin())]))
+            continue
+        small[len(kept)] = thumbnail
+        kept.append(path)
+    return found
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError:
+        return str(path)
+    return digest.hexdigest()
+
+
+def _thumbnail(path: Path) -> np.ndarray | None:
+    """[n] float32 grey levels of a photo; None where it cannot be decoded, is flat, or decoding takes long."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as photo:
+            if photo.format not in ("JPEG", "MPO") and photo.width * photo.height > LARGE:
+                return None
+            photo.draft("L", (4 * THUMBNAIL, 4 * THUMBNAIL))  # JPEG is decoded at an eighth, which is fast
+            grey = photo.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+            pixels = np.asarray(grey, np.float32).ravel()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    return pixels if pixels.std() > SAME_LEVELS else None

@@ -15,7 +15,9 @@ import pytest
 from splat import __version__
 from splat.cli import load, main
 from splat.commands import SUMMARIES
-from splat.commands.app import conf_folder, launch
+from splat.commands.app import launch
+from splat.commands.conf import conf_folder
+from splat.commands.resume import guessed_folder
 from splat.errors import SplatError
 from splat.train.strategies import STRATEGIES
 
@@ -129,6 +131,8 @@ def test_wrong_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> 
         (["info", "x", "json=[a"], "json=[a: the value is not understood; put it in quotes: \"json='[a'\""),
         (["info", "x", "json=true,false"], "json=true,false: several values need --multirun; one value with commas"),
         (["info", "--confg", "job"], "there is no option --confg; did you mean --cfg?"),
+        (["info", "x", "--cfg", "job", "-m"], "--cfg and --multirun cannot be combined"),
+        (["info", "x", "--resolve"], "--resolve goes with --cfg"),
         (["info", "--config-dir"], "--config-dir needs a value"),
         (["info", "--config-dir", "/nowhere/at/all"], "Additional config directory '/nowhere/at/all' not found"),
         (["info", "x", "hydra/launcher=nowhere"], "hydra/launcher=nowhere: there is no such choice (basic"),
@@ -189,8 +193,15 @@ ODD = [
     "a:b#c",
     "1e3",
     "null",
+    "true",
     "~x",
     "(1",
+    "???",
+    "_",
+    "@x",
+    "{}",
+    "[]",
+    "${oc.env:HOME}",
 ]
 
 
@@ -201,9 +212,38 @@ def test_odd_paths_arrive_unchanged(name: str, tmp_path: Path, capsys: pytest.Ca
     assert fails(capsys, "info", "--", name) == f"{name} does not exist"
 
 
-@pytest.mark.parametrize("name", [name for name in ODD if name not in ("null", "it's", "q\\'", "${x}")])
+@pytest.mark.parametrize("name", ODD)
 def test_odd_values_of_text_keys_need_no_second_quotes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert fails(capsys, "info", f"path=/no/{name}") == f"/no/{name} does not exist"
+
+
+@pytest.mark.parametrize("value", ["???", "'???'", "${x}", "'${x}'", "\\${x}", "null", "1e3", "_"])
+def test_words_that_hydra_knows_are_plain_text_of_text_keys(
+    value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str | None, str]] = []
+    command = load("train")
+    command = dataclasses.replace(command, run=lambda config: seen.append((config.name, config.out, config.data)))
+    monkeypatch.chdir(tmp_path)
+    launch(command, [value, f"name={value}", f"out={value}"])
+    text = value.strip("'")
+    assert seen == [(text, None if value == "null" else text, value)]
+    launch(command, ["photos", f"name={value},a b", "-m"])
+    assert [name for name, _, _ in seen[1:]] == [text, "a b"]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("max_steps=???", "max_steps=???: a value is missing; give one, or leave the key out"),
+        ("max_steps=${x}", "max_steps: Interpolation key 'x' not found"),
+        ("strategy=???", "You must specify 'strategy'"),
+    ],
+)
+def test_words_that_hydra_knows_elsewhere_get_one_line(
+    word: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fails(capsys, "train", "photos", word).startswith(message)
 
 
 def test_a_path_with_an_equals_sign_is_a_path_when_it_exists(
@@ -214,6 +254,7 @@ def test_a_path_with_an_equals_sign_is_a_path_when_it_exists(
     monkeypatch.chdir(tmp_path)
     assert config_of(capsys, "info", "a=b") == {"path": "a=b", "json": False}
     assert config_of(capsys, "info", "json=true") == {"path": "", "json": True}
+    assert config_of(capsys, "info", "${x}") == {"path": "${x}", "json": False}
 
 
 def test_cfg_job_prints_the_configuration_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -342,6 +383,29 @@ def test_each_job_of_a_multirun_gets_its_own_folder(tmp_path: Path, monkeypatch:
     ]
     launch(command, ["photos", "seed=7"])
     assert seen[-1] == ("default", None)
+
+
+def test_jobs_on_captures_of_one_name_get_their_own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Path] = []
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b").mkdir()
+    for video in ("a.mp4", "a.mov"):
+        (tmp_path / "b" / video).touch()
+
+    def folders(*words: str) -> list[str]:
+        seen.clear()
+        command = dataclasses.replace(load("train"), run=lambda config: seen.append(guessed_folder(config) or Path()))
+        launch(command, [*words, "-m"])
+        return [folder.as_posix() for folder in seen]
+
+    same = folders("data=one/colmap,two/colmap/,two/../one/colmap")
+    assert same == [f"runs/colmap/data={name}_colmap" for name in ("one", "two")] + [
+        "runs/colmap/data=two_.._one_colmap"
+    ]
+    assert folders("data=one/a b,two/a b", "seed=1") == ["runs/a b/data=one_a b", "runs/a b/data=two_a b"]
+    assert folders("data=b/a.mp4,b/a.mov") == ["runs/a/data=b_a.mp4", "runs/a/data=b_a.mov"]
+    assert folders("data=one/x,two/y") == ["runs/x/default", "runs/y/default"]
+    assert folders("data=one/x,two/x", "name=n") == ["runs/x/n,data=one_x", "runs/x/n,data=two_x"]
 
 
 def test_commands_travel_to_a_launchers_workers() -> None:

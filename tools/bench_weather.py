@@ -128,7 +128,8 @@ def measured(job: Job, out: Path, extra: list[str]) -> dict[str, Any]:
     """Train and score one job."""
     from hydra import compose, initialize_config_dir
 
-    from splat.commands.app import conf_folder, register, to_config
+    from splat.commands.app import register, to_config
+    from splat.commands.conf import conf_folder
     from splat.commands.train import COMMAND
     from splat.evaluate.evaluate import evaluate_views
     from splat.files import read_json

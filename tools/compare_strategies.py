@@ -89,7 +89,8 @@ def measured(job: Job, scratch: Path) -> dict[str, Any]:
     """Train and score one job, in this process."""
     from hydra import compose, initialize_config_dir
 
-    from splat.commands.app import conf_folder, register, to_config
+    from splat.commands.app import register, to_config
+    from splat.commands.conf import conf_folder
     from splat.commands.train import COMMAND
     from splat.evaluate.evaluate import evaluate_views
     from splat.train.session import train

@@ -49,7 +49,8 @@ def configuration(keys: list[str]) -> Any:
     """What `splat train` makes of these keys."""
     from hydra import compose, initialize_config_dir
 
-    from splat.commands.app import conf_folder, load, register, to_config
+    from splat.commands.app import load, register, to_config
+    from splat.commands.conf import conf_folder
 
     command = load("train")
     register(command)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
+import io
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import splat
 from splat import console
 from splat.commands import SUMMARIES
 from splat.commands import keys as key_tools
 from splat.commands import words as word_tools
+from splat.commands.conf import conf_folder, group_defaults
 from splat.errors import Interrupted, SplatError
 from splat.options import check
 
@@ -92,29 +95,6 @@ def load(name: str) -> Command:
     raise SplatError(f"there is no command {name!r}; {hint}")
 
 
-def conf_folder() -> Path:
-    """Where the configuration lies: in the package when it was installed, beside it in a checkout.
-
-    Raises:
-        SplatError: when it is in neither place.
-    """
-    package = Path(splat.__file__).resolve().parent
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "train.yaml").is_file():
-            return folder
-    raise SplatError(f"the configuration folder of splat is missing beside {package}; install splat again")
-
-
-def group_defaults(primary: Path) -> dict[str, str]:
-    """The config groups that a primary configuration names in its defaults list, and what it chooses from each."""
-    chosen = {}
-    for line in primary.read_text(encoding="utf-8").splitlines():
-        entry, colon, choice = line.strip().removeprefix("- ").partition(":")
-        if line.strip().startswith("- ") and colon and not entry.startswith(("override", "/", "schema")):
-            chosen[entry.removeprefix("optional ").strip()] = choice.strip()
-    return chosen
-
-
 def launch(command: Command, arguments: Sequence[str]) -> None:
     """Compose the configuration from `arguments` and run the command once, or once for each job of a --multirun.
 
@@ -126,9 +106,7 @@ def launch(command: Command, arguments: Sequence[str]) -> None:
     overrides = word_tools.positional_overrides(taken.plain, command.words)
     overrides += [
         "+" + override if override.startswith("experiment=") else override
-        for override in word_tools.quote_values(
-            taken.overrides, {key.name for key in command.all_keys() if key.kind is str}, taken.multirun
-        )
+        for override in word_tools.quote_values(taken.overrides, command.all_keys(), taken.multirun)
     ]
     settings = multirun_settings(overrides) if taken.multirun else []
     overrides, values = take_plain_keys(command, overrides)
@@ -161,27 +139,48 @@ def take_plain_keys(command: Command, overrides: list[str]) -> tuple[list[str], 
 def run_hydra(command: Command, argv: list[str], overrides: list[str], values: Mapping[str, Any] | None = None) -> None:
     """Hand the words over to Hydra, and turn its complaints about them into one line."""
     import hydra
-    import hydra.errors
-    from omegaconf.errors import OmegaConfBaseException
 
     from splat.commands.mistakes import explain
+    from splat.commands.settings_files import refuse_words, watch_files
 
+    refuse_words(overrides)
+    watch_files()
     before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     # With it Hydra lets exceptions through instead of printing them and ending the process.
     sys.argv, os.environ["HYDRA_FULL_ERROR"] = ["splat", *argv], "1"
     try:
         register(command, values)
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command.name)(command)()
+        shown = io.StringIO() if any(word.startswith("--cfg") for word in argv) else None  # which runs nothing
+        with contextlib.nullcontext() if shown is None else contextlib.redirect_stdout(shown):
+            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command.name)(command)()
+        if shown is not None:
+            print(word_tools.unmarked(shown.getvalue()), end="")
     except Failed as failed:
         raise failed.failure from failed.failure.__cause__
-    except (hydra.errors.HydraException, OmegaConfBaseException) as error:
-        raise SplatError(explain(error, command, overrides)) from error
+    except Exception as error:
+        if not _is_hydras(error):
+            raise
+        raise SplatError(word_tools.unmarked(explain(error, command, overrides))) from error
     finally:
         sys.argv = before[0]
         if before[1] is None:
             os.environ.pop("HYDRA_FULL_ERROR", None)
         else:
             os.environ["HYDRA_FULL_ERROR"] = before[1]
+
+
+def _is_hydras(error: Exception) -> bool:
+    """Whether Hydra complains about words or settings files, and not the command; some of its errors are plain ones."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    if isinstance(error, (HydraException, OmegaConfBaseException)):
+        return True
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    module = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__"))
+    return module.partition(".")[0] in ("hydra", "omegaconf")
 
 
 def register(command: Command, values: Mapping[str, Any] | None = None) -> None:
@@ -207,12 +206,34 @@ def top_level_names(command: Command) -> set[str]:
 
 
 def to_config(cfg: DictConfig, config: type) -> Any:
-    """A plain instance of the dataclass `config` from what Hydra composed."""
-    from omegaconf import OmegaConf
+    """A plain instance of the dataclass `config` from what Hydra composed.
 
-    value = OmegaConf.to_object(cfg)
+    Raises:
+        SplatError: for a key that stands for another one that is not there, or for no value.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+    try:
+        value = _plain(OmegaConf.to_object(cfg))
+    except MissingMandatoryValue as error:
+        raise SplatError(f"{error.full_key}=???: a value is missing; give one, or leave the key out") from error
+    except OmegaConfBaseException as error:
+        raise SplatError(f"{error.full_key}: {str(error).strip().splitlines()[0]}") from error
     if not isinstance(value, config):
         raise SplatError(f"the configuration is not a {config.__name__}; does its defaults list begin with schema/…?")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """A configuration with all of its texts as the user wrote them."""
+    if isinstance(value, str):
+        return word_tools.unmarked(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        for item in dataclasses.fields(value):
+            setattr(value, item.name, _plain(getattr(value, item.name)))
     return value
 
 
@@ -251,6 +272,10 @@ def multirun_settings(overrides: list[str]) -> list[str]:
             return []
         if not parsed.is_sweep_override():
             fixed.append(word_tools.quote(parsed.get_key_element()))
+        elif parsed.key_or_group == "data" and parsed.is_choice_sweep():
+            captures = [user_path(str(getattr(item, "text", item))).resolve() for item in parsed.sweep_iterator()]
+            if len({path.stem if path.is_file() else path.name for path in captures}) < len(captures):
+                fixed.remove("data")  # captures of one name
     return [f"hydra.job.config.override_dirname.exclude_keys=[{','.join(fixed)}]"]
 
 
@@ -274,7 +299,7 @@ def name_job(config: Any) -> None:
     if not is_multirun():
         return
     job = HydraConfig.get().job
-    suffix = job.override_dirname.replace("/", "_").replace("+", "")
+    suffix = re.sub(r"[/\\]", "_", re.sub("[+'\"]", "", word_tools.unmarked(job.override_dirname)))
     if not suffix:
         return
     given = [override.split("=")[0] for override in HydraConfig.get().overrides.task]

@@ -8,7 +8,8 @@ from typing import Any
 
 from splat import __version__
 from splat.commands import SUMMARIES, keys
-from splat.commands.app import Command, conf_folder, group_defaults
+from splat.commands.app import Command
+from splat.commands.conf import conf_folder, group_defaults
 from splat.errors import SplatError
 
 WIDTH = 80

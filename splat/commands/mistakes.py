@@ -43,7 +43,8 @@ def explain(error: Exception, command: Command, overrides: list[str]) -> str:
     if match:
         name, _, value = match[1].partition("=")
         return f"{match[1]}: several values need --multirun; one value with commas needs quotes: \"{name}='{value}'\""
-    return str(causes[-1]).strip().splitlines()[0]
+    lines = str(causes[-1]).strip().splitlines()
+    return lines[0] if lines else f"the settings cannot be read ({type(causes[-1]).__name__})"
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

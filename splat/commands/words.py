@@ -18,9 +18,11 @@ FLAGS_WITH_VALUE = {
     "--config-path": "-cp",
     "--config-name": "-cn",
     "--config-dir": "-cd",
-    "--experimental-rerun": "",
 }
+ONE_OF = ("--multirun", "--run", "--cfg", "--info", "--shell-completion")  # what is done with the configuration
 FLAGS_WITH_CHOICE = {"--info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")}
+MISSING, REFERENCE = "???", "${"  # what OmegaConf takes for no value, and for the beginning of another key's …
+MARK = "\ue000"  # … so as texts they travel with a letter in them that no text has
 KEY = re.compile(r"(?P<sign>\+\+|\+|~)?(?P<key>[A-Za-z_][\w./@:-]*)(?P<rest>=.*)?", re.DOTALL)
 
 
@@ -47,7 +49,7 @@ def take_apart(words: Sequence[str], known: set[str], keys: Sequence[Key] = ()) 
         keys: all keys, to say which one a flag that does not exist may have meant.
 
     Raises:
-        SplatError: for a flag that does not exist.
+        SplatError: for a flag that does not exist, or flags that exclude each other.
     """
     result = Words()
     rest = list(words)
@@ -62,6 +64,11 @@ def take_apart(words: Sequence[str], known: set[str], keys: Sequence[Key] = ()) 
             result.overrides.append(word)
         else:
             result.plain.append(word)
+    names = [flag.partition("=")[0] for flag in result.flags]
+    if len(several := [name for name in names if name in ONE_OF]) > 1:
+        raise SplatError(f"{' and '.join(several)} cannot be combined; give one of them")
+    if "--resolve" in names and "--cfg" not in names:
+        raise SplatError("--resolve goes with --cfg, for example --cfg job --resolve")
     return result
 
 
@@ -89,42 +96,64 @@ def positional_overrides(plain: Sequence[str], names: Sequence[str]) -> list[str
 
 
 def quote(text: str) -> str:
-    """A text in Hydra's override grammar, whatever characters it has.
+    """A text in Hydra's override grammar, whatever characters it has; `unmarked` is taken of what Hydra makes of it.
 
-    Backslashes are only special before a quote and before an interpolation (`${`).
+    Backslashes are only special before a quote.
     """
-    text = re.sub(r"(\\*)\$\{", lambda match: match[1] * 2 + "\\${", text)
+    text = MARK + text if text == MISSING else text.replace(REFERENCE, f"${MARK}{{")
     text = re.sub(r"(\\*)'", lambda match: match[1] * 2 + "\\'", text)
     trailing = len(text) - len(text.rstrip("\\"))
     return f"'{text}{trailing * chr(92)}'"
 
 
-def quote_values(overrides: Sequence[str], text_keys: set[str], multirun: bool) -> list[str]:
-    """Quote values of text keys that Hydra would not take as one text: `out=a b=c`, `data=x,y`, `name=[1]`.
+def unmarked(text: str) -> str:
+    """The text that a user wrote, see `MARK`."""
+    return text.replace(f"${MARK}{{", REFERENCE).replace(MARK + MISSING, MISSING)
+
+
+def quote_values(overrides: Sequence[str], keys: Sequence[Key], multirun: bool) -> list[str]:
+    """Quote values of text keys that Hydra would not take as one plain text: `out=a b=c`, `name=[1]`, `name=${x}`.
 
     Args:
         overrides: key=value as the user typed them.
-        text_keys: the keys whose value is text.
-        multirun: a comma then means several jobs and is left alone.
+        keys: those of the command.
+        multirun: a comma then means several jobs.
     """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.core.override_parser.types import QuotedString
-    from hydra.errors import HydraException
-
-    parser = OverridesParser.create()
+    text_keys = {key.name: key for key in keys if key.kind is str}
     result = []
     for override in overrides:
-        key, equals, value = override.partition("=")
-        if equals and value and key.lstrip("+") in text_keys:
-            try:
-                parsed = parser.parse_override(override)
-                one_text = isinstance(parsed.value(), (str, QuotedString, type(None)))  # 007 would become 7
-                keep = (multirun and parsed.is_sweep_override()) or (one_text and not parsed.is_sweep_override())
-            except HydraException:
-                keep = False
-            override = override if keep else f"{key}={quote(value)}"
+        name, equals, value = override.partition("=")
+        if equals and value and (key := text_keys.get(name.lstrip("+"))):
+            override = f"{name}={_as_text(value, key, multirun)}"
         result.append(override)
     return result
+
+
+def _as_text(value: str, key: Key, multirun: bool) -> str:
+    """A value in Hydra's grammar that comes out as the text it is; or as several, where a comma parts jobs."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        parsed = OverridesParser.create().parse_override(f"key={value}")
+    except HydraException:
+        return quote(value)
+    if parsed.is_sweep_override() and not multirun:
+        return quote(value)
+    if parsed.is_sweep_override():
+        if parsed.is_choice_sweep() and not re.search(r"[\\'\"()\[\]{}]", value):
+            return ",".join(_as_text(part.strip(), key, False) for part in value.split(","))
+        texts = [str(getattr(item, "text", item)) for item in parsed.sweep_iterator()]
+        special = any(text == MISSING or REFERENCE in text for text in texts)
+        return ",".join(map(quote, texts)) if special and parsed.is_choice_sweep() else value
+    found = parsed.value()
+    if found is None and key.nullable:
+        return value
+    if not isinstance(found, str):
+        return quote(value)  # 007 is no 7
+    if REFERENCE not in value and found != MISSING:
+        return value
+    return quote(found if value[0] in "'\"" else value)  # in quotes that are meant for Hydra
 
 
 def _flag(word: str, rest: list[str], keys: Sequence[Key]) -> list[str]:
@@ -165,7 +194,7 @@ def _is_override(word: str, known: set[str]) -> bool:
     match = KEY.fullmatch(word)
     if match is None:
         return False
-    if match["rest"] is None:  # `~key` removes a key; anything else without `=` is a plain word
-        return match["sign"] == "~" and not Path(word).exists()
     first = re.split(r"[./@:]", match["key"])[0]
+    if match["rest"] is None:  # `~key` removes a key; anything else without `=` is a plain word
+        return match["sign"] == "~" and first in known and not Path(word).exists()
     return first in known or not Path(word).exists()

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from splat.cli import main
-from splat.commands.app import conf_folder
+from splat.commands.conf import conf_folder
 from splat.errors import SplatError
 from splat.train.config import TrainConfig
 from splat.train.plan import FAST_STEPS, LONG_SECONDS, Machine, Plan, make_plan, too_long

@@ -160,7 +160,8 @@ def test_opacities_are_not_reset_while_photos_are_altered() -> None:
 def test_presets(preset: str, on: set[str]) -> None:
     from hydra import compose, initialize_config_dir
 
-    from splat.commands.app import conf_folder, register, to_config
+    from splat.commands.app import register, to_config
+    from splat.commands.conf import conf_folder
     from splat.commands.train import COMMAND
 
     register(COMMAND)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from splat.errors import SplatError
 from splat.files import atomic_path
+from splat.language.selection import read_parts
 
 INSIDE = 0.5  # a weight from here on counts as selected where a Gaussian is either in or out
 
@@ -102,23 +103,12 @@ def load_selection(path: str | Path, count: int, cluster: int | None = None, sce
     Raises:
         SplatError: when the file is missing, is no selection, or belongs to another scene.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
     if not path.is_file():
         raise SplatError(f"no selection file at {path}")
-    try:
-        with safe_open(str(path), "pt") as file:
-            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
-            indices = file.get_tensor("indices").long()
-            weights = file.get_tensor("weights").float()
-            objects = file.get_tensor("objects").long() if "objects" in file.keys() else None  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise SplatError(f"{path} is not a selection file ({error})") from error
+    indices, weights, objects, facts = read_parts(path)
     made_for = facts.get("count", count)
     other_scene = scene is not None and facts.get("scene") is not None and facts["scene"] != scene
-    if indices.shape != weights.shape or not bool(((weights >= 0) & (weights <= 1)).all()):
-        raise SplatError(f"{path} is damaged: it needs a weight from 0 to 1 for each index")
     if other_scene or made_for != count or (len(indices) and (indices.min() < 0 or indices.max() >= count)):
         raise SplatError(f"{path} belongs to another scene; make the selection again for this one")
     source = f"file({path.name})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,8 +13,12 @@ from torch import Tensor
 
 from splat.errors import SplatError
 from splat.files import atomic_path
-from splat.language.ask import Answer3D
-from splat.language.clusters import Cluster
+
+if TYPE_CHECKING:
+    from splat.language.ask import Answer3D
+    from splat.language.clusters import Cluster
+
+_NAMES = ("indices", "weights", "objects")
 
 
 @dataclass
@@ -50,12 +54,41 @@ def read_selection(path: Path) -> Selection:
     Raises:
         SplatError: when it is not one.
     """
+    indices, weights, objects, facts = read_parts(path)
+    if objects is None:
+        raise SplatError(f"{path} is not a selection file of splat query (it has no objects)")
+    return Selection(indices, weights, objects, facts)
+
+
+def read_parts(path: Path) -> tuple[Tensor, Tensor, Tensor | None, dict[str, Any]]:
+    """Indices [M] int64, weights [M] float32 in [0, 1], objects [M] int64 or None, and facts of a selection file.
+
+    Raises:
+        SplatError: when it is none, or damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), "pt") as file:
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
-            found = {name: file.get_tensor(name) for name in ("indices", "weights", "objects")}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise SplatError(f"{path} is not a selection file of splat query ({error})") from error
-    return Selection(found["indices"].long(), found["weights"].float(), found["objects"].long(), facts)
+            found = {name: file.get_tensor(name) for name in _NAMES if name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise SplatError(f"{path} is not a selection file ({_line(error)})") from error
+    missing = [name for name in _NAMES[:2] if name not in found]
+    if missing or not isinstance(facts, dict):
+        raise SplatError(f"{path} is not a selection file (it has no {missing[0] if missing else 'facts'})")
+    indices, weights, objects = found["indices"], found["weights"], found.get("objects")
+    sizes = {tuple(tensor.shape) for tensor in found.values()}
+    whole = not any(
+        tensor.is_floating_point() or tensor.is_complex() for tensor in (indices, objects) if tensor is not None
+    )
+    if len(sizes) != 1 or indices.dim() != 1 or not whole or weights.is_complex():
+        raise SplatError(f"{path} is damaged: it needs an index, a weight and an object number for each Gaussian")
+    weights = weights.float()
+    if not bool(((weights >= 0) & (weights <= 1)).all()):
+        raise SplatError(f"{path} is damaged: it needs a weight from 0 to 1 for each index")
+    return indices.long(), weights, None if objects is None else objects.long(), facts
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

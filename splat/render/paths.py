@@ -6,8 +6,6 @@ import dataclasses
 import math
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +14,9 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from splat.cameras import Camera
 from splat.errors import SplatError
-from splat.files import read_json
+from splat.render.camera_file import from_file, placed
+
+__all__ = ["MOVING", "View", "common_view", "from_file", "interpolate", "orbit", "spiral", "typical_camera"]
 
 MOVING = ("orbit", "spiral", "interpolate")  # the paths that are made from cameras
 
@@ -111,7 +111,7 @@ def interpolate(cameras: list[Camera], frames: int) -> list[Camera]:
     positions = CubicSpline(knots, to_world[:, :3, 3])(times)
     rotations = Slerp(knots, Rotation.from_matrix(to_world[:, :3, :3]))(times).as_matrix()
     template = typical_camera(cameras)
-    return [_placed(template, rotation, position) for rotation, position in zip(rotations, positions)]
+    return [placed(template, rotation, position) for rotation, position in zip(rotations, positions)]
 
 
 def typical_camera(cameras: list[Camera]) -> Camera:
@@ -121,63 +121,6 @@ def typical_camera(cameras: list[Camera]) -> Camera:
     K = same.median(dim=0).values.clone()
     K[0, 2], K[1, 2] = width / 2, height / 2
     return dataclasses.replace(cameras[0], K=K, width=width, height=height, name="")
-
-
-def from_file(path: Path, template: Camera) -> list[Camera]:
-    """Cameras from a JSON file.
-
-    Understood are a run's cameras.json ({frames: [{viewmat, K, width, height}]}), the list that 3DGS writes
-    ([{position, rotation, fx, fy, width, height}]) and nerfstudio's camera path ({camera_path: [{camera_to_world,
-    fov}]}), which has OpenGL axes (y up, z back).
-
-    Args:
-        path: the file.
-        template: size and intrinsics of cameras that have none.
-
-    Raises:
-        SplatError: for any other file, or one without cameras.
-    """
-    content = read_json(path)
-    try:
-        if isinstance(content, list):
-            cameras = [_from_3dgs(entry) for entry in content]
-        elif "camera_path" in content:
-            cameras = [_from_nerfstudio(entry, content, template) for entry in content["camera_path"]]
-        else:
-            cameras = [_from_run(entry, template) for entry in content["frames"]]
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise SplatError(
-            f"{path} is no camera path; known are cameras.json of a run, cameras.json of 3DGS and nerfstudio's camera "
-            f"path ({type(error).__name__}: {error})"
-        ) from error
-    if not cameras:
-        raise SplatError(f"{path} has no cameras")
-    return [dataclasses.replace(camera, name=camera.name or f"{i:04d}") for i, camera in enumerate(cameras)]
-
-
-def _from_run(entry: dict[str, Any], template: Camera) -> Camera:
-    viewmat = torch.tensor(entry["viewmat"], dtype=torch.float64).reshape(4, 4)
-    if "K" not in entry:
-        return dataclasses.replace(template, viewmat=viewmat, name=str(entry.get("name", "")))
-    K = torch.tensor(entry["K"], dtype=torch.float64).reshape(3, 3)
-    return Camera(viewmat, K, int(entry["width"]), int(entry["height"]), str(entry.get("name", "")))
-
-
-def _from_3dgs(entry: dict[str, Any]) -> Camera:
-    width, height = int(entry["width"]), int(entry["height"])
-    K = torch.tensor([[entry["fx"], 0, width / 2], [0, entry["fy"], height / 2], [0, 0, 1]], dtype=torch.float64)
-    camera = Camera(torch.eye(4, dtype=torch.float64), K, width, height, str(entry.get("img_name", "")))
-    return _placed(camera, np.array(entry["rotation"], float).reshape(3, 3), np.array(entry["position"], float))
-
-
-def _from_nerfstudio(entry: dict[str, Any], content: dict[str, Any], template: Camera) -> Camera:
-    to_world = np.array(entry["camera_to_world"], float).reshape(4, 4)
-    width = int(content.get("render_width") or template.width)
-    height = int(content.get("render_height") or template.height)
-    focal = 0.5 * height / math.tan(math.radians(float(entry["fov"])) / 2)  # the vertical field of view
-    K = torch.tensor([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]], dtype=torch.float64)
-    camera = Camera(torch.eye(4, dtype=torch.float64), K, width, height)
-    return _placed(camera, to_world[:3, :3] * [1, -1, -1], to_world[:3, 3])
 
 
 def _covered_angle(view: View) -> tuple[float, float]:
@@ -205,7 +148,7 @@ def _common_up(rotations: np.ndarray) -> np.ndarray:
 
 def _looking(positions: np.ndarray, view: View, cameras: list[Camera]) -> list[Camera]:
     template = typical_camera(cameras)
-    return [_placed(template, _look_at(position, view.focus, view.up), position) for position in positions]
+    return [placed(template, _look_at(position, view.focus, view.up), position) for position in positions]
 
 
 def _look_at(position: np.ndarray, target: np.ndarray, up: np.ndarray) -> np.ndarray:
@@ -223,14 +166,6 @@ def _horizontal_axes(up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     helper = np.eye(3)[int(np.abs(up).argmin())]
     side = _unit(np.cross(up, helper), fallback=helper)
     return side, np.cross(up, side)
-
-
-def _placed(template: Camera, rotation: np.ndarray, position: np.ndarray) -> Camera:
-    """The camera at a position [3] with camera-to-world rotation [3, 3]."""
-    viewmat = np.eye(4)
-    viewmat[:3, :3] = rotation.T
-    viewmat[:3, 3] = -rotation.T @ position
-    return dataclasses.replace(template, viewmat=torch.from_numpy(viewmat))
 
 
 def _unit(vector: np.ndarray, fallback: np.ndarray) -> np.ndarray:

@@ -13,7 +13,9 @@ from splat.edit import regions
 from splat.edit.neighbours import connected, grow, pieces, shrink
 from splat.edit.selection import Selection, load_selection, save_selection
 from splat.errors import SplatError
+from splat.language.selection import read_selection
 from tests.edit.scenes import ball, join, three_balls
+from tests.fuzz import damaged, survives
 
 
 def test_algebra_of_weights() -> None:
@@ -99,3 +101,59 @@ def test_the_file_of_a_query_and_its_objects(tmp_path: Path) -> None:
     assert load_selection(tmp_path / "q.safetensors", 6, cluster=2).indices.tolist() == [1]
     with pytest.raises(SplatError, match="has no object 3; it has 1, 2"):
         load_selection(tmp_path / "q.safetensors", 6, cluster=3)
+
+
+def query_file(path: Path, facts: str = '{"text": "red mug", "scene": "abc"}', **tensors: torch.Tensor) -> Path:
+    whole = {
+        "indices": torch.tensor([1, 3, 5]),
+        "weights": torch.tensor([0.4, 0.9, 0.8]),
+        "objects": torch.tensor([2, 1, 1], dtype=torch.int16),
+    }
+    save_file({**whole, **tensors}, str(path), {"facts": facts})
+    return path
+
+
+@pytest.mark.parametrize("facts", ["1e5", "[]", "null", '"text"', "{", "[" * 100_000, '{"scene": ' * 5000])
+def test_facts_that_are_none(tmp_path: Path, facts: str) -> None:
+    with pytest.raises(SplatError, match="not a selection file"):
+        load_selection(query_file(tmp_path / "q.safetensors", facts), 6)
+
+
+def test_facts_of_any_kind_are_compared(tmp_path: Path) -> None:
+    for facts in ('{"count": [6]}', '{"count": "6"}', '{"scene": []}', '{"count": {"a": 1}}'):
+        with pytest.raises(SplatError, match="another scene"):
+            load_selection(query_file(tmp_path / "q.safetensors", facts), 6, scene="abc")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"indices": torch.tensor([[1], [3], [5]])},
+        {"indices": torch.tensor([1.0, 3.0, 5.0])},
+        {"indices": torch.tensor(1)},
+        {"weights": torch.tensor([0.4, 0.9])},
+        {"weights": torch.tensor([0.4, 0.9, float("nan")])},
+        {"weights": torch.tensor([0.4, 0.9, 1.5])},
+        {"weights": torch.tensor([0.4, 0.9, 0.1 + 0.2j])},
+        {"objects": torch.tensor([1, 2])},
+        {"objects": torch.zeros(3, 3, dtype=torch.int16)},
+    ],
+)
+def test_tensors_that_do_not_fit_each_other(tmp_path: Path, odd: dict[str, torch.Tensor]) -> None:
+    for read in (lambda path: load_selection(path, 6), lambda path: load_selection(path, 6, cluster=1), read_selection):
+        with pytest.raises(SplatError, match="is damaged"):
+            read(query_file(tmp_path / "q.safetensors", **odd))
+
+
+def test_damaged_selections_are_selections_or_one_line(tmp_path: Path) -> None:
+    path, outcomes = query_file(tmp_path / "q.safetensors"), set()
+    for piece in damaged(path.read_bytes(), seed=4, count=250):
+        path.write_bytes(piece)
+        for cluster in (None, 1):
+            outcomes.add(survives(lambda cluster=cluster: check_weights(load_selection(path, 6, cluster)), piece))
+        survives(lambda: read_selection(path), piece)
+    assert outcomes == {True, False}
+
+
+def check_weights(selection: Selection) -> None:
+    assert len(selection) == 6 and bool(((selection.weights >= 0) & (selection.weights <= 1)).all())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from splat.cameras import Camera
 from splat.errors import SplatError
 from splat.render import paths
+from tests.fuzz import damaged, odd_records, survives
 
 FOCUS = np.array([1.0, -2.0, 3.0])
 UP = np.array([0.0, 0.0, 1.0])  # the world's z is up; cameras' y is down
@@ -118,15 +120,14 @@ def test_typical_camera_has_the_common_size_and_a_centred_principal_point() -> N
     np.testing.assert_allclose(camera.K.numpy(), [[50, 0, 32], [0, 50, 24], [0, 0, 1]])
 
 
-def test_files_of_three_programs_give_the_same_camera(tmp_path: Path) -> None:
-    camera = camera_at(FOCUS + np.array([4.0, 1.0, 0.5]), FOCUS, "a/b.png")
-    template = ring(90, count=1)[0]
+def three_files(camera: Camera) -> tuple[Any, Any, Any]:
+    """The camera as a run, 3DGS and nerfstudio write it."""
     to_world = camera.camtoworld.numpy()
     K = [[50.0, 0, 32], [0, 50.0, 24], [0, 0, 1]]
-    run = {"frames": [{"name": "a/b.png", "viewmat": camera.viewmat.tolist(), "K": K, "width": 64, "height": 48}]}
+    run = {"frames": [{"name": camera.name, "viewmat": camera.viewmat.tolist(), "K": K, "width": 64, "height": 48}]}
     graphdeco = [
         {
-            "id": 0, "img_name": "a/b.png", "width": 64, "height": 48, "fx": 50.0, "fy": 50.0,
+            "id": 0, "img_name": camera.name, "width": 64, "height": 48, "fx": 50.0, "fy": 50.0,
             "position": to_world[:3, 3].tolist(), "rotation": to_world[:3, :3].tolist(),
         }
     ]  # fmt: skip
@@ -136,7 +137,14 @@ def test_files_of_three_programs_give_the_same_camera(tmp_path: Path) -> None:
         "render_width": 64, "render_height": 48,
         "camera_path": [{"camera_to_world": opengl.flatten().tolist(), "fov": fov, "aspect": 64 / 48}],
     }  # fmt: skip
-    for number, content in enumerate((run, graphdeco, nerfstudio)):
+    return run, graphdeco, nerfstudio
+
+
+def test_files_of_three_programs_give_the_same_camera(tmp_path: Path) -> None:
+    camera = camera_at(FOCUS + np.array([4.0, 1.0, 0.5]), FOCUS, "a/b.png")
+    template = ring(90, count=1)[0]
+    K = [[50.0, 0, 32], [0, 50.0, 24], [0, 0, 1]]
+    for number, content in enumerate(three_files(camera)):
         file = tmp_path / f"{number}.json"
         file.write_text(json.dumps(content))
         (read,) = paths.from_file(file, template)
@@ -151,3 +159,67 @@ def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
     file.write_text(content)
     with pytest.raises(SplatError, match=r"x\.json"):
         paths.from_file(file, ring(90, count=1)[0])
+
+
+def test_damaged_files_are_cameras_that_can_be_drawn_or_one_line(tmp_path: Path) -> None:
+    camera = camera_at(FOCUS + np.array([4.0, 1.0, 0.5]), FOCUS, "a/b.png")
+    file, template = tmp_path / "x.json", ring(90, count=1)[0]
+    for content in three_files(camera):
+        texts = [json.dumps(record) for record in odd_records(content, seed=2, count=150)]
+        texts += [data.decode("latin-1") for data in damaged(json.dumps(content).encode(), seed=3, count=60)]
+        outcomes = set()
+        for text in texts:
+            file.write_text(text, encoding="utf-8")
+            outcomes.add(survives(lambda: [check_drawable(one) for one in paths.from_file(file, template)], text))
+        assert outcomes == {True, False}
+
+
+def check_drawable(camera: Camera) -> None:
+    rotation = camera.viewmat[:3, :3].numpy()
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=2e-3)
+    assert 0 < camera.width <= 16_384 and 0 < camera.height <= 16_384
+    assert camera.K[0, 0] > 0 and camera.K[1, 1] > 0 and torch.isfinite(camera.K).all()
+    assert torch.isfinite(camera.viewmat.float()).all() and torch.isfinite(camera.K.float()).all()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("fov", 0, "ZeroDivisionError"),
+        ("fov", 200, "focal length"),
+        ("fov", float("nan"), "not finite"),
+        ("fov", 10**400, "too large"),
+        ("camera_to_world", [2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1], "camera 0 has a matrix"),
+        ("camera_to_world", [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1], "camera 0 has a matrix"),
+        ("camera_to_world", [1, 0, 0, 1e300, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1], "too large"),
+    ],
+)
+def test_cameras_that_nothing_is_drawn_with_are_refused(tmp_path: Path, key: str, value: Any, message: str) -> None:
+    nerfstudio = three_files(camera_at(FOCUS + 4, FOCUS))[2]
+    nerfstudio["camera_path"][0][key] = value
+    (tmp_path / "x.json").write_text(json.dumps(nerfstudio))
+    with pytest.raises(SplatError, match=message):
+        paths.from_file(tmp_path / "x.json", ring(90, count=1)[0])
+
+
+def test_sizes_out_of_range_are_refused(tmp_path: Path) -> None:
+    for size in (0, -3, 1e9, 10**400):
+        for record in three_files(camera_at(FOCUS + 4, FOCUS))[:2]:
+            frame = record["frames"][0] if isinstance(record, dict) else record[0]
+            frame["width"] = size
+            (tmp_path / "x.json").write_text(json.dumps(record))
+            with pytest.raises(SplatError, match=r"each side must be 1 to 16384|too large"):
+                paths.from_file(tmp_path / "x.json", ring(90, count=1)[0])
+
+
+def test_another_projection_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    nerfstudio = three_files(camera_at(FOCUS + 4, FOCUS))[2]
+    (tmp_path / "x.json").write_text(json.dumps({**nerfstudio, "camera_type": "equirectangular"}))
+    assert len(paths.from_file(tmp_path / "x.json", ring(90, count=1)[0])) == 1
+    assert "its camera_type is 'equirectangular'; drawn as perspective" in capfd.readouterr().err
+
+
+def test_json_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("[" * 200_000)
+    with pytest.raises(SplatError, match="nested too deeply"):
+        paths.from_file(tmp_path / "x.json", ring(90, count=1)[0])

@@ -1,17 +1,23 @@
 """Writing files so that nothing is ever half-written."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from splat import disk
 from splat.errors import SplatError
 from splat.temporary import temporary_folder
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 LONGEST_NAME = 255  # bytes; what Linux, macOS and Windows allow
 LONGEST_PART = 200  # bytes of a safe name's part; systems allow 255, and writers add to names
@@ -55,6 +61,22 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write JSON atomically, indented by two spaces; NaN and infinities are refused because readers choke on them."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def save_image(path: Path, image: Image.Image, format: str | None = None, **options: Any) -> None:
+    """Write a Pillow image in the format of the suffix unless one is named; not atomically, see `atomic_path`.
+
+    Pillow itself, writing JPEG or TIFF to a disk that becomes full, leaves a cut file without a word.
+    """
+    content = io.BytesIO()
+    image.save(content, format or _image_format(path), **options)
+    path.write_bytes(content.getbuffer())
+
+
+def _image_format(path: Path) -> str:
+    from PIL import Image
+
+    return Image.registered_extensions()[path.suffix.lower()]
 
 
 def read_text(path: str | Path) -> str:

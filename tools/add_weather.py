@@ -107,7 +107,9 @@ def write_weathered(clean: Path, out: Path, added: Added, factor: float, test_ev
 def write_image(path: Path, image: Image) -> None:
     """An image 0..1, [H, W, 3] RGB or [H, W], as an 8-bit PNG."""
     pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
-    cv2.imwrite(str(path), pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    done, data = cv2.imencode(path.suffix, pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    assert done, path
+    path.write_bytes(data.tobytes())
 
 
 def write_transforms(capture: Capture, out: Path, frames: list[tuple[str, int]]) -> None:

@@ -35,7 +35,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -176,6 +175,7 @@ def write_view(result: Any, path: Path) -> None:
     import torch
 
     from splat.cameras import stack_cameras
+    from splat.evaluate.pictures import to_bytes, write_picture
     from splat.render import render_gaussians
 
     index = result.capture.indices("test")[VIEW]
@@ -184,7 +184,7 @@ def write_view(result: Any, path: Path) -> None:
     with torch.no_grad():
         image = render_gaussians(result.gaussians, viewmats, Ks, camera.width, camera.height)[0][0]
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), (image.clamp(0, 1).numpy()[..., ::-1] * 255).round().astype(np.uint8))
+    write_picture(path, to_bytes(image))
 
 
 VIEW = 3  # which of the test views is shown

@@ -20,6 +20,7 @@ import cv2
 import imageio.v3 as iio
 import numpy as np
 import torch
+from PIL import Image
 
 from splat.cameras import stack_cameras
 from splat.cli import answer
@@ -29,7 +30,7 @@ from splat.edit.restyle.filters import filtered
 from splat.edit.restyle.loop import Loop, aimed_shots
 from splat.edit.stage import Stage
 from splat.edit.views import from_masks, read_masks
-from splat.files import read_json, slug
+from splat.files import read_json, save_image, slug
 from splat.render import render_gaussians
 from splat.run import Run, open_run
 
@@ -161,7 +162,7 @@ def main() -> None:
     for name, file, make in PICTURES:
         if arguments.only in (None, name):
             picture = make(run, arguments.view)
-            cv2.imwrite(str(IMAGES / file), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+            save_image(IMAGES / file, Image.fromarray(np.ascontiguousarray(picture)), quality=85)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
+
+from splat.files import save_image
 
 Row = dict[str, Any]
 NAMES = {"demo": "demo 1/2", "fox": "fox 1/8"}
@@ -85,7 +88,8 @@ def put_into_docs(out: Path, docs: Path, steps: int) -> None:
     page.write_text(f"{before}{start}\n\n{write_tables(out, steps)}\n\n{end}{after}", encoding="utf-8")
     picture = overview(out)
     if picture is not None:
-        cv2.imwrite(str(docs / "images" / "weather_training.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
+        rgb = Image.fromarray(np.ascontiguousarray(picture[..., ::-1]))
+        save_image(docs / "images" / "weather_training.jpg", rgb, quality=85)
 
 
 def overview(out: Path) -> np.ndarray | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from splat.capture.photo import oriented, photo_header, read_photo
 from splat.errors import Interrupted
+from splat.files import save_image
 
 COLMAP_READS = frozenset({"JPEG", "MPO", "PNG", "BMP", "TIFF"})  # Pillow's names; not WebP
 INTERRUPTED = "interrupted"  # marks a working folder that may be used again
@@ -43,7 +44,7 @@ def stage_photo(source: Path, target: Path, orientation: int, longest: int) -> N
     pixels = Image.fromarray(oriented(read_photo(source)[:, :, :3], orientation))
     pixels.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     exif[_EXIF_ORIENTATION] = 1
-    pixels.save(target, format="JPEG", exif=exif, quality=95)
+    save_image(target, pixels, "JPEG", exif=exif, quality=95)
 
 
 def stage_mask(mask: np.ndarray, target: Path, photo: Path) -> None:

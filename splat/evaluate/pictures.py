@@ -57,9 +57,11 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
     Raises:
         SplatError: when the file cannot be written.
     """
-    with atomic_path(path) as temporary:
-        if not cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
-            raise SplatError(f"cannot write {path}; free some space or choose another out=")
+    with atomic_path(path) as temporary:  # OpenCV, writing itself, does not notice that the last bytes find no place
+        done, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        if not done:
+            raise SplatError(f"cannot write {path}: OpenCV has no encoder for it")
+        temporary.write_bytes(data.tobytes())
 
 
 def read_picture(path: Path) -> np.ndarray | None:

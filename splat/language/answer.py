@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from splat.errors import SplatError
-from splat.files import atomic_path, read_json, slug, write_json
+from splat.files import atomic_path, read_json, save_image, slug, write_json
 from splat.language.ask import Answer3D
 from splat.language.clusters import Cluster
 from splat.language.config import QueryConfig
@@ -75,7 +75,7 @@ def write_answer(
         if found is not None:
             write_selection(files.enter_context(atomic_path(selection)), found.answer, found.clusters, found.facts)
         for name, picture in pictures.items():
-            Image.fromarray(picture).save(files.enter_context(atomic_path(out / name)), quality=92)
+            save_image(files.enter_context(atomic_path(out / name)), Image.fromarray(picture), quality=92)
     if found is None:
         selection.unlink(missing_ok=True)
     for path in old - {out / name for name in pictures}:

@@ -62,7 +62,8 @@ def placed(template: Camera, rotation: np.ndarray, position: np.ndarray) -> Came
     """The camera at a position [3] with camera-to-world rotation [3, 3]."""
     viewmat = np.eye(4)
     viewmat[:3, :3] = rotation.T
-    viewmat[:3, 3] = -rotation.T @ position
+    with np.errstate(over="ignore", invalid="ignore"):  # absurd numbers of files are refused afterwards
+        viewmat[:3, 3] = -rotation.T @ position
     return dataclasses.replace(template, viewmat=torch.from_numpy(viewmat))
 
 

@@ -173,7 +173,7 @@ def write_jpeg(path: Path, image: np.ndarray, quality: int) -> None:
             cv2.IMWRITE_JPEG_OPTIMIZE,
             1,
         ]
-        cv2.imwrite(str(temporary), np.ascontiguousarray(image[..., ::-1]), settings)
+        write_encoded(temporary, np.ascontiguousarray(image[..., ::-1]), settings)
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -196,8 +196,14 @@ def write_png(path: Path, image: np.ndarray) -> None:
 
     with atomic_path(path) as temporary:
         pixels = np.ascontiguousarray(image[..., ::-1]) if image.ndim == 3 else image
-        cv2.imwrite(
-            str(temporary),
-            pixels,
-            [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT],
-        )
+        settings = [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
+        write_encoded(temporary, pixels, settings)
+
+
+def write_encoded(path: Path, pixels: np.ndarray, settings: list[int]) -> None:
+    """An image (BGR) as OpenCV encodes it; writing by itself, it does not notice all that a full disk loses."""
+    import cv2
+
+    done, data = cv2.imencode(path.suffix, pixels, settings)
+    assert done, path
+    path.write_bytes(data.tobytes())

@@ -13,7 +13,7 @@ import numpy as np
 from splat.capture.colmap import model_folder
 from splat.capture.names import find_file, located
 from splat.errors import SplatError
-from splat.files import read_json, write_json
+from splat.files import read_json, save_image, write_json
 from splat.temporary import temporary_folder
 from splat.weather.clean.source import Photo, Source
 
@@ -86,7 +86,7 @@ def write_photo(photo: Photo, pixels: np.ndarray, folder: Path, quality: int) ->
     elif kind == "WEBP":
         options |= {"lossless": True}
     target.unlink(missing_ok=True)
-    Image.fromarray(np.ascontiguousarray(pixels)).save(target, format=kind, **options)
+    save_image(target, Image.fromarray(np.ascontiguousarray(pixels)), kind, **options)
 
 
 def write_mask(photo: Photo, mask: np.ndarray, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every kind of file that splat writes: on a full disk it is not there, or the older one stays whole, and it is said."""
+"""Every kind of file that splat writes: what a full disk does not take is noticed and said."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pycolmap
 import pytest
 import torch
 from PIL import Image
 
 from splat import disk
 from splat.capture.photo import photo_header
+from splat.capture.sfm import write_model
 from splat.capture.staging import stage_mask, stage_photo
 from splat.edit.preview import write_picture as write_preview
 from splat.edit.selection import Selection, save_selection
@@ -25,6 +27,7 @@ from splat.render.video import open_video
 from splat.train.history import History
 from splat.weather.clean.folder import write_photo
 from splat.weather.clean.source import Photo
+from tests.conftest import REPOSITORY
 from tests.limits import files_of_at_most
 
 RNG = np.random.default_rng(0)
@@ -115,3 +118,13 @@ def test_a_full_disk_is_noticed(tmp_path: Path, kind: str) -> None:
     with files_of_at_most(size):
         write(path)
     assert path.stat().st_size == size
+
+
+@pytest.mark.parametrize("short", ["cameras.bin", "images.bin", "points3D.bin"])
+def test_a_model_of_colmap_that_is_cut_is_noticed(tmp_path: Path, short: str) -> None:
+    model = pycolmap.Reconstruction(str(REPOSITORY / "data" / "demo" / "sparse" / "0"))
+    write_model(model, tmp_path / "whole")
+    size = (tmp_path / "whole" / short).stat().st_size
+    for limit in (0, size // 2, size - 1):
+        with files_of_at_most(limit), pytest.raises(SplatError, match="the disk is full; free some space"):
+            write_model(model, tmp_path / f"{limit}")

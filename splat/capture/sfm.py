@@ -128,9 +128,25 @@ def _reconstruct(photos: Sequence[Photo], matcher: str, options: CaptureOptions,
         model = _map(database, images, work / "models", len(photos), options)
         _check_model(model, len(photos), matcher)
         finished = work / "finished"
-        finished.mkdir(exist_ok=True)
-        model.write_binary(str(finished))
+        write_model(model, finished)
         finished.rename(folder / "model")
+
+
+def write_model(model: Any, folder: Path) -> None:
+    """Write a pycolmap.Reconstruction and look whether it is whole: COLMAP says nothing when the disk becomes full.
+
+    Raises:
+        SplatError: when it is not.
+    """
+    folder.mkdir(exist_ok=True)
+    model.write_binary(str(folder))
+    try:
+        written = read_model(folder)
+        whole = len(written.images) == len(model.images)
+    except SplatError:
+        whole = False
+    if not whole:
+        raise SplatError(f"cannot write the cameras into {folder}: the disk is full; free some space")
 
 
 def _matcher(count: int, ordered: bool) -> str:

@@ -6,6 +6,8 @@ import contextlib
 import functools
 import importlib.util
 import io
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +72,8 @@ def gsplat_problem() -> str:
 def _load_gsplat() -> str:
     """Loads (the first time: compiles) gsplat's CUDA kernels; returns what went wrong, or an empty string."""
     chatter = io.StringIO()
+    if home := toolkit_beside(shutil.which("nvcc")):
+        os.environ.setdefault("CUDA_HOME", home)
     if _must_compile():
         info("compiling gsplat's CUDA kernels; this takes some minutes, once")
     try:
@@ -80,6 +84,18 @@ def _load_gsplat() -> str:
         # Whatever stops a third-party build must not stop the CPU renderer; the reason is shown to the user.
         return f"gsplat does not load ({_first_line(error)})"
     return "" if _C is not None else "gsplat has no CUDA toolkit to compile its kernels with"
+
+
+def toolkit_beside(nvcc: str | None, others: tuple[str, ...] = ("/usr/local/cuda",)) -> str | None:
+    """The folder of the CUDA toolkit where torch would guess wrongly: where nvcc is a script or a link elsewhere.
+
+    torch takes the folder above nvcc's. Returns None where CUDA_HOME or CUDA_PATH is set, or its guess is right.
+    """
+    if nvcc is None or os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH"):
+        return None
+    folders = [Path(nvcc).parents[1], Path(nvcc).resolve().parents[1], *map(Path, others)]
+    right = [folder for folder in folders if (folder / "include" / "cuda_runtime.h").is_file()]
+    return str(right[0]) if right and right[0] != folders[0] else None
 
 
 def _must_compile() -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam  # torch.optim has no attribute of this name
 
 from splat import native
 from splat.train.config_optim import LearningRates
@@ -120,7 +121,7 @@ def _cuda_adam(
     eps: float,
 ) -> None:
     """Torch's own fused kernel; it may touch inactive columns, whose gradients and moments are all zero."""
-    torch.optim.adam.adam(
+    adam(
         [param], [grad], [exp_avg], [exp_avg_sq], [], [device_step], fused=True, amsgrad=False, maximize=False,
         lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=0.0,
     )  # fmt: skip

@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from splat.train.config_optim import LearningRates
-from splat.train.optimizers import FusedAdam, make_optimizers, means_schedule, set_active_sh_degree, torch_adam
+from splat.train.optimizers import (
+    FusedAdam,
+    _cuda_adam,
+    make_optimizers,
+    means_schedule,
+    set_active_sh_degree,
+    torch_adam,
+)
 
 
 def parameters(rows: int = 501, degree: int = 3) -> dict[str, torch.nn.Parameter]:
@@ -193,3 +200,17 @@ def test_the_compiler_of_torch_is_not_imported_for_an_optimiser() -> None:
         "assert parameter.grad is None and 'torch._dynamo' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_step_on_cuda_equals_torchs_adam() -> None:
+    """torch's fused kernel, which a GPU gets, has a version for the CPU: the call itself can be checked here."""
+    g = torch.Generator().manual_seed(4)
+    start, gradients = torch.randn(40, 3, generator=g), torch.randn(5, 40, 3, generator=g)
+    param, expected = start.clone(), torch.nn.Parameter(start.clone())
+    moments = torch.zeros(40, 3), torch.zeros(40, 3)
+    plain = torch.optim.Adam([expected], lr=0.01, eps=1e-15)
+    for number, gradient in enumerate(gradients):
+        _cuda_adam(param, gradient, *moments, torch.tensor(float(number)), 0.01, 0.9, 0.999, 1e-15)
+        expected.grad = gradient.clone()
+        plain.step()
+    assert torch.allclose(param, expected, atol=1e-6)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,8 +18,12 @@ from splat.evaluate import weights
 from splat.evaluate.fetch import Bounds, FetchError, fetch
 from splat.evaluate.lpips_metric import choose_net, lpips
 from splat.evaluate.protocols import PROTOCOLS
+from splat.evaluate.run_evaluation import evaluate_scene
 from splat.evaluate.weights import BACKBONES, Backbone
+from splat.files import read_json
+from splat.render.config import RenderOptions
 from tests.evaluate.conftest import alexnet
+from tests.language.scenes import balls
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 PATIENT = Bounds(connect=60, stall=60, total=120)
@@ -138,6 +143,28 @@ def test_a_stalled_line_is_given_up(
     assert len(server.asked) == 1 and files_in(path.parent) == []
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
     assert said == [f"warning: the alex weights could not be fetched: {why}; going on without"]
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_an_evaluation_fetches_by_default_and_goes_on_without(
+    server: Server, online: Callable, own_weights: bytes, works: bool, memory_capture: Callable, tmp_path: Path
+) -> None:
+    online(PATIENT if works else Bounds(connect=60, stall=0.3, total=120))
+    server.sends(own_weights) if works else server.stalls()
+    capture = memory_capture([np.full((64, 72, 3), value, np.uint8) for value in (100, 60, 30, 20)])
+    run, options = tmp_path / "run", RenderOptions(backend="cpu")
+    run.mkdir()
+    content = evaluate_scene(balls([(0.0, 0.0, 3.0)]), capture, run, options=options)
+    assert read_json(run / "metrics.json") == content and len(server.asked) == 1  # test and training views
+    page = (run / "report.html").read_text()
+    for block in (content, content["train"]):
+        assert block["psnr"] > 0 and block["flip"] > 0 and block["flip_reason"] is None
+        if works:
+            assert block["lpips"] > 0 and block["lpips_net"] == "alex" and block["lpips_reason"] is None
+            assert f"{block['lpips']:.4f} (alex)" in page and f"{block['flip']:.4f}" in page
+        else:
+            assert block["lpips"] is None and block["lpips_net"] is None and "stalled" in block["lpips_reason"]
+    assert works or "LPIPS: the alex weights are not on this machine" in page
 
 
 def test_a_line_that_trickles_is_given_up(server: Server, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from splat.capture.damage import damage, report_damaged
 from splat.capture.names import decoded, located, printable
 from splat.capture.ply import read_ply_points
 from splat.capture.shots import Found, Shot, reduced_folder, report_missing
+from splat.capture.split import LIST
 from splat.capture.types import Points
 from splat.errors import SplatError
 from splat.files import is_file
@@ -84,6 +85,7 @@ def read_colmap(root: Path, options: CaptureOptions) -> Found:
         listed=len(model.images),
         left_out=left_out,
         read=model.files,
+        test_lists=[folder / LIST, root / LIST],
     )
 
 

@@ -14,6 +14,7 @@ from splat.capture.oddities import equal_files, look_alikes
 from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES
 from splat.capture.sfm import Photo, solve_cameras
 from splat.capture.shots import Found
+from splat.capture.split import LIST
 from splat.capture.unused import own_notes
 from splat.capture.walk import Walk, is_own, walk
 from splat.errors import SplatError
@@ -141,6 +142,7 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
         listed=len(listing.photos) + len(listing.heic),
         left_out=left_out,
         walk=listing.walk,
+        test_lists=[root / LIST],
     )
 
 

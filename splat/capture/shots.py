@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from splat.capture.lens import Lens, undistorted_matrix
 from splat.capture.masks import alpha_meaning, file_meaning
 from splat.capture.oddities import odd_lenses, twins_across
 from splat.capture.photo import PhotoHeader, photo_header
+from splat.capture.split import sides_of
 from splat.capture.types import Capture, Frame, Points, Split
 from splat.capture.walk import Walk
 from splat.errors import SplatError
@@ -55,6 +57,7 @@ class Found:
     left_out: list[Path] = field(default_factory=list)  # photos that are there but not used, which the notes say
     read: list[Path] = field(default_factory=list)  # files that were read beside photos, masks and depth maps
     walk: Walk | None = None  # what lies in the folder, where the reader has looked
+    test_lists: list[Path] = field(default_factory=list)  # where a list of the held-out photos may lie
 
 
 def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
@@ -71,7 +74,7 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
     shots = with_depth_maps(with_masks(shots, found, options, notes), found)
     plans: list[PhotoPlan] = []
     frames: list[Frame] = []
-    for shot, split in zip(shots, assign_splits(shots, options.test_every)):
+    for shot, split in zip(shots, assign_splits(shots, options.test_every, found.test_lists)):
         frame, plan = _frame_and_plan(shot, split, options)
         frames.append(frame)
         plans.append(plan)
@@ -95,17 +98,11 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
     )
 
 
-def assign_splits(shots: list[Shot], test_every: int) -> list[Split]:
-    """The side of every shot: the capture's own where it has one, else every `test_every`-th in order is a test view.
-
-    The first is a test view, as in 3DGS and gsplat; 0 means none. A capture of fewer than two shots is all training.
-    """
+def assign_splits(shots: Sequence[Shot], test_every: int, lists: Sequence[Path] = ()) -> list[Split]:
+    """The side of every shot: the capture's own where it has one, else by list or number, as `sides_of` has it."""
     if any(shot.split is not None for shot in shots):
         return [shot.split or "train" for shot in shots]
-    hold_out = test_every > 0 and len(shots) > 1
-    if hold_out and test_every == 1:
-        raise SplatError("test_every=1 would hold out every photo; use 2 or more, or 0 for none")
-    return ["test" if hold_out and index % test_every == 0 else "train" for index in range(len(shots))]
+    return sides_of([shot.name for shot in shots], test_every, lists)
 
 
 def _frame_and_plan(shot: Shot, split: Split, options: CaptureOptions) -> tuple[Frame, PhotoPlan]:

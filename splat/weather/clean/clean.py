@@ -45,7 +45,7 @@ def clean(config: CleanConfig) -> Path:
     out = Path(config.out) if config.out else folders.default_folder(data)
     folders.require_free(out, data)
     with folders.staged(out) as folder:
-        options = CaptureOptions(fps=config.fps, max_frames=config.max_frames)
+        options = CaptureOptions(fps=config.fps, max_frames=config.max_frames, test_every=config.test_every)
         source = open_source(data, options, lambda: _made(folder / "images"))
         say_notes(source)
         plan = decide(source, config)
@@ -60,6 +60,8 @@ def clean(config: CleanConfig) -> Path:
                 photos.append(facts)
                 bar.advance()
         folders.copy_cameras(source, folder)
+        if source.own_split or any(facts["restored_share"] or facts["masked_share"] for facts in photos):
+            console.info(split_sentence(source, config, folders.keep_split(source, folder)))
         write_sheet(folder / SHEET, rows)
         write_json(folder / RECORD, record(config, source, plan, restorer, photos))
     return out
@@ -88,6 +90,15 @@ def sentence(plan: Plan, restorer: str, source: Source, asked: str) -> str:
     return f"{console.count(len(source.photos), 'photo')}: {'; '.join(parts)}; {doing}"
 
 
+def split_sentence(source: Source, config: CleanConfig, kept_in: str) -> str:
+    """Which photos are held out, and where the new capture says so, in one line."""
+    held_out, count = len(source.side("test")), console.count(len(source.photos), "photo")
+    rule = "as the capture has it" if source.own_split else f"test_every={config.test_every}"
+    if not held_out:
+        return f"no photo is held out ({rule}); the new capture has no test views ({kept_in})"
+    return f"{held_out} of {count} are held out ({rule}), cleaned without the others; the split is kept in {kept_in}"
+
+
 def _write(
     photo: Photo, restored: Restored | None, plan: Plan, folder: Path, config: CleanConfig, show: bool
 ) -> tuple[Row | None, dict[str, Any]]:
@@ -108,6 +119,7 @@ def _write(
     facts = {
         "name": photo.name,
         "file": photo.target,
+        "split": photo.split,
         "restored_share": 0.0 if restored is None else round(restored.share, 5),
         "masked_share": 0.0 if lens is None else round(float(1 - lens.mean()), 5),
     }

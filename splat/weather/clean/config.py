@@ -99,4 +99,11 @@ class CleanConfig:
     sheet: int = option(4, "photos on the contact sheet of before, after and mask", minimum=1, maximum=50)
     fps: float | None = option(None, "frames a second taken from a video (null: max_frames over its length)", above=0)
     max_frames: int = option(150, "most frames taken from a video", minimum=2)
+    test_every: int = option(
+        8,
+        "every n-th photo will be held out for testing (0: none), as in train: held-out photos and the others are"
+        " cleaned without each other, and the new capture keeps the split; a capture's own split wins",
+        minimum=2,
+        also=0,
+    )
     lens: LensOptions = option(LensOptions, "drops and dirt on the lens")

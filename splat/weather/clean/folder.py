@@ -12,6 +12,7 @@ import numpy as np
 
 from splat.capture.colmap import model_folder
 from splat.capture.names import find_file, located
+from splat.capture.split import LIST, write_list
 from splat.errors import SplatError
 from splat.files import read_json, save_image, write_json
 from splat.temporary import temporary_folder
@@ -115,6 +116,27 @@ def copy_cameras(source: Source, folder: Path) -> None:
             if file.is_file():
                 meta = _renamed(read_json(file), source.root, folder, names)
                 write_json(folder / ("transforms.json" if own else file.name), meta)
+
+
+def keep_split(source: Source, folder: Path) -> str:
+    """Let the new capture say itself which photos are held out, so that no later training takes them; returns where.
+
+    The others are changed without them: counted anew, say with another `test_every`, both would be mixed.
+    """
+    if source.kind == "blender":
+        return "transforms_test.json"
+    if source.kind == "transforms":
+        if not source.own_split:
+            meta = read_json(folder / "transforms.json")
+            sides = {photo.target: photo.split for photo in source.photos}
+            sides |= {photo.called: photo.split for photo in source.photos}
+            names = [entry["file_path"] for entry in meta["frames"]]
+            lists = {side: [name for name in names if sides.get(name) == side] for side in ("train", "test")}
+            write_json(folder / "transforms.json", {**meta, **{f"{side}_filenames": lists[side] for side in lists}})
+        return "transforms.json"
+    file = folder / ("sparse/0" if source.kind == "colmap" else ".") / LIST
+    write_list(file, [photo.called or photo.name for photo in source.side("test")])
+    return file.relative_to(folder).as_posix()
 
 
 def _renamed(meta: dict[str, Any], root: Path, folder: Path, names: dict[str, str]) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class LensMasks:
     def sentence(self) -> str:
         """What was found, in words."""
         if not self.groups:
-            return f"too few photos to look for drops on the lens ({FEWEST} of one size needed)"
+            return f"too few training photos to look for drops on the lens ({FEWEST} of one size needed)"
         spots = max(int(group.spots.max()) for group in self.groups.values())
         if spots:
             return f"{console.count(spots, 'spot')} on the lens ({100 * self.share():.1f} % of the picture)"
@@ -107,19 +107,23 @@ class LensMasks:
 
 
 def find_lens_masks(source: Source, options: LensOptions) -> LensMasks:
-    """Look for what stays in its place, separately for photos of different sizes."""
+    """Look for what stays in its place, separately for photos of different sizes.
+
+    Only training photos are looked at; what is found on their lens is masked in those that are held out, too.
+    """
     sizes: dict[tuple[int, int], list[Photo]] = {}
     for photo in source.photos:
         sizes.setdefault((photo.header.width, photo.header.height), []).append(photo)
     groups = {}
     for size, photos in sizes.items():
-        if len(photos) >= FEWEST:
-            groups[size] = _group(photos, options)
+        training = [photo for photo in photos if photo.split == "train"]
+        if len(training) >= FEWEST:
+            groups[size] = _group(photos, training, options)
     return LensMasks(groups, options.grow)
 
 
-def _group(photos: Sequence[Photo], options: LensOptions) -> Group:
-    asked = sample(list(photos), options.photos)
+def _group(photos: Sequence[Photo], training: Sequence[Photo], options: LensOptions) -> Group:
+    asked = sample(list(training), options.photos)
     sums = Sums()
     with console.progress("Looking at the lens", len(asked), "photo") as bar:
         for photo in asked:

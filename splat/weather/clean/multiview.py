@@ -46,7 +46,7 @@ class Multiview:
         index = self.index(name)
         if index is None:
             return None
-        order = neighbour_order(np.stack([view.viewmat for view in self.views]), index)[: self.options.neighbours]
+        order = self.neighbours(index)[: self.options.neighbours]
         if len(order) < self.options.agree:
             return None
         image = self.capture.images.image(index)
@@ -54,6 +54,16 @@ class Multiview:
         warped = [self._seen_from(index, int(other), depth) for other in order]
         picture, where = consent(image, warped, self.options, self.brighter_only)
         return self._as_stored(index, picture, where)
+
+    def neighbours(self, index: int) -> np.ndarray:
+        """The views on the same side of the split that see most of the same, nearest first.
+
+        What is held out scores a scene that never saw it: neither may its pixels be in the training photos, nor theirs
+        in it.
+        """
+        same = self.capture.indices(self.capture.frames[index].split)
+        order = neighbour_order(np.stack([self.views[i].viewmat for i in same]), same.index(index))
+        return np.array(same)[order]
 
     def index(self, name: str) -> int | None:
         """The frame of that name."""
@@ -70,6 +80,8 @@ class Multiview:
             return cv2.resize(known, view.picture.shape[1::-1], interpolation=cv2.INTER_NEAREST)
         others = [self.views[i] for i in order[:SWEPT]]
         points = self.capture.points
+        if points is not None and points.origin == "triangulated" and self.capture.frames[index].split == "test":
+            points = None  # found in the training photos
         near, far = depth_range(view, None if points is None else points.xyz, others)
         return sweep(view, others, near, far, self.options.planes)
 
@@ -170,18 +182,21 @@ def distorted_maps(lens: Lens, width: int, height: int) -> tuple[np.ndarray, np.
     return x, y
 
 
-def open_multiview(path: Path, options: MultiviewRestorer, brighter_only: bool) -> Multiview:
+def open_multiview(path: Path, options: MultiviewRestorer, test_every: int, brighter_only: bool) -> Multiview:
     """Load the capture at its own size, with small views for depth.
+
+    Args:
+        test_every: which photos are held out where the capture does not say.
 
     Raises:
         SplatError: too few views, or the scene that depth should come from is not one of this capture.
     """
     from splat.capture import load_capture
 
-    capture = load_capture(path, points="none" if options.scene else "auto", test_every=0)
-    if len(capture.frames) < FEWEST:
+    capture = load_capture(path, points="none" if options.scene else "auto", test_every=test_every)
+    if (views := len(capture.indices("train"))) < FEWEST:
         raise SplatError(
-            f"restorer=multiview needs {FEWEST} views, the capture has {len(capture.frames)}; use restorer=classical"
+            f"restorer=multiview needs {FEWEST} training views, the capture has {views}; use restorer=classical"
         )
     views = []
     for index, frame in enumerate(capture.frames):
@@ -196,7 +211,7 @@ def scene_depths(run: str, capture: Capture) -> dict[str, np.ndarray]:
     """[h, w] float32 depth that a trained scene shows from each camera, by name.
 
     Raises:
-        SplatError: when its cameras are not those of the capture.
+        SplatError: when its cameras are not those of the capture, or it was trained on what is held out here.
     """
     import torch
 
@@ -210,6 +225,13 @@ def scene_depths(run: str, capture: Capture) -> dict[str, np.ndarray]:
     wanted = [frame.camera.name for frame in capture.frames if frame.camera.name in cameras]
     if len(wanted) < FEWEST:
         raise SplatError(f"restorer.scene={run} was not trained on this capture: its cameras have other names")
+    trained = {camera.name for camera in opened.cameras("train")}
+    leaked = [frame.camera.name for frame in capture.frames if frame.split == "test" and frame.camera.name in trained]
+    if leaked:
+        raise SplatError(
+            f"restorer.scene={run} was trained on {len(leaked)} of the photos that are held out here"
+            f" (first: {leaked[0]}); give test_every= as it was trained with"
+        )
     scene, depths = opened.scene(), {}
     options = capture_options(opened)
     with torch.no_grad():

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from splat.capture.types import Split
 from splat.errors import SplatError
 from splat.weather.clean import haze
 from splat.weather.clean.classical import remove_flakes, remove_streaks
@@ -19,12 +20,12 @@ from splat.weather.clean.config import (
     MultiviewRestorer,
     NoRestorer,
 )
-from splat.weather.clean.detect import Verdict
+from splat.weather.clean.detect import Verdict, of_held_out
 from splat.weather.clean.source import Photo, Source
 from splat.weathernet import installed
 
 AIR = ("rain", "snow", "fog")
-FEWEST_POSED = 8  # photos with cameras from which auto asks neighbouring views
+FEWEST_POSED = 7  # training photos with cameras from which auto asks neighbouring views
 
 
 @dataclass(frozen=True)
@@ -66,20 +67,25 @@ def choose_restorer(weather: Sequence[str], verdict: Verdict, source: Source, co
             )
         return ByNetwork(options)
     if isinstance(options, ClassicalRestorer):
-        return Classical(air, verdict, options)
+        return Classical(air, by_side(verdict, source, air), options)
     if isinstance(options, MultiviewRestorer):
         if air == "fog":
             raise SplatError("fog looks the same in all views: use restorer=classical, or train with weather=fog")
         if not source.posed:
             raise SplatError(f"restorer=multiview needs cameras, {config.data} has none; use restorer=classical")
-        return ByViews(air, verdict, options, source)
+        return ByViews(air, by_side(verdict, source, air), options, source, config.test_every)
     if air == "fog":
         return Keep(verdict.airlight)  # training removes it with depth, which pictures alone do not have
     if installed():
         return ByNetwork(LearnedRestorer())
-    if source.posed and len(source.photos) >= FEWEST_POSED:
-        return ByViews(air, verdict, MultiviewRestorer(), source)
-    return Classical(air, verdict, ClassicalRestorer())
+    if source.posed and len(source.side("train")) >= FEWEST_POSED:
+        return ByViews(air, by_side(verdict, source, air), MultiviewRestorer(), source, config.test_every)
+    return Classical(air, by_side(verdict, source, air), ClassicalRestorer())
+
+
+def by_side(verdict: Verdict, source: Source, air: str) -> dict[Split, Verdict]:
+    """What was learned of the weather from the training photos, and from those that are held out."""
+    return {"train": verdict, "test": of_held_out(verdict, source, air)}
 
 
 @dataclass
@@ -103,24 +109,24 @@ class Classical:
     """Each photo by itself."""
 
     air: str
-    verdict: Verdict
+    verdicts: dict[Split, Verdict]
     options: ClassicalRestorer
     name: str = "classical"
 
     def restore(self, photo: Photo) -> Restored | None:
         """Streaks, flakes or haze taken out."""
         image = photo.upright(np.ascontiguousarray(photo.pixels()[..., :3]))
-        return _restored(photo, image, self.upright(image))
+        return _restored(photo, image, self.upright(image, self.verdicts[photo.split]))
 
-    def upright(self, image: np.ndarray) -> np.ndarray:
+    def upright(self, image: np.ndarray, verdict: Verdict) -> np.ndarray:
         """The same for upright pixels [H, W, 3] uint8."""
         if self.air == "rain":
-            assert self.verdict.streaks is not None  # learned because it is asked for
-            return remove_streaks(image, self.verdict.streaks, self.options.strength)
+            assert verdict.streaks is not None  # learned because it is asked for
+            return remove_streaks(image, verdict.streaks, self.options.strength)
         if self.air == "snow":
-            assert self.verdict.flakes is not None
-            return remove_flakes(image, self.verdict.flakes, self.options.strength)
-        return haze.dehazed(image, self.verdict.airlight, self.options.haze_left)
+            assert verdict.flakes is not None
+            return remove_flakes(image, verdict.flakes, self.options.strength)
+        return haze.dehazed(image, verdict.airlight, self.options.haze_left)
 
     def facts(self) -> dict[str, Any]:
         """The parameters."""
@@ -132,17 +138,19 @@ class ByViews:
     """What neighbouring views agree on; where they do not, each photo by itself."""
 
     air: str
-    verdict: Verdict
+    verdicts: dict[Split, Verdict]
     options: MultiviewRestorer
     source: Source
+    test_every: int
     name: str = "multiview"
     single: Classical = field(init=False)
 
     def __post_init__(self) -> None:
         from splat.weather.clean.multiview import open_multiview
 
-        self.single = Classical(self.air, self.verdict, ClassicalRestorer())
-        self.views = open_multiview(Path(self.source.path), self.options, brighter_only=self.air in ("rain", "snow"))
+        self.single = Classical(self.air, self.verdicts, ClassicalRestorer())
+        falling = self.air in ("rain", "snow")
+        self.views = open_multiview(Path(self.source.path), self.options, self.test_every, brighter_only=falling)
 
     def restore(self, photo: Photo) -> Restored | None:
         """The views' consent where there is one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -18,7 +18,9 @@ from splat.capture.masks import aligned_mask
 from splat.capture.names import printable
 from splat.capture.photo import PhotoHeader, oriented, photo_header, read_photo, turned_back
 from splat.capture.photos import list_photos
-from splat.capture.shots import Shot
+from splat.capture.shots import Shot, assign_splits
+from splat.capture.split import LIST, has_list, sides_of
+from splat.capture.types import Split
 from splat.errors import SplatError
 from splat.files import safe_name
 
@@ -33,6 +35,7 @@ class Photo:
     header: PhotoHeader
     mask_path: Path | None = None  # the user's own mask
     called: str = ""  # its name in the new folder's capture, where that is not `target`
+    split: Split = "train"  # held-out photos and the others are cleaned without each other
 
     def pixels(self) -> np.ndarray:
         """[H, W, 3 or 4] uint8 as stored."""
@@ -70,11 +73,16 @@ class Source:
     root: Path
     photos: list[Photo]  # in name order
     notes: list[str] = field(default_factory=list)
+    own_split: bool = False  # the capture's files say which photos are held out; else every n-th is
 
     @property
     def posed(self) -> bool:
         """Whether cameras come with it."""
         return self.kind in ("colmap", "transforms", "blender")
+
+    def side(self, split: Split) -> list[Photo]:
+        """The photos of one side of the split, in name order."""
+        return [photo for photo in self.photos if photo.split == split]
 
 
 def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[], Path]) -> Source:
@@ -82,7 +90,7 @@ def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[],
 
     Args:
         path: what the user gave.
-        options: how a video's frames are taken.
+        options: how a video's frames are taken, and which photos are held out where the capture does not say.
         frames_folder: makes the folder that a video's frames are written to.
 
     Raises:
@@ -104,12 +112,14 @@ def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[],
     masks, said = find_masks(files, [side / name for side in found.sides for name in MASK_FOLDERS])
     photos: list[Photo] = []
     taken: set[str] = set()
-    for shot in sorted(found.shots, key=lambda shot: shot.name):
+    shots = sorted(found.shots, key=lambda shot: shot.name)
+    for shot, split in zip(shots, assign_splits(shots, options.test_every, found.test_lists)):
         mask = shot.mask_path or masks.get(shot.name)
         target = _target(kind, shot, taken)
         called = _called(kind, shot.name, target)
-        photos.append(Photo(shot.name, shot.path, target, photo_header(shot.path), mask, called))
-    return Source(kind, path, path.parent if is_file else path, photos, [*found.notes, *said])
+        photos.append(Photo(shot.name, shot.path, target, photo_header(shot.path), mask, called, split))
+    own = any(shot.split is not None for shot in shots) or has_list([photo.name for photo in photos], found.test_lists)
+    return Source(kind, path, path.parent if is_file else path, photos, [*found.notes, *said], own)
 
 
 def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callable[[], Path]) -> Source:
@@ -139,7 +149,10 @@ def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callabl
             continue
         photos.append(Photo(name, file, f"images/{name}", photo_header(file), masks.get(name)))
     notes += report_damaged(damaged, len(photos))
-    return Source(kind, path, root, photos, notes)
+    names, lists = [photo.name for photo in photos], [root / LIST]
+    splits = sides_of(names, options.test_every, lists)
+    photos = [replace(photo, split=split) for photo, split in zip(photos, splits)]
+    return Source(kind, path, root, photos, notes, has_list(names, lists))
 
 
 def _target(kind: str, shot: Shot, taken: set[str]) -> str:

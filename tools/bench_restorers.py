@@ -2,10 +2,14 @@
 """How much `splat clean` wins on photos whose clean answer is known.
 
     python tools/bench_restorers.py rain --data ../shared/data/rain [--model derain.pt]
+    python tools/bench_restorers.py capture data/demo
     python tools/bench_restorers.py lens data/demo/images ../shared/data/fox/images
 
 rain: PSNR of pairs (folders rainy/ and clean/ with the same names) before and after the classical restorer, each photo
 as a capture of its own, and of clean photos that are cleaned all the same; with --model also of that network.
+capture: weather is added to the training photos of a clean capture (tools/add_weather.py), which `splat clean` then
+cleans with each restorer: mean PSNR of the training photos against the clean ones, and of the held-out photos, which
+were clean, against themselves.
 lens: intersection over union of the masks found with those of drops that were added, at three severities, and the
 share of the picture that is marked without any. Prints tables.
 """
@@ -68,6 +72,36 @@ def rain(data: Path, model: str | None) -> None:
     print(f"better in {better} of {len(rows)}")
 
 
+def capture(data: Path, kind: str, severity: int, restorers: list[str]) -> None:
+    """The table of a capture in a weather, cleaned with each restorer."""
+    import tempfile
+
+    from splat.weather.clean.clean import clean
+    from splat.weather.clean.config import RESTORERS, CleanConfig
+    from tools.add_weather import Added, write_weathered
+
+    with tempfile.TemporaryDirectory() as scratch:
+        wet, columns = Path(scratch) / kind, [("in it", Path(scratch) / kind)]
+        write_weathered(data, wet, Added(kind, severity), factor=1.0)
+        for name in restorers:
+            out = Path(scratch) / name
+            clean(CleanConfig(data=str(wet), out=str(out), weather=kind, restorer=RESTORERS[name]()))
+            columns.append((name, out))
+        truth = {path.name for path in (wet / "weather_truth" / "images").iterdir()}
+        held_out = {path.name for path in (wet / "images").iterdir()} - truth
+        print(f"| {data.name}, {kind} {severity} | " + " | ".join(name for name, _ in columns) + " |")
+        print("| --- |" + " --- |" * len(columns))
+        for label, names, against in (
+            ("training", truth, wet / "weather_truth" / "images"),
+            ("held-out", held_out, wet / "images"),
+        ):
+            means = [
+                np.mean([psnr(read_photo(folder / "images" / name), read_photo(against / name)) for name in names])
+                for _, folder in columns
+            ]
+            print(f"| {len(names)} {label} photos | " + " | ".join(f"{mean:.2f}" for mean in means) + " |")
+
+
 def lens(folder: Path) -> None:
     """One row: the share that is marked of the clean photos, and the IoU at severities 1, 2 and 3."""
     options = LensOptions()
@@ -100,11 +134,19 @@ def main() -> None:
     pairs = commands.add_parser("rain")
     pairs.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "rain")
     pairs.add_argument("--model", help="own, or a TorchScript file, folder or hub name of an image-to-image network")
+    whole = commands.add_parser("capture")
+    whole.add_argument("data", type=Path, help="a clean capture")
+    whole.add_argument("--kind", choices=("rain", "snow"), default="rain")
+    whole.add_argument("--severity", type=int, choices=(1, 2, 3), default=2)
+    whole.add_argument("--restorers", nargs="+", default=["classical", "multiview", "learned"])
     drops = commands.add_parser("lens")
     drops.add_argument("folders", type=Path, nargs="+", help="folders of clean photos in order")
     arguments = parser.parse_args()
     if arguments.what == "rain":
         rain(arguments.data, arguments.model)
+        return
+    if arguments.what == "capture":
+        capture(arguments.data, arguments.kind, arguments.severity, arguments.restorers)
         return
     print("| | clean: marked | drops 1 | drops 2 | drops 3 |\n| --- | --- | --- | --- | --- |")
     for folder in arguments.folders:

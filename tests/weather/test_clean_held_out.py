@@ -126,7 +126,7 @@ def test_what_sits_on_the_lens_is_found_in_training_photos(tmp_path: Path) -> No
             image = WEATHER["drops"](shrunk(read_photo(file), 240).astype(np.float32) / 255, index)
             image = image[::-1, ::-1] if recoloured and index % EVERY == 0 else image
             Image.fromarray(np.rint(255 * image.clip(0, 1)).astype(np.uint8)).save(folder / f"{index:02}.png")
-        source = open_source(folder, CaptureOptions(test_every=EVERY), lambda: folder)
+        source = open_source(folder, CaptureOptions(test_every=EVERY), lambda: tmp_path)
         found = find_lens_masks(source, LensOptions())
         assert found.found and found.groups[(240, 180)].photos == 24
         masks.append([found.mask(photo) for photo in source.photos])

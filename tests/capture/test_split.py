@@ -1,0 +1,57 @@
+"""Which photos are held out: by number, or by the capture's own list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from splat.capture import load_capture
+from splat.capture.split import sides_of, write_list
+from splat.errors import SplatError
+from tests.capture.capture_scenes import smooth_photo, viewmat, write_colmap, write_photo
+
+NAMES = [f"a/{index}.png" for index in range(6)]
+
+
+def held_out(sides: list[str]) -> list[int]:
+    return [index for index, side in enumerate(sides) if side == "test"]
+
+
+def test_every_nth_without_a_list(tmp_path: Path) -> None:
+    assert held_out(sides_of(NAMES, 4, [tmp_path / "test.txt"])) == [0, 4]
+    assert held_out(sides_of(NAMES, 0)) == [] == held_out(sides_of(NAMES[:1], 2))
+    with pytest.raises(SplatError, match="test_every=1"):
+        sides_of(NAMES, 1)
+
+
+def test_a_list_wins(tmp_path: Path) -> None:
+    write_list(tmp_path / "test.txt", ["a/1.png", "a/5.png"])
+    assert held_out(sides_of(NAMES, 4, [tmp_path / "missing.txt", tmp_path / "test.txt"])) == [1, 5]
+    write_list(tmp_path / "test.txt", [])
+    assert held_out(sides_of(NAMES, 4, [tmp_path / "test.txt"])) == []
+
+
+def test_lines_that_name_no_photo_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lists = [tmp_path / "test.txt"]
+    lists[0].write_text("a/1.png\nb/1.png\n\nb/2.png\n")
+    assert held_out(sides_of(NAMES, 4, lists)) == [1]
+    assert "2 of 3 lines" in (said := capsys.readouterr().err) and "b/1.png" in said and "not used" not in said
+    lists[0].write_text("shopping\nlist\n")
+    assert held_out(sides_of(NAMES, 4, lists)) == [0, 4]
+    assert "it is not used" in capsys.readouterr().err
+    lists[0].write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SplatError, match="list of held-out photos"):
+        sides_of(NAMES, 4, lists)
+
+
+@pytest.mark.parametrize("place", ["sparse/0", "."])
+def test_a_colmap_capture_with_a_list(tmp_path: Path, place: str) -> None:
+    names = [f"{index}.png" for index in range(4)]
+    for index, name in enumerate(names):
+        write_photo(tmp_path / "images" / name, smooth_photo(index))
+    images = [(name, 1, viewmat(index)) for index, name in enumerate(names)]
+    write_colmap(tmp_path, [("PINHOLE", (200.0, 200.0, 160.0, 120.0), 320, 240)], images)
+    write_list(tmp_path / place / "test.txt", ["2.png"])
+    capture = load_capture(tmp_path, points="none", test_every=2)
+    assert [camera.name for camera in capture.cameras("test")] == ["2.png"]

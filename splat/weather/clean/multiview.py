@@ -194,9 +194,9 @@ def open_multiview(path: Path, options: MultiviewRestorer, test_every: int, brig
     from splat.capture import load_capture
 
     capture = load_capture(path, points="none" if options.scene else "auto", test_every=test_every)
-    if (views := len(capture.indices("train"))) < FEWEST:
+    if (training := len(capture.indices("train"))) < FEWEST:
         raise SplatError(
-            f"restorer=multiview needs {FEWEST} training views, the capture has {views}; use restorer=classical"
+            f"restorer=multiview needs {FEWEST} training views, the capture has {training}; use restorer=classical"
         )
     views = []
     for index, frame in enumerate(capture.frames):

@@ -115,7 +115,8 @@ def held(folder: Path, work: str = "training", wait: bool = False) -> Iterator[N
             yield
         finally:
             with contextlib.suppress(OSError):
-                file.unlink(missing_ok=True)
+                if Holder.read(file) in (None, Holder.here(work)):  # the folder was taken away, and taken by another
+                    file.unlink(missing_ok=True)
     finally:
         with contextlib.suppress(OSError):  # something stands in it
             for path in made:

@@ -35,7 +35,7 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
         OSError: when the folder cannot be made.
     """
     clear(parent)
-    folder = Path(tempfile.mkdtemp(prefix=f".splat-{_place()}-{os.getpid()}-", dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix=f".splat-{place()}-{os.getpid()}-", dir=parent))
     _mine.add(folder.name)
     try:
         yield folder
@@ -51,10 +51,10 @@ def is_temporary(name: str) -> bool:
 
 def clear(folder: Path) -> None:
     """Remove what killed processes left half-written in a folder; a process looks into each folder once."""
-    place = str(folder.absolute())
-    if place in _cleared:
+    seen = str(folder.absolute())
+    if seen in _cleared:
         return
-    _cleared.add(place)
+    _cleared.add(seen)
     with contextlib.suppress(OSError):
         with os.scandir(folder) as entries:
             dead = [Path(entry.path) for entry in entries if is_temporary(entry.name) and _abandoned(Path(entry.path))]
@@ -69,7 +69,7 @@ def _abandoned(path: Path) -> bool:
     match = NAME.fullmatch(path.name)
     assert match is not None
     touched = _touched(path)
-    if match["place"] != _place():
+    if match["place"] != place():
         return time.time() - touched > FOREIGN_SECONDS
     if int(match["pid"]) == os.getpid():
         return path.name not in _mine  # the number was another's before
@@ -94,7 +94,7 @@ def _touched(path: Path) -> float:
 
 
 @functools.cache
-def _place() -> str:
+def place() -> str:
     """The processes that can be seen from here: those of this machine, or of this container of it."""
     try:
         processes = str(Path("/proc/self/ns/pid").readlink())

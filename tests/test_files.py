@@ -129,7 +129,7 @@ def another() -> Iterator[int]:
 
 
 def test_what_may_still_be_written_stays(tmp_path: Path, another: int) -> None:
-    place = temporary._place()
+    place = temporary.place()
     theirs = [f".splat-{place}-{another}-abc", ".splat-00000000-4194311-abc", ".splat-notes", f".config-{place}.yaml"]
     for name in theirs:
         (tmp_path / name).mkdir()
@@ -140,7 +140,7 @@ def test_what_may_still_be_written_stays(tmp_path: Path, another: int) -> None:
 
 
 def test_numbers_that_are_used_again_and_machines_that_are_gone(tmp_path: Path, another: int) -> None:
-    place, long_ago = temporary._place(), time.time() - 30 * 86_400
+    place, long_ago = temporary.place(), time.time() - 30 * 86_400
     old = [
         f".splat-{place}-{os.getpid()}-abc",  # an earlier process with the number of this one
         f".splat-{place}-{another}-abc",  # … or of one that began after it was written

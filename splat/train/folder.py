@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from splat import __version__, invocation, running
+from splat import __version__, invocation
 from splat.console import info
 from splat.errors import SplatError
-from splat.files import write_text
+from splat.files import LONGEST_NAME, is_name, write_text
 from splat.run import POINTS, how_to_finish
 from splat.running import Held, held, refuse_running
+from splat.temporary import is_temporary
 from splat.train.config import TrainConfig
 from splat.train.plan import Plan
 from splat.train.strategies import STRATEGIES
@@ -90,8 +91,11 @@ def check_name(name: str) -> None:
     Raises:
         SplatError: when it is not one folder's name.
     """
-    if name.strip() in ("", ".", "..") or "/" in name or "\\" in name:
-        raise SplatError(f"name={name}: a name is that of one folder, without slashes; out=FOLDER puts a run anywhere")
+    if not is_name(name):
+        raise SplatError(
+            f"name={name[:80]}: a name is that of one folder, without slashes and no longer than {LONGEST_NAME} bytes; "
+            "out=FOLDER puts a run anywhere"
+        )
 
 
 def prepare_folder(config: TrainConfig, capture_name: str) -> Path:
@@ -135,12 +139,24 @@ def check_folder(config: TrainConfig, folder: Path) -> None:
     if (folder / "config.yaml").exists():
         if config.overwrite:
             return
+        if (folder / "scene.ply").exists() and not (folder / "metrics.json").exists():
+            score = shlex.join(["splat", "evaluate", str(folder)])
+            raise SplatError(f"{folder} is trained but not scored; score it with: {score} (overwrite=true trains anew)")
         if (folder / "scene.ply").exists():
             raise SplatError(f"{folder} holds a finished run; choose name=... for a new one, or overwrite=true")
         if any((folder / "checkpoints").glob("step_*.safetensors")):
             raise SplatError(f"{folder} holds an unfinished run; {how_to_finish(folder)} (overwrite=true starts anew)")
-    elif folder.exists() and any(path.name != running.NAME for path in folder.iterdir()):
+    elif folder.exists() and not _is_empty(folder):
         raise SplatError(f"{folder} is not empty and holds no run; choose another out=")
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but hidden files, and what a training leaves that is killed as it begins."""
+    for path in folder.iterdir():
+        ours = is_temporary(path.name) or (path.name == "checkpoints" and path.is_dir() and _is_empty(path))
+        if not ours and not (path.name.startswith(".") and path.is_file()):
+            return False
+    return True
 
 
 def _move_aside(folder: Path) -> Path:

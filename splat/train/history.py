@@ -15,14 +15,24 @@ class History:
     """Appends rows; rows beyond the step that a resumed training starts from are dropped first."""
 
     def __init__(self, path: Path, first_step: int) -> None:
-        rows = []
+        self._rows: list[dict[str, str]] = []
         if path.exists() and first_step > 0:
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= first_step]
+            with path.open(newline="", encoding="utf-8", errors="replace") as file:
+                lines = (line.replace("\0", "") for line in file)  # a full disk may leave zeros
+                self._rows = [row for row in csv.DictReader(lines) if _step(row) <= first_step]
+        self._begin(path)
+
+    def move(self, path: Path) -> None:
+        """Go on in another file, or in this one where it was removed, with all rows so far."""
+        self._file.close()
+        self._begin(path)
+
+    def _begin(self, path: Path) -> None:
         self._file = path.open("w", newline="", encoding="utf-8")
-        self._writer = csv.DictWriter(self._file, COLUMNS)
+        self._writer = csv.DictWriter(self._file, COLUMNS, extrasaction="ignore")
         self._writer.writeheader()
-        self._writer.writerows(rows)
+        self._writer.writerows(self._rows)
+        self._file.flush()
 
     def __enter__(self) -> Self:
         return self
@@ -36,14 +46,20 @@ class History:
         self, step: int, seconds: float, loss: float, train_psnr: float | None, test_psnr: float | None, count: int
     ) -> None:
         """One row; PSNRs in dB, None where they were not measured."""
-        self._writer.writerow(
-            {
-                "step": step,
-                "seconds": f"{seconds:.2f}",
-                "loss": f"{loss:.6f}",
-                "train_psnr": "" if train_psnr is None else f"{train_psnr:.3f}",
-                "test_psnr": "" if test_psnr is None else f"{test_psnr:.3f}",
-                "num_gaussians": count,
-            }
-        )
+        row = {
+            "step": str(step),
+            "seconds": f"{seconds:.2f}",
+            "loss": f"{loss:.6f}",
+            "train_psnr": "" if train_psnr is None else f"{train_psnr:.3f}",
+            "test_psnr": "" if test_psnr is None else f"{test_psnr:.3f}",
+            "num_gaussians": str(count),
+        }
+        self._rows.append(row)
+        self._writer.writerow(row)
         self._file.flush()
+
+
+def _step(row: dict[str, str]) -> float:
+    """The step of a row; of one that a killed process has cut, infinity."""
+    step = row.get("step") or ""
+    return float(step) if step.isdecimal() else float("inf")

@@ -33,6 +33,7 @@ from splat.train.config import TrainConfig
 from splat.train.folder import run_folder, write_config
 from splat.train.history import History
 from splat.train.initial import first_points, initial_gaussians, scene_scale
+from splat.train.kept import RunFiles
 from splat.train.losses import psnr
 from splat.train.normalize import Normalization
 from splat.train.plan import Machine, Plan, asked_cap, estimated_bytes, make_plan, occupied_bytes, too_long
@@ -109,9 +110,11 @@ def _train_in(
         write_cameras(folder / "cameras.json", capture)
         if capture.points is not None:
             write_ply_points(folder / POINTS, capture.points)
+    kept = RunFiles(folder)
     test = TrainingViews(capture, capture.indices("test"), normalization, device)
     give_back()
-    _loop(state, views, config, plan, folder, test, background)
+    _loop(state, views, config, plan, kept, test, background)
+    folder = kept.path
     if state.weather is not None:
         write_weather(folder, state.weather, normalization.scale)
     seconds, gaussians = state.seconds, normalization.to_capture(state.gaussians().to("cpu"))
@@ -277,7 +280,7 @@ def _loop(
     views: TrainingViews,
     config: TrainConfig,
     plan: Plan,
-    folder: Path,
+    kept: RunFiles,
     test: TrainingViews,
     background: list[float],
 ) -> None:
@@ -288,7 +291,7 @@ def _loop(
     size = [len(state.params["means"])]
 
     with (
-        History(folder / "metrics.csv", state.step) as history,
+        History(kept.path / "metrics.csv", state.step) as history,
         progress("training", plan.max_steps, completed=state.step) as bar,
     ):
 
@@ -309,13 +312,18 @@ def _loop(
                 loss = latest.get("loss", math.nan)
                 history.add(report.step, state.seconds, loss, latest.get("psnr"), test_psnr, report.num_gaussians)
             if _checkpoint_due(config, report.step, saved[0]):
-                save_state(folder, state, config, plan)
+                save()
                 saved[0] = time.monotonic()
 
+        def save() -> None:
+            if kept.restore():
+                history.move(kept.path / "metrics.csv")
+            save_state(kept.path, state, config, plan)
+
         finished = run_steps(state, views, config, plan.max_steps, on_step)
-    save_state(folder, state, config, plan)
+        save()
     if not finished:
-        raise Interrupted(f"stopped at step {state.step:,}; continue with: {resume_command(config.data, folder)}")
+        raise Interrupted(f"stopped at step {state.step:,}; continue with: {resume_command(config.data, kept.path)}")
 
 
 def _checkpoint_due(config: TrainConfig, step: int, saved: float) -> bool:

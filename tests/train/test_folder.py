@@ -10,7 +10,9 @@ import pytest
 from splat import running
 from splat.commands.resume import guessed_folder
 from splat.errors import SplatError
+from splat.files import write_text
 from splat.run import how_to_finish, open_run
+from splat.temporary import place
 from splat.train.config import TrainConfig
 from splat.train.folder import check_folder, prepare_folder, run_folder
 
@@ -29,6 +31,52 @@ def test_an_unfinished_run_is_not_lost(tmp_path: Path) -> None:
     (folder / "checkpoints" / "step_00000010.safetensors").write_bytes(b"")
     with pytest.raises(SplatError, match="resume=true"):
         prepare_folder(TrainConfig(out=str(folder)), "capture")
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        ".config-abcdefgh.yaml",
+        f".splat-{place()}-4194311-abc/config.yaml",
+        "checkpoints/.splat-00000000-1-abc/step_00000010.safetensors",
+        ".running.json",
+        ".DS_Store",
+    ],
+)
+def test_what_a_killed_training_leaves_is_no_content(left: str, tmp_path: Path) -> None:
+    """One that is killed while config.yaml is first written; files that the system hides are nobody's work either."""
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / left).parent.mkdir(parents=True, exist_ok=True)
+    (folder / left).write_text("{}")
+    os.utime(folder / left, (0, 0))
+    with run_folder(TrainConfig(out=str(folder)), "capture"):
+        write_text(folder / "config.yaml", "train: {}")
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    stays = left.startswith((".config", ".DS", "checkpoints"))  # whose process is not known to be dead
+    assert found == sorted(["config.yaml", *([left] if stays else [])])
+
+
+@pytest.mark.parametrize("content", ["thesis.txt", "checkpoints/notes.txt", ".git/config", "photos/a.jpg"])
+def test_other_content_is_not_trained_over(content: str, tmp_path: Path) -> None:
+    (tmp_path / "run" / content).parent.mkdir(parents=True)
+    (tmp_path / "run" / content).write_text("mine")
+    with pytest.raises(SplatError, match="is not empty and holds no run"):
+        check_folder(TrainConfig(out=str(tmp_path / "run")), tmp_path / "run")
+
+
+def test_a_trained_run_without_a_score_is_to_be_scored(tmp_path: Path) -> None:
+    """A training that is killed in its evaluation."""
+    folder = tmp_path / "my run"
+    folder.mkdir()
+    for name in ("config.yaml", "scene.ply"):
+        (folder / name).write_text("")
+    config = TrainConfig(out=str(folder))
+    with pytest.raises(SplatError, match=r"trained but not scored; score it with: splat evaluate '.*my run'"):
+        check_folder(config, folder)
+    (folder / "metrics.json").write_text("{}")
+    with pytest.raises(SplatError, match="holds a finished run; choose name="):
+        check_folder(config, folder)
 
 
 def test_a_file_is_no_run_folder(tmp_path: Path) -> None:
@@ -136,7 +184,7 @@ def test_a_process_that_died_holds_nothing(tmp_path: Path) -> None:
         check_folder(TrainConfig(out=str(tmp_path)), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["../../x", "a/b", "..", "", "a\\b"])
+@pytest.mark.parametrize("name", ["../../x", "a/b", "..", "", "a\\b", "a\0b", "a\nb", "x" * 300, "ä" * 128])
 def test_a_name_is_one_folder(name: str, tmp_path: Path) -> None:
     with pytest.raises(SplatError, match="a name is that of one folder"):
         prepare_folder(TrainConfig(name=name), "capture")

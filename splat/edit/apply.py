@@ -13,7 +13,9 @@ from splat.edit.operations.base import Edited, pivot_of
 from splat.edit.operations.recolor import recolor
 from splat.edit.selection import Selection
 from splat.errors import SplatError
+from splat.formats import detect_format, read_scene
 from splat.gaussians import Gaussians
+from splat.run import Run, open_run
 
 Operation = Callable[[Gaussians, Selection, EditOptions], Edited]
 KEEPING = ("extract", "crop")  # what is selected is what stays
@@ -120,7 +122,15 @@ def _point(name: str, text: str | None) -> list[float] | None:
 
 
 def _read_other(path: Path) -> Gaussians:
-    from splat.formats import read_scene
-    from splat.run import open_run
-
     return open_run(path).scene() if path.is_dir() else read_scene(path)
+
+
+def drawn_otherwise(run: Run, options: EditOptions) -> str | None:
+    """A remark where the scene that replaces something was made to be drawn in another way than the run is."""
+    other = Path(options.other or "").expanduser()
+    notes = open_run(other).notes if other.is_dir() else detect_format(other).read(other).notes
+    if bool(notes.antialiased) == bool(run.notes.antialiased):
+        return None
+    ways = {True: "antialiased", False: "without antialiasing"}
+    was, now = ways[bool(notes.antialiased)], ways[bool(run.notes.antialiased)]
+    return f"{other} was made to be drawn {was}, and is now drawn {now}: its small Gaussians change their weight"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from splat.console import count, info
+from splat.console import count, info, warn
 from splat.edit import history as histories
-from splat.edit.apply import apply, check_share
+from splat.edit.apply import apply, check_share, drawn_otherwise
 from splat.edit.choose import Chooser, selects
 from splat.edit.config import EditOptions, FillOptions, SelectOptions
 from splat.edit.fill import fill
@@ -130,6 +130,8 @@ def _done(prepared: Prepared, request: Request) -> Edited:
         check_share(request.operation, selection, request.force)
         return prepared.restyle.edit(stage, prepared.candidates or selection, selection, request.force)
     edited = apply(request.operation, stage.scene, selection, request.options, request.force)
+    if request.operation == "replace" and (remark := drawn_otherwise(prepared.run, request.options)):
+        warn(remark)
     return fill(stage, selection, edited, request.fill) if request.operation == "remove" else edited
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from splat.errors import SplatError
 
 if TYPE_CHECKING:
@@ -110,7 +112,8 @@ def read_elements(path: Path, header: Header) -> plyfile.PlyData:
         )
     refused: tuple[type[Exception], ...] = (MemoryError,) if header.has_lists() else ()  # a list that announces more
     try:
-        return plyfile.PlyData.read(str(path))
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers in words that no float32 holds become infinite
+            return plyfile.PlyData.read(str(path))
     except (plyfile.PlyParseError, ValueError, ArithmeticError, LookupError, TypeError, EOFError, *refused) as error:
         raise SplatError(f"{path} is a damaged PLY file: {error}") from error
 

@@ -12,7 +12,7 @@ from PIL import Image
 from splat.cli import main
 from splat.edit.selection import load_selection
 from splat.files import read_json
-from splat.formats import read_scene
+from splat.formats import Notes, read_scene, write_scene
 from splat.run import open_run
 from tests.edit.scenes import ball, write_run
 
@@ -94,6 +94,18 @@ def test_an_object_of_another_run_takes_the_place(
     folder = edit(capsys, run, "replace", f"other={other}", SPHERE["green"], "up=0,-1,0")
     new = read_scene(folder / "scene.ply")[600:]
     assert len(new) == 50 and torch.allclose(new.means.mean(dim=0), torch.tensor([0.6, 0, 0]), atol=0.05)
+
+
+def test_what_was_made_for_another_way_of_drawing_is_said(
+    run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+    for name, antialiased in (("mip", True), ("plain", None)):
+        other = tmp_path / f"{name}.ply"
+        write_scene(other, ball((5, 5, 5), 1.0, (1, 1, 1), count=50), notes=Notes(antialiased))
+        assert main(["edit", str(run), "replace", f"other={other}", SPHERE["green"], "up=0,-1,0", f"name={name}"]) == 0
+        said.append(capfd.readouterr().err.count("was made to be drawn antialiased, and is now drawn without"))
+    assert said == [1, 0]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
 from splat.files import read_json
-from splat.formats import read_scene
+from splat.formats import read_scene, read_scene_file
 from splat.gaussians import Gaussians
 from splat.render import render_gaussians
 from splat.render.config import RenderOptions
@@ -73,6 +73,7 @@ def test_scoring_a_run_again_gives_the_same_numbers(capture: Path, tmp_path: Pat
     chosen = EvaluateConfig(lpips_net="none", report=False, save_images=False)
     first = evaluate_scene(result.gaussians, result.capture, result.folder, chosen, options=settings.render)
     assert evaluate_run(open_run(result.folder), chosen)["per_view"] == first["per_view"]
+    assert read_scene_file(result.folder / "scene.ply").notes.antialiased is True  # other programs have to know it
 
 
 @pytest.mark.parametrize("visible", [True, False])
@@ -162,7 +163,8 @@ def test_a_geo_referenced_capture_trains_as_well(tmp_path: Path) -> None:
     assert runs[1].capture().origin == tuple(offset)
     position = np.linalg.inv(np.array(record["frames"][3]["viewmat"]))[:3, 3]
     np.testing.assert_allclose(position, runs[0].cameras()[3].position.numpy(), atol=1e-6)
-    assert runs[1].scene().means.abs().max() < 20  # the file: minus the origin
+    assert runs[1].scene().means.abs().max() < 20  # the file: minus the origin, and it says so
+    assert [read_scene_file(run.scene_path).notes.origin for run in runs[:2]] == [(0, 0, 0), tuple(offset)]
 
 
 def test_resume_needs_the_same_settings(capture: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from splat.errors import SplatError
-from splat.formats import FORMATS, detect_format, read_scene, write_scene
+from splat.formats import FORMATS, detect_format, read_scene, read_scene_file, write_scene
 from splat.gaussians import Gaussians, quat_to_matrix
 from splat.sh import sh0_to_rgb, sh_basis
 
@@ -121,6 +121,26 @@ def test_spz_smallest_three(largest: int) -> None:
             words = (words << np.uint64(10)) | ((xyzw[:, index] < 0).astype(np.uint64) << np.uint64(9)) | magnitude
     decoded = _quats_v3(words.astype("<u4").tobytes())
     assert np.abs(decoded - xyzw[:, [3, 0, 1, 2]]).max() < 3e-3
+
+
+def test_flags_and_extensions_of_spz(tmp_path: Path) -> None:
+    data = bytearray(gzip.decompress(spz_v3(tmp_path, [3 << 30]).read_bytes()))
+    for flags, antialiased, unused in ((0, False, ()), (1, True, ()), (3, True, ("extensions",))):
+        data[14] = flags
+        (tmp_path / "flags.spz").write_bytes(gzip.compress(bytes(data) + b"more" * (flags == 3)))
+        found = read_scene_file(tmp_path / "flags.spz")
+        assert (found.notes.antialiased, found.unused) == (antialiased, unused)
+
+
+def test_extensions_of_spz_v4_are_counted(shared_data, tmp_path: Path) -> None:
+    pytest.importorskip("zstandard")
+    data = bytearray(shared_data("splats/minimal-v4.spz").read_bytes())
+    assert read_scene_file(shared_data("splats/minimal-v4.spz")).unused == ()
+    data[14], data[16:20] = 2, struct.pack("<I", 32 + 24)  # the table comes 24 bytes later
+    (tmp_path / "extended.spz").write_bytes(data[:32] + bytes(24) + data[32:] + b"tail")
+    found = read_scene_file(tmp_path / "extended.spz")
+    assert found.unused == ("extensions (24 bytes)", "4 bytes behind the last attribute")
+    assert len(found.gaussians) == 4
 
 
 def test_spz_refusals(tmp_path: Path) -> None:

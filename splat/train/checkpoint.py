@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +18,27 @@ from splat.errors import SplatError
 from splat.files import atomic_path
 
 VERSION = 1
+# What a damaged file may raise where its content is put to use
+DAMAGE = (
+    OSError, SafetensorError, ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, OverflowError,
+    RecursionError,
+)  # fmt: skip
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a nested dictionary of tensors, numbers, strings, None and lists of these, atomically.
 
-    Tensors are stored under their path in the dictionary, everything else as JSON in the file's header.
+    Tensors are stored under their path in the dictionary, everything else as JSON in the file's header, with a check
+    sum of all of it.
+
+    Raises:
+        SplatError: when the disk refuses.
     """
     tensors: dict[str, Tensor] = {}
-    tree = _split(state, (), tensors)
+    tree = json.dumps(_split(state, (), tensors))
+    metadata = {"version": str(VERSION), "tree": tree, "sum": _sum(tree, tensors)}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"version": str(VERSION), "tree": json.dumps(tree)})
+        save_file(tensors, temporary, metadata=metadata)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -34,17 +47,45 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         SplatError: when the file is damaged or from a newer version.
     """
-    try:
+    with reading(path):
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if int(metadata.get("version", 0)) != VERSION:
                 raise SplatError(f"{path} was written by another version of splat; train again without resume")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _join(json.loads(metadata["tree"]), tensors)
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        if metadata.get("sum", _sum(metadata["tree"], tensors)) != _sum(metadata["tree"], tensors):
+            raise ValueError("its check sum is another")
+        state = _join(json.loads(metadata["tree"]), tensors)
+        if not isinstance(state, dict):
+            raise TypeError("it holds no names with values")
+        return state
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Make one line of whatever a damaged checkpoint leads to, where it is read or put to use.
+
+    Raises:
+        SplatError: naming the file, and what to do.
+    """
+    try:
+        yield
+    except DAMAGE as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SplatError(
-            f"cannot read the checkpoint {path}: {error}; remove it to resume from the one before"
+            f"cannot read the checkpoint {path}: {reason}; remove it to resume from the one before"
         ) from error
+
+
+def _sum(tree: str, tensors: dict[str, Tensor]) -> str:
+    """Check sum of a checkpoint's content."""
+    found = zlib.crc32(tree.encode())
+    for name in sorted(tensors):
+        flat = tensors[name].reshape(-1)
+        found = zlib.crc32(name.encode(), found)
+        if flat.numel():
+            found = zlib.crc32(flat.view(torch.uint8).numpy().data, found)
+    return f"{found:08x}"
 
 
 def latest_checkpoint(folder: Path) -> Path | None:

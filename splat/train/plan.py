@@ -6,9 +6,11 @@ import dataclasses
 import math
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from splat.console import duration
 from splat.errors import SplatError
+from splat.records import record
 from splat.train.config import TrainConfig
 from splat.train.strategies import Strategy
 
@@ -46,6 +48,22 @@ class Plan:
     max_steps: int
     cap_max: int
     seeds: int
+
+
+def recorded_plan(values: Any, where: str) -> Plan:
+    """The plan that a checkpoint or config.yaml holds.
+
+    Args:
+        where: the file, for messages.
+
+    Raises:
+        SplatError: when it holds none.
+    """
+    found = record(values, f"{where}: plan")
+    factor = found.number("data_factor")
+    if factor <= 0:
+        raise found.wrong("data_factor", "more than 0")
+    return Plan(factor, found.whole("max_steps", 1), found.whole("cap_max", 1), found.whole("seeds"))
 
 
 def plan_factor(config: TrainConfig, machine: Machine, width: int, height: int) -> float:

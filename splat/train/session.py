@@ -28,7 +28,7 @@ from splat.render import select_backend
 from splat.render.backends import Backend
 from splat.run import POINTS, resume_command, write_cameras
 from splat.train.access import SceneAccess
-from splat.train.checkpoint import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
+from splat.train.checkpoint import checkpoint_path, latest_checkpoint, load_checkpoint, reading, save_checkpoint
 from splat.train.config import TrainConfig
 from splat.train.folder import run_folder, write_config
 from splat.train.history import History
@@ -36,7 +36,16 @@ from splat.train.initial import first_points, initial_gaussians, scene_scale
 from splat.train.kept import RunFiles
 from splat.train.losses import psnr
 from splat.train.normalize import Normalization
-from splat.train.plan import Machine, Plan, asked_cap, estimated_bytes, make_plan, occupied_bytes, too_long
+from splat.train.plan import (
+    Machine,
+    Plan,
+    asked_cap,
+    estimated_bytes,
+    make_plan,
+    occupied_bytes,
+    recorded_plan,
+    too_long,
+)
 from splat.train.source import training_capture
 from splat.train.state import TrainState, fitted_strategy, new_state, restored_state, state_record
 from splat.train.trainer import StepReport, composite, on_device, one_torch_thread, render_view, run_steps, waited
@@ -158,14 +167,17 @@ def _begin(
     scale = scene_scale(views.cameras)
     access = scene_access(views, config, normalization)
     if config.resume:
-        record = _checkpoint_record(folder, config)
-        plan = Plan(**record["plan"])
+        checkpoint, record = _checkpoint_record(folder, config)
+        with reading(checkpoint):
+            plan, held = recorded_plan(record["plan"], str(checkpoint)), record["state"]
         strategy = fitted_strategy(config.strategy, plan, resets=not config.weather.alters)
         strategy.attach(access)
-        state = restored_state(record["state"], config, strategy, scale, views.device)
-        state.weather = make_weather(config, plan, access)
-        if state.weather is not None:
-            state.weather.restore(record["state"]["weather"])
+        weather = make_weather(config, plan, access)
+        with reading(checkpoint):
+            state = restored_state(held, config, strategy, scale, views.device, len(views))
+            if weather is not None:
+                weather.restore(held["weather"])
+        state.weather = weather
         info(f"resuming at step {state.step:,} of {plan.max_steps:,}")
         return state, plan
     base = occupied_bytes()
@@ -199,20 +211,22 @@ def _random_points(capture: Capture, config: TrainConfig) -> Points:
     return Points(xyz, np.full(xyz.shape, 128, np.uint8), origin="random")
 
 
-def _checkpoint_record(folder: Path, config: TrainConfig) -> dict[str, Any]:
-    """The last checkpoint of a run that was started with the same settings."""
+def _checkpoint_record(folder: Path, config: TrainConfig) -> tuple[Path, dict[str, Any]]:
+    """The last checkpoint of a run that was started with the same settings, and what it holds."""
     checkpoint = latest_checkpoint(folder / "checkpoints")
     if checkpoint is None:
         raise SplatError(f"{folder} has no checkpoint to resume from; start again with overwrite=true")
     record = load_checkpoint(checkpoint)
-    before, now = flat(record["config"]), flat(settings(config))
+    with reading(checkpoint):
+        before = flat(record["config"])
+    now = flat(settings(config))
     different = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
     if different:
         key = different[0]
         raise SplatError(
             f"{folder} was trained with {key}={before.get(key)}, not {now.get(key)}; resume needs the same settings"
         )
-    return record
+    return checkpoint, record
 
 
 def _first_gaussians(

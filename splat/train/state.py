@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from splat.gaussians import Gaussians
+from splat.records import is_number
 from splat.train.config import TrainConfig
 from splat.train.optimizers import FusedAdam, make_optimizers
 from splat.train.plan import Plan
@@ -106,27 +107,59 @@ def state_record(state: TrainState) -> dict[str, Any]:
 
 
 def restored_state(
-    record: dict[str, Any], config: TrainConfig, strategy: Strategy, scene_scale: float, device: torch.device
+    record: dict[str, Any],
+    config: TrainConfig,
+    strategy: Strategy,
+    scene_scale: float,
+    device: torch.device,
+    views: int | None = None,
 ) -> TrainState:
-    """The state that `state_record` described, exactly."""
-    state = new_state(Gaussians.from_dict(record["params"]), config, strategy, scene_scale, device)
+    """The state that `state_record` described, exactly.
+
+    Args:
+        views: number of training views, to check those that are still to come.
+
+    Raises:
+        ValueError, TypeError, KeyError: the record is damaged.
+    """
+    state = new_state(Gaussians.from_dict(_params(record)), config, strategy, scene_scale, device)
     for name, moments in record["moments"].items():
         if moments:
-            optimizer = state.optimizers[name]
             # torch keeps the step count of Adam on the CPU unless it is fused on a GPU
-            held = {
-                key: value.to(device) if torch.is_tensor(value) and value.ndim else value
-                for key, value in moments.items()
-            }
-            optimizer.state[state.params[name]] = held
+            held = {key: value.to(device) if value.ndim else value for key, value in moments.items()}
+            for key in set(MOMENTS) - {"step"}:
+                fits = held[key].shape == state.params[name].shape and held[key].dtype == torch.float32
+                _require(fits, f"moments of {name} of another shape")
+            _require(held["step"].numel() == 1, f"no step count of {name}")
+            state.optimizers[name].state[state.params[name]] = held
     for name, grad in record.get("grads", {}).items():  # of the views since the last update, if it was not the last
+        _require(grad.dtype == torch.float32, "gradients of another kind")
         state.params[name].grad = grad.to(device)
     state.strategy_state = {
         key: value.to(device) if torch.is_tensor(value) else value for key, value in record["strategy_state"].items()
     }
-    state.generator = record["generator"]
-    state.step = record["step"]
-    state.queue = record["queue"]
-    state.seconds = record["seconds"]
-    state.measured = record.get("measured", {})
+    state.generator, state.step, state.queue = record["generator"], record["step"], record["queue"]
+    state.seconds, state.measured = record["seconds"], record.get("measured", {})
+    _require(isinstance(state.generator, torch.Generator), "no generator")
+    _require(isinstance(state.step, int) and state.step >= 0, "no step")
+    _require(is_number(state.seconds) and all(map(is_number, state.measured.values())), "no readings")
+    last = 2**31 if views is None else views
+    _require(all(isinstance(view, int) and 0 <= view < last for view in state.queue), "views that there are not")
     return state
+
+
+def _params(record: dict[str, Any]) -> dict[str, Tensor]:
+    """The parameters of a record, if they are those of one scene."""
+    params: dict[str, Tensor] = record["params"]
+    shapes = {name: tuple(value.shape[1:]) for name, value in params.items()}
+    bands = params["shN"].shape[1]
+    wanted = {"means": (3,), "quats": (4,), "scales": (3,), "opacities": (), "sh0": (1, 3), "shN": (bands, 3)}
+    rows = {len(value) for value in params.values()}
+    fits = shapes == wanted and len(rows) == 1 and all(value.dtype == torch.float32 for value in params.values())
+    _require(fits and bands in (0, 3, 8, 15), "no scene")
+    return params
+
+
+def _require(fine: bool, otherwise: str) -> None:
+    if not fine:
+        raise ValueError(f"it holds {otherwise}")

@@ -6,7 +6,7 @@
     python tools/bench_restorers.py lens data/demo/images ../shared/data/fox/images
 
 rain: PSNR of pairs (folders rainy/ and clean/ with the same names) before and after the classical restorer, each photo
-as a capture of its own, and of clean photos that are cleaned all the same; with --model also of that network.
+as a capture of its own, and of clean photos that are cleaned all the same; with --model also by that network.
 capture: weather is added to the training photos of a clean capture (tools/add_weather.py), which `splat clean` then
 cleans with each restorer: mean PSNR of the training photos against the clean ones, and of the held-out photos, which
 were clean, against themselves.
@@ -60,16 +60,16 @@ def rain(data: Path, model: str | None) -> None:
         rainy, clean = read_photo(file)[..., :3], read_photo(data / "clean" / file.name)[..., :3]
         row = [psnr(rainy, clean), psnr(derained(rainy), clean), psnr(derained(clean), clean)]
         if network:
-            row.append(psnr(network.restore(rainy), clean))
+            row += [psnr(network.restore(rainy), clean), psnr(network.restore(clean), clean)]
         rows.append(row)
         print(f"{file.name:10}", *(f"{value:6.2f}" for value in row), flush=True)
     means, worst = np.mean(rows, axis=0), np.min(rows, axis=0)
-    print("| | rainy | classical | clean photo, cleaned |" + (" network |" if network else ""))
+    print("| | rainy | classical | clean photo, classical |" + (" network | clean photo, network |" if network else ""))
     print("| --- |" + " --- |" * len(means))
     print(f"| mean of {len(rows)} | " + " | ".join(f"{value:.2f}" for value in means) + " |")
     print("| worst | " + " | ".join(f"{value:.2f}" for value in worst) + " |")
-    better = sum(row[1] > row[0] for row in rows)
-    print(f"better in {better} of {len(rows)}")
+    for name, column in (("classical", 1), *([("network", 3)] if network else [])):
+        print(f"{name}: better in {sum(row[column] > row[0] for row in rows)} of {len(rows)}")
 
 
 def capture(data: Path, kind: str, severity: int, restorers: list[str]) -> None:

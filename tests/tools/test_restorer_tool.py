@@ -33,7 +33,7 @@ def test_pieces_differ_by_weather_only(some: pictures.Pictures) -> None:
 def test_training_takes_weather_out(some: pictures.Pictures, tmp_path: Path) -> None:
     wet, dry = some.batch(np.random.default_rng(2), 16, 64)
     network = WeatherNet(widths=(8, 12), blocks=1)
-    options = TrainingOptions(steps=400, batch=8, side=64, warm_up=10, lr=5e-3, bfloat16=False, threads=1)
+    options = TrainingOptions(steps=400, cycles=1, batch=8, side=64, warm_up=10, lr=5e-3, bfloat16=False, threads=1)
     train(network, some, options)
     write(network, tmp_path)
     loaded, size = load_own(tmp_path)
@@ -46,16 +46,17 @@ def test_training_takes_weather_out(some: pictures.Pictures, tmp_path: Path) -> 
 
 
 def test_the_rate_rises_and_falls() -> None:
-    options = TrainingOptions(steps=1000, warm_up=100, lr=1.0)
-    rates = [learning_rate(step, options) for step in range(1000)]
-    assert rates[0] < 0.02 and 90 < int(np.argmax(rates)) < 110 and rates[-1] < 1e-4
+    options = TrainingOptions(steps=1000, cycles=2, warm_up=100, lr=1.0)
+    rates = [learning_rate(step, options) for step in range(2000)]
+    assert rates[0] < 0.02 and 90 < int(np.argmax(rates)) < 110 and rates[999] < 1e-4
+    np.testing.assert_allclose(np.array(rates[1000:]) - 1e-6, 0.75 * (np.array(rates[:1000]) - 1e-6), rtol=1e-9)
 
 
 def test_training_goes_on_where_it_stopped(some: pictures.Pictures, tmp_path: Path) -> None:
     """Stopped after any step, and taken up by another process: the same weights as in one go."""
     import torch
 
-    options = TrainingOptions(steps=12, batch=2, side=64, warm_up=4, threads=1, checkpoint_seconds=0.0)
+    options = TrainingOptions(steps=6, cycles=2, batch=2, side=64, warm_up=4, threads=1, checkpoint_seconds=0.0)
 
     class StoppedError(Exception):
         pass

@@ -65,10 +65,6 @@ def make(options: argparse.Namespace, command: str) -> None:
     folder = options.work / "photos"
     rooms = list(registry.TRAINING)[: options.rooms]
     training = photos.make_photos(folder, rooms, options.views, options.threads)
-    others = {
-        purpose: photos.make_photos(folder, list(registry.ROOMS[purpose]), options.views, options.threads)
-        for purpose in ("choosing", "judging")
-    }
     pictures = crops.cached(options.work / "pictures.npz", training, options.seed, options.threads)
     known = texts.all_captions()
     words = texts.vocabulary(known)
@@ -81,6 +77,10 @@ def make(options: argparse.Namespace, command: str) -> None:
     )
     spent = train(teacher, tokenizer, pictures, known, settings, options.work / "checkpoint.pt")
     model.save(teacher, tokenizer, options.out)
+    others = {
+        purpose: photos.make_photos(folder, list(registry.ROOMS[purpose]), options.views, options.threads)
+        for purpose in ("choosing", "judging")
+    }
     metrics = measure(options.out, others)
     metrics["training"] = {
         "command": command,

@@ -21,11 +21,11 @@ from tools.demo_teacher.things import GENERIC, KINDS, MIXED
 class TrainingOptions:
     """How the teacher is trained."""
 
-    steps: int = 600  # of a cycle
+    steps: int = 400  # of a cycle
     cycles: int = 3  # the learning rate rises and falls in each (Loshchilov and Hutter, 2017), a little less high
     batch: int = 64
     learning_rate: float = 2e-3
-    warmup: int = 80
+    warmup: int = 50
     weight_decay: float = 0.05
     generic: float = 0.12  # share of a picture's target on LERF's canonical phrases
     names: float = 1.0  # weight of telling the names of all kinds apart

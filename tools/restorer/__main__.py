@@ -33,10 +33,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, default=REPOSITORY / "data" / "restorer", help="folder of the network")
     parser.add_argument("--work", type=Path, default=REPOSITORY / "outputs" / "demo_teacher", help="rooms, checkpoint")
-    parser.add_argument("--rooms", type=int, default=len(registry.TRAINING), help="rooms to train in, the first ones")
+    parser.add_argument("--rooms", type=int, default=12, help="rooms to train in, the first ones")
     parser.add_argument("--views", type=int, default=6, help="photos of each room")
-    parser.add_argument("--covers", type=int, default=400, help="pictures of weather to draw")
-    parser.add_argument("--steps", type=int, default=defaults.steps)
+    parser.add_argument("--covers", type=int, default=300, help="pictures of weather to draw")
+    parser.add_argument("--steps", type=int, default=defaults.steps, help="steps of a cycle")
+    parser.add_argument("--cycles", type=int, default=defaults.cycles, help="cycles of the learning rate")
     parser.add_argument("--batch", type=int, default=defaults.batch, help="pieces in a step")
     parser.add_argument("--side", type=int, default=defaults.side, help="pixels of a piece")
     parser.add_argument("--lr", type=float, default=defaults.lr, help="of the first steps")
@@ -73,8 +74,8 @@ def make(options: argparse.Namespace, command: str) -> None:
     torch.manual_seed(options.seed)
     network = WeatherNet()
     settings = TrainingOptions(
-        options.steps, options.batch, options.side, options.lr, threads=options.threads, seed=options.seed,
-        bfloat16=options.bfloat16,
+        options.steps, options.cycles, options.batch, options.side, options.lr,
+        threads=options.threads, seed=options.seed, bfloat16=options.bfloat16,
     )  # fmt: skip
     some = pictures.Pictures(images, chances, covers)
     reached, spent = train(network, some, settings, options.work / "restorer.pt")
@@ -92,7 +93,7 @@ def make(options: argparse.Namespace, command: str) -> None:
         "photographs": pictures.count_photographs(),
         "heaps_of_shapes": pictures.LEAVES,
         "pictures_of_weather": len(covers),
-        "steps": settings.steps,
+        "steps": settings.steps * settings.cycles,
         "batch": settings.batch,
         "side": settings.side,
         "seed": settings.seed,

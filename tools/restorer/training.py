@@ -23,13 +23,14 @@ from tools.restorer.pictures import Pictures
 class TrainingOptions:
     """How long and how fast."""
 
-    steps: int = 3000
+    steps: int = 500  # of a cycle
+    cycles: int = 3  # the learning rate rises and falls in each, a little less high
     batch: int = 4
     side: int = 96  # pixels of a piece
     lr: float = 1e-3  # twice that ran away in bfloat16, once in ten thousand steps
     largest: float = 0.3  # norm of a step's gradient, to which longer ones are cut
-    memory: float = 0.998  # of the mean of weights that is kept, per step
-    warm_up: int = 100  # steps
+    memory: float = 0.99  # of the mean of weights that is kept, per step
+    warm_up: int = 50  # steps of each cycle
     threads: int = 1
     seed: int = 0
     bfloat16: bool = False  # faster where the processor has it, three times as slow elsewhere
@@ -57,8 +58,9 @@ def train(
     first, spent = _resume(state, network, optimizer, mean, errors)
     began = time.process_time() - spent
     told = saved = time.monotonic()
-    with progress("Training", options.steps, "step", completed=first) as bar:
-        for step in range(first, options.steps):
+    total = options.steps * options.cycles
+    with progress("Training", total, "step", completed=first) as bar:
+        for step in range(first, total):
             rng = np.random.default_rng([options.seed, 3, step])
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, options)
@@ -76,7 +78,7 @@ def train(
                 _save(checkpoint, network, optimizer, {**kept, "step": step + 1}, made_of(options, pictures))
     spent = time.process_time() - began
     if checkpoint is not None:
-        kept = {"mean": mean, "errors": errors[-100:], "spent": spent, "step": max(first, options.steps)}
+        kept = {"mean": mean, "errors": errors[-100:], "spent": spent, "step": max(first, total)}
         _save(checkpoint, network, optimizer, kept, made_of(options, pictures))
     with torch.no_grad():
         torch._foreach_copy_(list(network.parameters()), mean)
@@ -131,9 +133,10 @@ def _resume(
 
 
 def learning_rate(step: int, options: TrainingOptions) -> float:
-    """Up for a moment, then down along half a cosine."""
+    """In each cycle up for a moment, then down along half a cosine."""
+    cycle, step = divmod(step, options.steps)
     fall = 0.5 * (1 + math.cos(math.pi * step / options.steps))
-    return options.lr * min(1.0, (step + 1) / options.warm_up) * fall + 1e-6
+    return options.lr * 0.75**cycle * min(1.0, (step + 1) / options.warm_up) * fall + 1e-6
 
 
 def descend(

@@ -21,7 +21,7 @@ from tools.demo_teacher.things import GENERIC, KINDS, MIXED
 class TrainingOptions:
     """How the teacher is trained."""
 
-    steps: int = 400  # of a cycle
+    steps: int = 800  # of a cycle
     cycles: int = 3  # the learning rate rises and falls in each (Loshchilov and Hutter, 2017), a little less high
     batch: int = 64
     learning_rate: float = 2e-3

@@ -23,13 +23,13 @@ from tools.restorer.pictures import Pictures
 class TrainingOptions:
     """How long and how fast."""
 
-    steps: int = 500  # of a cycle
+    steps: int = 1200  # of a cycle
     cycles: int = 3  # the learning rate rises and falls in each, a little less high
     batch: int = 4
     side: int = 96  # pixels of a piece
     lr: float = 1e-3  # twice that ran away in bfloat16, once in ten thousand steps
     largest: float = 0.3  # norm of a step's gradient, to which longer ones are cut
-    memory: float = 0.99  # of the mean of weights that is kept, per step
+    memory: float = 0.995  # of the mean of weights that is kept, per step
     warm_up: int = 50  # steps of each cycle
     threads: int = 1
     seed: int = 0

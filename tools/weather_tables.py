@@ -79,17 +79,56 @@ def psnr(run: Row | None) -> str:
 
 
 def put_into_docs(out: Path, docs: Path, steps: int) -> None:
-    """The table between the markers of docs/weather.md, and docs/images/weather_training.jpg."""
+    """The table between the markers of docs/weather.md, and docs/images/weather_training.jpg.
+
+    Rows that OUT has not all trainings of stay as they were, and a line under the table names them.
+    """
     page = docs / "weather.md"
     text = page.read_text(encoding="utf-8")
     start, end = "<!-- weather table: written by tools/bench_weather.py -->", "<!-- end of the weather table -->"
     before, rest = text.split(start)
-    _, after = rest.split(end)
-    page.write_text(f"{before}{start}\n\n{write_tables(out, steps)}\n\n{end}{after}", encoding="utf-8")
+    old, after = rest.split(end)
+    page.write_text(f"{before}{start}\n\n{merged(write_tables(out, steps), old)}\n\n{end}{after}", encoding="utf-8")
     picture = overview(out)
     if picture is not None:
         rgb = Image.fromarray(np.ascontiguousarray(picture[..., ::-1]))
         save_image(docs / "images" / "weather_training.jpg", rgb, quality=85)
+
+
+OLDER = "Measured earlier than the rest, before the network was trained anew: "
+
+
+def merged(new: str, old: str) -> str:
+    """A page's rows with those that were measured now in the place of older ones; says which are older."""
+    measured, before = _rows(new), _rows(old)
+    older = [key for key, row in before.items() if "–" in _needed(measured.get(key, "| – |"))]
+    rows = {**{key: row for key, row in measured.items() if key not in before}, **before}
+    rows |= {key: row for key, row in measured.items() if key not in older}
+    weather = [rows[key] for key in sorted(rows) if not key.endswith("clear")]
+    clear = [rows[key] for key in sorted(rows) if key.endswith("clear")]
+    head = next(line for line in (new + old).splitlines() if line.startswith("| clear photos"))
+    parts = [HEAD, *weather, "", head, "|" + " --- |" * (head.count("|") - 1), *clear]
+    names = [key.removesuffix(", clear") + " without weather" * key.endswith("clear") for key in older]
+    return "\n".join([*parts, *(["", OLDER + "; ".join(names) + "."] if names else [])])
+
+
+def _rows(table: str) -> dict[str, str]:
+    """Rows by photos and weather; those of clear photos by "PHOTOS, clear"."""
+    lines = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith("| ---")]
+    found, clear = {}, False
+    for line in lines:
+        first, second, *_ = (cell.strip() for cell in line.strip("|").split("|"))
+        if first in ("photos", "clear photos"):
+            clear = first == "clear photos"
+        else:
+            found[f"{first}, clear" if clear else f"{first} {second}"] = line
+    return found
+
+
+def _needed(row: str) -> str:
+    """The cells without which a row says nothing: all but those of `splat clean`, which leaves fog alone."""
+    cells = row.strip("|").split("|")
+    return "|".join(cells[:3] + cells[4:] if "fog" in row else cells)
 
 
 def overview(out: Path) -> np.ndarray | None:

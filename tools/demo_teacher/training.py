@@ -22,7 +22,7 @@ class TrainingOptions:
     """How the teacher is trained."""
 
     steps: int = 800  # of a cycle
-    cycles: int = 3  # the learning rate rises and falls in each (Loshchilov and Hutter, 2017), a little less high
+    cycles: int = 4  # the learning rate rises and falls in each (Loshchilov and Hutter, 2017), a little less high
     batch: int = 64
     learning_rate: float = 2e-3
     warmup: int = 50

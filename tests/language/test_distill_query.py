@@ -32,6 +32,10 @@ OTHERS = {"cup": [0.9, 0.1, 0, 0.3, 0.3], "dragon": [0, 0, 0, 1.0, 0.1], "the_th
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
+    return write_three_balls(tmp_path)
+
+
+def write_three_balls(tmp_path: Path) -> Path:
     """A run of three balls, its capture with photos, and a folder with true labels and vectors."""
     scene, cameras = balls(CENTRES), ring(8)
     folder, data, files = tmp_path / "run", tmp_path / "photos", tmp_path / "files"

@@ -250,19 +250,23 @@ def install_commands(options: argparse.Namespace) -> list[list[str]]:
     manifest = json.loads((pack / "manifest.json").read_text(encoding="utf-8"))
     same_python = manifest["python"] == f"{sys.version_info[0]}.{sys.version_info[1]}"
     if same_python and manifest["kernels"] == kernel_sources():
-        return [wheels, [sys.executable, "-c", PLACE, str(ROOT), str(pack / "kernels"), str(options.site.resolve())]]
+        return [wheels, [sys.executable, "-c", PLACE, str(pack / "kernels"), str(options.site.resolve()), *here]]
     return [wheels, here]
 
 
-# The package of this checkout with the pack's compiled kernels.
+# The package of this checkout with the pack's compiled kernels; where these do not load, pip builds it.
 PLACE = """
-import shutil, sys
+import shutil, subprocess, sys
 from pathlib import Path
-root, kernels, site = map(Path, sys.argv[1:])
+kernels, site, root = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[-1])
 shutil.copytree(root / "splat", site / "splat", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
 shutil.copytree(root / "conf", site / "splat" / "conf")
 for path in kernels.glob("*.so"):
     shutil.copy(path, site / "splat")
+load = "from splat.native import built_sets, load_set; [load_set(name) for name in built_sets()] or 1 / 0"
+if subprocess.run([sys.executable, "-c", load]).returncode:
+    shutil.rmtree(site / "splat")
+    sys.exit(subprocess.run(sys.argv[3:]).returncode)
 """
 
 

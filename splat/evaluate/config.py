@@ -41,7 +41,7 @@ class EvaluateConfig:
         "fetch the network's weights once where they are missing (alex 233 MB, vgg 528 MB, squeeze 5 MB); false, or "
         "HF_HUB_OFFLINE=1 in the environment: never",
     )
-    flip: bool = option(True, "FLIP beside LPIPS; 2.5 s of processor time for a megapixel")
+    flip: bool = option(True, "FLIP beside LPIPS; takes seconds of processor time for a megapixel")
     save_images: bool = option(True, "write renders, photos and error pictures to RUN/renders")
     report: bool = option(True, "write RUN/report.html")
     backend: str = option("auto", "renderer", choices=("auto", "gsplat", "cpu"))

@@ -45,6 +45,13 @@ class Record:
         numbered = Record({str(number): name for number, name in enumerate(found)}, f"{self.where}: {key}")
         return tuple(numbered.name(number) for number in numbered.values)
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Texts as `text`, in a list."""
+        found = self.values.get(key)
+        if not isinstance(found, list) or not all(isinstance(item, str) and _is_plain(item) for item in found):
+            raise self.wrong(key, "a list of texts")
+        return tuple(found)
+
     def whole(self, key: str, minimum: int = 0, maximum: int = 2**53) -> int:
         """A whole number between two others."""
         value = self.values.get(key)

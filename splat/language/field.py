@@ -13,12 +13,11 @@ from torch import Tensor
 
 from splat.cameras import Camera, stack_cameras
 from splat.errors import SplatError
-from splat.files import atomic_path, read_json, slug, write_json
+from splat.files import atomic_path, slug, write_json
 from splat.gaussians import Gaussians
 from splat.language.compress.base import Compression
-from splat.language.compress.config import restore_compression
+from splat.language.stored import FORMAT, read_stored
 
-FORMAT = 1
 ROWS = 2_048  # pixels that are decoded at once: what lies in between stays in the cache
 
 
@@ -116,36 +115,9 @@ class LanguageField:
         """Read a field.
 
         Raises:
-            SplatError: when it is not there or damaged.
+            SplatError: when it is not there, damaged, or its parts do not fit each other.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        record = read_json(folder / "field.json")
-        if record.get("format") != FORMAT:
-            raise SplatError(f"{folder} was written by another version of splat; distill again")
-        try:
-            tensors = load_file(folder / "field.safetensors")
-        except (OSError, SafetensorError) as error:
-            raise SplatError(f"cannot read {folder / 'field.safetensors'} ({error}); distill again") from error
-        settings = dict(record["compression"])
-        compression = restore_compression(settings.pop("kind"), settings)
-        shared = {k.removeprefix("shared."): v for k, v in tensors.items() if k.startswith("shared.")}
-        compression.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in shared.items()})
-        confidence = tensors["gaussian.confidence"].float() / 255
-        stored = {k.removeprefix("gaussian."): v for k, v in tensors.items() if k.startswith("gaussian.")}
-        codes = compression.unpack(stored).reshape(*confidence.shape, -1)
-        basis, negatives = tensors.get("shared_basis"), tensors.get("negatives")
-        return cls(
-            teacher=record["teacher"],
-            levels=tuple(record["levels"]),
-            compression=compression.eval().requires_grad_(False),
-            codes=codes,
-            confidence=confidence,
-            basis=None if basis is None else basis.float(),
-            negatives=None if negatives is None else negatives.float(),
-            facts=record["facts"],
-        )
+        return cls(**read_stored(folder))
 
 
 def render_codes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor
 
 from splat.capture.types import Capture
+from splat.errors import SplatError
+from splat.files import read_json
 from splat.language.cache import cached_features
 from splat.language.types import Teacher, ViewFeatures
 
@@ -104,3 +107,19 @@ def _place(examples: Examples, index: int, cosine: float) -> dict[str, Any]:
         "pixel": [int(v) for v in examples.centre[index] * scale[:2]],
         "cosine": round(cosine, 4),
     }
+
+
+def read_places(path: Path, rows: int) -> list[Any]:
+    """What `row_sources` found, from provenance.json.
+
+    Raises:
+        SplatError: when the file is damaged, or is not that of a memory of so many rows.
+    """
+    found = read_json(path)
+    try:
+        json.dumps(found, allow_nan=False)  # it goes into the answer as it is
+    except ValueError as error:
+        raise SplatError(f"{path} is damaged ({error}); distill again") from error
+    if not isinstance(found, list) or len(found) != rows:
+        raise SplatError(f"{path} does not fit its field, whose memory has {rows} rows; distill again")
+    return found

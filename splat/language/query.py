@@ -11,7 +11,7 @@ from torch import Tensor
 
 from splat.cameras import Camera
 from splat.errors import SplatError
-from splat.files import read_json, slug
+from splat.files import slug
 from splat.gaussians import Gaussians
 from splat.language.answer import Found, answer_folder, write_answer
 from splat.language.ask import Answer2D, Answer3D, Asker
@@ -19,6 +19,7 @@ from splat.language.clusters import Cluster, find_clusters
 from splat.language.config import QueryConfig
 from splat.language.field import LanguageField, find_field, load_field
 from splat.language.pictures import overlay
+from splat.language.provenance import read_places
 from splat.language.question import Question, read_question
 from splat.language.teachers import word_teacher
 from splat.render import select_backend
@@ -162,7 +163,7 @@ def explain(asker: Asker, answer: Answer3D, vector: Tensor, folder: Path, count:
     attention = compression.attention(asker.field.codes[chosen[:20_000], answer.level]).mean(0)
     cosines = memory @ asker.field.inside(vector.to(memory.device))
     rows = (attention * cosines.clamp(min=0)).topk(min(count, len(memory))).indices
-    places = read_json(path)
+    places = read_places(path, len(memory))
     return [
         {
             "row": int(row),

@@ -34,8 +34,7 @@ from tools.gpu_bench import Training  # noqa: E402
 from tools.gpu_pack import PACKAGES, collect, kernel_sources  # noqa: E402
 from tools.gpu_report import counted, save, write_docs  # noqa: E402
 
-LIMITS = {"install": 120, "machine": 60, "kernels": 270, "tests": 75, "bench": 75}  # seconds of a part
-PARITY = "test_parity_gpu.py"  # the tests that come first
+LIMITS = {"install": 120, "machine": 60, "kernels": 270, "tests": 100, "bench": 75}  # seconds of a part
 
 
 def main() -> None:
@@ -95,8 +94,8 @@ class Check:
         self.environment |= for_the_device(self.found["machine"], options)
         self.found["kernels"] = self.json_of("kernels", [sys.executable, "-c", KERNELS])
         self.found["tests"] = {"passed": 0, "skipped": 0, "failed": [], "unfinished": []}
-        for file in test_files():
-            self.tests(file)
+        for name, files in test_files().items():
+            self.tests(name, files)
         self.found["doctor"] = self.json_of("doctor", [sys.executable, "-m", "splat", "doctor", "json=true"])
         for strategy in options.strategies.split(","):
             for case, (folder, factor) in captures(options).items():
@@ -106,11 +105,10 @@ class Check:
         if any(part["state"] != "done" for part in self.found["parts"] if part["part"] != "doctor"):
             raise SystemExit(1)  # doctor misses packages that the check does without
 
-    def tests(self, file: Path) -> None:
-        """The tests of one file that are marked gpu."""
+    def tests(self, name: str, files: list[Path]) -> None:
+        """The tests of some files that are marked gpu."""
         pytest = ["-m", "gpu", "-v", "-ra", "-p", "no:cacheprovider", "--rootdir", str(ROOT)]
-        pytest += ["-c", str(ROOT / "pyproject.toml"), str(file)]
-        name = file.relative_to(ROOT).as_posix()
+        pytest += ["-c", str(ROOT / "pyproject.toml"), *map(str, files)]
         printed = self.part(name, [sys.executable, "-c", PYTEST, *pytest], "tests.log", LIMITS["tests"])
         for key, value in counted(printed).items():
             self.found["tests"][key] += value
@@ -270,10 +268,14 @@ if subprocess.run([sys.executable, "-c", load]).returncode:
 """
 
 
-def test_files() -> list[Path]:
+def test_files() -> dict[str, list[Path]]:
     """Files that hold tests marked gpu: no others, since some import what the machine does not have."""
-    files = [path for path in (ROOT / "tests").rglob("test_*.py") if is_marked(path)]
-    return sorted(files, key=lambda path: (path.name != PARITY, not path.stem.endswith("_gpu"), path))
+    groups: dict[str, list[Path]] = {"parity tests": [], "training tests": [], "other tests": []}
+    names = {"test_parity_gpu.py": "parity tests", "test_training_gpu.py": "training tests"}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        if is_marked(path):
+            groups[names.get(path.name, "other tests")].append(path)
+    return groups
 
 
 def is_marked(path: Path) -> bool:

@@ -146,9 +146,11 @@ def test_what_does_not_fit_into_the_budget_is_left_out(tmp_path: Path) -> None:
 
 
 def test_the_tests_come_with_parity_first_and_are_those_marked_gpu() -> None:
-    names = [path.name for path in gpu_check.test_files()]
-    assert names[:2] == ["test_parity_gpu.py", "test_training_gpu.py"]
-    assert {"test_optimizers.py", "test_losses.py", "test_strategies_of_gsplat.py"} <= set(names)
+    groups = {name: {path.name for path in files} for name, files in gpu_check.test_files().items()}
+    assert list(groups) == ["parity tests", "training tests", "other tests"]
+    assert groups["parity tests"] == {"test_parity_gpu.py"} and groups["training tests"] == {"test_training_gpu.py"}
+    assert {"test_optimizers.py", "test_losses.py", "test_strategies_of_gsplat.py"} <= groups["other tests"]
+    assert "test_devices.py" not in groups["other tests"]
 
 
 def test_the_limits_leave_each_part_its_time() -> None:

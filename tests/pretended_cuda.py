@@ -161,7 +161,7 @@ def rasterization(
     width: int, height: int, **options: Any,
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:  # fmt: skip
     """In the place of gsplat's: everything must be on the GPU, and everything comes back there."""
-    backgrounds = options.pop("backgrounds")
+    backgrounds = options.pop("backgrounds", None)
     given = [means, quats, scales, opacities, colors, viewmats, Ks, *([] if backgrounds is None else [backgrounds])]
     assert all(tensor.is_cuda for tensor in given), "gsplat got tensors of the CPU"
     assert all(tensor.dtype == torch.float32 for tensor in given), "gsplat takes float32"

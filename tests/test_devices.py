@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from splat.capture import load_capture
 from splat.cli import main
 from splat.render import rasterize, select_backend
 from splat.train import strategies
@@ -25,6 +26,7 @@ from tests.pretended_cuda import There, pretended
 from tests.reference import random_scene
 from tests.train.blobs import write_blob_capture
 from tests.train.test_weather_training import PARTS
+from tools.gpu_reference import Reference
 
 pytest.importorskip("gsplat")
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a real device")
@@ -161,3 +163,11 @@ def test_evaluation_on_the_gpu(cuda: None, capture: Path, tmp_path: Path) -> Non
     for protocol in ("gsplat", "3dgs"):
         assert main(["evaluate", run, "lpips_net=none", f"protocol={protocol}"]) == 0
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["backend"] == "gsplat"
+
+
+def test_gsplats_own_loop_on_the_gpu(cuda: None, capture: Path) -> None:
+    """What the benchmark compares with, with gsplat's own strategy."""
+    reference = Reference(load_capture(capture), "default", 40, torch.device("cuda"))
+    found = reference.run(evaluations=2)
+    assert len(found["curve"]) == 2 and found["curve"][-1][1] > found["curve"][0][1] > 5
+    assert all(param.is_cuda for param in reference.params.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -57,3 +58,25 @@ def test_rendering_on_the_cpu_neither_imports_gsplat_nor_prints() -> None:
 def test_importing_the_options_does_not_load_torch() -> None:
     program = "import sys, splat.render.config; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 0
+
+
+def test_the_cuda_toolkit_is_found_beside_a_script_that_stands_for_nvcc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch takes the folder above nvcc's for the toolkit; above a script such as /usr/local/bin/nvcc is none."""
+    for name in ("CUDA_HOME", "CUDA_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    toolkit, other = tmp_path / "cuda-13", tmp_path / "usr"
+    for folder in (toolkit / "bin", toolkit / "include", other / "bin"):
+        folder.mkdir(parents=True)
+    (toolkit / "bin" / "nvcc").touch()
+    (other / "bin" / "nvcc").touch()
+    (other / "bin" / "linked").symlink_to(toolkit / "bin" / "nvcc")
+    find = backends.toolkit_beside
+    assert find(str(other / "bin" / "nvcc"), (str(toolkit),)) is None  # no headers anywhere: torch says so itself
+    (toolkit / "include" / "cuda_runtime.h").touch()
+    assert find(str(other / "bin" / "nvcc"), (str(toolkit),)) == str(toolkit)
+    assert find(str(other / "bin" / "linked"), ()) == str(toolkit)
+    assert find(str(toolkit / "bin" / "nvcc"), ("/elsewhere",)) is None and find(None) is None
+    monkeypatch.setenv("CUDA_HOME", "/chosen")
+    assert find(str(other / "bin" / "nvcc"), (str(toolkit),)) is None

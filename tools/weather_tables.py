@@ -101,12 +101,15 @@ OLDER = "Measured earlier than the rest, before the network was trained anew: "
 def merged(new: str, old: str) -> str:
     """A page's rows with those that were measured now in the place of older ones; says which are older."""
     measured, before = _rows(new), _rows(old)
+    heads = [next(line for line in table.splitlines() if line.startswith("| clear photos")) for table in (new, old)]
+    if heads[0] != heads[1]:  # not all kinds: their columns are others
+        measured = {key: row for key, row in measured.items() if not key.endswith("clear")}
     older = [key for key, row in before.items() if "–" in _needed(measured.get(key, "| – |"))]
     rows = {**{key: row for key, row in measured.items() if key not in before}, **before}
     rows |= {key: row for key, row in measured.items() if key not in older}
     weather = [rows[key] for key in sorted(rows) if not key.endswith("clear")]
     clear = [rows[key] for key in sorted(rows) if key.endswith("clear")]
-    head = next(line for line in (new + old).splitlines() if line.startswith("| clear photos"))
+    head = heads[1]
     parts = [HEAD, *weather, "", head, "|" + " --- |" * (head.count("|") - 1), *clear]
     names = [key.removesuffix(", clear") + " without weather" * key.endswith("clear") for key in older]
     return "\n".join([*parts, *(["", OLDER + "; ".join(names) + "."] if names else [])])

@@ -33,3 +33,9 @@ def test_a_row_half_measured_stays_old() -> None:
     found = merged(page(half, clear="| demo 1/2 | 30.00 | – | +0.02 |"), page(RAIN))
     assert RAIN in found and half not in found and "+0.01" in found
     assert found.endswith(OLDER + "demo 1/2 rain 1; demo 1/2 without weather.")
+
+
+def test_rows_of_other_columns_stay_old() -> None:
+    fewer = page(NEWER).replace(" | rain | snow |", " | rain |").replace("| +0.01 | +0.02 |", "| +0.05 |")
+    found = merged(fewer, page(RAIN))
+    assert NEWER in found and "| demo 1/2 | 30.00 | +0.01 | +0.02 |" in found and "+0.05" not in found

@@ -12,6 +12,7 @@ _SAMPLE = 100_000  # rows that are looked at to choose
 _COARSE = 0.1  # of the median size: from here on the steps between 32-bit numbers show
 
 
+@np.errstate(over="ignore", invalid="ignore")  # absurd numbers become infinite: sorted out with the unusable rows
 def near_zero(means: np.ndarray, scales: np.ndarray) -> tuple[np.ndarray, Origin, list[str]]:
     """Positions that float32 can hold.
 
@@ -78,8 +79,7 @@ def _rounding(means: np.ndarray) -> np.ndarray:
 
 
 def _to_float32(means: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):  # becomes infinite: sorted out with the unusable rows
-        return means.astype(np.float32)
+    return means.astype(np.float32)
 
 
 def _lost_before(means: np.ndarray, scales: np.ndarray) -> list[str]:

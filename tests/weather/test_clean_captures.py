@@ -197,10 +197,10 @@ def test_blender_keeps_names_split_and_alpha(tmp_path: Path) -> None:
 def test_a_turned_photo_stays_turned(tmp_path: Path) -> None:
     folder = tmp_path / "phone"
     folder.mkdir()
-    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8))
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "Maker"
     for index in range(3):
+        image = Image.fromarray(np.random.default_rng(index).integers(0, 255, (60, 90, 3), dtype=np.uint8))
         image.save(folder / f"{index}.jpg", exif=exif, quality=95)
     assert main(["clean", str(folder), "weather=fog", "restorer=classical"]) == 0
     with Image.open(tmp_path / "phone-clean" / "images" / "1.jpg") as after:

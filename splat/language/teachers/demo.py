@@ -51,8 +51,8 @@ class DemoTeacher(TextImageTeacher):
     def features(self, image: np.ndarray, name: str) -> ViewFeatures:
         """One level of regions, the parts, each judged together with the object around it.
 
-        Among the rooms that the teacher was not taught, that called more pixels rightly than parts alone, than objects
-        alone, or than all three levels weighted by how sure the teacher is of each.
+        Chosen with an earlier teacher, which called more pixels rightly so than by parts alone, by objects alone, or by
+        all three levels weighted by how sure it was of each.
         """
         if not self.nested or self._masker is None:
             return super().features(image, name)

@@ -129,14 +129,17 @@ def marks_what_to_hide(mask: Path) -> bool:
     return mask.name.lower().startswith("dynamic_mask")
 
 
-def find_masks(photos: Mapping[str, Path], folders: Iterable[Path]) -> tuple[dict[str, Path], list[str]]:
+def find_masks(
+    photos: Mapping[str, Path], folders: Iterable[Path], known: Mapping[str, Path] | None = None
+) -> tuple[dict[str, Path], list[str]]:
     """The mask of every photo that has one, and what is to be said about them.
 
     Args:
         photos: files by name.
         folders: where masks may be, the most likely first; masks beside the photos come last.
+        known: masks that the capture itself names, by photo; they come first.
     """
-    masks: dict[str, Path] = {}
+    masks = dict(known or {})
     notes: list[str] = []
     for folder in dict.fromkeys(folder for folder in folders if folder.is_dir()):
         side = SideFolder(folder)
@@ -144,7 +147,9 @@ def find_masks(photos: Mapping[str, Path], folders: Iterable[Path]) -> tuple[dic
             continue
         matched = side.match(list(photos))
         masks = {**matched.files, **masks}
-        notes += _mask_notes(folder, len(side), matched, len(photos))
+        matched.unmatched = [path for path in matched.unmatched if path not in masks.values()]
+        if matched.unmatched or not known:
+            notes += _mask_notes(folder, len(side), matched, len(photos))
     beside = _masks_beside(photos)
     fresh = beside.keys() - masks.keys()
     if fresh:

@@ -14,6 +14,7 @@ from splat.capture.masks import file_meaning
 from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES
 from splat.capture.unused import own_notes, unused_note
 from splat.capture.walk import walk
+from splat.files import is_file
 
 PHOTOS = PHOTO_SUFFIXES | HEIC_SUFFIXES
 
@@ -31,9 +32,10 @@ def with_masks(shots: list[Shot], found: Found, options: CaptureOptions, notes: 
         return [dataclasses.replace(shot, mask_path=None) for shot in shots]
     if found.kind not in ("photos", "video"):  # whose features were searched under their masks already
         folders = [side / name for side in found.sides for name in MASK_FOLDERS]
-        masks, said = find_masks({shot.name: shot.path for shot in shots if shot.mask_path is None}, folders)
+        known = {shot.name: shot.mask_path for shot in shots if shot.mask_path is not None}
+        masks, said = find_masks({shot.name: shot.path for shot in shots}, folders, known)
         notes += said
-        shots = [dataclasses.replace(shot, mask_path=shot.mask_path or masks.get(shot.name)) for shot in shots]
+        shots = [dataclasses.replace(shot, mask_path=masks.get(shot.name)) for shot in shots]
     masked = [require_mask(shot.mask_path) for shot in shots if shot.mask_path is not None]
     if masked:
         notes.append(f"masks for {len(masked)} of {len(shots)} photos ({file_meaning(options.masks)})")
@@ -57,10 +59,11 @@ def look_around(found: Found, shots: list[Shot], notes: list[str]) -> int:
     seen = found.walk or walk(found.root)
     if found.walk is None:
         notes += own_notes(seen)
-    used = {file for shot in shots for file in (shot.path, shot.mask_path, shot.depth_path) if file}
+    used = {file for shot in shots for file in (shot.path, shot.mask_path, shot.depth_path) if file and is_file(file)}
     used |= {*found.left_out, *found.read}
     folders = {shot.path.parent for shot in shots}
-    copies = {path for path in seen.files if _is_reduced_copy(path.parent, folders)}
+    places = {file.parent for file in used}
+    copies = {path for path in seen.files if _is_reduced_copy(path.parent, places)}
     if (note := unused_note(seen, used | copies)) is not None:
         notes.append(note)
     pictures = [path for path in seen.files if path.parent in folders and path.suffix.lower() in PHOTOS]

@@ -9,7 +9,7 @@ from typing import Any
 from splat import console
 from splat.capture.beside import MASK_FOLDERS, SideFolder
 from splat.capture.config import CaptureOptions
-from splat.capture.names import find_file, located
+from splat.capture.names import find_file, located, printable
 from splat.errors import SplatError
 
 
@@ -52,20 +52,20 @@ class NamedFiles:
         if self._gone:
             raise SplatError(
                 f"{console.count(len(self._gone), 'mask')} that {self.file} names cannot be found"
-                f" (first: {self._gone[0]}); put them there, or go on without any mask: capture.masks=none"
+                f" (first: {printable(self._gone[0])}); put them there, or go on without any mask: capture.masks=none"
             )
         notes = []
         if self._moved:
             notes.append(
-                f"{console.count(len(self._moved), 'mask')} are not where {self.file} says (first: {self._moved[0]});"
-                " those in the folder of masks are used"
+                f"{console.count(len(self._moved), 'mask')} are not where {self.file} says"
+                f" (first: {printable(self._moved[0])}); those in the folder of masks are used"
             )
             console.warn(notes[-1])
         missing = [text for text, there in self._depth if not there]
         if missing:
             notes.append(
                 f"{len(missing)} of {len(self._depth)} depth maps that {self.file} names are missing"
-                f" (first: {missing[0]})"
+                f" (first: {printable(missing[0])})"
             )
             console.warn(notes[-1])
         return notes

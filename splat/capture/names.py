@@ -137,5 +137,6 @@ def _read(name: bytes, page: str) -> str:
 
 
 def printable(name: str) -> str:
-    """A name that can be written anywhere: bytes that are no text become \\xNN."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    """A name that can be written anywhere: bytes that are no text, and letters that would break a line, as \\xNN."""
+    text = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda match: f"\\x{ord(match[0]):02x}", text)

@@ -60,7 +60,7 @@ def twins_across(frames: Sequence[Frame]) -> list[str]:
         return []
     first, other = twins[0]
     note = (
-        f"{len(twins)} of {console.count(len(test), 'held-out photo')} are copies of training photos"
+        f"{len(twins)} of {len(test)} held-out photos are copies of training photos"
         f" (first: {first} of {other}), so scores on them mean nothing; remove the copies"
     )
     console.warn(note)

@@ -18,6 +18,7 @@ HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".wmv", ".3gp", ".flv"}
 )
+MOST_DEFLATED = 1032  # times smaller than its content a stream of deflate can be
 ROWS = 64  # of a photo at a time
 # EXIF tag numbers
 _EXIF_MAKE, _EXIF_MODEL, _EXIF_ORIENTATION = 0x010F, 0x0110, 0x0112
@@ -53,9 +54,21 @@ def photo_header(path: Path) -> PhotoHeader:
         with Image.open(path) as photo:
             orientation = _exif(photo).get(_EXIF_ORIENTATION, 1)
             orientation = orientation if orientation in range(1, 9) else 1
-            return PhotoHeader(photo.width, photo.height, orientation, photo.has_transparency_data)
+            header = PhotoHeader(photo.width, photo.height, orientation, photo.has_transparency_data)
+            if photo.format == "PNG" and _png_bytes(path) > MOST_DEFLATED * path.stat().st_size:
+                raise ValueError("announces more pixels than it can hold")
+            return header
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
+
+
+def _png_bytes(path: Path) -> int:
+    """Bytes of a PNG's pixels when they are unpacked, as its header has it."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    width, height = (int.from_bytes(head[place : place + 4], "big") for place in (16, 20))
+    channels = {2: 3, 4: 2, 6: 4}.get(head[25], 1)
+    return height * (1 + width * channels * head[24] // 8)
 
 
 def camera_identity(path: Path) -> tuple[object, ...]:

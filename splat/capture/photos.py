@@ -34,14 +34,29 @@ class Listing:
 
     root: Path
     folder: Path  # that names are relative to
+    walk: Walk  # all that lies there
     photos: list[Path] = field(default_factory=list)  # in name order
     heic: list[Path] = field(default_factory=list)
     left_out: dict[str, list[Path]] = field(default_factory=dict)  # pictures that are no photos, by what they are
-    walk: Walk | None = None
+
+    def named(self) -> dict[str, Path]:
+        """The photos by their names, which are relative to `folder`."""
+        return {printable(path.relative_to(self.folder).as_posix()): path for path in self.photos}
+
+    def no_photos(self) -> list[Path]:
+        """All pictures that are left out."""
+        return [path for files in self.left_out.values() for path in files]
+
+    def drop_copies(self) -> None:
+        """Leave out photos that are copies of others byte for byte: held out they would test nothing."""
+        copies = {path for same in equal_files(self.photos) for path in same[1:]}
+        if copies:
+            self.left_out["that are copies of others, byte for byte"] = sorted(copies)
+            self.photos = [path for path in self.photos if path not in copies]
 
     def notes(self) -> list[str]:
         """What is left out, in a line each; HEIC and what this program wrote in warnings."""
-        said = own_notes(self.walk) if self.walk else []
+        said = own_notes(self.walk)
         if self.heic:
             count = console.count(len(self.heic), "HEIC photo")
             said.append(f"left out in {self.folder}: {count}; convert them to JPEG to use them")
@@ -49,7 +64,7 @@ class Listing:
         for reason, files in self.left_out.items():
             first = files[0].relative_to(self.root).as_posix()
             pictures = console.count(len(files), "picture")
-            said.append(f"left out as no photos: {pictures} {reason} (first: {printable(first)})")
+            said.append(f"not used as photos: {pictures} {reason} (first: {printable(first)})")
         return said
 
 
@@ -81,7 +96,7 @@ def list_photos(root: Path) -> Listing:
     kinds = PHOTO_SUFFIXES | HEIC_SUFFIXES
     pictures = [path for path in found.files if path.suffix.lower() in kinds]
     folder = next((place for place in _places(root) if any(_is_photo_in(place, path) for path in pictures)), root)
-    listing = Listing(root, folder, walk=found)
+    listing = Listing(root, folder, found)
     about = companions(pictures)
     for path in pictures:
         reason = _reason(path, listing.folder)
@@ -93,10 +108,6 @@ def list_photos(root: Path) -> Listing:
             listing.heic.append(path)
         else:
             listing.photos.append(path)
-    copies = {path for same in equal_files(listing.photos) for path in same[1:]}
-    if copies:
-        listing.left_out["that are copies of others, byte for byte"] = sorted(copies)
-        listing.photos = [path for path in listing.photos if path not in copies]
     return listing
 
 
@@ -107,6 +118,7 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
         SplatError: no photos, only HEIC, or too few that fit together.
     """
     listing = list_photos(root)
+    listing.drop_copies()
     folder = listing.folder
     if not listing.photos:
         if listing.heic:
@@ -117,8 +129,7 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
     notes = listing.notes()
     files: dict[str, Path] = {}
     damaged = []
-    for path in listing.photos:
-        name = printable(path.relative_to(folder).as_posix())
+    for name, path in listing.named().items():
         if reason := damage(path):
             damaged.append((name, reason))
         else:
@@ -131,7 +142,6 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
         notes += said
     photos = [Photo(name, path, require_mask(masks[name]) if name in masks else None) for name, path in files.items()]
     shots, points, solved = solve_cameras(photos, options, ordered=False)
-    left_out = [*listing.photos, *listing.heic, *(path for files in listing.left_out.values() for path in files)]
     return Found(
         "photos",
         root,
@@ -140,7 +150,7 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
         notes + solved,
         sides=[root],
         listed=len(listing.photos) + len(listing.heic),
-        left_out=left_out,
+        left_out=[*listing.photos, *listing.heic, *listing.no_photos()],
         walk=listing.walk,
         test_lists=[root / LIST],
     )

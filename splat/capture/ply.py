@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from splat.capture.types import Points
 from splat.errors import SplatError
 from splat.files import atomic_path
 
+HEADER_BYTES = 65_536  # in which a header is looked for
 ORIGIN = "points: "  # comment of the files that runs hold
 
 
@@ -53,11 +55,12 @@ def read_ply_points(path: Path) -> Points | None:
     """
     import plyfile
 
+    _check_counts(path)
     try:
         vertex = plyfile.PlyData.read(str(path))["vertex"]
         xyz = np.stack([np.asarray(vertex[axis], np.float64) for axis in "xyz"], axis=1)
         names = {prop.name for prop in vertex.properties}
-    except (OSError, ValueError, KeyError, plyfile.PlyParseError) as error:
+    except (OSError, ValueError, KeyError, OverflowError, IndexError, plyfile.PlyParseError) as error:
         raise SplatError(f"cannot read the points {path}; they must be a .ply with x, y, z") from error
     finite = np.isfinite(xyz).all(axis=1)
     if not finite.any():
@@ -71,3 +74,20 @@ def read_ply_points(path: Path) -> Points | None:
             rgb = values.astype(np.uint8)
             break
     return Points(xyz[finite], rgb[finite])
+
+
+def _check_counts(path: Path) -> None:
+    """Refuse a file whose header announces more entries than it has bytes: memory for all of them is taken first.
+
+    Raises:
+        SplatError: naming the file.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(HEADER_BYTES).partition(b"end_header")[0]
+            size = path.stat().st_size
+    except OSError as error:
+        raise SplatError(f"cannot read the points {path}: {error.strerror}") from error
+    for count in re.findall(rb"^element\s+\S+\s+(\d+)", header, re.MULTILINE):
+        if len(count) > 18 or int(count) > size:
+            raise SplatError(f"{path} is damaged: it announces {count[:20].decode()} entries, more than it has bytes")

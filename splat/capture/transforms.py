@@ -15,7 +15,7 @@ from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
 from splat.capture.intrinsics import frame_lens
 from splat.capture.named_files import NamedFiles
-from splat.capture.names import clean_name, find_file, find_photo, located
+from splat.capture.names import clean_name, find_file, find_photo, located, printable
 from splat.capture.ply import read_ply_points
 from splat.capture.shots import Found, Shot, reduced_folder, report_missing
 from splat.capture.types import Points, Split
@@ -91,6 +91,8 @@ def read_frames(
     names = _file_names(root, [entry["file_path"] for entry in entries], frames.notes)
     for entry, name in zip(entries, names):
         path, reduced = _photo(root, name, options, used_reduced)
+        full = find_photo(root, name) if reduced > 1 else None
+        name = printable(name)
         if path is None:
             missing.append(name)
             continue
@@ -102,7 +104,6 @@ def read_frames(
         if reason or viewmat is None:
             frames.left_out.append(path)
             continue
-        full = find_photo(root, name) if reduced > 1 else None
         lens = frame_lens(entry, meta, full or path, name, 1 if full else reduced)
         mask, depth = extras.mask(entry, name), extras.depth_map(entry)
         shots.append(Shot(name, path, viewmat, lens, mask, depth, split=side, reduced=reduced))
@@ -133,17 +134,18 @@ def opengl_to_viewmat(matrix: Any) -> np.ndarray | None:
     rotation = camtoworld[:3, :3] * np.array([1.0, -1.0, -1.0])
     with np.errstate(all="ignore"):
         determinant = np.linalg.det(rotation)
-    if not (np.isfinite(determinant) and determinant > 1e-12):
-        return None
-    if np.abs(rotation.T @ rotation - np.eye(3)).max() > 1e-6:
-        try:
-            U, _, Vt = np.linalg.svd(rotation)
-        except np.linalg.LinAlgError:
+        if not (np.isfinite(determinant) and determinant > 1e-12):
             return None
-        rotation = U @ Vt
+        if not np.abs(rotation.T @ rotation - np.eye(3)).max() <= 1e-6:
+            try:
+                U, _, Vt = np.linalg.svd(rotation)
+            except np.linalg.LinAlgError:
+                return None
+            rotation = U @ Vt
     viewmat = np.eye(4)
     viewmat[:3, :3] = rotation.T
-    viewmat[:3, 3] = -rotation.T @ camtoworld[:3, 3]
+    with np.errstate(all="ignore"):
+        viewmat[:3, 3] = -rotation.T @ camtoworld[:3, 3]
     return viewmat if np.isfinite(viewmat).all() else None
 
 
@@ -158,7 +160,7 @@ def named_points(
         return None, []
     name, path = located(root, name, find_file)
     if path is None:
-        notes.append(f"the points {root / name} are missing")
+        notes.append(f"the points {printable(str(root / name))} are missing")
         console.warn(f"{notes[-1]}; going on without them")
         return None, []
     return read_ply_points(path), [path]
@@ -176,7 +178,7 @@ def _file_names(root: Path, written: Sequence[str], notes: list[str]) -> list[st
     for dropped in range(1, min(len(PurePosixPath(name).parts) for name in names)):
         shorter = ["/".join(PurePosixPath(name).parts[dropped:]) for name in names]
         if all(find_photo(root, name) for name in shorter):
-            left = "/".join(PurePosixPath(names[0]).parts[:dropped])
+            left = printable("/".join(PurePosixPath(names[0]).parts[:dropped]))
             notes.append(f"photos are read from {root}, not from {left}/ in it, where the file says they are")
             console.warn(notes[-1])
             return shorter
@@ -215,7 +217,8 @@ def _own_split(meta: Mapping[str, Any], root: Path, frames: Frames) -> list[Shot
         frames.left_out += [shot.path for shot in left]
         frames.notes.append(f"{len(left)} frames are in no list of the file's own split and are left out")
         console.warn(frames.notes[-1])
-    listed = {clean_name(entry["file_path"]) for entry in meta["frames"]} | {shot.name for shot in frames.shots}
+    listed = {printable(clean_name(entry["file_path"])) for entry in meta["frames"]}
+    listed |= {shot.name for shot in frames.shots}
     if strangers := [name for name in sides if name not in listed]:
         frames.notes.append(
             f"{console.count(len(strangers), 'name')} in the lists of the file's own split are of no frame"
@@ -230,4 +233,4 @@ def _names(meta: Mapping[str, Any], key: str, root: Path) -> list[str]:
     listed = meta.get(key) or []
     if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
         raise SplatError(f"{key} in the transforms file is no list of names; mend the file")
-    return [located(root, name)[0] for name in listed]
+    return [printable(located(root, name)[0]) for name in listed]

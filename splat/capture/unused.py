@@ -13,6 +13,11 @@ from splat.capture.walk import Walk, pictures_in
 POINT_SUFFIXES = frozenset({".ply", ".pcd", ".las", ".laz", ".e57"})
 ARRAY_SUFFIXES = frozenset({".npy", ".npz", ".exr", ".pfm"})
 KINDS = PHOTO_SUFFIXES | HEIC_SUFFIXES | POINT_SUFFIXES | VIDEO_SUFFIXES | ARRAY_SUFFIXES
+# Cameras of other programs: Record3D, kapture, Metashape, OpenMVG, Meshroom, OpenSfM, Bundler, ZInD
+CAMERA_FILES = frozenset(
+    {"metadata.json", "sensors.txt", "trajectories.txt", "cameras.xml", "sfm_data.json", "cameras.sfm"}
+    | {"reconstruction.json", "bundle.out", "zind_data.json", "doc.xml", "poses.txt", "traj.txt"}
+)
 MOST_GROUPS = 8  # that one line names
 
 
@@ -72,7 +77,7 @@ def unused_note(found: Walk, used: Collection[Path]) -> str | None:
 def _is_data(path: Path) -> bool:
     """Whether a file is one that people would expect to be read."""
     name = path.name.lower()
-    if path.suffix.lower() in KINDS:
+    if path.suffix.lower() in KINDS or name in CAMERA_FILES:
         return True
     if name in ("cameras.bin", "cameras.txt"):
         return (path.parent / f"images{path.suffix}").is_file()

@@ -26,6 +26,11 @@ class Walk:
     complete: bool = True
 
 
+def mark(folder: Path) -> None:
+    """Put the mark into a folder of pictures by which it is known that they are no photos."""
+    (folder / MARKER).touch()
+
+
 def walk(root: Path) -> Walk:
     """All files at or below `root`; links to folders are followed, each folder is entered once."""
     found = Walk(root)

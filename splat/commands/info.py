@@ -15,9 +15,6 @@ from splat.commands.app import Command, user_path
 from splat.errors import SplatError
 from splat.options import option
 
-CAPTURE_SUFFIXES = (".json", ".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")  # files that are no scenes
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif")
-
 
 @dataclass
 class InfoConfig:
@@ -49,13 +46,15 @@ def describe(path: Path) -> dict[str, Any]:
     Raises:
         SplatError: when it is none of them.
     """
+    from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES
+
     if not path.exists():
         raise SplatError(f"{path} does not exist")
     if (path / "config.yaml").is_file() or (path / running.NAME).is_file():
         return _run(path)
-    if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES:
+    if path.is_file() and path.suffix.lower() in PHOTO_SUFFIXES | HEIC_SUFFIXES:
         raise SplatError(f"{path} is a photo; give its folder: {shlex.join(['splat', 'info', str(path.parent)])}")
-    if path.is_file() and path.suffix.lower() not in CAPTURE_SUFFIXES:
+    if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES | {".json"}:
         from splat.formats import detect_format, scene_info
 
         detect_format(path)  # before torch is imported, which takes seconds
@@ -73,6 +72,8 @@ def lines(found: dict[str, Any], indent: str = "") -> list[str]:
         label = name.replace("_", " ")
         if name == "origin" and isinstance(value, list):  # millions, of which every digit counts
             value = [f"{part:.12g}" for part in value]
+        if name == "notes":
+            value = f"\n{indent}{' ' * (width + 2)}".join(value) or "none"
         if isinstance(value, dict) and any(isinstance(part, (dict, list)) for part in value.values()):
             result += [f"{indent}{label}:", *lines(value, indent + "  ")]
         else:
@@ -101,13 +102,17 @@ def _capture(path: Path) -> dict[str, Any]:
         return {**found, **more, "next": f"{shlex.join(['splat', 'train', str(path)])} finds the poses"}
     capture = load_capture(path, points="capture")
     sizes = sorted({(frame.camera.width, frame.camera.height) for frame in capture.frames})
+    masks = sum(plan.mask_path is not None for plan in getattr(capture.images, "plans", []))
     return {
         "kind": f"capture ({capture.kind})",
         "path": str(path),
         "photos": len(capture.frames),
+        "photos_found": max(capture.photos_found, len(capture.frames)),
         "train": len(capture.indices("train")),
         "test": len(capture.indices("test")),
         "sizes": [f"{width}x{height}" for width, height in sizes],
+        "masks": masks,
+        "depth_maps": capture.depth_maps,
         "points": 0 if capture.points is None else len(capture.points.xyz),
         "notes": capture.notes,
     }
@@ -115,10 +120,18 @@ def _capture(path: Path) -> dict[str, Any]:
 
 def _photos(path: Path) -> dict[str, Any]:
     """Number and sizes of the photos that training would read; only the files' headers are looked at."""
+    from splat.capture.beside import MASK_FOLDERS, find_masks
     from splat.capture.photo import photo_header
-    from splat.capture.photos import photo_files
+    from splat.capture.photos import list_photos
+    from splat.capture.unused import unused_note
 
-    files = photo_files(path)
+    listing = list_photos(path)
+    listing.drop_copies()
+    files = listing.photos
+    masks, notes = find_masks(listing.named(), [path / name for name in MASK_FOLDERS])
+    notes = [*listing.notes(), *notes]
+    if note := unused_note(listing.walk, {*files, *listing.heic, *listing.no_photos(), *masks.values()}):
+        notes.append(note)
     sizes: Counter[str] = Counter()
     for file in files:
         try:
@@ -129,7 +142,8 @@ def _photos(path: Path) -> dict[str, Any]:
         size if count == len(files) else f"{count:,} {size}" if size == "unreadable" else f"{count:,} of {size}"
         for size, count in sizes.most_common()
     ]
-    return {"photos": len(files), "sizes": shown, "megabytes": round(sum(f.stat().st_size for f in files) / 1e6, 1)}
+    megabytes = round(sum(file.stat().st_size for file in files) / 1e6, 1)
+    return {"photos": len(files), "sizes": shown, "megabytes": megabytes, "masks": len(masks), "notes": notes}
 
 
 def _video(path: Path) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def run(config: RenderConfig) -> None:
     if not (config.video or config.pictures):
         raise SplatError("video=false and pictures=false together leave nothing to write")
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
+    from splat.capture.walk import mark
     from splat.render.film import render_path
 
     scene = opened.scene()
@@ -69,6 +70,8 @@ def run(config: RenderConfig) -> None:
     fps = config.fps if config.fps is not None else (2 if config.path in PHOTOGRAPHED else 30)
     pictures = folder if config.pictures else None
     render_path(renderer, cameras, pictures, video, fps=fps, depth=config.depth, photo=photos_of(opened, config))
+    if pictures is not None and config.out is not None:
+        mark(pictures)
     for path in (pictures, video):
         if path is not None:
             print(path)

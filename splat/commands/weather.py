@@ -64,6 +64,7 @@ def run(config: WeatherConfig) -> None:
     if not (config.video or config.pictures or export):
         raise SplatError("video=false and pictures=false leave nothing to write; add export=true")
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
+    from splat.capture.walk import mark
     from splat.files import write_json
     from splat.weather.effects.film import camera_velocities, film
 
@@ -79,6 +80,8 @@ def run(config: WeatherConfig) -> None:
         times = [config.time + index / fps for index in range(len(path))]
         pictures, video = folder if config.pictures else None, folder / "weather.mp4" if config.video else None
         film(prepared.renderer, path, times, velocities, pictures, video, fps)
+        if config.out is not None:
+            mark(folder)
     if file is not None:
         write_export(prepared, path[0], config.time, file, opened.notes)
     if file is None or config.video or config.pictures or file.parent == folder:

@@ -94,6 +94,18 @@ def test_named_masks_that_are_gone_are_an_error_with_a_count(tmp_path):
     assert any("2 masks are not where" in note for note in capture.notes)
 
 
+def test_masks_that_the_capture_names_belong_to_photos(tmp_path, capsys):
+    for name in ("images/a.png", "masks/of_a.png", "masks_2/of_a.png"):
+        write_photo(tmp_path / name, HALF)
+    frames = [{"file_path": "images/a.png", "mask_path": "masks/of_a.png"}]
+    capture = load_capture(transforms(tmp_path, frames), points="none")
+    assert keeps_left_half(capture.images.mask(0))
+    assert capture.notes == ["masks for 1 of 1 photos (ignore)"] and capsys.readouterr().err == ""
+    write_photo(tmp_path / "masks" / "of_b.png", HALF)
+    load_capture(tmp_path, points="none")
+    assert "1 mask file of no photo (first: of_b.png)" in capsys.readouterr().err
+
+
 def test_files_made_of_other_photos_are_told_apart():
     names = "a.jpg a_mask.png r_0.png r_0_depth_0001.png r_0_normal_0001.png mask_b.png IMG_depth_1.jpg c_mask.jpg"
     found = companions([Path("x") / name for name in names.split()])

@@ -35,6 +35,37 @@ def test_photos_are_counted_and_measured(tmp_path: Path, capsys: pytest.CaptureF
     assert found["next"] == f"splat train {shlex.quote(str(folder))} finds the poses"
 
 
+def test_what_is_left_out_and_what_is_used_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for index, name in enumerate(("a.jpg", "b.jpg", "c.jpg")):
+        photo(tmp_path / name, 40 + index, 30)
+    for name in ("a_mask.png", "masks/b.png", "depth/a.png", "runs/x/renders/a.png"):
+        photo(tmp_path / name, 20, 20)
+    for name in ("config.yaml", "scene.ply"):
+        (tmp_path / "runs" / "x" / name).touch()
+    (tmp_path / "poses_bounds.npy").touch()
+    assert main(["info", str(tmp_path), "json=true"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["photos"], found["masks"]) == (3, 2)
+    for part in (
+        "1 picture in 1 folder that splat wrote",
+        "2 pictures in folders of masks",
+        "not read: poses_bounds.npy",
+    ):
+        assert sum(part in note for note in found["notes"]) == 1
+    assert main(["info", str(tmp_path)]) == 0
+    assert "\n           not read: poses_bounds.npy\n" in capsys.readouterr().out
+
+
+def test_a_posed_captures_inventory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = [{"file_path": f"{name}.png", "transform_matrix": np.eye(4).tolist()} for name in "abc"]
+    for name in ("a.png", "b.png", "masks/a.png", "depth/a.png", "depth/b.png"):
+        photo(tmp_path / name, 40, 30)
+    (tmp_path / "transforms.json").write_text(json.dumps({"fl_x": 30, "frames": frames}))
+    assert main(["info", str(tmp_path), "json=true"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [found[key] for key in ("photos", "photos_found", "masks", "depth_maps", "points")] == [2, 3, 1, 2, 0]
+
+
 def test_a_videos_size_and_length(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with open_video(tmp_path / "walk.mp4", fps=10) as video:
         for value in range(20):

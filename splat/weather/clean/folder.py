@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from splat.capture.colmap import model_folder
-from splat.capture.names import find_file, located
+from splat.capture.names import find_file, located, printable
 from splat.capture.split import LIST, write_list
 from splat.errors import SplatError
 from splat.files import read_json, save_image, write_json
@@ -143,7 +143,7 @@ def _renamed(meta: dict[str, Any], root: Path, folder: Path, names: dict[str, st
     """A transforms file whose names are those of the new folder; files that it names beside photos are copied."""
 
     def renamed(text: str) -> str:
-        name = located(root, text)[0]
+        name = printable(located(root, text)[0])
         target = names.get(name, text)
         return name if target.rpartition(".")[0] == name else target  # Blender's files leave the suffix out
 

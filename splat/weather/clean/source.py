@@ -108,13 +108,14 @@ def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[],
         found = read_transforms(path.parent, options, path)
     else:
         found = READERS[kind](path, options)
-    files = {shot.name: shot.path for shot in found.shots if shot.mask_path is None}
-    masks, said = find_masks(files, [side / name for side in found.sides for name in MASK_FOLDERS])
+    known = {shot.name: shot.mask_path for shot in found.shots if shot.mask_path is not None}
+    files = {shot.name: shot.path for shot in found.shots}
+    masks, said = find_masks(files, [side / name for side in found.sides for name in MASK_FOLDERS], known)
     photos: list[Photo] = []
     taken: set[str] = set()
     shots = sorted(found.shots, key=lambda shot: shot.name)
     for shot, split in zip(shots, assign_splits(shots, options.test_every, found.test_lists)):
-        mask = shot.mask_path or masks.get(shot.name)
+        mask = masks.get(shot.name)
         target = _target(kind, shot, taken)
         called = _called(kind, shot.name, target)
         photos.append(Photo(shot.name, shot.path, target, photo_header(shot.path), mask, called, split))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from splat.capture.lens import Lens
-from splat.capture.types import Points
+from splat.capture.types import FARTHEST, Points
 from splat.errors import SplatError
 
 LARGEST_SIDE = 1_000_000  # pixels; more is a damaged file
@@ -50,7 +50,7 @@ def pose_matrix(quaternion: tuple[float, ...], translation: tuple[float, ...]) -
     q = np.array(quaternion, np.float64)
     with np.errstate(all="ignore"):
         length = np.linalg.norm(q)
-        if not (np.isfinite(length) and length > 0 and np.isfinite(translation).all()):
+        if not (np.isfinite(length) and length > 0 and (np.abs(translation) < FARTHEST).all()):
             return result
         w, x, y, z = q / length
     result[:3, :3] = [
@@ -82,7 +82,7 @@ def model_lens(model: str, width: int, height: int, params: tuple[float, ...], w
 
 def finite_points(xyz: np.ndarray, rgb: np.ndarray, file: Path, notes: list[str]) -> Points | None:
     """The points [P, 3] whose coordinates are finite; how many are not is noted."""
-    finite = np.isfinite(xyz).all(axis=1)
+    finite = (np.abs(xyz) < FARTHEST).all(axis=1)  # false for NaN
     if not finite.all():
         notes.append(f"{(~finite).sum():,} of {len(xyz):,} points of {file.name} have no finite place and are left out")
     return Points(xyz[finite], rgb[finite]) if finite.any() else None

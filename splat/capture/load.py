@@ -86,7 +86,8 @@ def capture_format(path: Path) -> str:
             return "transforms"
         if path.suffix.lower() in VIDEO_SUFFIXES:
             return "video"
-        raise SplatError(f"{path} is no capture; give a folder of photos, a capture folder or a video")
+        videos = ", ".join(sorted(suffix.lstrip(".") for suffix in VIDEO_SUFFIXES))
+        raise SplatError(f"{path} is no capture; give a folder of photos, a capture folder or a video ({videos})")
     if model_folder(path, ("sparse",)) is not None:
         return "colmap"
     if (path / "transforms.json").is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -91,7 +92,7 @@ def look_alikes(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
     kept: list[Path] = []
     found = []
     for path in paths:
-        thumbnail = _thumbnail(path)
+        thumbnail = _thumbnail(path, path.stat().st_mtime_ns)
         if thumbnail is None:
             continue
         differences = np.abs(small[: len(kept)] - thumbnail).mean(axis=1)
@@ -114,7 +115,8 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _thumbnail(path: Path) -> np.ndarray | None:
+@functools.lru_cache(maxsize=4096)  # training reads a capture twice
+def _thumbnail(path: Path, changed: int) -> np.ndarray | None:
     """[n] float32 grey levels of a photo; None where it cannot be decoded, is flat, or decoding takes long."""
     from PIL import Image
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from splat.capture.types import Points
+from splat.capture.types import FARTHEST, Points
 from splat.errors import SplatError
 from splat.files import atomic_path
 
@@ -62,7 +62,7 @@ def read_ply_points(path: Path) -> Points | None:
         names = {prop.name for prop in vertex.properties}
     except (OSError, ValueError, KeyError, OverflowError, IndexError, plyfile.PlyParseError) as error:
         raise SplatError(f"cannot read the points {path}; they must be a .ply with x, y, z") from error
-    finite = np.isfinite(xyz).all(axis=1)
+    finite = (np.abs(xyz) < FARTHEST).all(axis=1)  # false for NaN
     if not finite.any():
         return None
     rgb = np.full(xyz.shape, 128, np.uint8)

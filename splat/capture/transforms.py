@@ -18,7 +18,7 @@ from splat.capture.named_files import NamedFiles
 from splat.capture.names import clean_name, find_file, find_photo, located, printable
 from splat.capture.ply import read_ply_points
 from splat.capture.shots import Found, Shot, reduced_folder, report_missing
-from splat.capture.types import Points, Split
+from splat.capture.types import FARTHEST, Points, Split
 from splat.errors import SplatError
 from splat.files import read_json
 
@@ -129,7 +129,7 @@ def opengl_to_viewmat(matrix: Any) -> np.ndarray | None:
         camtoworld = np.array(matrix, np.float64)
     except (TypeError, ValueError, OverflowError):
         return None
-    if camtoworld.shape not in ((4, 4), (3, 4)) or not np.isfinite(camtoworld).all():
+    if camtoworld.shape not in ((4, 4), (3, 4)) or not (np.abs(camtoworld) < FARTHEST).all():
         return None
     rotation = camtoworld[:3, :3] * np.array([1.0, -1.0, -1.0])
     with np.errstate(all="ignore"):

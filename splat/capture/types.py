@@ -11,6 +11,7 @@ import numpy as np
 from splat.cameras import Camera
 
 Split = Literal["train", "test"]
+FARTHEST = 1e18  # from zero that a camera or point may be; what is beyond overflows in what is computed with it
 
 
 @dataclass(frozen=True)

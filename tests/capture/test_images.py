@@ -1,6 +1,8 @@
 """Pixels: cache bound, threads, EXIF orientation, scaling, masks and alpha, unreadable photos."""
 
 import threading
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,7 @@ from splat.capture import load_capture
 from splat.capture.beside import SideFolder
 from splat.capture.images import PhotoImages, PhotoPlan
 from splat.capture.photo import oriented, photo_header, read_photo, turned_back
+from splat.errors import SplatError
 
 
 def posed(root, *names, width=W, height=H, params=None):
@@ -211,6 +214,33 @@ def test_photos_of_other_kinds(tmp_path, kind):
         Image.fromarray(rgb).save(path, quality=100, subsampling=0)
     expected = np.repeat(grey[:, :, None], 3, axis=2) if kind.startswith("grey") else rgb
     assert np.abs(read_photo(path)[:, :, :3].astype(int) - expected).max() <= (6 if kind == "jpeg" else 0)
+
+
+def test_a_16_bit_photo_takes_little_more_memory_than_its_pixels(tmp_path):
+    pixels = np.zeros((1500, 2000, 4), np.uint16)
+    pixels[:, :, 3] = 65535
+    assert cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    read_photo(tmp_path / "a.png")  # what is loaded once is not counted
+    tracemalloc.start()
+    read_photo(tmp_path / "a.png")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.15 * (pixels.nbytes + pixels.nbytes // 2)  # those, and the same in 8 bits
+
+
+def test_a_png_that_announces_more_than_it_can_hold_is_refused_unread(tmp_path):
+    assert cv2.imwrite(str(tmp_path / "a.png"), np.zeros((40, 60, 3), np.uint8))
+    data = bytearray((tmp_path / "a.png").read_bytes())
+    data[16:24] = (8000).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(data)
+    for read in (photo_header, read_photo):
+        tracemalloc.start()
+        with pytest.raises(SplatError, match=r"cannot read photo .*a\.png"):
+            read(tmp_path / "a.png")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 1e6
 
 
 def save_turned(path, pixels, orientation):

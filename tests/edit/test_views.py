@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from splat.edit.preview import best_views, overlay, write_preview
 from splat.edit.regions import sphere
 from splat.edit.selection import Selection
+from splat.edit.stage import Stage
 from splat.edit.views import clicked_points, clicks, from_masks, polygon, read_masks
 from splat.errors import SplatError
 from tests.edit.scenes import SIZE, stage
@@ -39,6 +41,47 @@ def test_masks_of_views_vote_for_the_ball_they_show(tmp_path: Path) -> None:
         read_masks(made, tmp_path / "gone")
     with pytest.raises(SplatError, match="no training view"):
         from_masks(made, {"x.png": np.ones((4, 4))})
+
+
+def rig(names: list[str]) -> Stage:
+    made = stage(views=len(names))
+    cameras = [dataclasses.replace(camera, name=name) for camera, name in zip(made.cameras, names)]
+    return dataclasses.replace(made, cameras=cameras)
+
+
+def write_mask(path: Path, value: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((4, 4), value, np.uint8)).save(path)
+
+
+def test_masks_belong_to_views_by_their_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = rig(["cam0/1.png", "cam1/1.png", "cam1/2.png"])
+    for name, value in (("cam0/1.png", 3), ("cam1/1.png", 5), ("cam1/9.png", 7)):
+        write_mask(tmp_path / name, value)
+    for value, name in ((3, "cam0/1.png"), (5, "cam1/1.png")):
+        masks = read_masks(made, tmp_path, value=value)
+        assert {view: bool(mask.all()) for view, mask in masks.items()} == {
+            "cam0/1.png": name == "cam0/1.png", "cam1/1.png": name == "cam1/1.png"
+        }  # fmt: skip
+    assert f"1 mask in {tmp_path} named as no training view (first: cam1/9.png)" in capsys.readouterr().err
+
+
+def test_masks_without_folders_need_names_that_tell(tmp_path: Path) -> None:
+    write_mask(tmp_path / "1.png", 3)
+    with pytest.raises(SplatError, match=r"several photos share \(such as cam0/1.png, cam1/1.png\)"):
+        read_masks(rig(["cam0/1.png", "cam1/1.png"]), tmp_path)
+    assert list(read_masks(rig(["cam0/1.jpg", "cam1/2.jpg"]), tmp_path)) == ["cam0/1.jpg"]
+
+
+def test_a_damaged_mask_is_an_error_that_names_it(tmp_path: Path) -> None:
+    write_mask(tmp_path / "1.png", 3)
+    data = (tmp_path / "1.png").read_bytes()
+    for size in range(0, len(data), 7):
+        (tmp_path / "1.png").write_bytes(data[:size])
+        try:
+            read_masks(rig(["1.png"]), tmp_path)
+        except SplatError as error:
+            assert "1.png" in str(error) and "\n" not in str(error)
 
 
 def test_the_vote_is_the_share_of_blending_weight() -> None:

@@ -322,3 +322,29 @@ def test_masks_are_read_again_where_files_have_another_suffix_than_the_model(tmp
     assert main(["clean", str(data), "weather=drops", f"out={out}"]) == 0
     after = load_capture(out, points="none", test_every=0)
     assert len(after.frames) == 10 and all(after.images.mask(index) is not None for index in range(10))
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("a.png", "images/a.png"),
+        ("left\\a.png", "images/left/a.png"),
+        ("../else/a.png", "images/a.png"),
+        ("/home/else/a.png", "images/a.png"),
+        ("C:\\else\\a.png", "images/a.png"),
+        ("back\\..\\..\\a.png", "images/a.png"),
+        ("10:30 a.png", "images/10_30 a.png"),
+    ],
+)
+def test_names_stay_inside_the_new_folder_and_are_found_again(tmp_path: Path, name: str, target: str) -> None:
+    pose, K = room_poses(3)[1], np.array([[48.0, 0, 32], [0, 48, 24], [0, 0, 1]])
+    file = tmp_path / "room" / "images" / ("left/a.png" if "left" in name else name if ":30" in name else "a.png")
+    file.parent.mkdir(parents=True)
+    Image.fromarray(room_photo(pose, K, 64, 48)).save(file)
+    write_colmap(tmp_path / "room", [("PINHOLE", (48.0, 48.0, 32.0, 24.0), 64, 48)], [(name, 1, pose)])
+    assert main(["clean", str(tmp_path / "room"), "weather=none", f"out={tmp_path / 'new'}"]) == 0
+    assert [path.relative_to(tmp_path / "new").as_posix() for path in (tmp_path / "new" / "images").rglob("*.png")] == [
+        target
+    ]
+    capture = load_capture(tmp_path / "new", points="none")
+    np.testing.assert_array_equal(capture.images.image(0), np.asarray(Image.open(file)))

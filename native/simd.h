@@ -169,6 +169,13 @@ inline float sum(Vf v) {
     return half[0];
 }
 
+// Whether all lanes of n vectors are finite: NaN and infinity times 0 are NaN, which no sum loses.
+inline bool all_finite(const Vf* v, int n) {
+    Vf sum{};
+    for (int i = 0; i < n; i++) sum += v[i] * 0.0f;
+    return !any(mask_not(ge(sum, Vf{})));
+}
+
 // 2^x for x in [-126, 127], relative error below 2e-7 (minimax polynomial). Beyond that the result is meaningless.
 inline Vf exp2(Vf x) {
     // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits.

@@ -18,6 +18,7 @@ from splat.errors import SplatError
 # Every instruction set that a build may hold, best first; each list belongs to one kind of processor.
 SETS = ("avx512", "avx2", "sse2", "neon", "generic")
 BASELINES = ("sse2", "neon", "generic")
+MAX_THREADS = 1024
 
 
 @functools.cache
@@ -67,10 +68,10 @@ def default_threads() -> int:
     """Threads that kernels use unless told otherwise: SPLAT_NUM_THREADS, else the cores this process may use."""
     text = os.environ.get("SPLAT_NUM_THREADS", "").strip()
     if text:
-        if not text.isdigit() or int(text) < 1:
-            raise SplatError(f"SPLAT_NUM_THREADS={text} is not a positive whole number")
+        if not text.isdecimal() or not 1 <= int(text[:10]) <= MAX_THREADS:
+            raise SplatError(f"SPLAT_NUM_THREADS={text} is not a whole number from 1 to {MAX_THREADS}")
         return int(text)
-    return _cores()
+    return min(_cores(), MAX_THREADS)
 
 
 @functools.cache

@@ -87,7 +87,7 @@ def measure(case: Case, threads: int, watch: Stopwatch) -> dict[str, float]:
 
     projected = project()
     inputs = {name: t.detach() for name, t in projected.items()}
-    for name in ("means2d", "conics", "opacities"):
+    for name in ("means2d", "white", "opacities"):
         inputs[name].requires_grad_()
     colors = inputs["colors"].requires_grad_()
     if case.channels != 3:
@@ -98,18 +98,18 @@ def measure(case: Case, threads: int, watch: Stopwatch) -> dict[str, float]:
 
     image, alphas, tiles = composite()
     upstream = torch.randn_like(image), torch.randn_like(alphas)
-    wanted = [inputs["means2d"], inputs["conics"], inputs["opacities"], colors]
+    wanted = [inputs["means2d"], inputs["white"], inputs["opacities"], colors]
 
     def composite_backward() -> object:
         return torch.autograd.grad((image, alphas), wanted, upstream, retain_graph=True)
 
-    screen = [projected[name] for name in ("means2d", "conics", "opacities", "colors")]
+    screen = [projected[name] for name in ("means2d", "white", "opacities", "colors")]
     screen_upstream = [torch.randn_like(t) for t in screen]
 
     def project_backward() -> object:
         return torch.autograd.grad(screen, list(leaves.values()), screen_upstream, retain_graph=True)
 
-    footprints = [inputs[name][0].detach() for name in ("means2d", "conics", "opacities", "depths", "extents", "radii")]
+    footprints = [inputs[name][0].detach() for name in ("means2d", "white", "opacities", "depths", "extents", "radii")]
 
     def lists() -> object:
         return cpu.build_lists(settings, footprints, tiles[0])

@@ -46,17 +46,35 @@ struct BackwardTile {
         });
     }
 
+    template <bool careful>
     void draw(const Splat& s, BlockBits blocks, float* row) {
         Sums<channels, absolute> sums;
         compositor.redraw(s, blocks, [&](int q, const Step& step) {
             Vf along = gradient[q][0] * s.color[0];
             for (int c = 1; c < channels; c++) along += gradient[q][c] * s.color[c];
-            for (int c = 0; c < channels; c++) sums.v[sums.GEOMETRY + c] += step.weight * gradient[q][c];
-            add_moments<absolute>(s, step, alpha_gradient(step, along, rest[q]), sums.v);
+            for (int c = 0; c < channels; c++)
+                sums.v[sums.GEOMETRY + c] += only_drawn<careful>(step, step.weight * gradient[q][c]);
+            add_moments<absolute>(s, step, alpha_gradient<careful>(step, along, rest[q]), sums.v);
         });
         simd::sum_lanes(sums.v, row);
     }
+
+    // Whatever is not finite, of the image, its gradient or a colour on its way, ends up in the remainders.
+    bool finite() const { return simd::all_finite(rest, BLOCKS); }
 };
+
+// False where a careful walk is needed.
+template <int channels, bool absolute, bool careful>
+bool backward_tile(const TileLists& lists, int64_t tile, const ImageGradients& in, float* rows, int stride) {
+    BackwardTile<channels, absolute> state(lists, static_cast<int>(tile), in);
+    const int64_t end = lists.tile_start[tile + 1];
+    for (int64_t entry = lists.tile_start[tile]; entry < end; entry++) {
+        lists.prefetch(entry, end);
+        if (BlockBits blocks = lists.touched[entry])
+            state.template draw<careful>(lists.splats[lists.list[entry]], blocks, rows + entry * stride);
+    }
+    return careful || state.finite();
+}
 
 template <int channels, bool absolute>
 void backward_channels(const TileLists& lists, const ImageGradients& in, const SplatGradients& out) {
@@ -64,14 +82,9 @@ void backward_channels(const TileLists& lists, const ImageGradients& in, const S
     constexpr int stride = padded(COUNT);
     const Scratch rows(static_cast<size_t>(lists.entries()) * stride);
     parallel_for(lists.tiles(), lists.threads, 1, [&](int64_t tile, int64_t) {
-        const int64_t begin = lists.tile_start[tile], end = lists.tile_start[tile + 1];
-        if (begin == end) return;
-        BackwardTile<channels, absolute> state(lists, static_cast<int>(tile), in);
-        for (int64_t entry = begin; entry < end; entry++) {
-            lists.prefetch(entry, end);
-            if (BlockBits blocks = lists.touched[entry])
-                state.draw(lists.splats[lists.list[entry]], blocks, rows.data() + entry * stride);
-        }
+        if (lists.tile_start[tile] == lists.tile_start[tile + 1]) return;
+        if (!backward_tile<channels, absolute, false>(lists, tile, in, rows.data(), stride))
+            backward_tile<channels, absolute, true>(lists, tile, in, rows.data(), stride);
     });
     gather<stride>(lists, rows.data(), stride, [&](int64_t id, const Splat* splat, const float* sums) {
         store_geometry(id, splat, sums, absolute, out);

@@ -25,19 +25,20 @@ projection::Gaussians make_gaussians(const Floats& means, const Floats& quats, c
 
 void project_forward(const projection::Options& options, Floats means, Floats quats, Floats scales, Floats opacities,
                      std::optional<Floats> sh0, std::optional<Floats> shN, Floats viewmats, Floats Ks, Ints radii,
-                     Floats means2d, Floats depths, Floats conics, Floats opacities2d, Floats extents,
+                     Floats means2d, Floats depths, Floats conics, Floats white, Floats opacities2d, Floats extents,
                      std::optional<Floats> colors) {
     nb::gil_scoped_release release;
     projection::forward(make_gaussians(means, quats, scales, opacities, sh0, shN),
                         make_cameras(viewmats, Ks, options.width, options.height), options,
-                        {radii.data(), means2d.data(), depths.data(), conics.data(), opacities2d.data(), extents.data(),
-                         data_or_null(colors)});
+                        {radii.data(), means2d.data(), depths.data(), conics.data(), white.data(), opacities2d.data(),
+                         extents.data(), data_or_null(colors)});
 }
 
 void project_backward(const projection::Options& options, Floats means, Floats quats, Floats scales, Floats opacities,
                       std::optional<Floats> sh0, std::optional<Floats> shN, Floats viewmats, Floats Ks, Ints radii,
                       std::optional<Floats> colors, std::optional<Floats> grad_means2d, std::optional<Floats> grad_depths,
-                      std::optional<Floats> grad_conics, std::optional<Floats> grad_opacities2d,
+                      std::optional<Floats> grad_conics, std::optional<Floats> grad_white,
+                      std::optional<Floats> grad_opacities2d,
                       std::optional<Floats> grad_colors, Floats grad_means, Floats grad_quats, Floats grad_scales,
                       Floats grad_opacities, std::optional<Floats> grad_sh0, std::optional<Floats> grad_shN,
                       std::optional<Floats> grad_cameras) {
@@ -46,15 +47,15 @@ void project_backward(const projection::Options& options, Floats means, Floats q
                          make_cameras(viewmats, Ks, options.width, options.height), options,
                          {radii.data(), data_or_null(colors)},
                          {data_or_null(grad_means2d), data_or_null(grad_depths), data_or_null(grad_conics),
-                          data_or_null(grad_opacities2d), data_or_null(grad_colors)},
+                          data_or_null(grad_white), data_or_null(grad_opacities2d), data_or_null(grad_colors)},
                          {grad_means.data(), grad_quats.data(), grad_scales.data(), grad_opacities.data(),
                           data_or_null(grad_sh0), data_or_null(grad_shN), data_or_null(grad_cameras)});
 }
 
-void build_lists(raster::TileLists& lists, int width, int height, int threads, Floats means2d, Floats conics,
+void build_lists(raster::TileLists& lists, int width, int height, int threads, Floats means2d, Floats white,
                  Floats opacities, Floats depths, Floats extents, Ints radii, Ints tiles_per_gaussian) {
     nb::gil_scoped_release release;
-    lists.build({static_cast<int64_t>(opacities.size()), means2d.data(), conics.data(), opacities.data(), depths.data(),
+    lists.build({static_cast<int64_t>(opacities.size()), means2d.data(), white.data(), opacities.data(), depths.data(),
                  extents.data(), radii.data()},
                 width, height, threads);
     lists.count_tiles(tiles_per_gaussian.data());
@@ -71,13 +72,13 @@ void rasterize_forward(raster::TileLists& lists, Floats colors, std::optional<Fl
 }
 
 void rasterize_backward(raster::TileLists& lists, Floats colors, Floats image, Floats transmittance, Floats grad_image,
-                        std::optional<Floats> grad_alphas, Floats grad_means2d, Floats grad_conics, Floats grad_opacities,
+                        std::optional<Floats> grad_alphas, Floats grad_means2d, Floats grad_white, Floats grad_opacities,
                         Floats grad_colors, std::optional<Floats> absolute) {
     nb::gil_scoped_release release;
     const int channels = static_cast<int>(colors.shape(1));
     const raster::ImageGradients in{channels, image.data(), transmittance.data(), grad_image.data(),
                                     data_or_null(grad_alphas)};
-    const raster::SplatGradients out{grad_means2d.data(), grad_conics.data(), grad_opacities.data(), grad_colors.data(),
+    const raster::SplatGradients out{grad_means2d.data(), grad_white.data(), grad_opacities.data(), grad_colors.data(),
                                      data_or_null(absolute)};
     if (channels > raster::INLINE_CHANNELS) return raster::backward_features(lists, colors.data(), in, out);
     raster::backward(lists, in, out);

@@ -80,9 +80,14 @@ struct FeatureTile {
         for (auto& block : sums) std::fill(block, block + chunk.size, Vf{});
     }
 
-    void add(int q, Vf weight, const float* feature) {
+    template <bool careful>
+    void add(int q, const Step& step, const float* feature) {
+        if constexpr (careful) {
+            for (int d = 0; d < chunk.size; d++) sums[q][d] += only_drawn<true>(step, step.weight * feature[d]);
+            return;
+        }
         int at = saved[q]++;
-        weights[q][at] = weight;
+        weights[q][at] = step.weight;
         features[q][at] = feature;
         if (saved[q] < SAVED_UP) return;
         Vf w[SAVED_UP];
@@ -99,6 +104,12 @@ struct FeatureTile {
         for (int q = 0; q < BLOCKS; q++)
             for (int k = 0; k < saved[q]; k++)
                 for (int d = 0; d < chunk.size; d++) sums[q][d] += weights[q][k] * features[q][k][d];
+    }
+
+    bool finite() const {
+        for (const auto& block : sums)
+            if (!simd::all_finite(block, chunk.size)) return false;
+        return true;
     }
 
     void write(int image_width, const Image& out) const {
@@ -118,12 +129,28 @@ struct FeatureTile {
     }
 };
 
+// One chunk of a tile. False, and nothing written, where a careful walk is needed.
+template <bool careful>
+bool forward_tile(TileLists& lists, int64_t tile, const float* colors, const Chunk& chunk, const Image& out) {
+    auto state = std::make_unique<FeatureTile>(lists, static_cast<int>(tile), chunk);
+    walk(lists, tile, chunk.first == 0, state->compositor, [&](int64_t entry, const Splat& s, auto&& each) {
+        const float* feature = colors + static_cast<int64_t>(s.id) * chunk.total + chunk.first;
+        fetch_ahead(lists, entry, tile, colors + chunk.first, chunk);
+        each([&](int q, const Step& step) { state->template add<careful>(q, step, feature); });
+    });
+    state->flush();
+    if (!careful && !state->finite()) return false;
+    state->write(lists.width, out);
+    return true;
+}
+
 // ---- backward
 
 // The pixels' gradients with the channels across the lanes: [pixel of the tile][channels, padded with zeros].
 struct PixelGradients {
     Vf rows[TILE * TILE][CHUNK / W];
     int vectors;
+    bool finite = true;
 
     PixelGradients(const TileLists& lists, const TileRect& rect, const Chunk& chunk, const float* gradient)
         : vectors((chunk.size + W - 1) / W) {
@@ -132,6 +159,7 @@ struct PixelGradients {
             const float* from = gradient + pixel * chunk.total + chunk.first;
             std::copy(from, from + chunk.size, reinterpret_cast<float*>(rows[at]));
         });
+        for (const auto& row : rows) finite &= simd::all_finite(row, vectors);
     }
 };
 
@@ -148,22 +176,29 @@ struct SplatWeights {
 
     // out[channel] = sum over the pixels of weight * gradient
     void dot(const PixelGradients& gradients, int size, float* out) const {
-        int v = 0;
-        for (; v + 2 <= gradients.vectors; v += 2) dot_vectors<2>(gradients, v, size, out);
-        if (v < gradients.vectors) dot_vectors<1>(gradients, v, size, out);
+        gradients.finite ? dot_all<false>(gradients, size, out) : dot_all<true>(gradients, size, out);
     }
 
 private:
+    template <bool careful>
+    void dot_all(const PixelGradients& gradients, int size, float* out) const {
+        int v = 0;
+        for (; v + 2 <= gradients.vectors; v += 2) dot_vectors<2, careful>(gradients, v, size, out);
+        if (v < gradients.vectors) dot_vectors<1, careful>(gradients, v, size, out);
+    }
+
     // Channels [first * W, (first + n) * W).
-    template <int n>
+    template <int n, bool careful>
     void dot_vectors(const PixelGradients& gradients, int first, int size, float* out) const {
         // All lanes, drawn or not: picking them would take longer. Several sums hide the latency of the additions.
         Vf sums[4][n] = {};
         for (int i = 0; i < count; i++) {
             const float* rows = reinterpret_cast<const float*>(gradients.rows[block[i] * W] + first);
             const float* w = weight[i];
-            for (int lane = 0; lane < W; lane++)
+            for (int lane = 0; lane < W; lane++) {
+                if (careful && w[lane] == 0.0f) continue;
                 for (int k = 0; k < n; k++) sums[lane % 4][k] += simd::load(rows + lane * CHUNK + k * W) * w[lane];
+            }
         }
         for (int k = 0; k < n; k++) {
             Vf sum = (sums[0][k] + sums[1][k]) + (sums[2][k] + sums[3][k]);
@@ -210,47 +245,65 @@ struct BlockGradients {
     }
 };
 
+// Where the sums of one splat stand in its row: those of the geometry, with the first chunk, before those of the channels.
+template <bool absolute>
+struct Layout {
+    static constexpr int GEOMETRY = MOMENTS + (absolute ? 2 : 0);
+    bool geometry;
+    int before, stride;
+    explicit Layout(const Chunk& chunk)
+        : geometry(chunk.first == 0), before(geometry ? padded(GEOMETRY) : 0), stride(padded(before + chunk.size)) {}
+};
+
+// One chunk of a tile. False where a careful walk is needed.
+template <bool absolute, bool careful>
+bool backward_tile(const TileLists& lists, int64_t tile, const float* colors, const Chunk& chunk, const ImageGradients& in,
+                   const PixelGradients& pixels, float* rows) {
+    const Layout<absolute> at(chunk);
+    Compositor compositor(lists, static_cast<int>(tile));
+    std::unique_ptr<BlockGradients> blocks;
+    if (at.geometry) blocks = std::make_unique<BlockGradients>(lists, compositor.rect, in);
+    const int64_t end = lists.tile_start[tile + 1];
+    for (int64_t entry = lists.tile_start[tile]; entry < end; entry++) {
+        lists.prefetch(entry, end);
+        if (!lists.touched[entry]) continue;
+        const Splat& s = lists.splats[lists.list[entry]];
+        const float* feature = colors + static_cast<int64_t>(s.id) * chunk.total;
+        float* row = rows + entry * at.stride;
+        SplatWeights weights;
+        if (at.geometry) {
+            fetch_ahead(lists, entry, tile, colors, Chunk{0, in.channels, in.channels});
+            Vf sums[Layout<absolute>::GEOMETRY] = {};
+            compositor.redraw(s, lists.touched[entry], [&](int q, const Step& step) {
+                Vf along = blocks->along(q, feature);
+                add_moments<absolute>(s, step, alpha_gradient<careful>(step, along, blocks->rest[q]), sums);
+                weights.add(q, step.weight);
+            });
+            simd::sum_lanes(sums, row);
+        } else {
+            compositor.redraw(s, lists.touched[entry], [&](int q, const Step& step) { weights.add(q, step.weight); });
+        }
+        std::fill(row + at.before + chunk.size, row + at.stride, 0.0f);
+        weights.dot(pixels, chunk.size, row + at.before);
+    }
+    return careful || !blocks || simd::all_finite(blocks->rest, BLOCKS);
+}
+
 // Gradients of one chunk's colours and, with the first chunk, of the geometry, to which all channels contribute.
 template <bool absolute>
 void backward_chunk(const TileLists& lists, const float* colors, const Chunk& chunk, const ImageGradients& in,
                     const SplatGradients& out) {
-    constexpr int GEOMETRY = MOMENTS + (absolute ? 2 : 0);
-    const bool geometry = chunk.first == 0;
-    const int before = geometry ? padded(GEOMETRY) : 0, stride = padded(before + chunk.size);
-    const Scratch rows(static_cast<size_t>(lists.entries()) * stride);
+    const Layout<absolute> at(chunk);
+    const Scratch rows(static_cast<size_t>(lists.entries()) * at.stride);
     parallel_for(lists.tiles(), lists.threads, 1, [&](int64_t tile, int64_t) {
-        const int64_t begin = lists.tile_start[tile], end = lists.tile_start[tile + 1];
-        if (begin == end) return;
-        Compositor compositor(lists, static_cast<int>(tile));
-        auto pixels = std::make_unique<PixelGradients>(lists, compositor.rect, chunk, in.colors);
-        std::unique_ptr<BlockGradients> blocks;
-        if (geometry) blocks = std::make_unique<BlockGradients>(lists, compositor.rect, in);
-        for (int64_t entry = begin; entry < end; entry++) {
-            lists.prefetch(entry, end);
-            if (!lists.touched[entry]) continue;
-            const Splat& s = lists.splats[lists.list[entry]];
-            const float* feature = colors + static_cast<int64_t>(s.id) * chunk.total;
-            float* row = rows.data() + entry * stride;
-            SplatWeights weights;
-            if (geometry) {
-                fetch_ahead(lists, entry, tile, colors, Chunk{0, in.channels, in.channels});
-                Vf sums[GEOMETRY] = {};
-                compositor.redraw(s, lists.touched[entry], [&](int q, const Step& step) {
-                    Vf along = blocks->along(q, feature);
-                    add_moments<absolute>(s, step, alpha_gradient(step, along, blocks->rest[q]), sums);
-                    weights.add(q, step.weight);
-                });
-                simd::sum_lanes(sums, row);
-            } else {
-                compositor.redraw(s, lists.touched[entry], [&](int q, const Step& step) { weights.add(q, step.weight); });
-            }
-            std::fill(row + before + chunk.size, row + stride, 0.0f);
-            weights.dot(*pixels, chunk.size, row + before);
-        }
+        if (lists.tile_start[tile] == lists.tile_start[tile + 1]) return;
+        auto pixels = std::make_unique<PixelGradients>(lists, TileRect(lists, static_cast<int>(tile)), chunk, in.colors);
+        if (!backward_tile<absolute, false>(lists, tile, colors, chunk, in, *pixels, rows.data()))
+            backward_tile<absolute, true>(lists, tile, colors, chunk, in, *pixels, rows.data());
     });
-    gather(lists, rows.data(), stride, [&](int64_t id, const Splat* splat, const float* sums) {
-        if (geometry) store_geometry(id, splat, sums, absolute, out);
-        std::copy(sums + before, sums + before + chunk.size, out.colors + id * chunk.total + chunk.first);
+    gather(lists, rows.data(), at.stride, [&](int64_t id, const Splat* splat, const float* sums) {
+        if (at.geometry) store_geometry(id, splat, sums, absolute, out);
+        std::copy(sums + at.before, sums + at.before + chunk.size, out.colors + id * chunk.total + chunk.first);
     });
 }
 
@@ -267,14 +320,7 @@ void forward_features(TileLists& lists, const float* colors, const Image& out) {
     lists.touched.resize(lists.list.size());
     each_chunk(out.channels, CHUNK, [&](const Chunk& chunk) {
         parallel_for(lists.tiles(), lists.threads, 1, [&](int64_t tile, int64_t) {
-            auto state = std::make_unique<FeatureTile>(lists, static_cast<int>(tile), chunk);
-            walk(lists, tile, chunk.first == 0, state->compositor, [&](int64_t entry, const Splat& s, auto&& each) {
-                const float* feature = colors + static_cast<int64_t>(s.id) * chunk.total + chunk.first;
-                fetch_ahead(lists, entry, tile, colors + chunk.first, chunk);
-                each([&](int q, const Step& step) { state->add(q, step.weight, feature); });
-            });
-            state->flush();
-            state->write(lists.width, out);
+            if (!forward_tile<false>(lists, tile, colors, chunk, out)) forward_tile<true>(lists, tile, colors, chunk, out);
         });
     });
 }
@@ -305,7 +351,7 @@ void backward_colors(TileLists& lists, const PixelFeatures& in, float* sums, flo
                 SplatWeights weights;
                 Vf sum{};
                 each([&](int q, const Step& step) {
-                    Vf weight = step.weight * pixel_weights[q];
+                    Vf weight = simd::keep(step.drawn, step.weight * pixel_weights[q]);
                     weights.add(q, weight);
                     sum += weight;
                 });

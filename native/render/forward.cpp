@@ -17,11 +17,14 @@ struct ForwardTile {
             for (Vf& c : block) c = Vf{};
     }
 
+    template <bool careful>
     BlockBits draw(const Splat& s) {
         return compositor.draw(s, [&](int q, const Step& step) {
-            for (int c = 0; c < channels; c++) color[q][c] += step.weight * s.color[c];
+            for (int c = 0; c < channels; c++) color[q][c] += only_drawn<careful>(step, step.weight * s.color[c]);
         });
     }
+
+    bool finite() const { return simd::all_finite(color[0], BLOCKS * channels); }
 
     void write(int image_width, const Image& out) const {
         const float* t = reinterpret_cast<const float*>(compositor.T);
@@ -38,19 +41,27 @@ struct ForwardTile {
     }
 };
 
+// False, and nothing written, where a careful walk is needed.
+template <int channels, bool careful>
+bool forward_tile(TileLists& lists, int64_t tile, const Image& out) {
+    ForwardTile<channels> state(lists, static_cast<int>(tile));
+    int64_t entry = lists.tile_start[tile];
+    const int64_t end = lists.tile_start[tile + 1];
+    for (; entry < end && !state.compositor.finished(); entry++) {
+        lists.prefetch(entry, end);
+        lists.touched[entry] = state.template draw<careful>(lists.splats[lists.list[entry]]);
+    }
+    std::fill(lists.touched.begin() + entry, lists.touched.begin() + end, BlockBits{0});
+    if (!careful && !state.finite()) return false;
+    state.write(lists.width, out);
+    return true;
+}
+
 template <int channels>
 void forward_channels(TileLists& lists, const Image& out) {
     lists.touched.resize(lists.list.size());
     parallel_for(lists.tiles(), lists.threads, 1, [&](int64_t tile, int64_t) {
-        ForwardTile<channels> state(lists, static_cast<int>(tile));
-        int64_t entry = lists.tile_start[tile];
-        const int64_t end = lists.tile_start[tile + 1];
-        for (; entry < end && !state.compositor.finished(); entry++) {
-            lists.prefetch(entry, end);
-            lists.touched[entry] = state.draw(lists.splats[lists.list[entry]]);
-        }
-        std::fill(lists.touched.begin() + entry, lists.touched.begin() + end, BlockBits{0});
-        state.write(lists.width, out);
+        if (!forward_tile<channels, false>(lists, tile, out)) forward_tile<channels, true>(lists, tile, out);
     });
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -15,8 +16,8 @@ namespace raster {
 
 using simd::Four;
 
-// Places within a row. The moments are sums over the pixels of g = dL/d(log alpha) times powers of dx and dy.
-enum Moment { M0, MX, MY, MXX, MXY, MYY, ABS_X, ABS_Y };
+// Places within a row. The moments are sums over the pixels of g = dL/d(log alpha) times powers of t and dy.
+enum Moment { M0, MT, MY, MTT, MTY, MYY, ABS_X, ABS_Y };
 constexpr int MOMENTS = 6;
 
 constexpr int padded(int floats) { return (floats + 3) / 4 * 4; }
@@ -24,8 +25,9 @@ constexpr int padded(int floats) { return (floats + 3) / 4 * 4; }
 // dL/d(log alpha) of one step. `along` is the splat's colour dotted with the gradient of the pixel, `rest` the same for
 // all that lies behind (sum of weight * colour, background and alpha included), which the step brings up to date:
 // dL/dalpha = T along - rest / (1 - alpha). None where alpha is held at its maximum.
+template <bool careful>
 inline Vf alpha_gradient(const Step& step, Vf along, Vf& rest) {
-    Vf weighted = step.weight * along;
+    Vf weighted = only_drawn<careful>(step, step.weight * along);
     rest -= weighted;
     Mask moving = simd::mask_and(step.drawn, simd::le(step.raw, simd::broadcast(constants::ALPHA_MAX)));
     return simd::keep(moving, weighted - step.alpha * rest / (1.0f - step.alpha));
@@ -33,17 +35,16 @@ inline Vf alpha_gradient(const Step& step, Vf along, Vf& rest) {
 
 template <bool absolute>
 inline void add_moments(const Splat& s, const Step& step, Vf g, Vf* sums) {
-    Vf gx = g * step.dx, gy = g * step.dy;
+    Vf gt = g * step.t, gy = g * step.dy;
     sums[M0] += g;
-    sums[MX] += gx;
+    sums[MT] += gt;
     sums[MY] += gy;
-    sums[MXX] += gx * step.dx;
-    sums[MXY] += gx * step.dy;
+    sums[MTT] += gt * step.t;
+    sums[MTY] += gt * step.dy;
     sums[MYY] += gy * step.dy;
     if constexpr (absolute) {
-        const float LN2 = 0.6931471805599453f;
-        sums[ABS_X] += simd::abs(gx * (2.0f * s.a) + gy * s.b) * LN2;
-        sums[ABS_Y] += simd::abs(gx * s.b + gy * (2.0f * s.c)) * LN2;
+        sums[ABS_X] += simd::abs(gt);
+        sums[ABS_Y] += simd::abs(gt * s.q + gy * s.c);
     }
 }
 
@@ -74,23 +75,23 @@ void gather(const TileLists& lists, const float* rows, int dynamic_stride, Emit&
     });
 }
 
-// From moments to the gradients of centre, conic and opacity.
-// log alpha = -(A dx^2 / 2 + B dx dy + C dy^2 / 2) + log opacity, with dx = pixel - x.
-inline void store_geometry(int64_t id, const Splat* s, const float* m, bool absolute, const SplatGradients& out) {
+// From moments to the gradients of centre, factors (p, m, s) and opacity. With k = WHITE_TO_LOG2 a splat's p is k p, its q
+// -k p m and its c (k s)^2, and log alpha = log opacity - (p^2 (dx - m dy)^2 + s^2 dy^2) / 2, with dx = pixel - x.
+inline void store_geometry(int64_t id, const Splat* splat, const float* m, bool absolute, const SplatGradients& out) {
     float values[8] = {};
-    if (s) {
-        const float LN2 = 0.6931471805599453f;
-        const float A = -2.0f * LN2 * s->a, B = -LN2 * s->b, C = -2.0f * LN2 * s->c;
-        values[0] = A * m[MX] + B * m[MY];
-        values[1] = B * m[MX] + C * m[MY];
-        values[2] = -0.5f * m[MXX];
-        values[3] = -m[MXY];
-        values[4] = -0.5f * m[MYY];
-        values[5] = m[M0] * s->inverse_opacity;
-        if (absolute) values[6] = m[ABS_X], values[7] = m[ABS_Y];
+    if (splat) {
+        const float TWO_LN2 = 1.3862943611198906f;  // 1 / k^2
+        const Splat& s = *splat;
+        values[0] = TWO_LN2 * s.p * m[MT];
+        values[1] = TWO_LN2 * (s.q * m[MT] + s.c * m[MY]);
+        values[2] = -m[MTT] / (WHITE_TO_LOG2 * s.p);
+        values[3] = TWO_LN2 * s.p * m[MTY];
+        values[4] = -std::sqrt(s.c) / WHITE_TO_LOG2 * m[MYY];
+        values[5] = m[M0] * s.inverse_opacity;
+        if (absolute) values[6] = TWO_LN2 * s.p * m[ABS_X], values[7] = TWO_LN2 * m[ABS_Y];
     }
     std::copy(values, values + 2, out.means2d + 2 * id);
-    std::copy(values + 2, values + 5, out.conics + 3 * id);
+    std::copy(values + 2, values + 5, out.white + 3 * id);
     out.opacities[id] = values[5];
     if (absolute) std::copy(values + 6, values + 8, out.absolute + 2 * id);
 }

@@ -121,6 +121,8 @@ void forward_lanes(const Gaussians& in, const Camera& camera, const Options& opt
     Vf means2d[2] = {simd::keep(visible, mean_x), simd::keep(visible, mean_y)};
     Vf conics[3] = {simd::keep(visible, view.c11 * inverse_det), simd::keep(visible, -(view.c01 * inverse_det)),
                     simd::keep(visible, view.c00 * inverse_det)};
+    Vf white[3];
+    for (int k = 0; k < 3; k++) white[k] = simd::keep(visible, view.white[k]);
     Vf depths[1] = {simd::keep(visible, view.p[2])};
     Vf opacities[1] = {simd::keep(visible, f.opacity)};
     Vf extents[2] = {simd::keep(visible, f.extent_x), simd::keep(visible, f.extent_y)};
@@ -129,6 +131,7 @@ void forward_lanes(const Gaussians& in, const Camera& camera, const Options& opt
     Vf radii[2] = {simd::keep(visible, simd::min(f.radius_x, limit)), simd::keep(visible, simd::min(f.radius_y, limit))};
     store_rows(out.means2d + 2 * row, means2d, count);
     store_rows(out.conics + 3 * row, conics, count);
+    store_rows(out.white + 3 * row, white, count);
     store_rows(out.depths + row, depths, count);
     store_rows(out.opacities + row, opacities, count);
     store_rows(out.extents + 2 * row, extents, count);

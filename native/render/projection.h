@@ -38,7 +38,8 @@ struct Projected {
     int32_t* radii;     // 2
     float* means2d;     // 2
     float* depths;      // 1
-    float* conics;      // 3
+    float* conics;      // 3: the inverse covariance
+    float* white;       // 3: its factors, with which pixels are drawn; see `whiten` in projection_math.h
     float* opacities;   // 1, times the compensation when antialiased
     float* extents;     // 2: half width and height of the box in which alpha reaches ALPHA_MIN
     float* colors;      // 3, or 4 with the depth
@@ -46,7 +47,7 @@ struct Projected {
 
 // Gradients that arrive; any may be null. [C, N, ...]
 struct ProjectedGradients {
-    const float *means2d, *depths, *conics, *opacities, *colors;
+    const float *means2d, *depths, *conics, *white, *opacities, *colors;
 };
 
 // What the backward pass needs of the forward pass's results. colors may be null.

@@ -13,7 +13,7 @@ constexpr int CAMERA_FLOATS = 15;
 
 // Gradients of the quantities in Shape, summed over the cameras.
 struct ShapeGradients {
-    Vf mean[3]{}, M[9]{}, opacity{};
+    Vf mean[3]{}, M[9]{}, log_scale[3]{}, opacity{};
 };
 
 // Gradients of one camera, summed over the Gaussians of a chunk: R, t, position.
@@ -22,7 +22,7 @@ struct CameraGradients {
 };
 
 struct Incoming {
-    Vf mean_x{}, mean_y{}, depth{}, conic[3]{}, opacity{};
+    Vf mean_x{}, mean_y{}, depth{}, conic[3]{}, white[3]{}, opacity{};
 };
 
 Vf masked_column(const float* base, int64_t first, int stride, int k, Vi lane, Mask visible) {
@@ -34,59 +34,99 @@ Incoming load_incoming(const ProjectedGradients& g, int64_t row, Vi lane, Mask v
     in.mean_x = masked_column(g.means2d, row, 2, 0, lane, visible);
     in.mean_y = masked_column(g.means2d, row, 2, 1, lane, visible);
     in.depth = masked_column(g.depths, row, 1, 0, lane, visible);
-    for (int k = 0; k < 3; k++) in.conic[k] = masked_column(g.conics, row, 3, k, lane, visible);
+    for (int k = 0; k < 3; k++) {
+        in.conic[k] = masked_column(g.conics, row, 3, k, lane, visible);
+        in.white[k] = masked_column(g.white, row, 3, k, lane, visible);
+    }
     in.opacity = masked_column(g.opacities, row, 1, 0, lane, visible);
     return in;
 }
 
-// Gradients of c00, c01 (counted once) and c11.
-struct CovarianceGradients {
-    Vf c00, c01, c11;
+// Gradients of u and v, the rows whose products are the 2D covariance, and of the logarithms of the three scales, which
+// are gu_j u_j + gv_j v_j: taken from there they would cancel for needles.
+struct RowGradients {
+    Vf u[3], v[3], log_scale[3];
 };
 
-CovarianceGradients through_inverse(const View& v, const Incoming& in) {
-    Vf inverse_det = 1.0f / v.det;
-    Vf A = v.c11 * inverse_det, B = -(v.c01 * inverse_det), C = v.c00 * inverse_det;
-    Vf gA = in.conic[0], gB = in.conic[1] * 0.5f, gC = in.conic[2];
-    // d(S^-1) = -S^-1 dS S^-1, so the gradient of S is -S^-1 G S^-1.
-    Vf t00 = A * gA + B * gB, t01 = A * gB + B * gC, t10 = B * gA + C * gB, t11 = B * gB + C * gC;
-    return {-(t00 * A + t01 * B), -(t00 * B + t01 * C) - (t10 * A + t11 * B), -(t10 * B + t11 * C)};
+// Conic = (p^2, -p^2 m, p^2 m^2 + s^2). The image has no gradient of it, only who reads meta["conics"] has.
+void add_conic(const View& view, const Vf* conic, Vf* white) {
+    Vf p = view.white[0], m = view.white[1], s = view.white[2];
+    white[0] += p * 2.0f * (conic[0] - m * conic[1] + m * m * conic[2]);
+    white[1] += p * p * (m * 2.0f * conic[2] - conic[1]);
+    white[2] += s * 2.0f * conic[2];
+}
+
+// With F = [[p, -p m], [0, s]] the exponent is -|F d|^2 / 2, and the gradient of U = [u; v] is F^T Z F U, where Z is the
+// sum over the pixels of (gradient of the exponent) (F d) (F d)^T. F U never exceeds 1, and neither it nor Z cancel.
+RowGradients through_whitening(const View& view, const Incoming& in, float eps2d) {
+    Vf p = view.white[0], m = view.white[1], s = view.white[2];
+    Vf white[3] = {in.white[0], in.white[1], in.white[2]};
+    add_conic(view, in.conic, white);
+    Vf tt = -(white[0] * p), tr = white[1] * s / p, rr = -(white[2] * s);
+    // c11 u - c01 v = eps u + v x (u x v)
+    Vf turned[3], factor = p / view.c11;
+    cross_product(view.v, view.cross, turned);
+    RowGradients g;
+    for (int j = 0; j < 3; j++) {
+        Vf t = factor * (view.u[j] * eps2d + turned[j]), r = s * view.v[j];
+        Vf gt = tt * t + tr * r, gr = tr * t + rr * r;
+        g.u[j] = p * gt;
+        g.v[j] = s * gr - m * g.u[j];
+        g.log_scale[j] = t * gt + r * gr;
+    }
+    return g;
 }
 
 // Adds the gradient through compensation = sqrt(det_sharp / det).
-void through_compensation(const View& v, Vf gradient, float eps2d, CovarianceGradients& g) {
-    Vf inverse_det = 1.0f / v.det;
-    Vf square = v.compensation * v.compensation;
-    Vf half = gradient * 0.5f / simd::max(v.compensation, simd::broadcast(1e-6f)) * inverse_det;
-    g.c00 += half * ((v.c11 - eps2d) - square * v.c11);
-    g.c11 += half * ((v.c00 - eps2d) - square * v.c00);
-    g.c01 -= half * v.c01 * 2.0f * (1.0f - square);
+void through_compensation(const View& view, Vf gradient, float eps2d, RowGradients& g) {
+    Vf inverse_det = 1.0f / view.det;
+    Vf square = view.compensation * view.compensation;
+    Vf lost = ((view.uu + view.vv) * eps2d + eps2d * eps2d) * inverse_det;  // 1 - square
+    Vf outer = gradient / simd::max(view.compensation, simd::broadcast(1e-6f)) * inverse_det;
+    Vf kept = square * eps2d;
+    Vf of_u[3], of_v[3];
+    cross_product(view.v, view.cross, of_u);
+    cross_product(view.cross, view.u, of_v);
+    for (int j = 0; j < 3; j++) {
+        g.u[j] += outer * (lost * of_u[j] - kept * view.u[j]);
+        g.v[j] += outer * (lost * of_v[j] - kept * view.v[j]);
+        Vf one = view.cross[(j + 1) % 3], other = view.cross[(j + 2) % 3];
+        Vf sharp = one * one + other * other, length = view.u[j] * view.u[j] + view.v[j] * view.v[j];
+        g.log_scale[j] += outer * (lost * sharp - kept * length);
+    }
 }
 
-// From the 2D quantities to the mean, M and the camera.
-void through_projection(const Shape& s, const View& v, const Camera& c, const CovarianceGradients& g, const Incoming& in,
-                        Mask visible, ShapeGradients& shape, CameraGradients* camera) {
-    Vf gJ00{}, gJ02{}, gJ11{}, gJ12{}, gK[9];
+// No gradient of the shape for a Gaussian so large (1e9 pixels) that float32 overflows: it is the same everywhere anyway.
+constexpr float DET_MAX = 1e36f;
+
+void keep_lanes(Mask lanes, RowGradients& g) {
     for (int j = 0; j < 3; j++) {
-        Vf gu = g.c00 * v.u[j] * 2.0f + g.c01 * v.v[j];
-        Vf gv = g.c11 * v.v[j] * 2.0f + g.c01 * v.u[j];
-        gJ00 += gu * v.K[j];
-        gJ02 += gu * v.K[6 + j];
-        gJ11 += gv * v.K[3 + j];
-        gJ12 += gv * v.K[6 + j];
-        gK[j] = v.J00 * gu;
-        gK[3 + j] = v.J11 * gv;
-        gK[6 + j] = v.J02 * gu + v.J12 * gv;
+        g.u[j] = simd::keep(lanes, g.u[j]);
+        g.v[j] = simd::keep(lanes, g.v[j]);
+        g.log_scale[j] = simd::keep(lanes, g.log_scale[j]);
     }
-    Vf fx_z = v.inverse_z * c.fx, fy_z = v.inverse_z * c.fy;
-    Vf g_inverse_z = (gJ00 - gJ02 * v.clamped_x) * c.fx + (gJ11 - gJ12 * v.clamped_y) * c.fy;
-    Vf g_x = in.mean_x * c.fx - simd::keep(v.free_x, gJ02 * fx_z);
-    Vf g_y = in.mean_y * c.fy - simd::keep(v.free_y, gJ12 * fy_z);
-    g_inverse_z += g_x * v.p[0] + g_y * v.p[1];
-    Vf gp[3] = {g_x * v.inverse_z, g_y * v.inverse_z, in.depth - g_inverse_z * v.inverse_z * v.inverse_z};
+}
+
+// From the 2D quantities to the mean, M, the scales and the camera.
+void through_projection(const Shape& s, const View& v, const Camera& c, const RowGradients& g, const Incoming& in,
+                        Mask visible, ShapeGradients& shape, CameraGradients* camera) {
+    Vf gJ02{}, gJ12{}, gK[9];
+    for (int j = 0; j < 3; j++) {
+        gJ02 += g.u[j] * v.K[6 + j];
+        gJ12 += g.v[j] * v.K[6 + j];
+        gK[j] = v.J00 * g.u[j];
+        gK[3 + j] = v.J11 * g.v[j];
+        gK[6 + j] = v.J02 * g.u[j] + v.J12 * g.v[j];
+    }
+    Vf g_x = in.mean_x * c.fx - simd::keep(v.free_x, gJ02 * v.J00);
+    Vf g_y = in.mean_y * c.fy - simd::keep(v.free_y, gJ12 * v.J11);
+    // Depth divides u, v, x and y alike.
+    Vf g_log_z = -(g.log_scale[0] + g.log_scale[1] + g.log_scale[2]) - g_x * v.x - g_y * v.y;
+    Vf gp[3] = {g_x * v.inverse_z, g_y * v.inverse_z, in.depth + g_log_z * v.inverse_z};
     for (int k = 0; k < 3; k++) gp[k] = simd::keep(visible, gp[k]);
     for (int k = 0; k < 9; k++) gK[k] = simd::keep(visible, gK[k]);
     for (int k = 0; k < 3; k++) {
+        shape.log_scale[k] += g.log_scale[k];
         shape.mean[k] += gp[0] * c.R[k] + gp[1] * c.R[3 + k] + gp[2] * c.R[6 + k];
         for (int j = 0; j < 3; j++)
             shape.M[3 * k + j] += gK[j] * c.R[k] + gK[3 + j] * c.R[3 + k] + gK[6 + j] * c.R[6 + k];
@@ -185,8 +225,9 @@ void store_parameters(const Shape& s, const ShapeGradients& g, bool raw, int64_t
                       const ParameterGradients& out) {
     Vf scale[3], G[9];
     for (int j = 0; j < 3; j++) {
-        scale[j] = g.M[j] * s.R[j] + g.M[3 + j] * s.R[3 + j] + g.M[6 + j] * s.R[6 + j];
-        if (raw) scale[j] *= s.scale[j];
+        // A scale of 0 counts in squares only, so that nothing changes with it at first.
+        Mask some = simd::gt(simd::abs(s.scale[j]), Vf{});
+        scale[j] = raw ? g.log_scale[j] : simd::keep(some, g.log_scale[j] / s.scale[j]);
         for (int i = 0; i < 3; i++) G[3 * i + j] = g.M[3 * i + j] * s.scale[j];
     }
     Vf w = s.quat[0], x = s.quat[1], y = s.quat[2], z = s.quat[3];
@@ -269,14 +310,15 @@ struct Backward {
         Incoming incoming = load_incoming(grads, row, lane, visible);
         if (options.depth_channel && grads.colors)
             incoming.depth += masked_column(grads.colors, row, 4, 3, lane, visible);
-        CovarianceGradients covariance = through_inverse(view, incoming);
+        RowGradients rows = through_whitening(view, incoming, options.eps2d);
         if (options.antialiased) {
-            through_compensation(view, incoming.opacity * shape.opacity, options.eps2d, covariance);
+            through_compensation(view, incoming.opacity * shape.opacity, options.eps2d, rows);
             g.opacity += simd::keep(visible, incoming.opacity * view.compensation);
         } else {
             g.opacity += incoming.opacity;
         }
-        through_projection(shape, view, camera, covariance, incoming, visible, g, camera_gradients);
+        keep_lanes(simd::mask_and(visible, simd::lt(view.det, simd::broadcast(DET_MAX))), rows);
+        through_projection(shape, view, camera, rows, incoming, visible, g, camera_gradients);
     }
 };
 

@@ -36,8 +36,11 @@ struct View {
     Vf K[9];              // camera rotation times M
     Vf J00, J02, J11, J12;
     Vf u[3], v[3];        // rows of J K: the 2D covariance is [[u.u, u.v], [u.v, v.v]]
+    Vf uu, vv;            // u.u and v.v
+    Vf cross[3];          // u x v
     Vf c00, c01, c11;     // 2D covariance with the blur
     Vf det, compensation;
+    Vf white[3];          // p, m, s; see `whiten`
 };
 
 // Component `k` of the rows `lane` of an array whose rows lie `stride` floats apart.
@@ -79,6 +82,20 @@ inline void to_camera(const Shape& s, const Camera& c, View& o) {
         o.p[i] = s.mean[0] * c.R[3 * i] + s.mean[1] * c.R[3 * i + 1] + s.mean[2] * c.R[3 * i + 2] + c.t[i];
 }
 
+inline void cross_product(const Vf* a, const Vf* b, Vf* out) {
+    for (int i = 0; i < 3; i++) out[i] = a[(i + 1) % 3] * b[(i + 2) % 3] - a[(i + 2) % 3] * b[(i + 1) % 3];
+}
+
+// The factors p, m, s with which a pixel at (dx, dy) from the centre has the exponent -(t^2 + r^2) / 2, where
+// t = p (dx - m dy) and r = s dy: y spreads by 1 / s, and x by 1 / p around m y. These are the factors of the inverse
+// covariance (its Cholesky decomposition). The entries of the inverse itself would cancel (length / width)^2 times
+// where a needle's exponent is evaluated; t cancels (length / width) times, no more than the pixels' own coordinates do.
+inline void whiten(View& o) {
+    o.white[0] = simd::sqrt(o.c11 / o.det);
+    o.white[1] = o.c01 / o.c11;
+    o.white[2] = 1.0f / simd::sqrt(o.c11);
+}
+
 // Everything of View after `to_camera`. Lanes behind the camera give garbage that the caller masks out.
 inline void project(const Shape& s, const Camera& c, float eps2d, View& o) {
     o.inverse_z = 1.0f / o.p[2];
@@ -95,25 +112,25 @@ inline void project(const Shape& s, const Camera& c, float eps2d, View& o) {
     o.J02 = -(o.J00 * o.clamped_x);
     o.J11 = o.inverse_z * c.fy;
     o.J12 = -(o.J11 * o.clamped_y);
-    Vf uu{}, uv{}, vv{};
+    Vf uv{};
+    o.uu = o.vv = Vf{};
     for (int j = 0; j < 3; j++) {
         o.u[j] = o.J00 * o.K[j] + o.J02 * o.K[6 + j];
         o.v[j] = o.J11 * o.K[3 + j] + o.J12 * o.K[6 + j];
-        uu += o.u[j] * o.u[j];
+        o.uu += o.u[j] * o.u[j];
         uv += o.u[j] * o.v[j];
-        vv += o.v[j] * o.v[j];
+        o.vv += o.v[j] * o.v[j];
     }
-    o.c00 = uu + eps2d;
+    o.c00 = o.uu + eps2d;
     o.c01 = uv;
-    o.c11 = vv + eps2d;
+    o.c11 = o.vv + eps2d;
     // uu * vv - uv * uv is the squared length of the cross product (Lagrange); in this form the determinants of long,
     // thin Gaussians do not drown in rounding errors.
-    Vf cross0 = o.u[1] * o.v[2] - o.u[2] * o.v[1];
-    Vf cross1 = o.u[2] * o.v[0] - o.u[0] * o.v[2];
-    Vf cross2 = o.u[0] * o.v[1] - o.u[1] * o.v[0];
-    Vf det_sharp = cross0 * cross0 + cross1 * cross1 + cross2 * cross2;
-    o.det = det_sharp + (uu + vv) * eps2d + eps2d * eps2d;
+    cross_product(o.u, o.v, o.cross);
+    Vf det_sharp = o.cross[0] * o.cross[0] + o.cross[1] * o.cross[1] + o.cross[2] * o.cross[2];
+    o.det = det_sharp + (o.uu + o.vv) * eps2d + eps2d * eps2d;
     o.compensation = simd::sqrt(det_sharp / o.det);
+    whiten(o);
 }
 
 // Unit vectors from the camera to the Gaussians.

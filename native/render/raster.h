@@ -27,7 +27,7 @@ struct ImageGradients {
 // Gradients of the 2D Gaussians; [N, ...], zero where a Gaussian is not seen.
 struct SplatGradients {
     float* means2d;    // 2
-    float* conics;     // 3
+    float* white;      // 3
     float* opacities;  // 1
     float* colors;     // channels
     float* absolute;   // 2: sum over the pixels of |gradient of means2d|; null when not wanted

@@ -92,11 +92,21 @@ private:
 
 // One splat on the pixels of one block.
 struct Step {
-    Vf dx, dy;      // pixel centre minus splat centre
+    Vf t, dy;       // p dx + q dy, and dy, of the pixel centre minus the splat's
     Vf raw, alpha;  // before and after the bounds; alpha is 0 where the splat does not count
     Vf weight;      // alpha times the transmittance in front of it
     Mask drawn;     // lanes in which it counts
 };
+
+// Lanes that a step does not draw have weight 0, which is all that keeps them apart from what it draws, unless a colour or
+// a gradient is not finite: 0 times that is NaN. Passes therefore look at what a tile came to, and walk it once more where
+// that is not finite, careful to leave out those lanes; so one bad value spoils no pixel and no Gaussian that it does not
+// touch, and the others cost nothing.
+template <bool careful>
+inline Vf only_drawn(const Step& step, Vf v) {
+    if constexpr (careful) return simd::keep(step.drawn, v);
+    return v;
+}
 
 // The compositing state of one tile, walked front to back. Forward and backward passes share it, and with it the
 // expressions that decide which pixels count.
@@ -121,12 +131,12 @@ struct Compositor {
         for (int by = range.y0; by <= range.y1; by++) {
             Step step;
             step.dy = lanes.y + (static_cast<float>(by * BLOCK_H) - y);
-            Vf linear = step.dy * s.b, constant = step.dy * step.dy * s.c + s.log_opacity;
+            Vf linear = step.dy * s.q, constant = s.log_opacity - step.dy * step.dy * s.c;
             for (int bx = range.x0; bx <= range.x1; bx++) {
                 const int q = by * BLOCKS_X + bx;
                 if (pixels.closed >> q & 1) continue;
-                step.dx = lanes.x + (static_cast<float>(bx * BLOCK_W) - x);
-                Mask m = advance(q, s, linear, constant, step);
+                step.t = (lanes.x + (static_cast<float>(bx * BLOCK_W) - x)) * s.p + linear;
+                Mask m = advance(q, constant, step);
                 reached |= static_cast<BlockBits>(BlockBits{simd::any(m)} << q);
                 visit(q, step);
             }
@@ -142,16 +152,16 @@ struct Compositor {
             const int q = __builtin_ctzll(blocks);
             Step step;
             step.dy = lanes.y + (static_cast<float>(q / BLOCKS_X * BLOCK_H) - y);
-            step.dx = lanes.x + (static_cast<float>(q % BLOCKS_X * BLOCK_W) - x);
-            advance(q, s, step.dy * s.b, step.dy * step.dy * s.c + s.log_opacity, step);
+            step.t = (lanes.x + (static_cast<float>(q % BLOCKS_X * BLOCK_W) - x)) * s.p + step.dy * s.q;
+            advance(q, s.log_opacity - step.dy * step.dy * s.c, step);
             visit(q, step);
         }
     }
 
 private:
     // No branch on whether any lane counts: a wrong guess would cost more than the work it saves.
-    Mask advance(int q, const Splat& s, Vf linear, Vf constant, Step& step) {
-        Vf exponent = (step.dx * s.a + linear) * step.dx + constant;
+    Mask advance(int q, Vf constant, Step& step) {
+        Vf exponent = constant - step.t * step.t;
         Mask m = simd::mask_and(simd::ge(exponent, simd::broadcast(LOG_ALPHA_MIN)), pixels.open[q]);
         step.raw = simd::exp2(exponent);
         step.alpha = simd::keep(m, simd::min(step.raw, simd::broadcast(constants::ALPHA_MAX)));

@@ -40,13 +40,14 @@ void sort_by_depth(std::vector<Key>& keys) {
 }
 
 Splat make_splat(const Footprints& in, int64_t id) {
-    const float LOG2E = 1.4426950408889634f;
+    const float* white = in.white + 3 * id;
+    const float across = WHITE_TO_LOG2 * white[0], along = WHITE_TO_LOG2 * white[2];
     Splat s;
     s.x = in.means2d[2 * id];
     s.y = in.means2d[2 * id + 1];
-    s.a = -0.5f * LOG2E * in.conics[3 * id];
-    s.b = -LOG2E * in.conics[3 * id + 1];
-    s.c = -0.5f * LOG2E * in.conics[3 * id + 2];
+    s.p = across;
+    s.q = -across * white[1];
+    s.c = along * along;
     s.log_opacity = std::log2(in.opacities[id]);
     s.x0 = s.x - in.extents[2 * id];
     s.x1 = s.x + in.extents[2 * id];
@@ -68,7 +69,7 @@ int last_tile(float pixel, int tiles) {
 }
 
 // The tiles in which a splat's alpha reaches ALPHA_MIN: in each row of tiles a range without gaps, because the set is an
-// ellipse, A x^2 + B x y + C y^2 <= q around the centre. At height y it spans -B y / 2A -+ sqrt(q / A (1 - y^2 / ey^2)).
+// ellipse, (p x + q y)^2 + c y^2 <= r^2 around the centre. At height y it spans -(q / p) y -+ (r / p) sqrt(1 - y^2 / ey^2).
 class TileRows {
 public:
     TileRows(const Splat& s, int tiles_x, int tiles_y) : s_(s), tiles_x_(tiles_x) {
@@ -78,12 +79,12 @@ public:
         single_ = left_ == right_ && first == last;
         if (single_) return;
         const float LOG_ALPHA_MIN = -7.994353436858858f;
-        const float q = std::max(s.log_opacity - LOG_ALPHA_MIN, 0.0f);
+        const float reach = std::sqrt(std::max(s.log_opacity - LOG_ALPHA_MIN, 0.0f));
         const float extent_x = s.x1 - s.x;
-        slope_ = -s.b / (2.0f * s.a);
-        half_ = std::sqrt(q / -s.a);
+        slope_ = -s.q / s.p;
+        half_ = reach / s.p;
         inverse_height_ = 1.0f / std::max(s.y1 - s.y, 1e-6f);
-        y_rightmost_ = -s.b * extent_x / (2.0f * s.c);
+        y_rightmost_ = -s.q * s.p * extent_x / (s.q * s.q + s.c);
     }
 
     int first, last;  // rows

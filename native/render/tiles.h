@@ -23,13 +23,16 @@ constexpr int BLOCKS = BLOCKS_X * BLOCKS_Y;
 using BlockBits = std::conditional_t<BLOCKS <= 16, uint16_t, std::conditional_t<BLOCKS <= 32, uint32_t, uint64_t>>;
 inline BlockBits block_bit(int block) { return static_cast<BlockBits>(BlockBits{1} << block); }
 
+// sqrt(log2(e) / 2): turns the exponent's factors into those of log2(alpha).
+constexpr float WHITE_TO_LOG2 = 0.8493218002880191f;
+
 // Channels that travel inside Splat; more of them take the path for features.
 constexpr int INLINE_CHANNELS = 4;
 
-// A 2D Gaussian as the inner loops want it: log2(alpha) = (a dx + b dy) dx + c dy dy + log_opacity.
+// A 2D Gaussian as the inner loops want it: log2(alpha) = log_opacity - (p dx + q dy)^2 - c dy^2.
 struct alignas(64) Splat {
     float x, y;                  // centre in pixels
-    float a, b, c, log_opacity;
+    float p, q, c, log_opacity;
     float x0, x1, y0, y1;        // box outside of which alpha stays below ALPHA_MIN
     float color[INLINE_CHANNELS];
     float inverse_opacity;
@@ -40,7 +43,7 @@ static_assert(sizeof(Splat) == 64, "one cache line");
 // 2D Gaussians of one camera; [N, ...].
 struct Footprints {
     int64_t count;
-    const float *means2d, *conics, *opacities, *depths, *extents;
+    const float *means2d, *white, *opacities, *depths, *extents;
     const int32_t* radii;  // both positive where the Gaussian counts
 };
 

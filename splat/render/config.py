@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from splat.native import MAX_THREADS
 from splat.options import option
 
 MESH_SUFFIXES = (".ply", ".obj", ".glb", ".stl", ".off")
@@ -21,7 +22,9 @@ class RenderOptions:
     near_plane: float = option(0.01, "nearest depth that is drawn, in units where the cameras span about 1", above=0)
     far_plane: float = option(1e10, "farthest depth that is drawn", above=0)
     eps2d: float = option(0.3, "blur in square pixels added to every projected Gaussian", minimum=0)
-    num_threads: int | None = option(None, "threads of the CPU renderer (null: all cores)", minimum=1, changeable=True)
+    num_threads: int | None = option(
+        None, "threads of the CPU renderer (null: all cores)", minimum=1, maximum=MAX_THREADS, changeable=True
+    )
 
     def scaled(self, unit: float) -> RenderOptions:
         """The same where lengths are counted in another unit, of which the old one has `unit`."""

@@ -33,13 +33,13 @@ def project(
         raw: scales are logarithms and opacities logits.
 
     Returns:
-        radii [C, N, 2] int32 (0 where culled), means2d [C, N, 2], depths [C, N], conics [C, N, 3], opacities [C, N],
-        extents [C, N, 2] and, with coefficients, colors [C, N, 3], or 4 with the depth behind where `settings` wants
+        radii [C, N, 2] int32 (0 where culled), means2d [C, N, 2], depths [C, N], conics [C, N, 3], white [C, N, 3]
+        (the conics' factors, with which `composite` draws), opacities [C, N], extents [C, N, 2] and, with coefficients, colors [C, N, 3], or 4 with the depth behind where `settings` wants
         it. Zero where culled.
     """
     sh0, shN = coefficients
     options = native.kernels().ProjectionOptions()
-    options.width, options.height = settings.width, settings.height
+    options.width, options.height = int(settings.width), int(settings.height)
     options.near_plane, options.far_plane = settings.near_plane, settings.far_plane
     options.eps2d, options.radius_clip = settings.eps2d, settings.radius_clip
     options.antialiased = settings.rasterize_mode == "antialiased"
@@ -48,7 +48,7 @@ def project(
     options.depth_channel = settings.wants_depth
     options.threads = settings.num_threads or native.default_threads()
     values = Project.apply(*gaussians, sh0, shN, *cameras, options)
-    names = ("radii", "means2d", "depths", "conics", "opacities", "extents", "colors")
+    names = ("radii", "means2d", "depths", "conics", "white", "opacities", "extents", "colors")
     return {name: value for name, value in zip(names, values) if value is not None}
 
 
@@ -71,10 +71,11 @@ class Project(torch.autograd.Function):
         inputs = [_plain(t) for t in (means, quats, scales, opacities, sh0, shN, viewmats, Ks)]
         C, N = viewmats.shape[0], means.shape[0]
         radii = torch.empty(C, N, 2, dtype=torch.int32)
-        means2d, depths, conics = torch.empty(C, N, 2), torch.empty(C, N), torch.empty(C, N, 3)
+        means2d, depths = torch.empty(C, N, 2), torch.empty(C, N)
+        conics, white = torch.empty(C, N, 3), torch.empty(C, N, 3)
         opacities2d, extents = torch.empty(C, N), torch.empty(C, N, 2)
         colors = torch.empty(C, N, 4 if options.depth_channel else 3) if options.sh_degree >= 0 else None
-        outputs = (radii, means2d, depths, conics, opacities2d, extents, colors)
+        outputs = (radii, means2d, depths, conics, white, opacities2d, extents, colors)
         native.kernels().project_forward(options, *inputs, *outputs)
         ctx.options = options
         ctx.set_materialize_grads(False)
@@ -87,17 +88,16 @@ class Project(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         *inputs, radii, colors = ctx.saved_tensors
         means, quats, scales, opacities, sh0, shN, viewmats, _ = inputs
-        _, grad_means2d, grad_depths, grad_conics, grad_opacities, _, grad_colors = (_plain(grad) for grad in grads)
+        # Of means2d, depths, conics, white, opacities and colours; radii and extents have none.
+        incoming = [_plain(grad) for grad in (*grads[1:6], grads[7])]
         outputs = [torch.empty_like(t) for t in (means, quats, scales, opacities)]
         needs = ctx.needs_input_grad
         grad_sh0 = torch.empty_like(sh0) if sh0 is not None and needs[4] else None
         grad_shN = torch.empty_like(shN) if shN is not None and needs[5] else None
         grad_cameras = torch.zeros(viewmats.shape[0], 15) if needs[6] else None
         native.kernels().project_backward(
-            ctx.options, *inputs, radii, colors,
-            grad_means2d, grad_depths, grad_conics, grad_opacities, grad_colors,
-            *outputs, grad_sh0, grad_shN, grad_cameras,
-        )  # fmt: skip
+            ctx.options, *inputs, radii, colors, *incoming, *outputs, grad_sh0, grad_shN, grad_cameras
+        )
         grad_viewmats = _viewmat_gradient(viewmats, grad_cameras) if grad_cameras is not None else None
         return (*outputs, grad_sh0, grad_shN, grad_viewmats, None, None)
 
@@ -129,7 +129,7 @@ def composite(
         image [C, H, W, D], alphas [C, H, W, 1], tiles_per_gauss [C, N] int32.
     """
     return Composite.apply(  # type: ignore[no-any-return]
-        projected["means2d"], projected["conics"], projected["opacities"], colors, backgrounds,
+        projected["means2d"], projected["white"], projected["opacities"], colors, backgrounds,
         projected["depths"].detach(), projected["extents"], projected["radii"], settings,
     )  # fmt: skip
 
@@ -141,7 +141,7 @@ class Composite(torch.autograd.Function):
     def forward(
         ctx: Any,
         means2d: Tensor,
-        conics: Tensor,
+        white: Tensor,
         opacities: Tensor,
         colors: Tensor,
         backgrounds: Tensor | None,
@@ -156,7 +156,7 @@ class Composite(torch.autograd.Function):
         image, alphas = torch.empty(C, H, W, D), torch.empty(C, H, W, 1)
         transmittance = torch.empty(C, H, W)
         tiles_per_gauss = torch.empty(C, N, dtype=torch.int32)
-        footprints = [t.detach().contiguous() for t in (means2d, conics, opacities, depths, extents, radii)]
+        footprints = [t.detach().contiguous() for t in (means2d, white, opacities, depths, extents, radii)]
         plain_colors = colors.detach().contiguous()
         plain_backgrounds = _plain(backgrounds)
         ctx.lists = []
@@ -206,10 +206,10 @@ class Composite(torch.autograd.Function):
 
 
 def build_lists(settings: RasterSettings, footprints: list[Tensor], tiles_per_gauss: Tensor) -> Any:
-    """The tile lists of one camera from means2d, conics, opacities, depths, extents and radii [N, ...]."""
+    """The tile lists of one camera from means2d, white, opacities, depths, extents and radii [N, ...]."""
     lists = native.kernels().TileLists()
     threads = settings.num_threads or native.default_threads()
-    lists.build(settings.width, settings.height, threads, *footprints, tiles_per_gauss)
+    lists.build(int(settings.width), int(settings.height), threads, *footprints, tiles_per_gauss)
     return lists
 
 

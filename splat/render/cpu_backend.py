@@ -17,6 +17,7 @@ def rasterize(
     shape: Shape, colors: Tensor, views: Views, backgrounds: Tensor | None, settings: RasterSettings
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """See `splat.render.api.rasterize`; the shape is activated."""
+    _check_opacities(shape[3])
     sh0 = shN = None
     if settings.sh_degree is not None and settings.wants_color:
         sh0, shN = _host(colors[:, :1]), _host(colors[:, 1:])
@@ -40,7 +41,7 @@ def lift(
     """See `splat.render.api.lift`; the shape is raw."""
     device = shape[0].device
     projected = cpu.project(_host_shape(shape), (None, None), _host_views(views), settings, raw=True)
-    names = ("means2d", "conics", "opacities", "depths", "extents", "radii")
+    names = ("means2d", "white", "opacities", "depths", "extents", "radii")
     N, D = shape[0].shape[0], features.shape[-1]
     sums, weight_sums = torch.zeros(N, D), torch.zeros(N)
     view_sums, view_weights = torch.empty(N, D), torch.empty(N)
@@ -122,6 +123,13 @@ def _meta(projected: dict[str, Tensor], tiles_per_gauss: Tensor, settings: Raste
         "n_cameras": C,
         "backend": "cpu",
     }
+
+
+def _check_opacities(opacities: Tensor) -> None:
+    above = opacities.detach() > 1
+    if above.any():
+        count, largest = int(above.sum()), float(opacities.detach()[above].max())
+        raise ValueError(f"opacities must lie in 0 to 1; {count} of {len(opacities)} are above, up to {largest:g}")
 
 
 def _host_shape(shape: Shape) -> Shape:

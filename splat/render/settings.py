@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from splat.native import MAX_THREADS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,6 +16,7 @@ Views: TypeAlias = "tuple[Tensor, Tensor]"  # viewmats [C, 4, 4], Ks [C, 3, 3]
 RenderMode = Literal["RGB", "D", "ED", "RGB+D", "RGB+ED"]
 RENDER_MODES: tuple[str, ...] = ("RGB", "D", "ED", "RGB+D", "RGB+ED")
 RASTERIZE_MODES: tuple[str, ...] = ("classic", "antialiased")
+MAX_SIDE = 524_272  # pixels: the kernels number tiles of 16 pixels with 16 bits
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,13 @@ class RasterSettings:
     num_threads: int | None = None  # CPU only; None: all cores
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.height < 1:
-            raise ValueError(f"image size must be at least 1x1, got {self.width}x{self.height}")
+        size = f"{self.width}x{self.height}"
+        if not isinstance(self.width, Integral) or not isinstance(self.height, Integral):
+            raise ValueError(f"image size must be two whole numbers, got {size}")
+        if not 1 <= min(self.width, self.height) <= max(self.width, self.height) <= MAX_SIDE:
+            raise ValueError(f"image size must be at least 1x1 and at most {MAX_SIDE} either way, got {size}")
+        if self.num_threads is not None and not 1 <= self.num_threads <= MAX_THREADS:
+            raise ValueError(f"num_threads must be 1 to {MAX_THREADS}, or None for all cores, got {self.num_threads}")
         if self.render_mode not in RENDER_MODES:
             raise ValueError(f"render_mode must be one of {', '.join(RENDER_MODES)}, got {self.render_mode!r}")
         if self.rasterize_mode not in RASTERIZE_MODES:

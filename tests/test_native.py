@@ -42,9 +42,10 @@ def test_an_unusable_set_is_refused(fresh_choice: object, monkeypatch: pytest.Mo
 def test_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPLAT_NUM_THREADS", "3")
     assert native.default_threads() == 3
-    monkeypatch.setenv("SPLAT_NUM_THREADS", "many")
-    with pytest.raises(SplatError, match="is not a whole number from 1 to 1024"):
-        native.default_threads()
+    for wrong in ("many", "0", "-2", "1.5", "1025", "9" * 40):
+        monkeypatch.setenv("SPLAT_NUM_THREADS", wrong)
+        with pytest.raises(SplatError, match="is not a whole number from 1 to 1024"):
+            native.default_threads()
     monkeypatch.delenv("SPLAT_NUM_THREADS")
     assert native.default_threads() >= 1
 

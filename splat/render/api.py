@@ -63,8 +63,8 @@ def rasterize(
         camera drew the Gaussian.
 
     Raises:
-        SplatError: the backend cannot run here. ValueError: shapes or options that do not fit, or, on the CPU, opacities
-            above 1.
+        SplatError: the backend cannot run here. ValueError: shapes or options that do not fit; on the CPU also
+            opacities above 1.
     """
     settings = RasterSettings(
         width, height, near_plane, far_plane, eps2d, sh_degree, render_mode, rasterize_mode, absgrad, tile_size,

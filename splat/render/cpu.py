@@ -33,9 +33,9 @@ def project(
         raw: scales are logarithms and opacities logits.
 
     Returns:
-        radii [C, N, 2] int32 (0 where culled), means2d [C, N, 2], depths [C, N], conics [C, N, 3], white [C, N, 3]
-        (the conics' factors, with which `composite` draws), opacities [C, N], extents [C, N, 2] and, with coefficients, colors [C, N, 3], or 4 with the depth behind where `settings` wants
-        it. Zero where culled.
+        radii [C, N, 2] int32 (0 where culled), means2d [C, N, 2], depths [C, N], conics [C, N, 3], white [C, N, 3] (the
+        conics' factors, with which `composite` draws), opacities [C, N], extents [C, N, 2] and, with coefficients,
+        colors [C, N, 3], or 4 with the depth behind where `settings` wants it. Zero where culled.
     """
     sh0, shN = coefficients
     options = native.kernels().ProjectionOptions()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gsplat
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -118,8 +119,26 @@ def test_shapes_and_options_are_checked() -> None:
         rasterize(*scene.tensors, colors[:5], *scene.cameras)
     with pytest.raises(ValueError, match="render_mode must be one of"):
         rasterize(*scene.tensors, colors, *scene.cameras, render_mode="depth")
-    with pytest.raises(ValueError, match="at least 1x1"):
-        rasterize(*scene.tensors, colors, scene.viewmats, scene.Ks, 0, 10)
+    for size in ((0, 10), (10, -1), (600_000, 1), (1, 2**31), (2**40, 2**40)):
+        with pytest.raises(ValueError, match=f"at least 1x1 and at most 524272 either way, got {size[0]}x{size[1]}"):
+            rasterize(*scene.tensors, colors, scene.viewmats, scene.Ks, *size)
+    for width in (53.0, "53", None):
+        with pytest.raises(ValueError, match="two whole numbers"):
+            rasterize(*scene.tensors, colors, scene.viewmats, scene.Ks, width, 38)  # type: ignore[arg-type]
+    for threads in (0, -1, 2**40):
+        with pytest.raises(ValueError, match="num_threads must be 1 to 1024"):
+            rasterize(*scene.tensors, colors, *scene.cameras, num_threads=threads)
+    with pytest.raises(ValueError, match="image size"):
+        render_gaussians(as_gaussians(scene), scene.viewmats, scene.Ks, 0, 10)
+
+
+def test_sizes_of_numpy_and_the_largest_are_taken() -> None:
+    scene = random_scene()
+    colors = torch.rand(len(scene.means), 3)
+    image, _, _ = rasterize(*scene.tensors, colors, scene.viewmats, scene.Ks, np.int64(53), np.int32(38), backend="cpu")
+    assert torch.equal(image, rasterize(*scene.tensors, colors, *scene.cameras, backend="cpu")[0])
+    image, _, _ = rasterize(*scene.tensors, colors, scene.viewmats, scene.Ks, 524_272, 1, backend="cpu")
+    assert image.shape == (1, 1, 524_272, 3)
 
 
 def gradients(scene: Scene, channels: int, threads: int) -> list[Tensor]:

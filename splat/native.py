@@ -19,6 +19,7 @@ from splat.errors import SplatError
 SETS = ("avx512", "avx2", "sse2", "neon", "generic")
 BASELINES = ("sse2", "neon", "generic")
 MAX_THREADS = 1024
+INTERFACE = 2  # as in native/bindings.cpp
 
 
 @functools.cache
@@ -38,8 +39,15 @@ def kernels() -> ModuleType:
 
 
 def load_set(isa: str) -> ModuleType:
-    """The module of one instruction set; raises ImportError when it is not built."""
-    return importlib.import_module(f"splat._native_{isa}")
+    """The module of one instruction set.
+
+    Raises:
+        ImportError: it is not built. SplatError: it was built from other sources than these.
+    """
+    module = importlib.import_module(f"splat._native_{isa}")
+    if getattr(module, "interface", 1) != INTERFACE:
+        raise SplatError("The compiled kernels are older or newer than the rest of splat; run `pip install .` again")
+    return module
 
 
 def built_sets() -> list[str]:

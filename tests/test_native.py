@@ -17,6 +17,7 @@ def fresh_choice() -> object:
     native.kernels.cache_clear()
     yield None
     native.kernels.cache_clear()
+    native.usable_sets.cache_clear()
 
 
 def test_best_usable_set_is_chosen(fresh_choice: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,6 +37,15 @@ def test_an_unusable_set_is_refused(fresh_choice: object, monkeypatch: pytest.Mo
     monkeypatch.setenv("SPLAT_ISA", "avx9000")
     with pytest.raises(SplatError, match="choose one of"):
         native.kernels()
+    assert native.info()["available"] is False
+
+
+def test_kernels_of_other_sources_are_refused(fresh_choice: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an update without a new build every call would fail in its own way."""
+    monkeypatch.setattr(native, "INTERFACE", native.INTERFACE + 1)
+    with pytest.raises(SplatError, match="pip install"):
+        native.kernels()
+    native.usable_sets.cache_clear()
     assert native.info()["available"] is False
 
 

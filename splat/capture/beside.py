@@ -50,14 +50,15 @@ class SideFolder:
     def __init__(self, folder: Path, suffixes: Collection[str] = PHOTO_SUFFIXES) -> None:
         self.folder = folder
         self._suffixes = sorted(suffixes, key=lambda suffix: (suffix != ".png", suffix))
-        self._files: dict[str, Path] = {}
-        if folder.is_dir():
-            for path in walk(folder).files:
-                if path.suffix.lower() in suffixes:
-                    self._files[path.relative_to(folder).as_posix().casefold()] = path
+        self.files = [path for path in walk(folder).files if path.suffix.lower() in suffixes] if folder.is_dir() else []
+        inside = {path.relative_to(folder): path for path in self.files}
+        self._files = {name.as_posix().casefold(): path for name, path in inside.items()}
+        for name, path in inside.items():
+            if (base := _base(name.stem)) is not None:  # NAME_mask.png in masks/
+                self._files.setdefault(name.with_name(base[0] + name.suffix).as_posix().casefold(), path)
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self.files)
 
     def find(self, name: str) -> Path | None:
         """The file of the photo `name` (relative to the photos' folder), or None."""
@@ -79,12 +80,13 @@ class SideFolder:
         if not found and self._files:
             found, ambiguous = self._match_bare(names)
         used = set(found.values())
-        return Matched(found, [path for path in self._files.values() if path not in used], ambiguous)
+        return Matched(found, [path for path in self.files if path not in used], ambiguous)
 
     def _match_bare(self, names: Sequence[str]) -> tuple[dict[str, Path], list[str]]:
         files: defaultdict[str, list[Path]] = defaultdict(list)
-        for path in self._files.values():
-            files[bare_name(path.name)].append(path)
+        for path in self.files:
+            base = _base(path.stem)
+            files[bare_name(path.name if base is None else base[0])].append(path)
         photos = Counter(bare_name(name) for name in names)
         several = [name for name in names if photos[bare_name(name)] > 1 and bare_name(name) in files]
         found = {}
@@ -115,13 +117,17 @@ def companions(files: Iterable[Path]) -> dict[Path, tuple[Path, str]]:
     for inside in folders.values():
         photos = {key: path for path in inside for key in (path.stem.casefold(), path.name.casefold())}
         for path in inside:
-            for form in (_BEHIND, _BEFORE):
-                match = form.fullmatch(path.stem)
-                photo = photos.get(match["base"].casefold()) if match else None
-                if match and photo is not None and photo != path:
-                    found[path] = (photo, match["word"].lower())
-                    break
+            base = _base(path.stem)
+            photo = photos.get(base[0].casefold()) if base else None
+            if base is not None and photo is not None and photo != path:
+                found[path] = (photo, base[1])
     return found
+
+
+def _base(stem: str) -> tuple[str, str] | None:
+    """The name of a photo and what was made of it: 'r_0_depth_0001' is r_0 and depth."""
+    match = _BEHIND.fullmatch(stem) or _BEFORE.fullmatch(stem)
+    return (match["base"], match["word"].lower()) if match else None
 
 
 def marks_what_to_hide(mask: Path) -> bool:
@@ -150,7 +156,7 @@ def find_masks(
         matched.unmatched = [path for path in matched.unmatched if path not in masks.values()]
         if matched.unmatched or not known:
             notes += _mask_notes(folder, len(side), matched, len(photos))
-    beside = _masks_beside(photos)
+    beside = made_beside(photos, MASK_WORDS, PHOTO_SUFFIXES)
     fresh = beside.keys() - masks.keys()
     if fresh:
         first = beside[min(fresh)]
@@ -172,13 +178,20 @@ def _mask_notes(folder: Path, files: int, matched: Matched, photos: int) -> list
     return [note]
 
 
-def _masks_beside(photos: Mapping[str, Path]) -> dict[str, Path]:
-    """Masks in the photos' own folders, by the photo's name; a file that is itself a photo of the capture is none."""
+def made_beside(photos: Mapping[str, Path], words: Collection[str], suffixes: Collection[str]) -> dict[str, Path]:
+    """What was made of photos and lies beside them, by the photo's name; photos of the capture are none of it.
+
+    Args:
+        words: what it is, of `MASK_WORDS` and `OTHER_WORDS`.
+        suffixes: of the files.
+    """
     by_path = {path: name for name, path in photos.items()}
     found: dict[str, Path] = {}
     for folder in sorted({path.parent for path in photos.values()}):
-        pictures = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in PHOTO_SUFFIXES]
+        kinds = PHOTO_SUFFIXES | set(suffixes)
+        pictures = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in kinds]
         for path, (photo, word) in companions(pictures).items():
-            if word in MASK_WORDS and photo in by_path and path not in by_path:
+            fits = word in words and path.suffix.lower() in suffixes
+            if fits and photo in by_path and path not in by_path:
                 found.setdefault(by_path[photo], path)
     return found

@@ -81,7 +81,7 @@ def read_colmap(root: Path, options: CaptureOptions) -> Found:
         shots,
         model.points,
         notes,
-        sides=list(dict.fromkeys((photos_root.parent, root))),
+        sides=list(dict.fromkeys((photos_root.parent, root, photos_root))),
         listed=len(model.images),
         left_out=left_out,
         read=model.files,

@@ -52,14 +52,23 @@ def report_damaged(damaged: Sequence[tuple[str, str]], good: int) -> list[str]:
     return [note]
 
 
-def require_mask(path: Path) -> Path:
+def require_mask(path: Path, photo: Path) -> Path:
     """The mask's path; unlike a photo a mask cannot be left out, because what it hides would get into the scene.
 
     Raises:
-        SplatError: when it cannot be read.
+        SplatError: when it cannot be read, or has another shape than its photo, whichever way both are turned.
     """
     if reason := damage(path):
         raise SplatError(f"the mask {path} cannot be read ({reason}); make it again or remove it")
+    mask, of = photo_header(path), photo_header(photo)
+    shapes = [sorted((header.width, header.height)) for header in (mask, of)]
+    smallest = min(shapes[0][0], shapes[1][0])
+    ratio = shapes[0][1] / shapes[0][0] / (shapes[1][1] / shapes[1][0])
+    if abs(ratio - 1.0) > 0.03 + 2.0 / smallest:  # beyond rounding
+        raise SplatError(
+            f"the mask {path} is {mask.width}x{mask.height} but its photo {of.width}x{of.height}: another shape;"
+            " make it of the whole photo"
+        )
     return path
 
 

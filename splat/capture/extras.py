@@ -7,12 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from splat import console
-from splat.capture.beside import DEPTH_FOLDERS, DEPTH_SUFFIXES, MASK_FOLDERS, SideFolder, companions, find_masks
+from splat.capture.beside import (
+    DEPTH_FOLDERS,
+    DEPTH_SUFFIXES,
+    MASK_FOLDERS,
+    SideFolder,
+    companions,
+    find_masks,
+    made_beside,
+)
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import require_mask
 from splat.capture.masks import file_meaning
 from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES
-from splat.capture.unused import own_notes, unused_note
+from splat.capture.unused import unused_note, walk_notes
 from splat.capture.walk import walk
 from splat.files import is_file
 
@@ -36,20 +44,40 @@ def with_masks(shots: list[Shot], found: Found, options: CaptureOptions, notes: 
         masks, said = find_masks({shot.name: shot.path for shot in shots}, folders, known)
         notes += said
         shots = [dataclasses.replace(shot, mask_path=masks.get(shot.name)) for shot in shots]
-    masked = [require_mask(shot.mask_path) for shot in shots if shot.mask_path is not None]
+    masked = [require_mask(shot.mask_path, shot.path) for shot in shots if shot.mask_path is not None]
     if masked:
         notes.append(f"masks for {len(masked)} of {len(shots)} photos ({file_meaning(options.masks)})")
     return shots
 
 
-def with_depth_maps(shots: list[Shot], found: Found) -> list[Shot]:
-    """The shots with the depth maps in the capture's folders, where the capture names none itself."""
+def with_depth_maps(shots: list[Shot], found: Found, notes: list[str]) -> list[Shot]:
+    """The shots with the depth maps in the capture's folders or beside the photos, where it names none itself."""
     if any(shot.depth_path for shot in shots):
         return shots
-    maps: dict[str, Path] = {}
-    for folder in dict.fromkeys(side / name for side in found.sides for name in DEPTH_FOLDERS):
-        maps = {**SideFolder(folder, DEPTH_SUFFIXES).match([shot.name for shot in shots]).files, **maps}
+    maps = made_beside({shot.name: shot.path for shot in shots}, ("depth",), DEPTH_SUFFIXES)
+    for folder in reversed(dict.fromkeys(side / name for side in found.sides for name in DEPTH_FOLDERS)):
+        maps.update(SideFolder(folder, DEPTH_SUFFIXES).match([shot.name for shot in shots]).files)
+    pictures = sorted({path for path in maps.values() if not is_depth_map(path)})
+    if pictures:
+        notes.append(
+            f"{console.count(len(pictures), 'picture')} of depth are no depth maps, which have 16 bits or floats"
+            f" (first: {pictures[0]})"
+        )
+    maps = {name: path for name, path in maps.items() if path not in set(pictures)}
     return [dataclasses.replace(shot, depth_path=maps.get(shot.name)) for shot in shots]
+
+
+def is_depth_map(path: Path) -> bool:
+    """Whether a file has one channel of more than 8 bits; only its header is read."""
+    from PIL import Image
+
+    if path.suffix.lower() == ".npy":
+        return True
+    try:
+        with Image.open(path) as picture:
+            return picture.mode.startswith(("I", "F"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
 
 
 def look_around(found: Found, shots: list[Shot], notes: list[str]) -> int:
@@ -58,7 +86,7 @@ def look_around(found: Found, shots: list[Shot], notes: list[str]) -> int:
         return 0
     seen = found.walk or walk(found.root)
     if found.walk is None:
-        notes += own_notes(seen)
+        notes += walk_notes(seen)
     used = {file for shot in shots for file in (shot.path, shot.mask_path, shot.depth_path) if file and is_file(file)}
     used |= {*found.left_out, *found.read}
     folders = {shot.path.parent for shot in shots}

@@ -105,8 +105,13 @@ def _focal_lengths(source: Mapping[str, Any], width: float, height: float, name:
         (width, "fl_x", "camera_angle_x", "x_fov"),
         (height, "fl_y", "camera_angle_y", "y_fov"),
     ):
-        radians = number(source, angle, name) or math.radians(number(source, degrees, name) or 0.0)
         length = number(source, focal, name)
+        radians = number(source, angle, name) or math.radians(number(source, degrees, name) or 0.0)
+        if not length and not 0.0 <= radians < math.pi:
+            raise SplatError(
+                f"frame {name} has a view {radians:.6g} radians wide, which gives no focal length; {angle} is in"
+                f" radians, below 3.14, {degrees} in degrees"
+            )
         found.append(length or (0.5 * side / math.tan(0.5 * radians) if radians else 0.0))
     fx, fy = found[0] or found[1], found[1] or found[0]
     return (fx, fy) if fx and fy else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from splat.capture.beside import MASK_FOLDERS, SideFolder
 from splat.capture.config import CaptureOptions
 from splat.capture.names import find_file, located, printable
 from splat.errors import SplatError
+
+READ = ("file_path", "mask_path", "depth_file_path", "depth_path")  # what frames name and is read
 
 
 class NamedFiles:
@@ -22,9 +25,11 @@ class NamedFiles:
         self._moved: list[str] = []
         self._gone: list[str] = []
         self._depth: list[tuple[str, bool]] = []
+        self._unread: Counter[str] = Counter()
 
     def mask(self, entry: Mapping[str, Any], name: str) -> Path | None:
         """The mask of a frame: where it says, else in the folders of masks."""
+        self._unread.update(key for key in entry if key.endswith("_path") and key not in READ)
         text = self._text(entry, "mask_path")
         if text is None or not self.masks:
             return None
@@ -36,7 +41,7 @@ class NamedFiles:
 
     def depth_map(self, entry: Mapping[str, Any]) -> Path | None:
         """Where the frame says that its depth map is, there or not."""
-        text = self._text(entry, "depth_file_path")
+        text = self._text(entry, "depth_file_path") or self._text(entry, "depth_path")
         if text is None:
             return None
         name, path = located(self.root, text, find_file)
@@ -54,7 +59,10 @@ class NamedFiles:
                 f"{console.count(len(self._gone), 'mask')} that {self.file} names cannot be found"
                 f" (first: {printable(self._gone[0])}); put them there, or go on without any mask: capture.masks=none"
             )
-        notes = []
+        notes = [
+            f"{printable(key)} of {console.count(number, 'frame')} of {self.file} is not read"
+            for key, number in sorted(self._unread.items())
+        ]
         if self._moved:
             notes.append(
                 f"{console.count(len(self._moved), 'mask')} are not where {self.file} says"

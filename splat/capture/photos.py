@@ -15,7 +15,7 @@ from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES
 from splat.capture.sfm import Photo, solve_cameras
 from splat.capture.shots import Found
 from splat.capture.split import LIST
-from splat.capture.unused import own_notes
+from splat.capture.unused import own_notes, walk_notes
 from splat.capture.walk import Walk, is_own, walk
 from splat.errors import SplatError
 
@@ -56,7 +56,7 @@ class Listing:
 
     def notes(self) -> list[str]:
         """What is left out, in a line each; HEIC and what this program wrote in warnings."""
-        said = own_notes(self.walk)
+        said = own_notes(self.walk) + walk_notes(self.walk)
         if self.heic:
             count = console.count(len(self.heic), "HEIC photo")
             said.append(f"left out in {self.folder}: {count}; convert them to JPEG to use them")
@@ -138,9 +138,11 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
     notes += _report_look_alikes(list(files.values()), folder)
     masks: dict[str, Path] = {}
     if options.masks != "none":
-        masks, said = find_masks(files, [root / name for name in MASK_FOLDERS])
+        masks, said = find_masks(files, [side / name for side in (root, folder) for name in MASK_FOLDERS])
         notes += said
-    photos = [Photo(name, path, require_mask(masks[name]) if name in masks else None) for name, path in files.items()]
+    photos = [
+        Photo(name, path, require_mask(masks[name], path) if name in masks else None) for name, path in files.items()
+    ]
     shots, points, solved = solve_cameras(photos, options, ordered=False)
     return Found(
         "photos",
@@ -148,7 +150,7 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
         shots,
         points,
         notes + solved,
-        sides=[root],
+        sides=[root, folder],
         listed=len(listing.photos) + len(listing.heic),
         left_out=[*listing.photos, *listing.heic, *listing.no_photos()],
         walk=listing.walk,

@@ -71,7 +71,7 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
     if repeated:
         raise SplatError(f"{found.root} lists {repeated[0]} more than once; keep one entry for each photo")
     notes = list(found.notes)
-    shots = with_depth_maps(with_masks(shots, found, options, notes), found)
+    shots = with_depth_maps(with_masks(shots, found, options, notes), found, notes)
     plans: list[PhotoPlan] = []
     frames: list[Frame] = []
     for shot, split in zip(shots, assign_splits(shots, options.test_every, found.test_lists)):

@@ -7,12 +7,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from splat import console
-from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES
+from splat.capture.photo import HEIC_SUFFIXES, OTHER_PICTURE_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES
 from splat.capture.walk import Walk, pictures_in
 
 POINT_SUFFIXES = frozenset({".ply", ".pcd", ".las", ".laz", ".e57"})
 ARRAY_SUFFIXES = frozenset({".npy", ".npz", ".exr", ".pfm"})
-KINDS = PHOTO_SUFFIXES | HEIC_SUFFIXES | POINT_SUFFIXES | VIDEO_SUFFIXES | ARRAY_SUFFIXES
+KINDS = PHOTO_SUFFIXES | HEIC_SUFFIXES | OTHER_PICTURE_SUFFIXES | POINT_SUFFIXES | VIDEO_SUFFIXES | ARRAY_SUFFIXES
 # Cameras of other programs: Record3D, kapture, Metashape, OpenMVG, Meshroom, OpenSfM, Bundler, ZInD
 CAMERA_FILES = frozenset(
     {"metadata.json", "sensors.txt", "trajectories.txt", "cameras.xml", "sfm_data.json", "cameras.sfm"}
@@ -22,7 +22,7 @@ MOST_GROUPS = 8  # that one line names
 
 
 def own_notes(found: Walk) -> list[str]:
-    """Lines about folders that this program wrote, and about links that could not be followed."""
+    """A warning that counts the pictures in folders that this program wrote."""
     notes = []
     counts = {folder: pictures_in(folder, PHOTO_SUFFIXES) for folder in found.own}
     if total := sum(counts.values()):
@@ -30,6 +30,16 @@ def own_notes(found: Walk) -> list[str]:
         folders = console.count(len(found.own), "folder")
         pictures = console.count(total, "picture")
         notes.append(f"{pictures} in {folders} that splat wrote below {found.root} are no photos (first: {first})")
+        console.warn(notes[-1])
+    return notes
+
+
+def walk_notes(found: Walk) -> list[str]:
+    """Warnings about links and folders that could not be followed."""
+    notes = []
+    if found.closed:
+        first = found.closed[0].relative_to(found.root).as_posix()
+        notes.append(f"{console.count(len(found.closed), 'folder')} below {found.root} cannot be read (first: {first})")
     if found.dangling:
         first = found.dangling[0].relative_to(found.root).as_posix()
         notes.append(f"{console.count(len(found.dangling), 'link')} below {found.root} lead nowhere (first: {first})")

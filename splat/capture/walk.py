@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +22,7 @@ class Walk:
     own: list[Path] = field(default_factory=list)  # run folders and cleaned copies, which are not entered
     dangling: list[Path] = field(default_factory=list)  # links that lead nowhere
     repeated: list[Path] = field(default_factory=list)  # links to folders that are entered by another way
+    closed: list[Path] = field(default_factory=list)  # folders that may not be read
     complete: bool = True
 
 
@@ -44,7 +44,7 @@ def walk(root: Path) -> Walk:
             found.repeated.append(folder)
             continue
         entered.add(_real(folder))
-        for entry in _entries(folder):
+        for entry in _entries(folder, found):
             budget -= 1
             if budget < 0:
                 found.complete = False
@@ -85,13 +85,14 @@ def pictures_in(folder: Path, suffixes: frozenset[str]) -> int:
     return sum(Path(name).suffix.lower() in suffixes for _, _, names in os.walk(folder) for name in names)
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """What a folder holds, in name order; nothing where it may not be read."""
+def _entries(folder: Path, found: Walk) -> list[os.DirEntry[str]]:
+    """What a folder holds, in name order; one that may not be read is noted."""
     try:
         with os.scandir(folder) as entries:
-            yield from sorted(entries, key=lambda entry: entry.name)
+            return sorted(entries, key=lambda entry: entry.name)
     except OSError:
-        return
+        found.closed.append(folder)
+        return []
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

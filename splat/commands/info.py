@@ -128,7 +128,8 @@ def _photos(path: Path) -> dict[str, Any]:
     listing = list_photos(path)
     listing.drop_copies()
     files = listing.photos
-    masks, notes = find_masks(listing.named(), [path / name for name in MASK_FOLDERS])
+    folders = [side / name for side in (path, listing.folder) for name in MASK_FOLDERS]
+    masks, notes = find_masks(listing.named(), folders)
     notes = [*listing.notes(), *notes]
     if note := unused_note(listing.walk, {*files, *listing.heic, *listing.no_photos(), *masks.values()}):
         notes.append(note)

@@ -72,7 +72,16 @@ def read_masks(stage: Stage, folder: Path, value: int | None = None) -> dict[str
     if matched.files and matched.unmatched:
         first = matched.unmatched[0].relative_to(folder).as_posix()
         warn(f"{count(len(matched.unmatched), 'mask')} in {folder} named as no training view (first: {first})")
-    return {name: _mask_of(path, value) for name, path in matched.files.items()}
+    masks = {name: _mask_of(path, value) for name, path in matched.files.items()}
+    for name, mask in masks.items():
+        camera = stage.camera(name)
+        ratio = mask.shape[1] / mask.shape[0] / (camera.width / camera.height)
+        if abs(ratio - 1.0) > 0.03 + 2.0 / min(mask.shape):  # beyond rounding
+            raise SplatError(
+                f"the mask {matched.files[name]} is {mask.shape[1]}x{mask.shape[0]} but its view {camera.width}x"
+                f"{camera.height}: another shape; make it of the whole picture"
+            )
+    return masks
 
 
 def _mask_of(path: Path, value: int | None) -> np.ndarray:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from capture_scenes import LENSES, H, W, smooth_photo, viewmat, write_colmap, write_photo
@@ -106,6 +107,27 @@ def test_masks_that_the_capture_names_belong_to_photos(tmp_path, capsys):
     assert "1 mask file of no photo (first: of_b.png)" in capsys.readouterr().err
 
 
+def test_a_mask_of_another_shape_is_an_error(tmp_path):
+    posed(tmp_path, "a.png")
+    for size, fits in (((W // 2, H // 2), True), ((W // 2, H // 2 + 1), True), ((H, W), True), ((W, W), False)):
+        write_photo(tmp_path / "masks" / "a.png", smooth_photo(0, *size))
+        if fits:
+            assert load_capture(tmp_path, points="none").images.mask(0).shape == (H, W)
+            continue
+        with pytest.raises(SplatError, match=r"the mask .*a\.png is 320x320 but its photo 320x240: another shape"):
+            load_capture(tmp_path, points="none")
+
+
+@pytest.mark.parametrize("name", ["masks/a_mask.png", "masks/mask_a.jpg", "mask/a.png", "images/masks/a.png"])
+def test_masks_under_the_names_that_people_give_them(tmp_path, name):
+    posed(tmp_path, "a.jpg", "b.jpg")
+    write_photo(tmp_path / name, HALF)
+    capture = load_capture(tmp_path, points="none")
+    mask = capture.images.mask(0)
+    assert mask is not None and mask[:, : W // 2 - 8].all() and not mask[:, W // 2 + 8 :].any()
+    assert capture.images.mask(1) is None
+
+
 def test_files_made_of_other_photos_are_told_apart():
     names = "a.jpg a_mask.png r_0.png r_0_depth_0001.png r_0_normal_0001.png mask_b.png IMG_depth_1.jpg c_mask.jpg"
     found = companions([Path("x") / name for name in names.split()])
@@ -163,6 +185,37 @@ def test_depth_maps_in_a_folder_are_found_by_path(tmp_path):
     ]
     assert found == ["depth/left/a.npy", "depth/right/a.npy", None]
     assert capture.depth_maps == 2
+
+
+@pytest.mark.parametrize("name", ["images/a_depth.npy", "images/depth_a.png", "depth/a_depth.png", "depths/a.tiff"])
+def test_depth_maps_under_the_names_that_people_give_them(tmp_path, name):
+    posed(tmp_path, "a.jpg", "b.jpg")
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    if path.suffix == ".npy":
+        np.save(path, np.ones((H, W), np.float32))
+    else:
+        assert cv2.imwrite(str(path), np.full((H, W), 1000, np.uint16))
+    capture = load_capture(tmp_path, points="none")
+    assert [frame.depth_path for frame in capture.frames] == [path, None] and capture.depth_maps == 1
+
+
+def test_pictures_of_depth_are_no_depth_maps_and_counted(tmp_path):
+    posed(tmp_path, "a.jpg", "b.jpg")
+    for name in ("a.png", "b.png"):
+        write_photo(tmp_path / "depth" / name, HALF)
+    capture = load_capture(tmp_path, points="none")
+    assert capture.depth_maps == 0
+    assert any(note.startswith("2 pictures of depth are no depth maps") for note in capture.notes)
+
+
+def test_files_that_frames_name_but_that_are_not_read_are_counted(tmp_path):
+    write_photo(tmp_path / "a.png", smooth_photo(0))
+    frames = [{"file_path": "a.png", "normal_file_path": "n/a.png", "depth_path": "z/a.npy"}]
+    write_depth(tmp_path / "z" / "a.npy", 1.0)
+    capture = load_capture(transforms(tmp_path, frames), points="none")
+    assert capture.depth_maps == 1
+    assert any(note.startswith("normal_file_path of 1 frame of") for note in capture.notes)
 
 
 def test_missing_depth_maps_are_counted(tmp_path, capsys):

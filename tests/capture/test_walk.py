@@ -123,6 +123,22 @@ def test_links_are_followed_once_and_dead_ones_are_counted(tmp_path, capsys):
     assert "1 link below" in said and "(first: gone.png)" in said and "2 links to folders below" in said
 
 
+def test_folders_that_may_not_be_read_are_counted(tmp_path, monkeypatch):
+    photos(tmp_path, "a.png", "closed/b.png")
+    scandir = os.scandir
+
+    def refusing(path):  # a user with all rights, as tests may have, is refused nothing
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert names_of(tmp_path) == ["a.png"]
+    assert any(
+        "1 folder below" in note and "cannot be read (first: closed)" in note for note in list_photos(tmp_path).notes()
+    )
+
+
 def test_a_huge_folder_is_not_searched_for_ever(tmp_path, monkeypatch):
     from splat.capture import walk as module
 
@@ -142,11 +158,11 @@ def colmap(root, *names):
 def test_what_a_posed_capture_does_not_read_is_one_note(tmp_path):
     colmap(tmp_path, "a.png", "b.png")
     photos(tmp_path, "normals/a.png", "normals/b.png", "images_4/a.png", "images/extra.png")
-    for name in ("clip.mp4", "sparse/0/points3D.ply", "transforms.json", "notes.txt"):
+    for name in ("clip.mp4", "IMG_1.DNG", "sparse/0/points3D.ply", "transforms.json", "notes.txt"):
         (tmp_path / name).touch()
     write_colmap(tmp_path, [("PINHOLE", LENSES["PINHOLE"], W, H)], [("a.png", 1, np.eye(4))], folder="other/1")
     (note,) = [note for note in load_capture(tmp_path, points="none").notes if note.startswith("not read")]
-    for part in ("normals/ (2 png)", "images/extra.png", "clip.mp4", "transforms.json", "other/1/cameras.bin"):
+    for part in ("normals/ (2 png)", "images/extra.png", "clip.mp4", "IMG_1.DNG", "transforms.json", "other"):
         assert part in note
     assert "points3D.ply" in note and "images_4" not in note and "notes.txt" not in note
 

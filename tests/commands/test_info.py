@@ -58,8 +58,11 @@ def test_what_is_left_out_and_what_is_used_is_said(tmp_path: Path, capsys: pytes
 
 def test_a_posed_captures_inventory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames = [{"file_path": f"{name}.png", "transform_matrix": np.eye(4).tolist()} for name in "abc"]
-    for name in ("a.png", "b.png", "masks/a.png", "depth/a.png", "depth/b.png"):
+    for name in ("a.png", "b.png", "masks/a.png"):
         photo(tmp_path / name, 40, 30)
+    (tmp_path / "depth").mkdir()
+    for name in "ab":
+        Image.new("I;16", (40, 30), 1000).save(tmp_path / "depth" / f"{name}.png")
     (tmp_path / "transforms.json").write_text(json.dumps({"fl_x": 30, "frames": frames}))
     assert main(["info", str(tmp_path), "json=true"]) == 0
     found = json.loads(capsys.readouterr().out)

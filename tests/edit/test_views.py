@@ -51,7 +51,7 @@ def rig(names: list[str]) -> Stage:
 
 def write_mask(path: Path, value: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((4, 4), value, np.uint8)).save(path)
+    Image.fromarray(np.full((SIZE[1] // 2, SIZE[0] // 2), value, np.uint8)).save(path)
 
 
 def test_masks_belong_to_views_by_their_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,6 +71,12 @@ def test_masks_without_folders_need_names_that_tell(tmp_path: Path) -> None:
     with pytest.raises(SplatError, match=r"several photos share \(such as cam0/1.png, cam1/1.png\)"):
         read_masks(rig(["cam0/1.png", "cam1/1.png"]), tmp_path)
     assert list(read_masks(rig(["cam0/1.jpg", "cam1/2.jpg"]), tmp_path)) == ["cam0/1.jpg"]
+
+
+def test_a_mask_of_another_shape_is_an_error_that_names_it(tmp_path: Path) -> None:
+    Image.new("L", (SIZE[1], SIZE[0]), 255).save(tmp_path / "1.png")
+    with pytest.raises(SplatError, match=rf"1\.png is {SIZE[1]}x{SIZE[0]} but its view {SIZE[0]}x{SIZE[1]}"):
+        read_masks(rig(["1.png"]), tmp_path)
 
 
 def test_a_damaged_mask_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callabl
     named = {printable(file.relative_to(folder).as_posix()): file for file in files}
     masks: dict[str, Path] = {}
     if kind == "photos":
-        masks, said = find_masks(named, [root / name for name in MASK_FOLDERS])
+        masks, said = find_masks(named, [side / name for side in (root, folder) for name in MASK_FOLDERS])
         notes += said
     photos, damaged = [], []
     for name, file in named.items():

@@ -8,11 +8,16 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from splat.capture.types import Points
 from splat.errors import SplatError
+from splat.files import atomic_path
 
 VERSION = 2  # raise when results of the same input and options change
 
@@ -75,3 +80,23 @@ def require_space(folder: Path, photos: int, features: int) -> None:
             f"{folder} has {free / 1e6:,.0f} MB free, but the features of {photos} photos need about"
             f" {needed / 1e6:,.0f} MB; free some space or choose another place with $SPLAT_CACHE"
         )
+
+
+def kept_points(file: Path, make: Callable[[], Points | None]) -> Points | None:
+    """Points that are kept in an .npz file of the cache, made at first; None where there are none.
+
+    Raises:
+        SplatError: the file is damaged; it is removed.
+    """
+    if not file.is_file():
+        made = make()
+        xyz, rgb = (np.zeros((0, 3)), np.zeros((0, 3), np.uint8)) if made is None else (made.xyz, made.rgb)
+        with atomic_path(file) as temporary:
+            np.savez_compressed(temporary, xyz=xyz, rgb=rgb)
+    try:
+        with np.load(file, allow_pickle=False) as data:
+            xyz, rgb = data["xyz"], data["rgb"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        file.unlink(missing_ok=True)
+        raise SplatError(f"the cached points {file} were damaged and are removed; run again") from error
+    return Points(xyz, rgb) if len(xyz) else None

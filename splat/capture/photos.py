@@ -143,7 +143,7 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
     photos = [
         Photo(name, path, require_mask(masks[name], path) if name in masks else None) for name, path in files.items()
     ]
-    shots, points, solved = solve_cameras(photos, options, ordered=False)
+    shots, points, solved = solve_cameras(photos, options, ordered=False, test_lists=[root / LIST])
     return Found(
         "photos",
         root,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from splat import console
-from splat.capture.cache import cache_folder, cache_key, require_space
+from splat.capture.cache import cache_folder, cache_key, kept_points, require_space
 from splat.capture.colmap import read_model
 from splat.capture.config import CaptureOptions
 from splat.capture.features import (
@@ -25,8 +26,9 @@ from splat.capture.features import (
 from splat.capture.masks import aligned_mask
 from splat.capture.photo import camera_identity, photo_header
 from splat.capture.retrieval import similar_pairs
-from splat.capture.shots import Shot
+from splat.capture.shots import Shot, assign_splits
 from splat.capture.staging import remove_tree, stage_mask, stage_photo, work_folder
+from splat.capture.training_points import training_points
 from splat.capture.types import Points
 from splat.errors import SplatError
 
@@ -48,14 +50,15 @@ class Photo:
 
 
 def solve_cameras(
-    photos: Sequence[Photo], options: CaptureOptions, *, ordered: bool
+    photos: Sequence[Photo], options: CaptureOptions, *, ordered: bool, test_lists: Sequence[Path] = ()
 ) -> tuple[list[Shot], Points | None, list[str]]:
-    """Shots of the photos that could be placed, the points seen, and notes; computed once and then kept in the cache.
+    """Shots of the photos that could be placed, the points seen in training photos, and notes; kept in the cache.
 
     Args:
         photos: in name order.
-        options: matcher, sizes, threads, cache folder.
+        options: matcher, sizes, threads, cache folder, and which photos are held out.
         ordered: the photos follow each other as in a video.
+        test_lists: where a list of the held-out photos may lie.
 
     Raises:
         SplatError: too few photos, or too few that fit together.
@@ -88,15 +91,29 @@ def solve_cameras(
             console.info(f"cameras of an earlier run: {model_folder}")
         _announced.add(model_folder)  # commands may read a capture more than once
         model = read_model(model_folder)
-    by_name = {staged.name: photo for staged, photo in zip(_numbered(photos), photos)}
-    shots = []
-    for image in model.images.values():
-        if image.has_pose:
-            photo = by_name[image.name]
-            lens = model.cameras[image.camera_id]
-            shots.append(Shot(photo.name, photo.path, image.viewmat, lens, photo.mask_path, upright=True))
+        by_name = {staged.name: photo for staged, photo in zip(_numbered(photos), photos)}
+        shots = []
+        for image in model.images.values():
+            if image.has_pose:
+                photo = by_name[image.name]
+                lens = model.cameras[image.camera_id]
+                shots.append(Shot(photo.name, photo.path, image.viewmat, lens, photo.mask_path, upright=True))
+        shots.sort(key=lambda shot: shot.name)
+        sides = assign_splits(shots, options.test_every, test_lists)
+        held_out = {shot.name for shot, side in zip(shots, sides) if side == "test"}
+        training = {name: photo.path for name, photo in by_name.items() if photo.name not in held_out}
+        points = _training_points(folder, training) if options.points != "none" else None
     notes = [f"cameras from structure from motion: {len(shots)} of {len(photos)} photos placed ({matcher} matching)"]
-    return shots, model.points, notes
+    return shots, points, notes
+
+
+def _training_points(folder: Path, photos: dict[str, Path]) -> Points | None:
+    """The points of `folder`/model as the training photos show them, computed once for each choice of these."""
+    choice = hashlib.sha256("\n".join(sorted(photos)).encode()).hexdigest()[:16]
+    return kept_points(
+        folder / f"points-{choice}.npz",
+        lambda: training_points(quiet_colmap().Reconstruction(str(folder / "model")), photos),
+    )
 
 
 def _numbered(photos: Sequence[Photo]) -> list[Photo]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from splat import console
-from splat.capture.cache import cache_folder, cache_key, require_space
+from splat.capture.cache import cache_folder, cache_key, kept_points, require_space
 from splat.capture.config import CaptureOptions
 from splat.capture.features import CameraGroup, extract_features, match_pairs, quiet_colmap, run_counted, threads
 from splat.capture.shots import Shot, shot_orientation
 from splat.capture.staging import stage_photo, work_folder
 from splat.capture.types import Points
-from splat.errors import SplatError
-from splat.files import atomic_path
 
 NEIGHBOURS = 14  # photos that each photo is matched with
 FEWEST_POINTS = 50
@@ -32,30 +30,26 @@ def triangulated_points(shots: Sequence[Shot], options: CaptureOptions) -> Point
     """
     if len(shots) < 2:
         return None
-    options = dataclasses.replace(options, sfm_image_size=IMAGE_SIZE)
+    options = replace(options, sfm_image_size=IMAGE_SIZE)
     settings = {
         "kind": "triangulation",
         "image_size": IMAGE_SIZE,
         "features": options.sfm_features,
-        "cameras": [[shot.viewmat.tolist(), dataclasses.astuple(shot.lens)] for shot in shots],
+        "cameras": [[shot.viewmat.tolist(), astuple(shot.lens)] for shot in shots],
     }
     key = cache_key([shot.path for shot in shots], settings)
     with cache_folder(options.cache_dir, "points", key) as folder:
-        file = folder / "points.npz"
-        if not file.is_file():
-            start = time.monotonic()
-            points = _triangulate(shots, options, folder)
-            with atomic_path(file) as temporary:
-                np.savez_compressed(temporary, xyz=points.xyz, rgb=points.rgb)
-            took = console.duration(time.monotonic() - start)
-            console.info(f"{len(points.xyz):,} points triangulated from {len(shots)} photos in {took}")
-        try:
-            with np.load(file, allow_pickle=False) as data:
-                xyz, rgb = data["xyz"], data["rgb"]
-        except (OSError, ValueError, KeyError) as error:
-            file.unlink(missing_ok=True)
-            raise SplatError(f"the cached points {file} were damaged and are removed; run again") from error
-    return Points(xyz, rgb, "triangulated") if len(xyz) >= FEWEST_POINTS else None
+        found = kept_points(folder / "points.npz", lambda: _announced(shots, options, folder))
+    return replace(found, origin="triangulated") if found and len(found.xyz) >= FEWEST_POINTS else None
+
+
+def _announced(shots: Sequence[Shot], options: CaptureOptions, folder: Path) -> Points:
+    """The points, and a line that counts them."""
+    start = time.monotonic()
+    points = _triangulate(shots, options, folder)
+    took = console.duration(time.monotonic() - start)
+    console.info(f"{len(points.xyz):,} points triangulated from {len(shots)} photos in {took}")
+    return points
 
 
 def neighbour_pairs(viewmats: np.ndarray, neighbours: int = NEIGHBOURS) -> list[tuple[int, int]]:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from splat.train.weather.haze import Haze, HazeLearner, farthest, ray_lengths
+from splat.train.weather.haze import Haze, HazeLearner, farthest, ray_lengths, recolour
 from splat.train.weather.haze_fit import fit_haze
-from tests.train.half_planes import DISTANCE, wall_access, wall_camera
+from tests.train.half_planes import DISTANCE, wall_access, wall_camera, wall_params
 
 AIRLIGHT = torch.tensor([0.8, 0.82, 0.85], dtype=torch.float64)
 
@@ -95,3 +95,21 @@ def test_the_farthest_surface_is_where_the_farthest_points_are() -> None:
     points = np.stack([np.linspace(-0.5, 0.5, 100), np.zeros(100), np.linspace(0, 1, 100)], axis=1)
     assert farthest(wall_access([camera], points), 0) == pytest.approx(1.05 * (DISTANCE + 0.98), rel=1e-4)
     assert farthest(wall_access([camera]), 0) == np.inf
+
+
+def test_recoloured_gaussians_look_in_the_fog_as_they_did() -> None:
+    access, params = wall_access(), wall_params(side=30, size=0.06)
+    with torch.no_grad():
+        params["opacities"].fill_(6.0)
+        params["sh0"].copy_(torch.rand(params["sh0"].shape, generator=torch.Generator().manual_seed(0)) * 0.8 - 0.2)
+    before, _ = access.picture(params, 1)
+    haze = Haze(torch.tensor(0.2), torch.tensor([0.8, 0.82, 0.85]))
+    sh0 = params["sh0"].detach().clone()
+    recolour(access, params, haze)
+    assert float((params["sh0"] - sh0).abs().mean()) > 0.1
+    view = access.views[1]
+    after, alpha = access.picture(params, 1, "RGB+ED")
+    seen = haze.veiled(after[..., :3], after[..., 3], ray_lengths(view.K[0], view.height, view.width))
+    inside = alpha[..., 0] > 0.99
+    assert inside.float().mean() > 0.5
+    assert float((seen - before)[inside].abs().max()) < 0.02

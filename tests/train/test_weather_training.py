@@ -6,15 +6,18 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
+from splat.cameras import stack_cameras
 from splat.errors import Interrupted, SplatError
 from splat.evaluate.evaluate import evaluate_views
 from splat.options import check
+from splat.render import render_gaussians
 from splat.train import session, trainer
 from splat.train.checkpoint import latest_checkpoint, load_checkpoint
 from splat.train.config import TrainConfig
@@ -23,16 +26,31 @@ from splat.train.strategies import DefaultStrategy
 from splat.train.weather import model
 from splat.train.weather.config import WeatherOptions
 from tests.train.blobs import write_blob_capture
+from tests.train.foggy_wall import BETA, clear_photo, positions, write_wall_capture
 
 STEPS = 120
+DROP = (slice(12, 23), slice(28, 40))  # rows and columns that a drop on the lens covers
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
 PARTS = {
     "spots": WeatherOptions(robust=True),
     "streaks": WeatherOptions(robust=True, robust_shape="streaks"),
     "network": WeatherOptions(network=True),
-    "lens": WeatherOptions(lens=True, lens_residual=1.3),
-    "haze": WeatherOptions(haze=True, haze_evidence=0.0),
+    "lens": WeatherOptions(lens=True),
+    "haze": WeatherOptions(haze=True),
 }
+
+
+@pytest.fixture(scope="module")
+def captures(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The capture for each part: fog that is there, a drop that is on the lens, else spots."""
+    foggy, wet = tmp_path_factory.mktemp("foggy") / "wall", tmp_path_factory.mktemp("wet") / "wall"
+    write_wall_capture(foggy)
+    write_wall_capture(wet, beta=0.0)
+    for path in (wet / "images").iterdir():
+        image = cv2.imread(str(path))
+        image[DROP] = (90, 110, 100)
+        cv2.imwrite(str(path), image)
+    return {**dict.fromkeys(PARTS, capture), "haze": foggy, "lens": wet}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +73,9 @@ def config(capture: Path, out: Path, weather: WeatherOptions) -> TrainConfig:
         strategy=DefaultStrategy(refine_start_iter=10, refine_every=20, reset_every=45),
     )  # fmt: skip
     base.initial.seeds = 200
+    if weather.haze or weather.lens:  # a wall of points, which is a closed surface from the first step on
+        base.cap_max, base.initial.seeds, base.initial.opacity = 1600, 0, 0.5
+        base.strategy = dataclasses.replace(base.strategy, reset_every=0)
     base.schedule.eval_every = base.schedule.save_every = 0
     return base
 
@@ -71,12 +92,12 @@ def test_without_weather_nothing_of_it_runs(capture: Path, tmp_path: Path, monke
 
 
 @pytest.fixture(scope="module")
-def whole(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TrainResult]:
+def whole(captures: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TrainResult]:
     done: dict[str, TrainResult] = {}
 
     def get(name: str) -> TrainResult:
         if name not in done:
-            done[name] = train(config(capture, tmp_path_factory.mktemp("whole") / name, PARTS[name]))
+            done[name] = train(config(captures[name], tmp_path_factory.mktemp("whole") / name, PARTS[name]))
         return done[name]
 
     return get
@@ -84,10 +105,14 @@ def whole(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
 
 @pytest.mark.parametrize("name", PARTS)
 def test_resuming_changes_nothing(
-    capture: Path, tmp_path: Path, whole: Callable[[str], TrainResult], name: str, monkeypatch: pytest.MonkeyPatch
+    captures: dict[str, Path],
+    tmp_path: Path,
+    whole: Callable[[str], TrainResult],
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expected = whole(name)
-    settings = config(capture, tmp_path / "run", PARTS[name])
+    settings = config(captures[name], tmp_path / "run", PARTS[name])
     original, calls = trainer.train_step, 0
 
     def counted(*arguments: object) -> object:
@@ -109,15 +134,70 @@ def test_resuming_changes_nothing(
     assert written[0] == written[1]
 
 
-@pytest.mark.parametrize("name", ["spots", "streaks", "network", "lens"])
-def test_each_part_does_something(capture: Path, whole: Callable[[str], TrainResult], name: str) -> None:
-    report = json.loads((whole(name).folder / "weather.json").read_text())
+def report_of(result: TrainResult) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((result.folder / "weather.json").read_text())
+    return report
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_each_part_does_something(
+    captures: dict[str, Path], whole: Callable[[str], TrainResult], name: str, tmp_path: Path
+) -> None:
+    """It finds what is there, and the scene is another one than without it."""
+    report = report_of(whole(name))
     assert {
         "spots": lambda: report["weather"] > 0,
         "streaks": lambda: report["weather"] > 0,
         "network": lambda: report["opacity"] > 0,
-        "lens": lambda: list(report["lens"]) == ["48x36"],
+        "lens": lambda: report["lens"]["48x36"] > 0 and report["left_out"] > 0,
+        "haze": lambda: report["haze"] is not None,
     }[name]()
+    settings = config(captures[name], tmp_path / "run", PARTS[name])
+    strategy = settings.strategy
+    if settings.weather.alters:  # which alone would make another scene
+        strategy = dataclasses.replace(strategy, reset_every=0)  # type: ignore[call-arg]
+    without = train(dataclasses.replace(settings, weather=WeatherOptions(), strategy=strategy))
+    assert not torch.equal(whole(name).gaussians.sh0, without.gaussians.sh0)
+
+
+def test_the_drop_on_the_lens_is_what_is_masked(whole: Callable[[str], TrainResult]) -> None:
+    result = whole("lens")
+    left_out = cv2.imread(str(result.folder / "weather" / "lens_48x36.png"), cv2.IMREAD_GRAYSCALE) == 0
+    assert left_out[DROP].mean() > 0.9
+    assert left_out.mean() == pytest.approx(report_of(result)["lens"]["48x36"], abs=1e-4)
+    there = np.zeros_like(left_out)
+    there[DROP] = True
+    assert (left_out & there).sum() / (left_out | there).sum() > 0.5
+
+
+def test_half_size_views_are_not_taken_for_those_of_a_smaller_camera(tmp_path: Path) -> None:
+    """Half of a photo of 96x72 is as large as all of another of 48x36; what is on their lenses is not the same."""
+    write_blob_capture(tmp_path / "blobs", views=13)
+    meta = json.loads((tmp_path / "blobs" / "transforms.json").read_text())
+    for index, frame in enumerate(meta["frames"]):
+        if index % 2:
+            path = tmp_path / "blobs" / frame["file_path"]
+            cv2.imwrite(str(path), cv2.resize(cv2.imread(str(path)), (96, 72), interpolation=cv2.INTER_CUBIC))
+            frame |= {"w": 96, "h": 72, "fl_x": 90.0, "fl_y": 90.0, "cx": 48.0, "cy": 36.0}
+    (tmp_path / "blobs" / "transforms.json").write_text(json.dumps(meta))
+    settings = config(tmp_path / "blobs", tmp_path / "coarse", PARTS["lens"])
+    settings.schedule.coarse_until, settings.max_steps = 1.0, 40
+    assert report_of(train(settings))["lens"] == {}
+    settings = dataclasses.replace(settings, out=str(tmp_path / "full"))
+    settings.schedule.coarse_until = 0.0
+    assert set(report_of(train(settings))["lens"]) == {"48x36", "96x72"}
+
+
+def test_fog_is_found_and_the_clear_scene_is_learned(whole: Callable[[str], TrainResult]) -> None:
+    result = whole("haze")
+    found = report_of(result)["haze"]
+    assert found["extinction"] == pytest.approx(BETA, rel=0.1) and found["evidence"] > 0.9
+    psnrs = []
+    for index in result.capture.indices("test"):
+        viewmats, Ks = stack_cameras([result.capture.frames[index].camera])
+        image = render_gaussians(result.gaussians, viewmats, Ks, 48, 36)[0][0].detach().clamp(0, 1).numpy()
+        psnrs.append(-10 * np.log10(np.mean((image - clear_photo(positions(13)[index])[0]) ** 2)))
+    assert np.mean(psnrs) > 23  # 9 without a word about the fog
 
 
 def test_clear_photos_lose_nothing(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class Weather:
         photo = target.float() / 255 if target.dtype == torch.uint8 else target
         if self.drying is not None:
             photo = self._by_network(step, position, photo, image.detach())
-        if not self.options.alters or not self._is_full(view):
+        if not self.options.alters or not self._is_full(position, view):
             return image, photo
         scene = image.detach().clamp(0, 1)
         left_out = self._lens(step, photo, scene) if self.options.lens else None
@@ -129,9 +129,10 @@ class Weather:
             found.add(photo, scene, self.options.lens_sharpness, self.options.lens_residual)
         return found.mask
 
-    def _is_full(self, view: View) -> bool:
+    def _is_full(self, position: int, view: View) -> bool:
         """Whether a view has the size of its photo; early steps may be at half of it."""
-        return any(camera.width == view.width and camera.height == view.height for camera in self.access.views.cameras)
+        camera = self.access.views.cameras[position]
+        return camera.width == view.width and camera.height == view.height
 
     def after_step(self, step: int, params: Params) -> None:
         """Look for fog and compare photos when it is time; called once the step is done."""

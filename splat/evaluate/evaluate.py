@@ -71,13 +71,13 @@ def background_color(capture: Capture, name: str | Color = "auto") -> Color:
 
     Args:
         capture: the photos.
-        name: a colour; black or white; or auto: white where the photos have transparency, as everyone scores NeRF's
-            synthetic scenes, else black.
+        name: a colour; black or white; or auto: white where training photos have transparency, as everyone scores
+            NeRF's synthetic scenes, else black.
     """
     if not isinstance(name, str):
         return name
     if name == "auto":
-        name = "white" if capture.transparent() else "black"
+        name = "white" if capture.transparent("train" if capture.indices("train") else None) else "black"
     return COLORS[name]
 
 

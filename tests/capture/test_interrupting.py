@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,35 @@ from splat.errors import Interrupted
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 K = np.array([[380.0, 0, 200], [0, 380, 150], [0, 0, 1]])
-# The file that shows that COLMAP is at it: finding features, matching, placing cameras.
-MOMENTS = {"finding features": "database.db", "matching photos": "pairs.txt", "placing cameras": "models"}
+MOMENTS = ("finding features", "matching photos", "placing cameras")
+
+# The command line, which gets SIGINT in the moment that the first argument names: after the first photos or pairs, and
+# no more of them come before it has been heard.
+STOPPED = """
+import os, signal, sys, time
+from splat import cli
+from splat.capture import features, sfm
+
+moment, words = sys.argv[1], sys.argv[2:]
+run_counted = features.run_counted
+
+def run_stopped(description, total, unit, work):
+    def part(cancel, advance):
+        def once(count):
+            advance(count)
+            os.kill(os.getpid(), signal.SIGINT)
+            while True:
+                time.sleep(0.01)
+                advance(0)  # raises an error when the signal has come
+
+        work(cancel, once if description.lower() == moment else advance)
+
+    run_counted(description, total, unit, part)
+
+features.run_counted = sfm.run_counted = run_stopped
+features.PATIENCE = 600  # however slow the machine is
+sys.exit(cli.main(words))
+"""
 
 
 def write_room(folder: Path) -> Path:
@@ -30,22 +56,19 @@ def write_room(folder: Path) -> Path:
     return folder
 
 
-def interrupt(room: Path, cache: Path, file: str) -> tuple[int, str]:
-    """Exit code and stderr of a training that gets SIGINT once `file` is in the cache."""
-    words = [sys.executable, "-m", "splat", "train", str(room), f"out={cache}/run", "max_steps=2", "data_factor=8"]
+def interrupt(room: Path, cache: Path, moment: str) -> tuple[int, str]:
+    """Exit code and stderr of a training that gets SIGINT in that moment."""
+    words = ["train", str(room), f"out={cache}/run", "max_steps=2", "data_factor=8", "capture.num_threads=2"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SPLAT_CACHE": str(cache)}
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True) as child:
-        while child.poll() is None and not list(cache.glob(f"sfm/*/work/{file}")):
-            time.sleep(0.005)
-        child.send_signal(signal.SIGINT)
-        _, said = child.communicate(timeout=60)
-    return child.returncode, said
+    command = [sys.executable, "-c", STOPPED, moment, *words]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    return done.returncode, done.stderr
 
 
 def test_every_moment_ends_cleanly_and_the_next_call_goes_on(tmp_path: Path, fresh: Path) -> None:
     room = write_room(tmp_path / "room")
-    for moment, file in MOMENTS.items():
-        code, said = interrupt(room, fresh, file)
+    for moment in MOMENTS:
+        code, said = interrupt(room, fresh, moment)
         assert code == 130 and "Aborted" not in said and "Traceback" not in said, (moment, code, said)
         assert said.strip().splitlines()[-1] == f"stopped while {moment}; the same command goes on from there"
         assert list(fresh.glob("sfm/*/work/database.db"))
@@ -63,13 +86,13 @@ def test_a_worker_that_does_not_stop_does_not_hold_up_the_command_line() -> None
 import sys, time
 from splat import cli, workers
 def answer(words):
-    workers.Worker(lambda: time.sleep(60)).start()
+    workers.Worker(lambda: time.sleep(3600)).start()
     print("last words")
     return 130
 cli.answer = answer
 sys.exit(cli.main())
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, cwd=REPOSITORY)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, cwd=REPOSITORY)
     assert (done.returncode, done.stdout) == (130, "last words\n")
 
 

@@ -98,7 +98,7 @@ def interrupted(words: list[str], cwd: Path) -> str:
             if line.startswith("training:"):
                 break
         child.send_signal(signal.SIGINT)
-        _, rest = child.communicate(timeout=120)
+        _, rest = child.communicate(timeout=600)
     assert child.returncode == 130, rest
     return rest.strip().splitlines()[-1]
 

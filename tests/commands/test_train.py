@@ -67,7 +67,7 @@ def test_interrupting_saves_and_says_how_to_go_on(lego: Path, tmp_path: Path) ->
             if line.startswith("training:"):
                 break
         child.send_signal(signal.SIGINT)
-        _, rest = child.communicate(timeout=120)
+        _, rest = child.communicate(timeout=600)
     assert child.returncode == 130, rest
     assert "Traceback" not in rest and "resume=true" in rest.strip().splitlines()[-1]
     assert list((tmp_path / "run" / "checkpoints").glob("step_*")) and not (tmp_path / "run" / "scene.ply").exists()

@@ -50,14 +50,14 @@ def test_rendering_on_the_cpu_neither_imports_gsplat_nor_prints() -> None:
         "assert image.max() > 0.9 and meta['backend'] == 'cpu'\n"
         "assert 'gsplat' not in sys.modules\n"
     )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     assert result.stdout == "" and result.stderr == ""
 
 
 def test_importing_the_options_does_not_load_torch() -> None:
     program = "import sys, splat.render.config; assert 'torch' not in sys.modules"
-    assert subprocess.run([sys.executable, "-c", program], timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], timeout=600).returncode == 0
 
 
 def test_the_cuda_toolkit_is_found_beside_a_script_that_stands_for_nvcc(

@@ -30,7 +30,10 @@ class Range:
 
     def allows(self, value: float) -> bool:
         """Whether `value` lies inside."""
-        if not math.isfinite(value):
+        try:
+            if not math.isfinite(value):
+                return False
+        except OverflowError:  # a whole number of hundreds of digits
             return False
         if self.also is not None and value == self.also:
             return True
@@ -169,7 +172,7 @@ def _values(config: Any, prefix: str) -> Iterator[tuple[str, dataclasses.Field[A
 def _check_list(name: str, value: Any, kind: Any) -> None:
     """Every member is of the list's kind, and no number is NaN or infinite."""
     fine = isinstance(value, (list, tuple)) and all(_is_kind(item, kind) for item in value)
-    if not fine or (kind in (int, float) and not all(math.isfinite(item) for item in value)):
+    if not fine or (kind in (int, float) and not all(Range().allows(item) for item in value)):
         raise SplatError(f"{name}={value}: must be a list, each of it {KINDS.get(kind, 'as described')}")
 
 

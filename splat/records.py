@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from splat.errors import SplatError
 from splat.files import is_name, read_json, read_text
+from splat.options import check
 
+T = TypeVar("T")
+
+LARGEST = 1_000_000  # values in a YAML file
 SHOWN = 60  # letters of a wrong value that a message repeats
 
 
@@ -85,6 +91,19 @@ class Record:
             raise self.wrong(key, "a list")
         return [record(item, f"{self.where}: {key}[{number}]") for number, item in enumerate(value)]
 
+    def options(self, kind: type[T]) -> T:
+        """A dataclass made with `splat.options.option`; what is missing has its default, other keys are left."""
+        known = [item.name for item in dataclasses.fields(kind) if item.name in self.values]  # type: ignore[arg-type]
+        for name in known:
+            if isinstance(self.values[name], str):
+                self.text(name)
+        made = kind(**{name: self.values[name] for name in known})
+        try:
+            check(made)
+        except SplatError as problem:
+            raise SplatError(f"{self.where}: {problem}") from problem
+        return made
+
     def has(self, key: str) -> bool:
         """Whether there is a value that is not null."""
         return self.values.get(key) is not None
@@ -93,7 +112,7 @@ class Record:
         """What to raise for a value that does not fit."""
         if key not in self.values:
             return SplatError(f"{self.where}: {key} is missing; it must be {wanted}")
-        shown = ascii(self.values[key])
+        shown = ascii(reprlib.repr(self.values[key]))[1:-1]  # which is short, whatever it is of
         shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
         return SplatError(f"{self.where}: {key} is {shown}; it must be {wanted}")
 
@@ -124,14 +143,37 @@ def yaml_record(path: Path) -> Record:
     Raises:
         SplatError: when it is missing, no plain YAML, or no mapping.
     """
+    return record(read_yaml(path), str(path))
+
+
+def read_yaml(path: Path) -> Any:
+    """A YAML file as plain data.
+
+    Raises:
+        SplatError: when it is missing, no plain YAML, or its aliases stand for more than anybody writes.
+    """
     text = read_text(path)
     try:
         value = yaml.safe_load(text)
+        size = _expanded(value, {})
     except RecursionError as error:
         raise SplatError(f"cannot read {path}: it is nested too deeply") from error
     except (yaml.YAMLError, ValueError, TypeError, OverflowError) as error:  # also a date or number that is none
         raise SplatError(f"cannot read {path}: {' '.join(str(error).split())[:200]}") from error
-    return record(value, str(path))
+    if size > LARGEST:
+        raise SplatError(f"cannot read {path}: its aliases (*name) stand for more than {LARGEST:,} values")
+    return value
+
+
+def _expanded(value: Any, known: dict[int, float]) -> float:
+    """How many values there are with all aliases written out; infinity for one that holds itself."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = math.inf
+        members = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_expanded(member, known) for member in members)
+    return known[id(value)]
 
 
 def is_number(value: Any) -> bool:

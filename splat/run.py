@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-
-import yaml
 
 from splat.errors import SplatError
 from splat.files import read_json, write_json
 from splat.formats.scene_file import NO_ORIGIN, Notes
+from splat.records import Record, record
+from splat.run_records import read_config, read_metrics
 from splat.running import holder_of
 
 POINTS = "points.ply"  # the points that a run began with, in the capture's frame
@@ -41,8 +41,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """RUN/metrics.json, empty before the first evaluation."""
-        path = self.path / "metrics.json"
-        return read_json(path) if path.exists() else {}
+        return read_metrics(self.path) if (self.path / "metrics.json").exists() else {}
 
     def scene(self) -> Gaussians:
         """The trained Gaussians."""
@@ -75,14 +74,13 @@ class Run:
         from splat.capture.ply import recorded_points
         from splat.capture.recorded import recorded_capture
 
-        loaded = self.config.get("capture")
-        if not isinstance(loaded, dict) or not isinstance(loaded.get("data"), str):
+        loaded = self._settings("capture")
+        if not loaded.has("data"):
             raise SplatError(f"{self.path / 'config.yaml'} does not say where the photos are (capture.data)")
-        known = {item.name for item in fields(CaptureOptions)}
-        options = CaptureOptions(**{key: value for key, value in loaded.items() if key in known})
+        options = loaded.options(CaptureOptions)
         points = recorded_points(self.path / POINTS)
         try:
-            return recorded_capture(self.camera_record(), root or Path(loaded["data"]), options, points)
+            return recorded_capture(self.camera_record(), root or Path(loaded.text("data")), options, points)
         except SplatError as problem:
             raise SplatError(f"{self.path}: {problem}; if they moved, edit capture.data in config.yaml") from problem
 
@@ -90,9 +88,9 @@ class Run:
         """How the scene was rendered in training; backend and threads are left to this machine."""
         from splat.render.config import RenderOptions
 
-        trained = self.config.get("train", {}).get("render", {})
-        names = {item.name for item in fields(RenderOptions)} - {"backend", "num_threads"}
-        return RenderOptions(**{name: value for name, value in trained.items() if name in names})
+        trained = self._settings("train").part("render")
+        machine = RenderOptions()
+        return replace(trained.options(RenderOptions), backend=machine.backend, num_threads=machine.num_threads)
 
     @property
     def notes(self) -> Notes:
@@ -109,8 +107,13 @@ class Run:
     @property
     def background(self) -> tuple[float, float, float]:
         """The colour behind the scene in evaluations and pictures, RGB from 0 to 1."""
-        red, green, blue = self.config["background"]
+        red, green, blue = self._settings().numbers("background", 3)
         return red, green, blue
+
+    def _settings(self, part: str | None = None) -> Record:
+        """config.yaml, or a part of it, to ask for by type."""
+        found = record(self.config, str(self.path / "config.yaml"))
+        return found if part is None else found.part(part)
 
 
 def open_run(path: str | Path) -> Run:
@@ -137,7 +140,7 @@ def how_to_finish(path: Path) -> str:
     """What to do with a run folder that has no scene, with the command as it can be typed."""
     if holder := holder_of(path):
         return f"its training is {holder}"
-    data = (read_config(path).get("train") or {}).get("data") or "DATA"
+    data = str((read_config(path).get("train") or {}).get("data") or "DATA")
     if any((path / "checkpoints").glob("step_*.safetensors")):
         return f"finish it with: {resume_command(data, path)}"
     return (
@@ -148,14 +151,6 @@ def how_to_finish(path: Path) -> str:
 def resume_command(data: str | Path, folder: str | Path) -> str:
     """The command that continues a run, quoted for the shell; settings come from the run's own config.yaml."""
     return shlex.join(["splat", "train", str(data), f"out={folder}", "resume=true"])
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """RUN/config.yaml as plain data."""
-    try:
-        return yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise SplatError(f"cannot read {path / 'config.yaml'}: {str(error).splitlines()[0]}") from error
 
 
 def write_cameras(path: Path, capture: Capture) -> None:

@@ -92,6 +92,7 @@ def test_there_are_options_to_check() -> None:
 def test_ranges_in_words_and_numbers(bounds: Range, words: str, good: list[float], bad: list[float]) -> None:
     assert str(bounds) == words
     assert [value for value in good + bad if bounds.allows(value)] == good
+    assert not bounds.allows(10**400)  # more than a float can hold
 
 
 @dataclass

@@ -37,10 +37,10 @@ def run(config: CompareConfig) -> None:
     folders = scored_runs([user_path(text) for text in config.runs])
     from splat.commands.tables import metrics_table
     from splat.evaluate.compare import compare_runs, rule_differences, write_comparison
-    from splat.files import read_json
+    from splat.run_records import read_metrics
 
     rows = compare_runs([str(folder) for folder in folders])
-    metrics = {row.name: read_json(row.folder / "metrics.json") for row in rows}
+    metrics = {row.name: read_metrics(row.folder) for row in rows}
     if config.json:
         print(json.dumps(metrics, indent=2))
         return

@@ -85,7 +85,8 @@ def _run(path: Path) -> dict[str, Any]:
     from splat.run import open_run
 
     run = open_run(path)
-    found: dict[str, Any] = {"kind": "run", "run": str(path), "capture": str(run.config["capture"]["data"])}
+    capture = (run.config.get("capture") or {}).get("data")
+    found: dict[str, Any] = {"kind": "run", "run": str(path), "capture": capture}
     found |= {f"{split}_cameras": len(run.cameras(split)) for split in ("train", "test")}
     notes = {"antialiased": run.notes.antialiased, "origin": list(run.notes.origin)}  # older scenes have no notes
     return {**found, "scene": {**describe(run.scene_path), **notes}, "metrics": run.metrics}

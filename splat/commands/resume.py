@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from splat.errors import SplatError
-from splat.options import changeable, flat, put
+from splat.options import changeable, check, flat, put
 from splat.run import read_config
 from splat.train.config import TrainConfig
 from splat.train.folder import check_name
@@ -29,7 +29,10 @@ def continued(config: TrainConfig, folder: Path, given: set[str]) -> TrainConfig
         SplatError: when the run's settings cannot be read, or the user wants another one that decides the result.
     """
     record = read_config(folder)
-    recorded = recorded_settings(record, config)
+    try:
+        recorded = recorded_settings(record, config)
+    except SplatError as problem:
+        raise SplatError(f"{folder / 'config.yaml'}: train: {problem}") from problem
     plan = record.get("plan") or {}
     wanted, before, default = flat(config), flat(recorded), flat(TrainConfig())
     asked = {name for name, value in wanted.items() if name in given or name not in default or value != default[name]}
@@ -60,6 +63,7 @@ def recorded_settings(record: Mapping[str, Any], config: TrainConfig) -> TrainCo
     strategy = STRATEGIES.get(str(record.get("strategy")), type(config.strategy))
     made = TrainConfig(strategy=strategy())
     _fill(made, record.get("train") or {})
+    check(made)
     return made
 
 

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from splat.commands.conf import conf_folder
 from splat.errors import SplatError
-from splat.files import read_text
+from splat.records import read_yaml
 
 HARMLESS = ("mode", "run", "output_subdir", "sweep", "sweeper.params", "sweeper.max_batch_size")  # of hydra.*
 RUNS_CODE = ("callbacks", "job_logging", "hydra_logging")  # of hydra.*, refused on the command line too
@@ -41,7 +41,7 @@ class FileConfigSource(file_config_source.FileConfigSource):
         file = Path(self.path, self._normalize_file_name(config_path))
         if file.resolve().is_relative_to(conf_folder().resolve()) or not file.is_file():
             return super().load_config(config_path)
-        read_text(file)
+        read_yaml(file)  # OmegaConf would write out all aliases, however many
         try:
             found = super().load_config(config_path)
         except RecursionError as error:

@@ -11,7 +11,8 @@ import numpy as np
 from splat.errors import SplatError
 from splat.evaluate import pictures
 from splat.evaluate.page import lpips_number, number, page, picture_link, table, text
-from splat.files import read_json, write_text
+from splat.files import write_text
+from splat.run_records import read_metrics
 
 # Differences that make PSNR, SSIM or LPIPS of two runs incomparable.
 RULES = ("name", "split", "resolution", "background", "lpips_net", "masked", "views")
@@ -62,7 +63,7 @@ def compare_runs(paths: list[str | Path]) -> list[RunRow]:
             raise SplatError(
                 f"{folder} has no metrics.json; give a run folder, and score it with `splat evaluate` first"
             )
-        metrics = read_json(folder / "metrics.json")
+        metrics = read_metrics(folder)
         rows.append(
             RunRow(
                 name=name,

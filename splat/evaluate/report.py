@@ -7,7 +7,8 @@ from typing import Any
 
 from splat.evaluate.charts import training_charts
 from splat.evaluate.page import lpips_number, number, page, picture_link, table, text
-from splat.files import read_json, write_text
+from splat.files import write_text
+from splat.run_records import read_metrics
 
 GAP = 3.0  # dB between training and held-out views from which the page speaks of overfitting
 MAX_PICTURES = 24  # views with thumbnails, about 40 kB each; all views have links
@@ -95,7 +96,7 @@ def _protocol(metrics: dict[str, Any]) -> str:
 
 def build_report(folder: Path) -> str:
     """The page for a run folder with a metrics.json; charts and configuration as far as they are there."""
-    metrics = read_json(folder / "metrics.json")
+    metrics = read_metrics(folder)
     name = "/".join(folder.resolve().parts[-2:])
     body = [f"<h1>{text(name)}</h1>", _cards(metrics)]
     body += ["<h2>Scores</h2>", *_scores(metrics)]

@@ -11,10 +11,11 @@ from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.evaluate import Color, EvaluationResult, evaluate_views
 from splat.evaluate.results import metrics_dict
-from splat.files import read_json, write_json
+from splat.files import write_json
 from splat.gaussians import Gaussians
 from splat.options import check
 from splat.render.config import RenderOptions
+from splat.run_records import read_metrics
 
 if TYPE_CHECKING:
     from splat.run import Run
@@ -84,7 +85,7 @@ def evaluate_scene(
                 run_folder=folder if config.save_images else None,
             )
     path = folder / "metrics.json"
-    before = read_json(path) if path.exists() else {}
+    before = read_metrics(folder) if path.exists() else {}
     known = {"num_gaussians": len(gaussians), **(facts or {})}
     if before.get("backend") is None:
         first = results["test"] or results["train"]

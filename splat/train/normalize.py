@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 
 from splat.cameras import Camera
+from splat.errors import SplatError
 from splat.gaussians import Gaussians
+
+FARTHEST = 1e15  # units between cameras
 
 if TYPE_CHECKING:
     from splat.render.config import RenderOptions
@@ -29,10 +32,19 @@ class Normalization:
         """Centre the cameras and bring the farthest to distance 1, as gsplat's data parser does.
 
         Cameras that all stand in one place leave the scale as it is: there is no parallax to measure it by.
+
+        Raises:
+            SplatError: without cameras, or where they lie farther apart than numbers can hold.
         """
+        if not cameras:
+            raise SplatError("there are no cameras; is cameras.json damaged?")
         positions = torch.stack([camera.position for camera in cameras])
         center = positions.mean(dim=0)
         radius = float((positions - center).norm(dim=1).max())
+        if not radius < FARTHEST:
+            raise SplatError(
+                f"the cameras lie {radius:.3g} units apart, farther than numbers can hold; are they damaged?"
+            )
         return cls(center, 1.0 / radius if radius > 1e-9 else 1.0)
 
     def camera(self, camera: Camera) -> Camera:

@@ -1,0 +1,78 @@
+"""What config.yaml and metrics.json of a run may hold: anybody may have written or edited them."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from splat.records import Record, json_record, record, yaml_record
+
+SCORES = ("psnr", "ssim", "lpips", "flip")
+NUMBERS = (*SCORES, "train_seconds", "steps_per_second")
+COUNTS = ("num_gaussians", "max_steps")
+TEXTS = ("lpips_net", "lpips_reason", "flip_reason", "backend")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """RUN/config.yaml as plain data; what commands use of it has the right kind.
+
+    Raises:
+        SplatError: when it cannot be read or holds something else; says what.
+    """
+    found = yaml_record(folder / "config.yaml")
+    train, capture = found.part("train"), found.part("capture")
+    for part in (train, capture):
+        if part.has("data"):
+            part.text("data")
+    train.part("render")
+    found.part("plan")
+    if found.has("background"):
+        found.numbers("background", 3)
+    return dict(found.values)
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """RUN/metrics.json; what is missing in it counts as not known.
+
+    Raises:
+        SplatError: when it is missing, no JSON, or holds something else than `splat evaluate` writes.
+    """
+    found = json_record(folder / "metrics.json")
+    metrics = _block(found)
+    for key in COUNTS:
+        if found.has(key):
+            found.whole(key)
+    protocol = found.part("protocol")
+    sizes = protocol.values.get("resolution")
+    if sizes is not None and not isinstance(sizes, list):
+        raise protocol.wrong("resolution", "a list of sizes")
+    for size in sizes or []:
+        record({"size": size}, f"{protocol.where}: resolution").numbers("size", 2)
+    return {**metrics, "train": _block(found.part("train"))} if found.has("train") else metrics
+
+
+def _block(found: Record) -> dict[str, Any]:
+    """The scores of one side of the split; views have all scores, None where they are not known."""
+    views = found.parts("per_view") if found.has("per_view") else []
+    for key in NUMBERS:
+        if found.has(key):
+            found.number(key)
+    for key in TEXTS:
+        if found.has(key):
+            found.text(key)
+    for view in views:
+        view.text("name")
+        for key in SCORES:
+            if view.has(key):
+                view.number(key)
+        if view.has("image") and not _is_inside(view.text("image")):
+            raise view.wrong("image", "a file in the run folder")
+    if not found.has("per_view"):
+        return dict(found.values)
+    return {**found.values, "per_view": [{**dict.fromkeys(SCORES), **view.values} for view in views]}
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a path with slashes of any kind stays below where it begins."""
+    windows = PureWindowsPath(name)
+    return not (PurePosixPath(name).is_absolute() or windows.anchor or ".." in windows.parts)

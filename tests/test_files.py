@@ -15,7 +15,7 @@ import pytest
 
 from splat import disk, temporary
 from splat.errors import SplatError
-from splat.files import atomic_path, read_json, read_text, write_text
+from splat.files import LONGEST_PART, atomic_path, read_json, read_text, safe_name, write_text
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 KILLED = """
@@ -220,3 +220,36 @@ def test_files_that_cannot_be_there() -> None:
     for name in ("a\0b", "x" * 5000, "/nowhere/at/all"):
         with pytest.raises(SplatError, match="cannot read"):
             read_text(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("images/0001.jpg", "images/0001.jpg"),
+        ("фото 0001 100% #é.png", "фото 0001 100% #é.png"),
+        ("back\\..\\..\\x.jpg", "back/x.jpg"),
+        ("../../etc/passwd", "etc/passwd"),
+        ("/etc/passwd", "etc/passwd"),
+        ("C:\\Windows\\x.jpg", "Windows/x.jpg"),
+        ("c:x.jpg", "x.jpg"),
+        ("a/./b/", "a/b"),
+        ("10:30?.jpg", "10_30_.jpg"),
+        ("a\nb\x1b[31m.jpg", "a_b_[31m.jpg"),
+        ("\ud800.jpg", "_.jpg"),
+        ("con.jpg", "_con.jpg"),
+        ("nul", "_nul"),
+        ("dot. /x. ", "dot/x"),
+        ("..", "unnamed"),
+        ("", "unnamed"),
+    ],
+)
+def test_names_stay_inside(name: str, safe: str) -> None:
+    assert safe_name(name) == safe
+    assert safe_name(safe) == safe
+
+
+def test_long_names_are_shortened_and_stay_different() -> None:
+    names = ["é" * 200 + f"{index}.jpeg" for index in range(2)]
+    safe = [safe_name(name) for name in names]
+    assert all(len(name.encode()) <= LONGEST_PART and name.endswith(".jpeg") for name in safe)
+    assert safe[0] != safe[1]

@@ -22,7 +22,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (18, 24, 3), dtype=np.uint8)
 
 
 def tried(file: Path, read: Callable[[], object], cuts: int, count: int) -> set[bool]:
-    """What becomes of a file that is cut at `cuts` places, then damaged in `count` ways; it is whole again at the end."""
+    """What becomes of a file that is cut at `cuts` places, then damaged in `count` ways; in the end it is whole."""
     data, found = file.read_bytes(), set()
     forms = [data[:size] for size in np.unique(np.linspace(0, len(data) - 1, cuts).astype(int))]
     for content in (*forms, *damaged(data, len(data), count)):

@@ -125,13 +125,13 @@ def labelled(value: Any) -> Any:
 def asked_device(name: str, args: Any, kwargs: Any) -> tuple[torch.device | None, Any, Any]:
     """The device that a call names, and the call without it."""
     asked = None
-    if kwargs.get("device") is not None:
+    if kwargs.get("device") is not None and torch.device(kwargs["device"]).type != "meta":
         asked, kwargs = torch.device(kwargs["device"]), {**kwargs, "device": CPU}
     if name == "to":
         args = list(args)
         asked = asked or (CUDA if isinstance(args[0], There) else CPU)
         for place, value in enumerate(args[1:], start=1):
-            if isinstance(value, (torch.device, str)):
+            if isinstance(value, (torch.device, str)) and torch.device(value).type != "meta":
                 asked, args[place] = torch.device(value), CPU
             elif isinstance(value, Tensor):
                 asked = CUDA if isinstance(value, There) else CPU

@@ -171,3 +171,14 @@ def test_gsplats_own_loop_on_the_gpu(cuda: None, capture: Path) -> None:
     found = reference.run(evaluations=2)
     assert len(found["curve"]) == 2 and found["curve"][-1][1] > found["curve"][0][1] > 5
     assert all(param.is_cuda for param in reference.params.values())
+
+
+def test_restyling_by_a_model_on_the_gpu(cuda: None, tmp_path: Path) -> None:
+    pytest.importorskip("diffusers", reason="needs the package diffusers")
+    from tests.commands.test_edit_restyle import TINY
+    from tests.edit.tiny_diffusion import write_pipeline
+
+    model = write_pipeline(tmp_path / "model", instructed=True)
+    words = ["make the ball golden", f"model={model}", "force=true", "guide.threshold=0.35", "guide.threshold_end=0.3"]
+    words += [word for word in TINY if not word.startswith("backend=")]
+    assert main(["edit", str(write_run(tmp_path / "runs" / "balls")), "restyle", *words]) == 0

@@ -113,7 +113,7 @@ def test_a_damaged_record_is_one_line(kind: str, tmp_path: Path) -> None:
         ("temperature", 0, "temperature is 0; it must be more than 0"),
         ("temperature", "hot", "temperature is 'hot'; it must be a finite number"),
         ("colour", 1, "there is no setting 'colour' of memory"),
-        ("kind", "a\0b", "kind is 'a\\\\x00b'; it must be a text"),
+        ("kind", "a\0b", r"kind is 'a\\+x00b'; it must be a text"),
     ],
 )
 def test_settings_that_fit_nothing_are_named(key: str, value: object, said: str, tmp_path: Path) -> None:

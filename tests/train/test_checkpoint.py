@@ -92,7 +92,9 @@ def test_a_state_comes_back(content: dict[str, Any], tmp_path: Path) -> None:
     state = restored_state(load_checkpoint(path)["state"], CONFIG, CONFIG.strategy, 1.0, torch.device("cpu"), VIEWS)
     again = tmp_path / "b.safetensors"
     save_checkpoint(again, {**content, "state": state_record(state)})
-    assert again.read_bytes() == path.read_bytes()
+    # The header's entries may stand in any order; the check sum among them covers all tensors.
+    with safe_open(path, framework="pt") as one, safe_open(again, framework="pt") as other:
+        assert one.metadata() == other.metadata() and "sum" in one.metadata()
 
 
 def test_damaged_checkpoints_are_one_line(content: dict[str, Any], tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from splat.capture.config import ReadingOptions
 from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
-from splat.files import read_json
+from splat.files import read_json, write_json
 from splat.formats import read_scene, read_scene_file
 from splat.gaussians import Gaussians
 from splat.render import render_gaussians
@@ -112,6 +112,9 @@ def test_a_finished_run_is_kept(capture: Path, tmp_path: Path) -> None:
     settings = config(capture, tmp_path / "run", max_steps=3)
     train(settings)
     before = (tmp_path / "run" / "scene.ply").read_bytes()
+    with pytest.raises(SplatError, match="trained but not scored; score it with: splat evaluate"):
+        train(settings)
+    write_json(tmp_path / "run" / "metrics.json", {})
     with pytest.raises(SplatError, match="finished run"):
         train(settings)
     train(dataclasses.replace(settings, overwrite=True))

@@ -7,12 +7,13 @@
     python tools/compare_strategies.py --tables              only the table and plots of what is there
 
 One training at a time, each in a process of its own with two threads. What it found is one line of OUT/runs.jsonl, so
-that an interrupted comparison goes on where it stopped; a training that failed is said and tried again next time. The
-test PSNR is measured ten times in each training: the same trainings so tell what each strategy has at the same number
-of steps and what it has at the time at which `default` was done (up to eight test views; everything else over all of
-them). Without a GPU seconds are those of the processors, of all threads together, so that other work on the machine
-does not count. All start from half of the cap, as `splat train` does on a CPU. With the first seed half of the cap is
-trained too, for the plot against the number of Gaussians.
+that an interrupted comparison goes on where it stopped; a training that failed is said and tried again next time. All
+strategies train for the same number of steps first. Then each is trained again, with every schedule planned for it, for
+as many steps as fit into the time that `default` took: by the mean seconds of both over the seeds. Scores are over all
+test views. Without a GPU seconds are those of the processors, of all threads together, so that other work on the
+machine counts little. All start from half of the cap, as `splat train` does on a CPU. With the first seed half of the
+cap is trained too, for the plot against the number of Gaussians. The plot against seconds shows the test PSNR that is
+measured ten times along the first seed's trainings, over up to eight test views.
 
 On the demo, whose true surface is known, the share of opacity that floats more than 3 % of the scene away from it is
 measured. demo-10 has 10 of its training views. geotex-capture is geotex with the demo's true depth. OUT
@@ -27,11 +28,12 @@ import argparse
 import csv
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,7 @@ class Job:
     steps: int
     cap_max: int
     data_factor: float
+    in_time_of: int = 0  # steps of `default` in whose time this training's steps fit; 0: steps as they were asked for
 
     @property
     def key(self) -> str:
@@ -71,6 +74,24 @@ def jobs_of(arguments: argparse.Namespace) -> list[Job]:
                 if strategy.endswith("-capture") and not scene.startswith("demo"):
                     continue  # only the demo has depth maps
                 found.append(Job(scene, strategy, seed, arguments.steps, cap, FACTORS[scene] * arguments.smaller))
+    return found
+
+
+def planned_jobs(runs: list[dict[str, Any]], cap: int) -> list[Job]:
+    """For each finished training at the cap, but `default`'s own, one of the steps that fit into `default`'s time."""
+    at_cap = [run for run in runs if run["job"]["cap_max"] == cap and not run["job"].get("in_time_of")]
+    found = []
+    for run in at_cap:
+        job = Job(**run["job"])
+        same = [other for other in at_cap if Job(**other["job"]).scene == job.scene]
+        seconds = {
+            strategy: [other["seconds"] for other in same if other["job"]["strategy"] == strategy]
+            for strategy in ("default", job.strategy)
+        }
+        if job.strategy == "default" or not seconds["default"]:
+            continue
+        steps = job.steps * statistics.fmean(seconds["default"]) / statistics.fmean(seconds[job.strategy])
+        found.append(replace(job, steps=max(10, round(steps / 10) * 10), in_time_of=job.steps))
     return found
 
 
@@ -178,6 +199,12 @@ def read_runs(path: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def finished(jobs: list[Job], path: Path) -> list[dict[str, Any]]:
+    """The runs of these jobs that are done, in their order."""
+    done = read_runs(path)
+    return [done[job.key] for job in jobs if job.key in done]
+
+
 def run_all(jobs: list[Job], path: Path) -> list[dict[str, Any]]:
     """Train what is missing; returns the finished runs in the order of `jobs`."""
     done = read_runs(path)
@@ -186,6 +213,7 @@ def run_all(jobs: list[Job], path: Path) -> list[dict[str, Any]]:
     for number, job in enumerate(missing, 1):
         found = in_own_process(job)
         label = f"[{number}/{len(missing)}] {job.scene} {job.strategy} seed {job.seed} cap {job.cap_max:,}"
+        label += f" {job.steps:,} steps" if job.in_time_of else ""
         if "error" in found:
             print(f"{label}: failed: {found['error']}", flush=True)
             continue
@@ -193,7 +221,7 @@ def run_all(jobs: list[Job], path: Path) -> list[dict[str, Any]]:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(done[job.key]) + "\n")
         print(f"{label}: {found['psnr']:.2f} dB, {found['gaussians']:,}, {found['seconds']:.0f} s", flush=True)
-    return [done[job.key] for job in jobs if job.key in done]
+    return finished(jobs, path)
 
 
 def main() -> None:
@@ -223,7 +251,9 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / "runs.jsonl"
     jobs = jobs_of(arguments)
-    runs = [run for job in jobs if (run := read_runs(path).get(job.key))] if arguments.tables else run_all(jobs, path)
+    runs = finished(jobs, path) if arguments.tables else run_all(jobs, path)
+    planned = planned_jobs(runs, arguments.cap)
+    runs += finished(planned, path) if arguments.tables else run_all(planned, path)
     from tools.strategy_tables import put_into_docs, write_tables
 
     if runs:

@@ -32,46 +32,48 @@ def spread(values: Sequence[float | None], digits: int) -> str:
     return mean if len(known) == 1 else f"{mean} ± {statistics.stdev(known):,.{digits}f}"
 
 
-def psnr_at(curve: Sequence[Sequence[float]], seconds: float) -> float | None:
-    """Test PSNR at the last reading up to `seconds`; None where there was none yet."""
-    before = [row[2] for row in curve if row[1] <= seconds + 1e-6]
-    return before[-1] if before else None
+def in_time(runs: Sequence[Run], scene: str, strategy: str, cap: int) -> list[Run]:
+    """The trainings that were planned for the time of `default`; of `default` itself, its own."""
+
+    def wanted(job: dict[str, Any]) -> bool:
+        planned = strategy == "default" or bool(job.get("in_time_of"))
+        return planned and (job["scene"], job["strategy"], job["cap_max"]) == (scene, strategy, cap)
+
+    return [run for run in runs if wanted(run["job"])]
 
 
-def psnr_in_time(runs: Sequence[Run], run: Run) -> float | None:
-    """What a run had when `default` was done with the same scene, seed and cap; None without such a run."""
-    same = ("scene", "seed", "cap_max", "steps", "data_factor")
-    for other in runs:
-        if other["job"]["strategy"] == "default" and all(other["job"][key] == run["job"][key] for key in same):
-            return psnr_at(run["curve"], other["curve"][-1][1]) if other["curve"] else None
-    return None
+def asked(runs: Sequence[Run]) -> list[Run]:
+    """The trainings of as many steps as were asked for."""
+    return [run for run in runs if not run["job"].get("in_time_of")]
 
 
 def table(runs: Sequence[Run], cap: int) -> str:
     """Markdown: one line for each scene and strategy, then the mean over the scenes that all strategies have."""
     lines = [
-        "| scene | strategy | seeds | PSNR dB | in the time of default | SSIM | LPIPS squeeze | Gaussians | seconds | "
-        "floating |",
-        "|" + " --- |" * 10,
+        "| scene | strategy | seeds | PSNR dB | SSIM | LPIPS squeeze | Gaussians | seconds | floating "
+        "| in the time of default: steps | seconds | PSNR dB |",
+        "|" + " --- |" * 12,
     ]
-    at_cap = [run for run in runs if run["job"]["cap_max"] == cap]
+    at_cap = [run for run in asked(runs) if run["job"]["cap_max"] == cap]
     for (scene, strategy), members in grouped(at_cap, "scene", "strategy").items():
         cells = {name: spread([run[name] for run in members], digits) for name, digits in SCORES.items()}
-        in_time = spread([psnr_in_time(runs, run) for run in members], 2)
-        psnr = cells.pop("psnr")
-        lines.append(
-            f"| {scene} | {strategy} | {len(members)} | {psnr} | {in_time} | " + " | ".join(cells.values()) + " |"
-        )
-    return "\n".join([*lines, "", *over_scenes(at_cap)]) + "\n"
+        planned = in_time(runs, scene, strategy, cap)
+        steps = spread([run["job"]["steps"] for run in planned[:1]], 0)
+        last = [steps, *(spread([run[name] for run in planned], SCORES[name]) for name in ("seconds", "psnr"))]
+        lines.append(f"| {scene} | {strategy} | {len(members)} | " + " | ".join([*cells.values(), *last]) + " |")
+    planned = [run for run in runs if run["job"].get("in_time_of") and run["job"]["cap_max"] == cap]
+    own = [run for run in at_cap if run["job"]["strategy"] == "default"]
+    gains = [*over_scenes(at_cap, "PSNR over default, dB"), "", *over_scenes([*own, *planned], "the same, in its time")]
+    return "\n".join([*lines, "", *gains]) + "\n"
 
 
-def over_scenes(runs: Sequence[Run]) -> list[str]:
+def over_scenes(runs: Sequence[Run], title: str) -> list[str]:
     """Markdown lines: PSNR over that of `default` at the same scene and seed, mean over seeds, then over scenes."""
     reference = {
         (run["job"]["scene"], run["job"]["seed"]): run["psnr"] for run in runs if run["job"]["strategy"] == "default"
     }
     scenes = list(dict.fromkeys(run["job"]["scene"] for run in runs))
-    lines = ["| PSNR over default, dB | " + " | ".join(scenes) + " | mean |", "|" + " --- |" * (len(scenes) + 2)]
+    lines = [f"| {title} | " + " | ".join(scenes) + " | mean |", "|" + " --- |" * (len(scenes) + 2)]
     for (strategy,), members in grouped(runs, "strategy").items():
         gains: dict[str, list[float]] = {scene: [] for scene in scenes}
         for run in members:
@@ -93,6 +95,7 @@ def plot(runs: Sequence[Run], by_time: bool, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    runs = asked(runs)
     scenes = list(dict.fromkeys(run["job"]["scene"] for run in runs))
     strategies = list(dict.fromkeys(run["job"]["strategy"] for run in runs))
     columns = min(3, len(scenes))

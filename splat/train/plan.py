@@ -17,6 +17,7 @@ from splat.train.strategies import Strategy
 LONG_SECONDS = 2 * 3600.0  # trainings that take longer are worth a warning
 FAST_STEPS = 1000  # of preset=fast
 BYTES_PER_GAUSSIAN = 59 * 4 * 4  # parameters, gradients and two moments of Adam, all float32
+BYTES_PER_PIXEL = 200  # of a photo at the size of training: rendering, loss and their gradients
 SCRATCH_BYTES = 100e6  # what a CPU training takes beside arrays whose size is known: scratch space, fragments
 
 
@@ -145,17 +146,20 @@ def too_long(seconds: float, plan: Plan) -> str | None:
     return f"this will take about {duration(seconds)}; sooner with {words}, each about an hour unless said"
 
 
-def estimated_bytes(plan: Plan, pixels: int, views: int, cache_bytes: float, base: float) -> float:
-    """Peak memory of training with this plan, in bytes: within about a fifth of what was measured.
+def estimated_bytes(
+    plan: Plan, pixels: int, views: int, cache_bytes: float, base: float, reading: float = 0.0
+) -> float:
+    """Peak memory of training with this plan, in bytes: at least the peak, and at most a quarter more.
 
     Args:
         pixels: of one photo.
         views: photos that training and testing read.
         cache_bytes: the most that decoded photos may take.
         base: what the process takes before it begins: libraries, loaded photos.
+        reading: what it takes to read one photo, beside the result.
     """
     photos = min(views * pixels * 3, cache_bytes)
-    return base + SCRATCH_BYTES + plan.cap_max * BYTES_PER_GAUSSIAN + pixels * 150 + photos
+    return base + SCRATCH_BYTES + plan.cap_max * BYTES_PER_GAUSSIAN + pixels * BYTES_PER_PIXEL + photos + reading
 
 
 def occupied_bytes() -> float:

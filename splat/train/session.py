@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from splat.capture import random_points
+from splat.capture.images import reading_bytes
 from splat.capture.inventory import inventory
 from splat.capture.ply import write_ply_points
 from splat.capture.types import Capture, ImageSource, Points
@@ -260,7 +261,8 @@ def _announce(state: TrainState, views: TrainingViews, config: TrainConfig, plan
     pixels = camera.width * camera.height
     seconds = estimated_seconds(state, views, config, plan)
     photos = len(views.capture.frames)
-    memory = estimated_bytes(plan, pixels, photos, config.capture.cache_gb * 1e9, base)
+    reading = max(map(reading_bytes, getattr(views.capture.images, "plans", [])), default=0.0)
+    memory = estimated_bytes(plan, pixels, photos, config.capture.cache_gb * 1e9, base, reading)
     advice = too_long(seconds, plan)
     info(
         f"plan: {camera.width}x{camera.height} (data_factor={plan.data_factor:g}), max_steps={plan.max_steps:,}, "

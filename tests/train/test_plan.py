@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import yaml
 
+from splat.capture import images
+from splat.capture.lens import Lens
 from splat.cli import main
 from splat.commands.conf import conf_folder
 from splat.errors import SplatError
@@ -62,3 +67,18 @@ def test_two_caps_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "cap_max=20 and strategy.cap_max=1000000 contradict" in capsys.readouterr().err
     assert main(["train", str(tmp_path), "preset=fast", "strategy.cap_max=10"]) == 2  # a preset's cap gives way
     assert "contradict" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("distorted", [False, True])
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_the_memory_for_reading_a_photo_is_that_promised(factor: int, distorted: bool, tmp_path: Path) -> None:
+    photo = np.random.default_rng(0).integers(0, 255, (900, 1200, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "a.jpg"), photo)
+    lens = Lens("OPENCV", (1000.0, 1000.0, 600.0, 450.0, 0.05, 0.0, 0.0, 0.0), 1200, 900) if distorted else None
+    read = images.PhotoPlan(tmp_path / "a.jpg", 1, lens, 1200 // factor, 900 // factor)
+    images._kept_maps.clear()
+    tracemalloc.start()
+    result = images.load_photo(read).nbytes
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= 1.02 * (images.reading_bytes(read) + result) <= 1.3 * peak

@@ -299,7 +299,8 @@ def name_job(config: Any) -> None:
     if not is_multirun():
         return
     job = HydraConfig.get().job
-    suffix = re.sub(r"[/\\]", "_", re.sub("[+'\"]", "", word_tools.unmarked(job.override_dirname)))
+    words = re.sub("[+'\"]", "", word_tools.unmarked(job.override_dirname))
+    suffix = re.sub(r"[/\\]", "_", re.sub(r"[/\\]+(?=,|$)", "", words))  # folders may end with a slash
     if not suffix:
         return
     given = [override.split("=")[0] for override in HydraConfig.get().overrides.task]

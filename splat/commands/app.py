@@ -300,6 +300,7 @@ def name_job(config: Any) -> None:
         return
     job = HydraConfig.get().job
     words = re.sub("[+'\"]", "", word_tools.unmarked(job.override_dirname))
+    words = re.sub(r"\\(?=[^\w\\])", "", words)  # Hydra puts one before blanks
     suffix = re.sub(r"[/\\]", "_", re.sub(r"[/\\]+(?=,|$)", "", words))  # folders may end with a slash
     if not suffix:
         return

@@ -146,6 +146,19 @@ def _safe_part(part: str) -> str:
     return part
 
 
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, 64 hexadecimal digits; other threads go on meanwhile.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def slug(text: str, empty: str = "query") -> str:
     """A text as a file name: 'Red mug!' -> 'red-mug'; where letters of other scripts are lost, with a digest of it.
 

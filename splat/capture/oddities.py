@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from splat import console
 from splat.cameras import Camera
 from splat.capture.types import Frame
+from splat.files import sha256_of
 
 FOCAL_LENGTHS = (0.12, 60.0)  # in image widths: views of 153° and of 1°; the longest tele lenses reach about 35
 MOST_STRETCHED = 3.0  # focal length across against down
@@ -105,14 +105,10 @@ def look_alikes(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        return sha256_of(path)
     except OSError:
         return str(path)
-    return digest.hexdigest()
 
 
 @functools.lru_cache(maxsize=4096)  # training reads a capture twice

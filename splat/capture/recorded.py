@@ -6,7 +6,6 @@ are found elsewhere on another machine cannot change what a run is scored, resum
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from splat.capture.lens import Lens
 from splat.capture.types import Capture, Frame, Points
 from splat.capture.video import video_frames
 from splat.errors import SplatError
+from splat.files import sha256_of
 
 LARGEST = 1_000_000  # pixels on a side that a record may claim
 MEANINGS = ("ignore", "transparent", "none")
@@ -248,14 +248,10 @@ def _digests(paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def _digest(path: Path) -> str:
-    found = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                found.update(block)
+        return sha256_of(path)
     except OSError as error:
         raise SplatError(f"cannot read {path}: {error.strerror}") from error
-    return found.hexdigest()
 
 
 def _base(capture: Capture) -> Path:

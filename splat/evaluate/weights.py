@@ -6,7 +6,6 @@ programs find them too.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zipfile
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 from splat import console
 from splat.evaluate.fetch import MEGABYTE, Bounds, FetchError, fetch
+from splat.files import sha256_of
 
 SOURCE = "https://download.pytorch.org/models"
 BOUNDS = Bounds()
@@ -72,11 +72,7 @@ def state(path: Path, sha256: str) -> State:
 @lru_cache(maxsize=8)
 def _state(path: Path, sha256: str, size: int, changed: int) -> State:
     """`state` of a file of this size and time; reading hundreds of megabytes takes a second."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(MEGABYTE):
-            digest.update(block)
-    if digest.hexdigest().startswith(sha256):
+    if sha256_of(path).startswith(sha256):
         return "good"
     try:
         with zipfile.ZipFile(path) as archive:

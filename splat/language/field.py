@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from splat.cameras import Camera, stack_cameras
 from splat.errors import SplatError
-from splat.files import atomic_path, slug, write_json
+from splat.files import atomic_path, sha256_of, slug, write_json
 from splat.gaussians import Gaussians
 from splat.language.compress.base import Compression
 from splat.language.stored import FORMAT, read_stored
@@ -170,11 +169,7 @@ def find_field(run: Path, name: str | None) -> Path:
 
 def scene_digest(scene: Path) -> str:
     """What tells one scene file from another."""
-    found = hashlib.sha256()
-    with scene.open("rb") as file:
-        while part := file.read(1 << 20):
-            found.update(part)
-    return found.hexdigest()[:16]
+    return sha256_of(scene)[:16]
 
 
 def load_field(run: Path, name: str | None = None) -> LanguageField:

@@ -70,13 +70,13 @@ def recorded_plan(values: Any, where: str) -> Plan:
 def plan_factor(config: TrainConfig, machine: Machine, width: int, height: int) -> float:
     """Divisor of the photos' sides: the user's, else the largest picture that the machine trains comfortably.
 
-    On a GPU at most 1600 pixels wide or high, as 3DGS does; on a CPU about 80,000 pixels for each core, because a
-    step's time grows with the pixels.
+    On a GPU at most 1600 pixels wide, whatever the height, as 3DGS does; on a CPU about 80,000 pixels for each core,
+    because a step's time grows with the pixels.
     """
     if config.data_factor is not None:
         return config.data_factor
     if machine.device == "cuda":
-        return max(1.0, max(width, height) / 1600)
+        return max(1.0, width / 1600)
     pixels = 80_000 * min(machine.cores, 16)
     factor = (width * height / pixels) ** 0.5
     return 1.0 if factor < 1.15 else round(factor * 4 + 0.49) / 4  # quarters are easy to type again

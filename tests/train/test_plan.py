@@ -17,7 +17,7 @@ from splat.cli import main
 from splat.commands.conf import conf_folder
 from splat.errors import SplatError
 from splat.train.config import TrainConfig
-from splat.train.plan import FAST_STEPS, LONG_SECONDS, Machine, Plan, make_plan, too_long
+from splat.train.plan import FAST_STEPS, LONG_SECONDS, Machine, Plan, make_plan, plan_factor, too_long
 from splat.train.state import fitted_strategy
 from splat.train.strategies import MCMCStrategy
 
@@ -49,6 +49,17 @@ def test_steps_that_would_not_help_are_not_named() -> None:
 def test_fast_is_what_the_preset_says() -> None:
     preset = yaml.safe_load(Path(conf_folder() / "preset" / "fast.yaml").read_text())
     assert preset["max_steps"] == FAST_STEPS
+
+
+@pytest.mark.parametrize(("width", "height", "factor"), [(3200, 1000, 2.0), (1200, 3000, 1.0), (1600, 1600, 1.0)])
+def test_on_a_gpu_photos_are_at_most_1600_pixels_wide(width: int, height: int, factor: float) -> None:
+    """As in 3DGS, which does not look at the height."""
+    assert plan_factor(TrainConfig(), Machine("cuda", 16, 8e9), width, height) == factor
+
+
+def test_the_preset_of_the_paper_trains_over_black() -> None:
+    preset = yaml.safe_load(Path(conf_folder() / "preset" / "paper.yaml").read_text())
+    assert preset["loss"] == {"background": "black"} and preset["schedule"] == {"sh_degree_interval": 1000}
 
 
 def test_a_cap_given_to_the_strategy_alone_is_the_cap() -> None:

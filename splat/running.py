@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from splat.console import info
 from splat.errors import SplatError
 from splat.files import read_json
 from splat.records import record
-from splat.temporary import clear, temporary_folder
+from splat.temporary import clear
 
 NAME = ".running.json"
 INSIDE = ("edits", "language/*")  # folders of a run that other work than training holds
@@ -75,12 +76,9 @@ def holder_of(folder: Path) -> Holder | None:
     """The process that works in a folder; None where there is none, or where it died."""
     file = folder / NAME
     holder = Holder.read(file)
-    if holder is not None:
-        return holder if holder.alive() else None
-    with contextlib.suppress(OSError):
-        if time.time() - file.stat().st_mtime < WRITING_SECONDS:
-            return Holder(0, socket.gethostname(), 0.0)
-    return None
+    if holder is None and file.exists():  # it is being written
+        holder = Holder(0, socket.gethostname(), 0.0)
+    return None if _dead(file) else holder
 
 
 def refuse_running(folder: Path) -> None:
@@ -134,7 +132,7 @@ def _take(file: Path, work: str, wait: bool) -> None:
                 return
             holder = holder_of(file.parent)
             if holder is None:
-                _drop(file)
+                _drop(file.parent)
                 continue
         except OSError as error:
             raise SplatError(f"cannot write {file}: {error.strerror}; choose another out=") from error
@@ -162,14 +160,29 @@ def _sign(file: Path, work: str) -> bool:
     return True
 
 
-def _drop(file: Path) -> None:
-    """Take away the sign of a process that died; of several processes that find it only one gets it."""
-    with contextlib.suppress(FileNotFoundError), temporary_folder(file.parent) as scratch:
-        aside = scratch / file.name
-        file.rename(aside)
-        holder = Holder.read(aside)
-        if holder is not None and holder.alive():  # another process was faster and holds it already
-            aside.rename(file)
+def _drop(folder: Path) -> None:
+    """Take away the sign of a process that died.
+
+    Only one process of this machine looks and takes at a time: else the second would take the sign that somebody put
+    there since it looked. Signs of other machines never count as dead.
+    """
+    from filelock import FileLock
+
+    user = os.getuid() if hasattr(os, "getuid") else ""  # Windows gives everybody a folder of their own
+    with FileLock(Path(tempfile.gettempdir()) / f"splat-{user}.lock"):
+        if _dead(folder / NAME):
+            (folder / NAME).unlink(missing_ok=True)
+
+
+def _dead(file: Path) -> bool:
+    """Whether there is a sign, and its process is gone; False where there is none, for one may come at any moment."""
+    holder = Holder.read(file)
+    if holder is not None:
+        return not holder.alive()
+    try:
+        return time.time() - file.stat().st_mtime >= WRITING_SECONDS
+    except OSError:
+        return False
 
 
 def _taken(folder: Path, holder: Holder) -> str:

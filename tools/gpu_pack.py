@@ -44,6 +44,7 @@ MACHINE = {
     *("torch", "numpy", "scipy", "safetensors", "opencv-python-headless", "setuptools", "pip"),
     *("scikit-image", "imageio", "pillow", "lazy-loader", "tifffile", "networkx", "packaging", "typing-extensions"),
     *("rich", "markdown-it-py", "mdurl", "pygments", "pytest", "iniconfig", "pluggy"),
+    "filelock",  # torch requires it
 }
 # Of splat's own requirements no part of the check imports these; the rehearsal of tests/tools shows it.
 LEFT_OUT = {

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from splat.capture import load_capture
+from splat.native import built_sets, load_set
 from tests.conftest import REPOSITORY
 from tests.train.blobs import write_blob_capture
 from tools import gpu_check, gpu_pack, gpu_report
@@ -297,14 +298,12 @@ def make_pack(folder: Path) -> Path:
     """A pack for this Python, from what is installed here: no network."""
     from packaging.requirements import Requirement
 
-    import splat
-
     (folder / "wheels").mkdir(parents=True)
     (folder / "kernels").mkdir()
     building = {"scikit-build-core", "pathspec", "nanobind"}  # only for a machine that must compile our kernels
     for name in {Requirement(text).name for text in gpu_pack.PACKAGES} - building:
         wheel_of(name, folder / "wheels")
-    for path in Path(splat.__file__).parent.glob("_native*.so"):
+    for path in (Path(str(load_set(isa).__file__)) for isa in built_sets()):  # an editable install has them elsewhere
         (folder / "kernels" / path.name).write_bytes(path.read_bytes())
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     manifest = {"python": version, "kernels": gpu_pack.kernel_sources()}

@@ -5,7 +5,6 @@ import struct
 from pathlib import Path
 
 import numpy as np
-import open3d
 import pytest
 import torch
 
@@ -16,6 +15,7 @@ from splat.render.mesh import Frame, fuse, reliable, write_mesh
 from splat.render.mesh_file import NAMING_ORIGIN
 from tests.limits import files_of_at_most
 
+open3d = pytest.importorskip("open3d", exc_type=ImportError)  # its wheel needs libraries of the system
 TriangleMesh = open3d.geometry.TriangleMesh
 CENTRE, RADIUS = np.array([0.3, -0.2, 0.1]), 0.5
 

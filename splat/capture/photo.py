@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+LOSSY = frozenset({".jpg", ".jpeg", ".webp"})  # in which what was black need not be zero
 HEIC_SUFFIXES = frozenset({".heic", ".heif"})
 OTHER_PICTURE_SUFFIXES = frozenset(  # raw photos and formats that are not read
     {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".gif", ".jxl", ".avif", ".jp2", ".insp"}
@@ -26,6 +28,7 @@ ROWS = 64  # of a photo at a time
 # EXIF tag numbers
 _EXIF_MAKE, _EXIF_MODEL, _EXIF_ORIENTATION = 0x010F, 0x0110, 0x0112
 _EXIF_DETAILS, _EXIF_FOCAL, _EXIF_FOCAL_35MM = 0x8769, 0x920A, 0xA405
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS = 0x0100, 0x0101, 0x0102
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,9 @@ def photo_header(path: Path) -> PhotoHeader:
         with Image.open(path) as photo:
             orientation = _exif(photo).get(_EXIF_ORIENTATION, 1)
             orientation = orientation if orientation in range(1, 9) else 1
-            header = PhotoHeader(photo.width, photo.height, orientation, photo.has_transparency_data)
+            tags = getattr(photo, "tag_v2", {})  # of a TIFF, whose size Pillow gives as it is when turned
+            width, height = tags.get(_TIFF_WIDTH, photo.width), tags.get(_TIFF_HEIGHT, photo.height)
+            header = PhotoHeader(width, height, orientation, photo.has_transparency_data)
             if photo.format == "PNG" and _png_bytes(path) > MOST_DEFLATED * path.stat().st_size:
                 raise ValueError("announces more pixels than it can hold")
             return header
@@ -94,17 +99,7 @@ def read_photo(path: Path) -> np.ndarray:
     """
     import cv2
 
-    photo_header(path)  # which refuses what announces more pixels than any camera has
-    try:
-        data = np.fromfile(path, np.uint8)  # cv2.imread cannot open every name on Windows
-        # A palette or CMYK file comes out as plain colour; orientation is applied by the caller, who knows the camera.
-        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    except (OSError, cv2.error) as error:
-        raise _unreadable(path, error) from error
-    if pixels is None:
-        raise _unreadable(path, None)
-    del data
-    pixels = _eight_bits(pixels, path)
+    pixels = _eight_bits(_decoded(path), path)
     if pixels.ndim == 2:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
     if pixels.shape[2] == 2:
@@ -113,9 +108,74 @@ def read_photo(path: Path) -> np.ndarray:
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """[H, W] uint8 mask as stored: 255 where the file is not zero (any channel but alpha), else 0."""
-    pixels = read_photo(path)
-    return np.where(pixels[:, :, :3].any(axis=2), np.uint8(255), np.uint8(0))
+    """[H, W] uint8 mask as stored: 255 where the file is not zero (any channel but alpha), else 0.
+
+    JPEG writes grey around what is black: there the lighter half is what is not zero. Where the colours are the same
+    everywhere and an alpha channel is not, the mask is in that.
+    """
+    pixels = _decoded(path)
+    colours = pixels[..., None] if pixels.ndim == 2 else pixels[..., : 1 if pixels.shape[2] == 2 else 3]
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and (colours == colours[:1, :1]).all():
+        alpha = pixels[..., -1:]
+        colours = alpha if alpha.min() != alpha.max() else colours
+    kept = (colours >= 128 if path.suffix.lower() in LOSSY else colours != 0).any(axis=2)
+    return np.where(kept, np.uint8(255), np.uint8(0))
+
+
+def _decoded(path: Path) -> np.ndarray:
+    """[H, W], [H, W, 2], [H, W, 3] or [H, W, 4]: grey, grey and alpha, BGR or BGRA as stored, of the file's own type.
+
+    Raises:
+        SplatError: when the file is missing, damaged or of an unknown kind.
+    """
+    import cv2
+
+    header = photo_header(path)  # which refuses what announces more pixels than any camera has
+    try:
+        data = np.fromfile(path, np.uint8)  # cv2.imread cannot open every name on Windows
+        _drop_tiff_orientation(data)
+        # A palette or CMYK file comes out as plain colour; orientation is applied by the caller, who knows the camera.
+        pixels = _with_alpha(data) if header.has_alpha else None
+        if pixels is None:
+            pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    except (OSError, ValueError, SyntaxError, cv2.error) as error:
+        raise _unreadable(path, error) from error
+    if pixels is None:
+        raise _unreadable(path, None)
+    return pixels
+
+
+def _drop_tiff_orientation(data: np.ndarray) -> None:
+    """Set the orientation of a TIFF's first picture [B] uint8 to upright, in place.
+
+    OpenCV turns TIFFs, other than all other kinds, whatever it is told, and fails where the turn is a quarter.
+    """
+    orders: dict[bytes, Literal["little", "big"]] = {b"II*\0": "little", b"MM\0*": "big"}
+    order = orders.get(data[:4].tobytes())
+    if order is None:
+        return
+
+    def number(place: int, size: int) -> int:
+        return int.from_bytes(data[place : place + size].tobytes(), order)
+
+    directory = number(4, 4)
+    for entry in range(directory + 2, directory + 2 + 12 * number(directory, 2), 12):
+        if number(entry, 2) == _EXIF_ORIENTATION and entry + 12 <= data.size:
+            data[entry + 8 : entry + 12] = np.frombuffer((1).to_bytes(2, order) + bytes(2), np.uint8)
+
+
+def _with_alpha(data: np.ndarray) -> np.ndarray | None:
+    """[H, W, 4] uint8 BGRA of a file [B] uint8 whose alpha OpenCV drops or multiplies the colours with; else None.
+
+    Those are TIFFs of 8 bits, and grey pictures of which one level is transparent.
+    """
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data.tobytes())) as photo:
+        tags = getattr(photo, "tag_v2", {})
+        if set(tags.get(_TIFF_BITS, ())) != {8} if photo.format == "TIFF" else photo.mode not in ("1", "L"):
+            return None
+        return np.ascontiguousarray(np.asarray(photo.convert("RGBA"))[..., [2, 1, 0, 3]])
 
 
 def oriented(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from splat.cameras import Camera
 from splat.capture.beside import SideFolder
+from splat.capture.photo import read_mask
 from splat.console import count, progress, warn
 from splat.edit.colours import rgb_to_lab
 from splat.edit.neighbours import components
@@ -90,6 +91,8 @@ def _mask_of(path: Path, value: int | None) -> np.ndarray:
 
     try:
         with Image.open(path) as picture:
+            if value is None and picture.mode in ("LA", "RGBA"):
+                return read_mask(path) > 0
             labels = np.asarray(picture)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise SplatError(f"cannot read the mask {path}; make it again or remove it") from error

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from splat.capture import load_capture
 from splat.capture.beside import SideFolder
 from splat.capture.images import PhotoImages, PhotoPlan
-from splat.capture.photo import oriented, photo_header, read_photo, turned_back
+from splat.capture.photo import oriented, photo_header, read_mask, read_photo, turned_back
 from splat.errors import SplatError
 
 
@@ -110,6 +110,63 @@ def test_orientation_turns_as_pillow_does(tmp_path, orientation):
     np.testing.assert_array_equal(turned, expected)
     np.testing.assert_array_equal(turned_back(turned, orientation), read_photo(tmp_path / "a.png"))
     assert header.upright_size == (turned.shape[1], turned.shape[0])
+
+
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "L"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_tiffs_are_read_as_stored(tmp_path, kind, orientation):
+    stored = Image.fromarray(smooth_photo(1, 60, 40)).convert(kind)
+    stored.save(tmp_path / "a.tif", tiffinfo={0x0112: orientation})
+    header = photo_header(tmp_path / "a.tif")
+    assert (header.width, header.height, header.orientation) == (60, 40, orientation)
+    np.testing.assert_array_equal(read_photo(tmp_path / "a.tif")[..., :3], np.asarray(stored.convert("RGB")))
+
+
+@pytest.mark.parametrize("kind", ["tif", "tif, grey", "png, one grey", "png", "webp"])
+def test_colours_and_alpha_are_those_of_the_file(tmp_path, kind):
+    rgba = np.dstack([smooth_photo(1, 60, 40), smooth_photo(2, 60, 40)[..., 0]])
+    picture = Image.fromarray(rgba)
+    path = tmp_path / f"a.{kind[:4].rstrip(',')}"
+    if "grey" in kind:
+        picture = picture.convert("LA" if kind.startswith("tif") else "L")
+    if kind == "png, one grey":
+        level = int(np.asarray(picture)[3, 3])
+        picture.save(path, transparency=level)
+        rgba = np.repeat(np.asarray(picture)[..., None], 4, axis=2)
+        rgba[..., 3] = np.where(rgba[..., 0] == level, 0, 255)
+    else:
+        picture.save(path, **({"lossless": True, "exact": True} if kind == "webp" else {}))
+        rgba = np.asarray(picture.convert("RGBA"))
+    assert photo_header(path).has_alpha and rgba[..., 3].min() < 250
+    np.testing.assert_array_equal(read_photo(path), rgba)
+
+
+@pytest.mark.parametrize(
+    "kind", ["1", "L", "P", "LA", "RGBA", "alpha alone", "black and alpha", "16 bits", "jpg", "tif"]
+)
+def test_masks_as_people_write_them(tmp_path, kind):
+    keep = np.ones((40, 60), bool)
+    keep[7:22, 11:33] = False
+    path = tmp_path / f"a.{kind if kind in ('jpg', 'tif') else 'png'}"
+    grey = Image.fromarray(np.where(keep, np.uint8(255), np.uint8(0)))
+    clear, dark = Image.new("L", grey.size, 255), Image.new("L", grey.size, 0)
+    if kind == "16 bits":
+        assert cv2.imwrite(str(path), keep.astype(np.uint16))  # labels 0 and 1
+    elif kind == "P":
+        picture = Image.fromarray(keep.astype(np.uint8), "P")
+        picture.putpalette([0, 0, 0, 128, 0, 0])
+        picture.save(path)
+    elif kind in ("alpha alone", "black and alpha"):
+        layer = clear if kind == "alpha alone" else dark
+        Image.merge("RGBA", (layer, layer, layer, grey)).save(path)
+    elif kind == "tif":
+        Image.fromarray(keep.astype(np.int32)).save(path)
+    elif kind == "jpg":
+        grey.save(path, quality=50)
+        assert ((np.asarray(Image.open(path)) > 0) != keep).any()  # it has grey where it was black
+    else:
+        grey.convert(kind).save(path)
+    np.testing.assert_array_equal(read_mask(path), np.where(keep, 255, 0))
 
 
 @pytest.mark.parametrize(("size", "turns"), [((60, 40), False), ((40, 60), True)])

@@ -86,7 +86,7 @@ def read_masks(stage: Stage, folder: Path, value: int | None = None) -> dict[str
 
 
 def _mask_of(path: Path, value: int | None) -> np.ndarray:
-    """[H, W] bool of one file."""
+    """[H, W] bool of one file. An alpha channel marks nothing by itself; what is transparent is outside."""
     from PIL import Image
 
     try:
@@ -97,7 +97,11 @@ def _mask_of(path: Path, value: int | None) -> np.ndarray:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise SplatError(f"cannot read the mask {path}; make it again or remove it") from error
     mask = labels != 0 if value is None else labels == value
-    return mask.any(axis=-1) if mask.ndim == 3 else mask
+    if mask.ndim == 2:
+        return mask
+    has_alpha = labels.shape[-1] in (2, 4)
+    inside: np.ndarray = mask[..., : labels.shape[-1] - has_alpha].any(axis=-1)
+    return inside & (labels[..., -1] > 0) if has_alpha else inside
 
 
 def in_view(stage: Stage, camera: Camera, mask: np.ndarray, source: str = "mask") -> Selection:

@@ -73,6 +73,18 @@ def test_masks_without_folders_need_names_that_tell(tmp_path: Path) -> None:
     assert list(read_masks(rig(["cam0/1.jpg", "cam1/2.jpg"]), tmp_path)) == ["cam0/1.jpg"]
 
 
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_an_alpha_channel_marks_nothing(tmp_path: Path, mode: str) -> None:
+    pixels = np.zeros((SIZE[1], SIZE[0], len(mode)), np.uint8)
+    pixels[..., -1] = 255  # opaque, as painting programs save masks
+    pixels[:5, :, :-1] = 200
+    pixels[3:5, :, -1] = 0  # rubbed out
+    Image.fromarray(pixels).save(tmp_path / "1.png")
+    for value in (None, 200):
+        mask = read_masks(rig(["1.png"]), tmp_path, value)["1.png"]
+        assert mask[:3].all() and not mask[3:].any()
+
+
 def test_a_mask_of_another_shape_is_an_error_that_names_it(tmp_path: Path) -> None:
     Image.new("L", (SIZE[1], SIZE[0]), 255).save(tmp_path / "1.png")
     with pytest.raises(SplatError, match=rf"1\.png is {SIZE[1]}x{SIZE[0]} but its view {SIZE[0]}x{SIZE[1]}"):

@@ -7,14 +7,17 @@ from pathlib import Path
 
 from splat.edit.choose import numbers
 from splat.edit.colours import parse_colour
-from splat.edit.config import EditOptions
+from splat.edit.config import USES, EditOptions, FillOptions
 from splat.edit.operations import keep, place
 from splat.edit.operations.base import Edited, pivot_of
 from splat.edit.operations.recolor import recolor
+from splat.edit.restyle.config import GuideOptions
 from splat.edit.selection import Selection
 from splat.errors import SplatError
 from splat.formats import detect_format, read_scene
+from splat.formats.common import usable_rows
 from splat.gaussians import Gaussians
+from splat.options import flat
 from splat.run import Run, open_run
 
 Operation = Callable[[Gaussians, Selection, EditOptions], Edited]
@@ -24,6 +27,8 @@ KEEPING = ("extract", "crop")  # what is selected is what stays
 def _recolor(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
     if options.color is None and options.hue == 0:
         raise SplatError("which colour? recolor takes color=blue (or #rrggbb), or hue=DEGREES")
+    if options.color is not None and options.hue != 0:
+        raise SplatError("color= and hue= exclude each other; recolor takes one of them")
     color = None if options.color is None else parse_colour(options.color)
     return recolor(scene, chosen, color, options.hue, options.lightness, options.keep_pale)
 
@@ -91,7 +96,30 @@ def apply(name: str, scene: Gaussians, chosen: Selection, options: EditOptions, 
     edited = OPERATIONS[name](scene, chosen, options)
     if len(edited.scene) == 0:
         raise SplatError(f"{name} would leave nothing of the scene")
+    # a reader drops such rows, so they would be gone from the scene without a word
+    lost = int((~usable_rows(edited.scene)).sum()) - int((~usable_rows(scene)).sum())
+    if lost > 0:
+        raise SplatError(f"{name} would take {lost:,} Gaussians beyond what 32-bit numbers hold; give smaller numbers")
     return edited
+
+
+def check_options(name: str, options: EditOptions, fill: FillOptions, guide: GuideOptions) -> None:
+    """Refuse options that the operation `name` does not use.
+
+    Raises:
+        SplatError: naming the operations that such an option belongs to.
+    """
+    defaults, given = flat(EditOptions()), flat(options)
+    for key, value in given.items():
+        if value != defaults[key] and key not in USES[name]:
+            owners = [operation for operation, keys in USES.items() if key in keys]
+            raise SplatError(f"{key}={value} is not for {name}, but for {', '.join(owners)}; leave it out")
+    for group, owner, values, usual in (
+        ("fill", "remove", fill, FillOptions()),
+        ("guide", "restyle", guide, GuideOptions()),
+    ):
+        if name != owner and values != usual:
+            raise SplatError(f"{group}.…= is not for {name}, but for {owner}; leave it out")
 
 
 def check_share(name: str, chosen: Selection, force: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from splat.edit import neighbours, regions, views
-from splat.edit.config import SelectOptions
+from splat.edit.config import GOES_WITH, SelectOptions
 from splat.edit.selection import Selection, load_selection
 from splat.edit.stage import Stage
 from splat.edit.where import Makers, evaluate
@@ -49,8 +49,12 @@ class Chooser:
         """What all given options (and the selections `more`) select, then connected, grown, shrunk, inverted.
 
         Raises:
-            SplatError: no option is given, one cannot be read, or nothing is selected.
+            SplatError: no option is given, one cannot be read or goes with another one, or nothing is selected.
         """
+        for name, makers in GOES_WITH.items():
+            if getattr(options, name) is not None and all(getattr(options, maker) is None for maker in makers):
+                said = " or ".join(f"select.{maker}" for maker in makers)
+                raise SplatError(f"select.{name}={getattr(options, name)} goes with {said}; give that, or leave it out")
         found = [*(more or []), *self._each(options)]
         if not found:
             raise SplatError("what is edited? name it in words, or give select.box, select.file, select.where, ...")
@@ -118,12 +122,13 @@ class Chooser:
         return regions.size(self.stage.scene, low, high)
 
     def file(self, path: str, cluster: float | None = None) -> Selection:
-        rank = None if cluster is None else int(cluster)
+        rank = None if cluster is None else _whole("file", cluster, least=1)
         chosen = load_selection(Path(path).expanduser(), len(self.stage.scene), rank, self.digest)
         return Selection(chosen.weights.to(self.stage.scene.means.device), chosen.source)
 
     def masks(self, folder: str, value: float | None = None) -> Selection:
-        found = views.read_masks(self.stage, Path(folder).expanduser(), None if value is None else int(value))
+        marked = None if value is None else _whole("masks", value)
+        found = views.read_masks(self.stage, Path(folder).expanduser(), marked)
         return views.from_masks(self.stage, found, f"masks({Path(folder).name})")
 
     def polygon(self, view: str, *corners: float) -> Selection:
@@ -139,7 +144,18 @@ class Chooser:
         return neighbours.shrink(self.stage.scene, chosen, distance)
 
     def connected(self, chosen: Selection, keep: float = 1) -> Selection:
-        return neighbours.connected(self.stage.scene, chosen, int(keep))
+        return neighbours.connected(self.stage.scene, chosen, _whole("connected", keep, least=1))
+
+
+def _whole(name: str, value: float, least: int = 0) -> int:
+    """A number of an expression that counts something.
+
+    Raises:
+        SplatError: a fraction, or less than `least`.
+    """
+    if not isinstance(value, (int, float)) or value != int(value) or value < least:
+        raise SplatError(f"select.where: {name}(..., {value}) takes a whole number, {least} or more")
+    return int(value)
 
 
 def _view(options: SelectOptions) -> str:

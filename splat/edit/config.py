@@ -12,6 +12,20 @@ OPERATION_NAMES = (
     "remove", "extract", "crop", "recolor", "opacity", "scale", "move", "rotate", "duplicate", "replace", "restyle",
     "select",
 )  # fmt: skip
+# what each operation uses of EditOptions; any other that is given would be ignored, so it is refused
+USES: dict[str, tuple[str, ...]] = {
+    "remove": (), "extract": (), "select": (),
+    "crop": ("deviations",),
+    "recolor": ("color", "hue", "lightness", "keep_pale"),
+    "opacity": ("factor",),
+    "scale": ("factor", "pivot"),
+    "move": ("offset",),
+    "rotate": ("axis", "degrees", "pivot"),
+    "duplicate": ("offset", "factor", "axis", "degrees", "pivot"),
+    "replace": ("other", "factor", "axis", "degrees", "up"),
+    "restyle": ("images", "filter", "model", "prompt", "hue"),
+}  # fmt: skip
+GOES_WITH = {"cluster": ("file",), "value": ("masks",), "radius": ("click",), "view": ("polygon", "click")}  # select.…
 
 
 @dataclass
@@ -59,7 +73,7 @@ class EditOptions:
     offset: str | None = option(None, "move, duplicate: x,y,z to move by, in the scene's units")
     axis: str = option("0,0,1", "rotate, duplicate, replace: x,y,z of the axis")
     degrees: float = option(0.0, "rotate, duplicate, replace: right-handed angle about the axis")
-    pivot: str | None = option(None, "rotate, scale: x,y,z that stays (null: the middle of the selection)")
+    pivot: str | None = option(None, "rotate, scale, duplicate: x,y,z that stays (null: the middle of the selection)")
     other: str | None = option(None, "replace: the scene file or run that takes the place")
     up: str | None = option(None, "replace: x,y,z of the direction in which it stands (null: middles coincide)")
     images: str | None = option(None, "restyle: a folder of edited pictures, named as the photos")

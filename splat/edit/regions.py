@@ -40,13 +40,25 @@ def sphere(gaussians: Gaussians, centre: list[float], radius: float) -> Selectio
 
 
 def opacity(gaussians: Gaussians, low: float = 0.0, high: float = 1.0) -> Selection:
-    """Gaussians with an opacity from `low` to `high`, 0 to 1."""
+    """Gaussians with an opacity from `low` to `high`, 0 to 1.
+
+    Raises:
+        SplatError: bounds that are not in order, or outside.
+    """
+    if not 0 <= low <= high <= 1:
+        raise SplatError("opacities are two numbers low,high from 0 to 1, the smaller first")
     values = torch.sigmoid(gaussians.opacities)
     return Selection.from_mask((values >= low) & (values <= high), f"opacity({_numbers([low, high])})")
 
 
 def size(gaussians: Gaussians, low: float = 0.0, high: float = NO_LIMIT) -> Selection:
-    """Gaussians whose largest standard deviation lies from `low` to `high`, in the scene's units."""
+    """Gaussians whose largest standard deviation lies from `low` to `high`, in the scene's units.
+
+    Raises:
+        SplatError: bounds that are not in order.
+    """
+    if not low <= high:
+        raise SplatError("sizes are two numbers low,high, the smaller first")
     values = gaussians.scales.exp().amax(dim=1)
     return Selection.from_mask((values >= low) & (values <= high), f"size({_numbers([low, high])})")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from splat.console import count, info, warn
 from splat.edit import history as histories
-from splat.edit.apply import apply, check_share, drawn_otherwise
+from splat.edit.apply import apply, check_options, check_share, drawn_otherwise
 from splat.edit.choose import Chooser, selects
 from splat.edit.config import EditOptions, FillOptions, SelectOptions
 from splat.edit.fill import fill
@@ -64,6 +64,7 @@ def prepare(path: Path, request: Request) -> Prepared:
     Raises:
         SplatError: whatever is wrong with run, selection, or what a restyle follows.
     """
+    check_options(request.operation, request.options, request.fill, request.guide)
     restyle = None
     if request.operation == "restyle":
         restyle = Restyle(request.options, request.guide, request.prompt, request.avoid)

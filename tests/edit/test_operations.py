@@ -138,6 +138,8 @@ def test_another_scenes_object_takes_the_place() -> None:
     small = place.replace(scene, green, other, factor=1.0, up=[0, -1, 0])
     bottom = small.scene.means[small.origin < 0][:, 1].max()  # y points down
     assert float(bottom) == pytest.approx(0.4, abs=0.02)
+    with pytest.raises(SplatError, match="up: give three numbers that are not all 0"):
+        place.replace(scene, green, other, up=[0, 0, 0])
 
 
 def test_lab_is_that_of_the_standard() -> None:

@@ -50,6 +50,13 @@ def test_expressions(chooser: Chooser, text: str, expected: list[int]) -> None:
         ("sphere(0,0,0,1", "cannot read"),
         ("sphere(0,0,0,all)", "must be a number"),
         ("1 + 2", "no selection"),
+        ("opacity(50, 100)", "from 0 to 1"),
+        ("opacity(0.5, 0.1)", "the smaller first"),
+        ("size(0.5, 0.1)", "the smaller first"),
+        ("connected(all, 1.9)", "whole number, 1 or more"),
+        ("connected(all, 0)", "whole number, 1 or more"),
+        ("file('a.safetensors', 1.5)", "whole number, 1 or more"),
+        ("masks('.', 0.5)", "whole number, 0 or more"),
         ("polygon('9', 1,1,2,2,3,3)", "no training view"),
     ],
 )

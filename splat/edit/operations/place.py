@@ -90,6 +90,9 @@ def replace(
         factor: its size; None makes the diagonals of both boxes equal.
         up: [3] direction in which the object stands; its lowest point then comes to the place of the old one's.
             None: the middles of the boxes coincide.
+
+    Raises:
+        SplatError: an `axis` or `up` of length 0, or a factor that is not above 0.
     """
     low, high = bounds(gaussians, selection)
     turned = other.transformed(similarity(torch.zeros(3, dtype=torch.float64), axis=axis, degrees=degrees))
@@ -101,7 +104,9 @@ def replace(
     placed = turned.transformed(sized)
     if up is not None:
         direction = torch.tensor(up, dtype=torch.float64)
-        direction = direction / direction.norm().clamp(min=1e-12)
+        if float(direction.norm()) < 1e-12:
+            raise SplatError("up: give three numbers that are not all 0")
+        direction = direction / direction.norm()
         lift = _lowest(gaussians[selection.mask], direction) - _lowest(placed, direction)
         placed = placed.transformed(similarity(torch.zeros(3, dtype=torch.float64), (lift * direction).tolist()))
     kept = Edited.kept(gaussians, ~selection.mask)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from splat.capture.colmap_model import ModelImage, finite_points, model_lens, pose_matrix
+from splat.capture.colmap_model import ModelImage, add_image, add_lens, finite_points, model_lens, pose_matrix
 from splat.capture.lens import MODELS, Lens
 from splat.capture.types import Points
 from splat.errors import SplatError
@@ -84,7 +84,7 @@ def read_cameras(path: Path) -> dict[int, Lens]:
     Raises:
         SplatError: a damaged file; says where.
     """
-    cameras = {}
+    cameras: dict[int, Lens] = {}
     with _records(path, CAMERA.size) as records:
         for _ in records:
             start = records.at
@@ -93,7 +93,8 @@ def read_cameras(path: Path) -> dict[int, Lens]:
                 raise records.damaged(f"the camera at byte {start:,} has the unknown model {number}")
             model, parameters = MODELS[number]
             params = records.take(struct.Struct(f"<{parameters}d"))
-            cameras[camera_id] = model_lens(model, width, height, params, f"{path} at byte {start:,}")
+            where = f"{path} at byte {start:,}"
+            add_lens(cameras, camera_id, model_lens(model, width, height, params, where), where)
     return cameras
 
 
@@ -103,14 +104,15 @@ def read_images(path: Path) -> dict[int, ModelImage]:
     Raises:
         SplatError: a damaged file; says where.
     """
-    images = {}
+    images: dict[int, ModelImage] = {}
     with _records(path, IMAGE.size + 1 + COUNT.size) as records:
         for _ in records:
             image_id, *pose, camera_id = records.take(IMAGE)
             name = records.name()
             (keypoints,) = records.take(COUNT)
             records.skip(keypoints * KEYPOINT_BYTES)
-            images[image_id] = ModelImage(name, camera_id, pose_matrix(tuple(pose[:4]), tuple(pose[4:])))
+            image = ModelImage(name, camera_id, pose_matrix(tuple(pose[:4]), tuple(pose[4:])))
+            add_image(images, image_id, image)
     return images
 
 

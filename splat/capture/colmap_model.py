@@ -80,6 +80,21 @@ def model_lens(model: str, width: int, height: int, params: tuple[float, ...], w
     return Lens(model, params, width, height)
 
 
+def add_lens(cameras: dict[int, Lens], number: int, lens: Lens, where: str) -> None:
+    """Add a lens to those of a file by their number.
+
+    Raises:
+        SplatError: another one has that number, so images cannot tell which is theirs.
+    """
+    if cameras.setdefault(number, lens) != lens:
+        raise SplatError(f"{where}: another camera has the number {number} too; give each camera a number of its own")
+
+
+def add_image(images: dict[int, ModelImage], number: int, image: ModelImage) -> None:
+    """Add an image to those of a file; where another one has its number it gets a free one, which nothing refers to."""
+    images[number if number not in images else -1 - len(images)] = image
+
+
 def finite_points(xyz: np.ndarray, rgb: np.ndarray, file: Path, notes: list[str]) -> Points | None:
     """The points [P, 3] whose coordinates are finite; how many are not is noted."""
     finite = (np.abs(xyz) < FARTHEST).all(axis=1)  # false for NaN

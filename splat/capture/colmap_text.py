@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from splat import console
-from splat.capture.colmap_model import ModelImage, finite_points, model_lens, pose_matrix
+from splat.capture.colmap_model import ModelImage, add_image, add_lens, finite_points, model_lens, pose_matrix
 from splat.capture.lens import MODELS, Lens
 from splat.capture.types import Points
 from splat.errors import SplatError
@@ -29,7 +29,7 @@ def read_cameras(path: Path) -> dict[int, Lens]:
     Raises:
         SplatError: a line that is no camera; says which.
     """
-    cameras = {}
+    cameras: dict[int, Lens] = {}
     for number, line in _lines(path):
         if not line:
             continue
@@ -45,7 +45,7 @@ def read_cameras(path: Path) -> dict[int, Lens]:
             raise SplatError(f"{where}: {model[:40]!a} is no camera model of COLMAP; mend the file")
         if len(params) != PARAMETERS[model]:
             raise SplatError(f"{where}: {model} has {PARAMETERS[model]} parameters, not {len(params)}; mend the file")
-        cameras[camera_id] = model_lens(model, width, height, params, where)
+        add_lens(cameras, camera_id, model_lens(model, width, height, params, where), where)
     return cameras
 
 
@@ -64,7 +64,7 @@ def read_images(path: Path, notes: list[str]) -> dict[int, ModelImage]:
         if keypoints_due and _is_keypoints(line):
             keypoints_due = False
         elif (found := _image(line)) is not None:
-            images[found[0]] = found[1]
+            add_image(images, *found)
             keypoints_due = True
         elif line:
             bad.append(number)

@@ -59,6 +59,31 @@ def test_a_model_is_read_as_pycolmap_reads_it(tmp_path, text):
     np.testing.assert_array_equal(model.points.rgb, [point.color for point in points])
 
 
+@pytest.mark.parametrize("text", [False, True])
+def test_two_cameras_of_one_number_are_refused_and_two_images_are_both_read(tmp_path, text):
+    folder = write_colmap(tmp_path, [*CAMERA, *CAMERA], [(f"{i}.png", 1, viewmat(i)) for i in range(2)], text=text)
+    if text:
+        lines = (folder / "images.txt").read_text().replace("\n2 ", "\n1 ")
+        (folder / "images.txt").write_text(lines)
+        (folder / "cameras.txt").write_text((folder / "cameras.txt").read_text().replace("\n2 ", "\n1 "))
+    else:
+        data = bytearray((folder / "images.bin").read_bytes())
+        second = 8 + 64 + len("0.png") + 1 + 8  # count; pose and numbers, name, number of keypoints
+        data[second : second + 4] = struct.pack("<I", 1)
+        (folder / "images.bin").write_bytes(data)
+        cameras = bytearray((folder / "cameras.bin").read_bytes())
+        cameras[8 + 56 : 8 + 60] = struct.pack("<I", 1)
+        (folder / "cameras.bin").write_bytes(cameras)
+    model = read_model(folder)
+    assert sorted(image.name for image in model.images.values()) == ["0.png", "1.png"] and len(model.cameras) == 1
+    file = folder / f"cameras{'.txt' if text else '.bin'}"
+    old, new = (b"320 240", b"640 480") if text else (struct.pack("<QQ", W, H), struct.pack("<QQ", 2 * W, 2 * H))
+    head, _, tail = file.read_bytes().rpartition(old)
+    file.write_bytes(head + new + tail)
+    with pytest.raises(SplatError, match="another camera has the number 1"):
+        read_model(folder)
+
+
 @pytest.mark.parametrize("model", LENSES)
 @pytest.mark.parametrize("text", [False, True])
 def test_every_camera_model_is_read(tmp_path, model, text):

@@ -30,6 +30,7 @@ OTHER_WORDS = (
     "segmentation",
     "semantic",
 )
+_ANY_SUFFIX = re.compile(r"\.[a-z]\w{1,4}")  # of another kind of file
 _WORDS = "|".join((*MASK_WORDS, *OTHER_WORDS))
 _BEHIND = re.compile(rf"(?P<base>.+)[._-](?P<word>{_WORDS})(?:_\d+)?", re.IGNORECASE)  # Blender numbers its maps
 _BEFORE = re.compile(rf"(?P<word>{_WORDS})[._-](?P<base>.+)", re.IGNORECASE)
@@ -64,8 +65,10 @@ class SideFolder:
         """The file of the photo `name` (relative to the photos' folder), or None."""
         folder, _, rest = name.casefold().partition("/")
         for inside in (name.casefold(), rest) if folder in LEFT_OUT else (name.casefold(),):
-            stem = inside.rpartition(".")[0] or inside
             bare = not inside.endswith(tuple(PHOTO_SUFFIXES))  # captures may leave the photo's suffix out
+            stem, dot, suffix = inside.rpartition(".")
+            if not stem or (bare and not _ANY_SUFFIX.fullmatch(dot + suffix)):
+                stem = inside  # the end of 'frame_1.5' is no suffix
             photos = [f"{inside}{suffix}.png" for suffix in sorted(PHOTO_SUFFIXES)] if bare else []
             own = [f"{base}{suffix}" for suffix in self._suffixes for base in (inside, stem)]
             for candidate in (*own, inside, *photos):

@@ -144,6 +144,17 @@ def test_bare_names():
     assert bare_name("a.b.png") == "a.b"
 
 
+def test_a_number_behind_a_dot_is_no_suffix(tmp_path):
+    for name in ("frame_1.png", "frame_2.5.png", "frame_3.png"):
+        write_photo(tmp_path / name, np.zeros((4, 4, 3), np.uint8))
+    found = SideFolder(tmp_path).match(["frame_1", "frame_1.5", "frame_2.5", "frame_3.NEF"]).files
+    assert {name: path.name for name, path in found.items()} == {
+        "frame_1": "frame_1.png",
+        "frame_2.5": "frame_2.5.png",
+        "frame_3.NEF": "frame_3.png",
+    }
+
+
 def test_side_folders_match_by_folder_before_by_name(tmp_path):
     for name in ("one/a.png", "two/a.png", "b.png"):
         write_photo(tmp_path / name, HALF)

@@ -63,7 +63,7 @@ def _points_beside(root: Path, notes: list[str]) -> tuple[Points | None, list[Pa
     file = next((root / name for name in POINT_FILES if (root / name).is_file()), None)
     if file is None:
         return None, []
-    points = read_ply_points(file)
+    points = read_ply_points(file, notes)
     if points is not None and _is_random(points.xyz):
         notes.append(f"the points in {file} are random ones, as 3DGS writes them there, and are not used")
         console.warn(notes[-1])

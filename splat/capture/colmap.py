@@ -138,7 +138,7 @@ def _points(folder: Path, suffix: str, notes: list[str]) -> tuple[Points | None,
     if file.suffix != suffix:
         notes.append(f"the points are those of {file.name}: there is no points3D{suffix}")
     if file.suffix == ".ply":
-        return read_ply_points(file), file
+        return read_ply_points(file, notes), file
     return (colmap_binary if file.suffix == ".bin" else colmap_text).read_points(file, notes), file
 
 

@@ -10,8 +10,10 @@ import numpy as np
 from splat.capture.types import FARTHEST, Points
 from splat.errors import SplatError
 from splat.files import atomic_path
+from splat.sh import SH_C0
 
 HEADER_BYTES = 65_536  # in which a header is looked for
+SH0 = ("f_dc_0", "f_dc_1", "f_dc_2")  # colours of a scene of Gaussians
 ORIGIN = "points: "  # comment of the files that runs hold
 
 
@@ -47,8 +49,12 @@ def recorded_points(path: Path) -> Points | None:
     return Points(points.xyz, points.rgb, "triangulated" if triangulated else "capture")
 
 
-def read_ply_points(path: Path) -> Points | None:
+def read_ply_points(path: Path, notes: list[str] | None = None) -> Points | None:
     """Points of a .ply; mid-grey where it has no colours; None where it has no finite point.
+
+    Args:
+        path: the file.
+        notes: gets what is to be said about it.
 
     Raises:
         SplatError: not a readable .ply with x, y, z.
@@ -65,15 +71,26 @@ def read_ply_points(path: Path) -> Points | None:
     finite = (np.abs(xyz) < FARTHEST).all(axis=1)  # false for NaN
     if not finite.any():
         return None
-    rgb = np.full(xyz.shape, 128, np.uint8)
+    if notes is not None and not finite.all():
+        notes.append(f"{(~finite).sum():,} of {len(xyz):,} points of {path.name} have no finite place and are left out")
     for colours in (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue")):
         if names.issuperset(colours):
-            values = np.stack([np.asarray(vertex[colour]) for colour in colours], axis=1)
-            if values.dtype.kind == "f":  # Open3D-style 0..1
-                values = np.clip(np.rint(values * (255.0 if values.max(initial=0.0) <= 1.0 else 1.0)), 0, 255)
-            rgb = values.astype(np.uint8)
-            break
-    return Points(xyz[finite], rgb[finite])
+            return Points(xyz[finite], _eight_bits(np.stack([vertex[colour] for colour in colours], axis=1)[finite]))
+    if names.issuperset(SH0):  # a scene of Gaussians
+        sh0 = np.stack([np.asarray(vertex[name], np.float64) for name in SH0], axis=1)[finite]
+        return Points(xyz[finite], _eight_bits(np.nan_to_num(sh0) * SH_C0 + 0.5, top=1.0))
+    if notes is not None:
+        notes.append(f"the points of {path.name} have no colours and begin mid-grey")
+    return Points(xyz[finite], np.full((int(finite.sum()), 3), 128, np.uint8))
+
+
+def _eight_bits(colours: np.ndarray, top: float | None = None) -> np.ndarray:
+    """[P, 3] uint8 of colours that reach to `top`: where that is not known, to 1 (floats), 255 or, if beyond, 65535."""
+    values = np.nan_to_num(colours.astype(np.float64))
+    if top is None:
+        most = values.max(initial=0.0)
+        top = 1.0 if colours.dtype.kind == "f" and most <= 1.001 else 255.0 if most <= 255.5 else 65535.0
+    return np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
 
 
 def _check_counts(path: Path) -> None:

@@ -15,6 +15,9 @@ from splat.errors import SplatError
 LARGEST_SIDE = 1_000_000  # pixels
 DISTORTED = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "PERSPECTIVE", "FULL_OPENCV")
 FOCAL = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov")
+DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
+# What is read of a transforms file or one of its frames for the lens
+LENS_KEYS = frozenset({*DISTORTION, *FOCAL, "distortion_params", "w", "h", "cx", "cy", "camera_model", "is_fisheye"})
 PANORAMAS = ("EQUIRECTANGULAR", "SPHERICAL")
 
 
@@ -46,7 +49,8 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
     cx, cy = value("cx"), value("cy")
     cx = width / 2 if cx is None else cx
     cy = height / 2 if cy is None else cy
-    k1, k2, k3, k4, p1, p2 = (value(key) or 0.0 for key in ("k1", "k2", "k3", "k4", "p1", "p2"))
+    listed = _listed_distortion(entry, name) or _listed_distortion(meta, name)
+    k1, k2, k3, k4, p1, p2 = listed or [value(key) or 0.0 for key in DISTORTION]
     model = entry.get("camera_model") or meta.get("camera_model") or "OPENCV"
     if not isinstance(model, str):
         raise SplatError(f"camera_model of frame {name} is no text; mend the transforms file")
@@ -76,6 +80,16 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
     if k3:
         return Lens("FULL_OPENCV", (fx, fy, cx, cy, k1, k2, p1, p2, k3, 0.0, 0.0, 0.0), *size)
     return Lens("OPENCV", (fx, fy, cx, cy, k1, k2, p1, p2), *size)
+
+
+def _listed_distortion(source: Mapping[str, Any], name: str) -> list[float] | None:
+    """k1, k2, k3, k4, p1, p2 of nerfstudio's distortion_params, which it takes rather than the single ones."""
+    values = source.get("distortion_params")
+    if values is None:
+        return None
+    if not isinstance(values, list) or len(values) != len(DISTORTION):
+        raise SplatError(f"distortion_params of frame {name} must be 6 numbers: {', '.join(DISTORTION)}")
+    return [number(dict(zip(DISTORTION, values)), key, name) or 0.0 for key in DISTORTION]
 
 
 def number(source: Mapping[str, Any], key: str, name: str) -> float | None:

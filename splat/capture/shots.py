@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from splat import console
 from splat.cameras import Camera
 from splat.capture.config import CaptureOptions
 from splat.capture.extras import look_around, with_depth_maps, with_masks
@@ -18,7 +19,7 @@ from splat.capture.lens import Lens, undistorted_matrix
 from splat.capture.masks import alpha_meaning, file_meaning
 from splat.capture.oddities import odd_lenses, twins_across
 from splat.capture.photo import PhotoHeader, photo_header
-from splat.capture.split import sides_of
+from splat.capture.split import has_list, sides_of
 from splat.capture.types import Capture, Frame, Points, Split
 from splat.capture.walk import Walk
 from splat.errors import SplatError
@@ -70,11 +71,14 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
     repeated = [name for name, count in Counter(shot.name for shot in shots).items() if count > 1]
     if repeated:
         raise SplatError(f"{found.root} lists {repeated[0]} more than once; keep one entry for each photo")
+    _refuse_one_photo_twice(found.root, shots)
     notes = list(found.notes)
     shots = with_depth_maps(with_masks(shots, found, options, notes), found, notes)
     plans: list[PhotoPlan] = []
     frames: list[Frame] = []
-    for shot, split in zip(shots, assign_splits(shots, options.test_every, found.test_lists)):
+    sides = assign_splits(shots, options.test_every, found.test_lists)
+    notes += _own_split_note(shots, sides, found, options)
+    for shot, split in zip(shots, sides):
         frame, plan = _frame_and_plan(shot, split, options)
         frames.append(frame)
         plans.append(plan)
@@ -96,6 +100,30 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
         depth_maps=sum(frame.depth_path is not None and is_file(frame.depth_path) for frame in frames),
         photos_found=max(found.listed, len(frames)) + unlisted,
     )
+
+
+def _refuse_one_photo_twice(root: Path, shots: Sequence[Shot]) -> None:
+    """Names in other spellings, or without suffix, may lead to the same file.
+
+    Raises:
+        SplatError: two of the shots are one photo.
+    """
+    names: dict[Path, str] = {}
+    for shot in shots:
+        if (other := names.setdefault(shot.path, shot.name)) != shot.name:
+            raise SplatError(f"{root} lists {other} and {shot.name}, but both are {shot.path}; keep one entry a photo")
+
+
+def _own_split_note(shots: Sequence[Shot], sides: Sequence[Split], found: Found, options: CaptureOptions) -> list[str]:
+    """What is said where the user asks for another split than the capture's own, which wins."""
+    if options.test_every == CaptureOptions().test_every:
+        return []
+    if all(shot.split is None for shot in shots) and not has_list([shot.name for shot in shots], found.test_lists):
+        return []
+    held_out = console.count(sum(side == "test" for side in sides), "photo")
+    note = f"test_every={options.test_every} is not used: the capture itself says what is held out ({held_out})"
+    console.warn(note)
+    return [note]
 
 
 def assign_splits(shots: Sequence[Shot], test_every: int, lists: Sequence[Path] = ()) -> list[Split]:
@@ -170,8 +198,6 @@ def report_missing(missing: list[str], found: int, listed_in: str) -> str | None
     Raises:
         SplatError: when none is left.
     """
-    from splat import console
-
     if not missing:
         return None
     if found == 0:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from pathlib import Path, PurePosixPath
 
 from splat import console
+from splat.capture.names import clean_name
+from splat.capture.photo import PHOTO_SUFFIXES
 from splat.capture.types import Split
 from splat.errors import SplatError
 
@@ -35,20 +38,45 @@ def sides_of(names: Sequence[str], test_every: int, lists: Sequence[Path] = ()) 
 
 
 def listed(names: Sequence[str], lists: Sequence[Path]) -> frozenset[str] | None:
-    """The names that a capture's own list holds out; None without a list, or where it names no photo of the capture."""
+    """The names that a capture's own list holds out; None without a list, or where it names no photo of the capture.
+
+    A line may leave out the photo's suffix and its first folders, or have more of these, where one photo alone fits.
+    """
     file = next((path for path in lists if path.is_file()), None)
     if file is None:
         return None
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise SplatError(f"cannot read {file}, the list of held-out photos: {error}; mend or remove it") from error
-    found = frozenset(line for line in lines if line)
-    unknown = sorted(found.difference(names))
+    meant = _meant(frozenset(line for line in lines if line), names)
+    unknown = sorted(line for line, name in meant.items() if name is None)
     if unknown:
-        rest = "; it is not used" if len(unknown) == len(found) else ""
-        console.warn(f"{len(unknown)} of {len(found)} lines of {file} name no photo here (first: {unknown[0]}){rest}")
-    return None if found and len(unknown) == len(found) else found
+        rest = "; it is not used" if len(unknown) == len(meant) else ""
+        console.warn(f"{len(unknown)} of {len(meant)} lines of {file} name no photo here (first: {unknown[0]}){rest}")
+    return None if meant and len(unknown) == len(meant) else frozenset(name for name in meant.values() if name)
+
+
+def _meant(lines: Collection[str], names: Sequence[str]) -> dict[str, str | None]:
+    """The photo that each line means, if any."""
+    ends: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    whole = {_parts(name): name for name in names}
+    for parts, name in whole.items():
+        for start in range(len(parts)):
+            ends[parts[start:]].add(name)
+    known = frozenset(names)
+    meant: dict[str, str | None] = {}
+    for line in lines:
+        parts = _parts(line)
+        fits = ends[parts] or {whole[parts[start:]] for start in range(len(parts)) if parts[start:] in whole}
+        meant[line] = line if line in known else next(iter(fits)) if len(fits) == 1 else None
+    return meant
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """Folders and name without the suffix of a photo."""
+    path = PurePosixPath(clean_name(name))
+    return (path.with_suffix("") if path.suffix.lower() in PHOTO_SUFFIXES else path).parts
 
 
 def has_list(names: Sequence[str], lists: Sequence[Path]) -> bool:

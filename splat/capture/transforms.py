@@ -13,15 +13,23 @@ import numpy as np
 from splat import console
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
-from splat.capture.intrinsics import frame_lens
+from splat.capture.intrinsics import LENS_KEYS, frame_lens
 from splat.capture.named_files import NamedFiles
 from splat.capture.names import clean_name, find_file, find_photo, located, printable
 from splat.capture.ply import read_ply_points
 from splat.capture.shots import Found, Shot, reduced_folder, report_missing
+from splat.capture.split import LIST
 from splat.capture.types import FARTHEST, Points, Split
 from splat.errors import SplatError
 from splat.files import read_json
 
+# Settings of other programs, which change no picture and no place
+SETTINGS = frozenset(
+    {"aabb_scale", "applied_scale", "offset", "scale", "up", "sharpness", "rotation", "colmap_im_id", "camera_id"}
+    | {"orientation_override", "auto_scale_poses_override", "integer_depth_scale", "enable_depth_loading"}
+)
+READ = LENS_KEYS | {"file_path", "transform_matrix", "applied_transform", "ply_file_path", "frames"}
+LISTS = frozenset({"train_filenames", "test_filenames", "val_filenames"})
 SPLIT_LISTS: tuple[tuple[str, Split], ...] = (("train_filenames", "train"), ("test_filenames", "test"))
 
 
@@ -32,6 +40,7 @@ class Frames:
     shots: list[Shot] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     left_out: list[Path] = field(default_factory=list)  # photos that are there but cannot be used
+    read: list[Path] = field(default_factory=list)  # further files
     listed: int = 0
 
 
@@ -46,6 +55,8 @@ def read_transforms(root: Path, options: CaptureOptions, file: Path | None = Non
     frames = Frames()
     read_frames(meta, root, file, options, frames)
     shots = _own_split(meta, root, frames)
+    if shots and all(shot.split is None for shot in shots):
+        shots = _split_of_files(root, file, shots, frames)
     if "applied_transform" in meta:
         frames.notes.append("the file's applied_transform is kept: everything is in the frame of the file's poses")
     points, ply = named_points(meta, root, options, frames.notes)
@@ -58,7 +69,8 @@ def read_transforms(root: Path, options: CaptureOptions, file: Path | None = Non
         sides=[root],
         listed=frames.listed,
         left_out=frames.left_out,
-        read=[file, *ply],
+        read=[file, *ply, *frames.read],
+        test_lists=[root / LIST],
     )
 
 
@@ -96,6 +108,7 @@ def read_frames(
         if path is None:
             missing.append(name)
             continue
+        _refuse_transposed(entry.get("transform_matrix"), name)
         viewmat = opengl_to_viewmat(entry.get("transform_matrix"))
         if reason := damage(path):
             damaged.append((name, reason))
@@ -115,9 +128,35 @@ def read_frames(
         notes.append(f"{len(unposed)} frames of {file} have no usable pose (first: {unposed[0]})")
         console.warn(f"{notes[-1]}; going on with the other {len(shots)}")
     notes += [f"photos from {name}/ (figures differ a little from scaling here)" for name in sorted(used_reduced)]
-    frames.notes += [note for note in (*notes, *extras.notes()) if note]
+    frames.notes += [note for note in (*notes, *extras.notes(), *_not_read(meta, file)) if note]
     frames.shots += shots
     frames.listed += len(entries)
+
+
+def _refuse_transposed(matrix: Any, name: str) -> None:
+    """Refuse a matrix whose last row is that of no pose: it was written column by column.
+
+    Raises:
+        SplatError: naming the frame.
+    """
+    try:
+        last = np.array(matrix, np.float64)[3]
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return
+    if last.shape == (4,) and np.isfinite(last).all() and np.abs(last - [0.0, 0.0, 0.0, 1.0]).max() > 1e-4:
+        shown = ", ".join(f"{value:g}" for value in last)
+        raise SplatError(
+            f"transform_matrix of frame {name} ends in the row {shown} instead of 0, 0, 0, 1; write the matrices row"
+            " by row, with the camera's place in the last column"
+        )
+
+
+def _not_read(meta: Mapping[str, Any], file: Path) -> list[str]:
+    """One note that names what the file says and nothing here reads; files that frames name are counted elsewhere."""
+    unknown = set(meta) - READ - LISTS - SETTINGS
+    unknown |= {key for entry in meta["frames"] for key in entry if not key.endswith("_path")} - READ - SETTINGS
+    names = ", ".join(printable(name)[:40] for name in sorted(unknown)[:8])
+    return [f"not read of {file.name}: {names}{', …' if len(unknown) > 8 else ''}"] if unknown else []
 
 
 def opengl_to_viewmat(matrix: Any) -> np.ndarray | None:
@@ -163,7 +202,7 @@ def named_points(
         notes.append(f"the points {printable(str(root / name))} are missing")
         console.warn(f"{notes[-1]}; going on without them")
         return None, []
-    return read_ply_points(path), [path]
+    return read_ply_points(path, notes), [path]
 
 
 def _file_names(root: Path, written: Sequence[str], notes: list[str]) -> list[str]:
@@ -226,6 +265,24 @@ def _own_split(meta: Mapping[str, Any], root: Path, frames: Frames) -> list[Shot
         )
         console.warn(frames.notes[-1])
     return kept
+
+
+def _split_of_files(root: Path, file: Path, shots: list[Shot], frames: Frames) -> list[Shot]:
+    """Hold out what transforms_test.json (else ..._val.json) beside the file lists, where that is any of the photos."""
+    tests = [root / f"transforms_{side}.json" for side in ("test", "val")]
+    test_file = next((path for path in tests if path.is_file() and path != file), None)
+    if test_file is None or file.name != "transforms.json":
+        return shots
+    named = [located(root, entry["file_path"])[1] for entry in read_meta(test_file)["frames"]]
+    test = {path for path in named if path is not None}
+    held_out = sum(shot.path in test for shot in shots)
+    if not held_out:
+        frames.notes.append(f"{test_file.name} lists none of the photos of {file.name} and is not used")
+        console.warn(f"{frames.notes[-1]}; capture.format=blender reads the split files instead")
+        return shots
+    frames.read.append(test_file)
+    frames.notes.append(f"held out: the {console.count(held_out, 'photo')} that {test_file.name} lists")
+    return [dataclasses.replace(shot, split="test" if shot.path in test else "train") for shot in shots]
 
 
 def _names(meta: Mapping[str, Any], key: str, root: Path) -> list[str]:

@@ -45,6 +45,18 @@ def test_lines_that_name_no_photo_are_counted(tmp_path: Path, capsys: pytest.Cap
         sides_of(NAMES, 4, lists)
 
 
+@pytest.mark.parametrize("line", ["1", "1.png", "a/1", "a\\1.jpg", "images/a/1.png", "./a/1.png", "\ufeffa/1.png"])
+def test_names_in_a_list_as_people_write_them(tmp_path: Path, line: str) -> None:
+    (tmp_path / "test.txt").write_text(f"{line}\n", encoding="utf-8")
+    assert held_out(sides_of(NAMES, 4, [tmp_path / "test.txt"])) == [1]
+
+
+def test_a_name_in_a_list_that_fits_several_photos_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "test.txt").write_text("1.png\nb/3\n")
+    assert held_out(sides_of([*NAMES, "b/1.png", "b/3.png"], 4, [tmp_path / "test.txt"])) == [7]
+    assert "1 of 2 lines" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("place", ["sparse/0", "."])
 def test_a_colmap_capture_with_a_list(tmp_path: Path, place: str) -> None:
     names = [f"{index}.png" for index in range(4)]

@@ -8,6 +8,7 @@ import pytest
 from capture_scenes import H, W, smooth_photo, write_photo
 
 from splat.capture import load_capture
+from splat.capture.ply import read_ply_points
 from splat.capture.transforms import frame_lens, opengl_to_viewmat
 from splat.errors import SplatError
 
@@ -179,6 +180,114 @@ def test_nerfstudios_own_split_wins(tmp_path):
     write_transforms(tmp_path, frames, train_filenames=names[1:], val_filenames=names[:1])
     capture = load_capture(tmp_path, points="none")
     assert [frame.split for frame in capture.frames] == ["test", "train", "train", "train"]
+
+
+def four_photos(root, **meta):
+    names = [f"images/{name}.png" for name in "abcd"]
+    frames = [{"file_path": name, "transform_matrix": AT_FIVE} for name in names]
+    return write_transforms(photos(root, *names), frames, **meta), frames
+
+
+def held_out(capture):
+    return [frame.camera.name for frame in capture.frames if frame.split == "test"]
+
+
+@pytest.mark.parametrize("listed", ["test", "val"])
+def test_split_files_beside_the_file_hold_out_what_they_list(tmp_path, listed):
+    root, frames = four_photos(tmp_path)
+    write_transforms(root, frames[:2], "transforms_train.json")
+    write_transforms(root, [{**frames[2], "file_path": "./images/c"}], f"transforms_{listed}.json")
+    capture = load_capture(root, points="none")
+    assert held_out(capture) == ["images/c.png"] and len(capture.frames) == 4
+    assert f"held out: the 1 photo that transforms_{listed}.json lists" in capture.notes
+
+
+def test_split_files_of_other_photos_are_said_not_to_be_used(tmp_path, capsys):
+    root, frames = four_photos(tmp_path)
+    write_transforms(root, [{**frames[2], "file_path": "test/c"}], "transforms_test.json")
+    assert held_out(load_capture(root, points="none")) == ["images/a.png"]
+    assert "transforms_test.json lists none of the photos" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("own", ["lists", "test.txt"])
+def test_asking_for_another_split_than_the_captures_own_is_answered(tmp_path, own, capsys):
+    root, frames = four_photos(tmp_path)
+    if own == "lists":
+        names = [frame["file_path"] for frame in frames]
+        write_transforms(root, frames, train_filenames=names[:3], test_filenames=names[3:])
+    else:
+        (root / "test.txt").write_text("d\n")
+    assert held_out(load_capture(root, points="none", test_every=0)) == ["images/d.png"]
+    assert "test_every=0 is not used" in capsys.readouterr().err
+    assert held_out(load_capture(root, points="none")) == ["images/d.png"]
+    assert "test_every" not in capsys.readouterr().err
+
+
+def test_one_photo_under_two_names_is_refused(tmp_path):
+    root, frames = four_photos(tmp_path)
+    write_transforms(root, [*frames, {**frames[0], "file_path": "images/a"}])
+    with pytest.raises(SplatError, match=r"images/a and images/a\.png, but both are"):
+        load_capture(root, points="none")
+
+
+def test_matrices_written_column_by_column_are_refused(tmp_path):
+    photos(tmp_path, "a.png")
+    write_transforms(tmp_path, [{**GOOD, "transform_matrix": np.array(AT_FIVE).T.tolist()}])
+    with pytest.raises(SplatError, match="ends in the row 0, 0, 5, 1 instead of 0, 0, 0, 1"):
+        load_capture(tmp_path, points="none")
+
+
+@pytest.mark.parametrize("place", ["file", "frame"])
+def test_distortion_as_one_list(tmp_path, place):
+    listed = {"distortion_params": [-0.2, 0.05, 0.0, 0.0, 0.001, 0.002]}
+    photos(tmp_path, "a.png")
+    meta = {"k1": 0.4} | (listed if place == "file" else {})
+    write_transforms(tmp_path, [{**GOOD, **(listed if place == "frame" else {})}], **meta)
+    lens = load_capture(tmp_path, points="none").images.plans[0].lens
+    assert lens is not None and lens.params == (300.0, 300.0, W / 2, H / 2, -0.2, 0.05, 0.001, 0.002)
+    write_transforms(tmp_path, [{**GOOD, "distortion_params": [0.1, 0.2]}])
+    with pytest.raises(SplatError, match=r"distortion_params of frame .* must be 6 numbers"):
+        load_capture(tmp_path, points="none")
+
+
+def test_what_nothing_reads_is_named(tmp_path):
+    photos(tmp_path, "a.png")
+    write_transforms(tmp_path, [{**GOOD, "time": 0.5, "sharpness": 9.0}], near=0.1, aabb_scale=4)
+    assert "not read of transforms.json: near, time" in load_capture(tmp_path, points="none").notes
+
+
+COLOURS = {"u1": [(255, 0, 51)], "u2": [(65535, 0, 13107)], "f4": [(1.0, 0.0, 0.2)]}
+
+
+@pytest.mark.parametrize("kind", COLOURS)
+def test_colours_of_points_in_every_type(tmp_path, kind):
+    import plyfile
+
+    names = [*((axis, "f4") for axis in "xyz"), *((colour, kind) for colour in ("red", "green", "blue"))]
+    rows = np.array([(1, 2, 3, *COLOURS[kind][0])], dtype=names)
+    plyfile.PlyData([plyfile.PlyElement.describe(rows, "vertex")]).write(str(tmp_path / "p.ply"))
+    points = read_ply_points(tmp_path / "p.ply")
+    assert points is not None
+    np.testing.assert_array_equal(points.rgb, [(255, 0, 51)])
+
+
+def test_points_of_a_scene_have_its_colours_and_points_without_any_are_said_to_be_grey(tmp_path):
+    import plyfile
+
+    rows = np.array([(0, 0, 1, 0.5 / 0.28209479, 0.0, -9.0), (np.nan, 0, 0, 0, 0, 0)], dtype=[
+        (name, "f4") for name in ("x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2")
+    ])  # fmt: skip
+    plyfile.PlyData([plyfile.PlyElement.describe(rows, "vertex")]).write(str(tmp_path / "scene.ply"))
+    bare_rows = np.array([tuple(row)[:3] for row in rows], dtype=[(axis, "f4") for axis in "xyz"])
+    plyfile.PlyData([plyfile.PlyElement.describe(bare_rows, "vertex")]).write(str(tmp_path / "bare.ply"))
+    notes: list[str] = []
+    scene, bare = (read_ply_points(tmp_path / f"{name}.ply", notes) for name in ("scene", "bare"))
+    assert scene is not None and bare is not None
+    np.testing.assert_array_equal(scene.rgb, [(255, 128, 0)])
+    np.testing.assert_array_equal(bare.rgb, [(128, 128, 128)])
+    lost = "1 of 2 points of {}.ply have no finite place and are left out"
+    grey = "the points of bare.ply have no colours and begin mid-grey"
+    assert notes == [lost.format("scene"), lost.format("bare"), grey]
 
 
 def test_points_of_a_ply_and_masks_of_frames(tmp_path):

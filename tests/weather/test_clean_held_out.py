@@ -181,3 +181,16 @@ def test_photos_are_as_read(tmp_path: Path) -> None:
         if (read_photo(path) != read_photo(other / "images" / path.name)).mean() > 0.5
     ]
     assert differ == HELD_OUT
+
+
+@pytest.mark.parametrize("file", ["test.txt", "transforms_test.json"])
+def test_a_split_that_another_file_states_goes_into_the_new_capture(tmp_path: Path, file: str) -> None:
+    room = write_room(tmp_path / "room", "rain", kind="transforms")
+    meta = json.loads((room / "transforms.json").read_text())
+    listed = {**meta, "frames": [meta["frames"][2], meta["frames"][7]]}
+    (room / file).write_text("02\n07\n" if file == "test.txt" else json.dumps(listed))
+    out = tmp_path / "out"
+    assert main(["clean", str(room), "weather=rain", "restorer=classical", "lens.masks=none", f"out={out}"]) == 0
+    for folder in (room, out):
+        cameras = load_capture(folder, points="none").cameras("test")
+        assert [Path(camera.name).name for camera in cameras] == ["02.png", "07.png"]

@@ -20,7 +20,8 @@ from splat.weather.clean.source import Photo, Source
 
 TRANSFORMS = ("transforms.json", "transforms_train.json", "transforms_test.json", "transforms_val.json")
 MODEL_FILES = (".bin", ".txt")
-FILES_OF_FRAMES = ("depth_file_path", "normal_file_path")
+FILES_OF_FRAMES = ("depth_file_path", "depth_path", "normal_file_path")
+SPLIT_LISTS = ("train_filenames", "test_filenames", "val_filenames")
 EXIF_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 
 
@@ -126,8 +127,8 @@ def keep_split(source: Source, folder: Path) -> str:
     if source.kind == "blender":
         return "transforms_test.json"
     if source.kind == "transforms":
-        if not source.own_split:
-            meta = read_json(folder / "transforms.json")
+        meta = read_json(folder / "transforms.json")
+        if not any(meta.get(key) for key in SPLIT_LISTS):  # the split may be counted, or stand in another file
             sides = {photo.target: photo.split for photo in source.photos}
             sides |= {photo.called: photo.split for photo in source.photos}
             names = [entry["file_path"] for entry in meta["frames"]]
@@ -166,7 +167,7 @@ def _renamed(meta: dict[str, Any], root: Path, folder: Path, names: dict[str, st
     result = {**meta, "frames": frames}
     if isinstance(meta.get("ply_file_path"), str):
         result["ply_file_path"] = carried(meta["ply_file_path"])
-    for key in ("train_filenames", "test_filenames", "val_filenames"):
+    for key in SPLIT_LISTS:
         if isinstance(meta.get(key), list):
             result[key] = [renamed(name) for name in meta[key]]
     return result

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from splat.errors import SplatError
-from splat.files import atomic_path, read_json, save_image, slug, write_json
+from splat.files import atomic_path, read_json, save_image, write_json
 from splat.language.ask import Answer3D
 from splat.language.clusters import Cluster
 from splat.language.config import QueryConfig
@@ -30,16 +30,20 @@ class Found:
     facts: dict[str, Any]
 
 
-def answer_folder(run: Run, config: QueryConfig, text: str, count: int) -> Path:
+def answer_folder(run: Run, config: QueryConfig, name: str, count: int) -> Path:
     """Where the answer goes; asking again replaces it.
+
+    Args:
+        name: of the folder, made of the text.
+        count: how many texts are asked at once.
 
     Raises:
         SplatError: when the user's own choice holds something else, which stays as it is.
     """
     if config.out is None:
-        return run.path / "queries" / slug(text)
+        return run.path / "queries" / name
     folder = Path(config.out).expanduser()
-    folder = folder / slug(text) if count > 1 else folder
+    folder = folder / name if count > 1 else folder
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and earlier_answer(folder) is None):
         raise SplatError(f"{folder} holds other things than an answer and stays as it is; choose another out=")
     return folder

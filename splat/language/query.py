@@ -41,14 +41,16 @@ def query_run(run: Run, config: QueryConfig) -> list[dict[str, Any]]:
     field = load_field(run.path, config.field)
     level = level_index(field.levels, config.level)
     question = read_question(config.text, config.without, word_teacher(field.teacher))
-    folders = {text: answer_folder(run, config, text, len(question.texts)) for text in question.texts}
+    taken: set[str] = set()
+    names = {text: free_name(slug(text), taken) for text in dict.fromkeys(question.texts)}  # "red mug | red-mug"
+    folders = {text: answer_folder(run, config, name, len(names)) for text, name in names.items()}
     summaries = {text: unasked(text, why, question, folder.name) for text, why in question.nothing.items()}
     for text, summary in summaries.items():
         summary["seconds"] = {"load": 0.0, "ask": 0.0, "all": round(time.monotonic() - started, 3)}
         write_answer(folders[text], summary)
     if question.asked:
         summaries |= ask(run, config, question, field, folder, level, folders, started)
-    return [{**summaries[text], "folder": str(folders[text])} for text in question.texts]
+    return [{**summaries[text], "folder": str(folders[text])} for text in folders]
 
 
 def ask(
@@ -202,7 +204,7 @@ def draw_views(
 
 
 def free_name(name: str, taken: set[str]) -> str:
-    """The name, with a number where photos of other folders have taken it; it is taken from now on."""
+    """The name, with a number where another photo or text has taken it; it is taken from now on."""
     found, number = name, 2
     while found in taken:
         found, number = f"{name}-{number}", number + 1

@@ -227,6 +227,21 @@ def test_names_of_folders_tell_texts_apart() -> None:
     assert all(slug(text).isascii() for text in texts)
 
 
+def test_texts_of_one_folder_name_have_answers_of_their_own(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_json(tmp_path / "files" / "text.json", {**WORDS, **OTHERS, "red/mug": WORDS["blue vase"]})
+    assert distill(run) == 0
+    for out, above in (([], run / "queries"), ([f"out={tmp_path / 'found'}"], tmp_path / "found")):
+        capsys.readouterr()
+        assert main(["query", str(run), "red mug | red/mug | red mug", "views=0", *out]) == 0
+        answers = json.loads(capsys.readouterr().out)
+        assert [Path(answer["folder"]) for answer in answers] == [above / "red-mug", above / "red-mug-2"]
+        for answer, centre in zip(answers, CENTRES):
+            kept = read_json(Path(answer["folder"]) / "summary.json")
+            assert kept["text"] == answer["text"] and np.allclose(kept["objects"][0]["centre"], centre, atol=0.2)
+
+
 def bytes_below(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 

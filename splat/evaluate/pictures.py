@@ -15,6 +15,8 @@ from splat.files import atomic_path
 
 ERROR_WHITE = 0.25  # mean absolute difference of a pixel, in [0, 1], that is drawn brightest in every error picture
 
+FILE_KINDS = ("", "_photo", "_error")  # what stands behind a view's stem in the names of its pictures
+
 
 def view_stem(name: str) -> str:
     """A file name without suffix for a view: its folders become part of it, what some system forbids an underscore."""
@@ -24,12 +26,19 @@ def view_stem(name: str) -> str:
 
 
 def unique_stems(names: list[str]) -> list[str]:
-    """`view_stem` of every name; where two would collide, the later ones get a number."""
-    seen: dict[str, int] = {}
+    """`view_stem` of every name; where files of two views would collide, those of the later one get a number.
+
+    The files are STEM, STEM_photo and STEM_error, whose case some systems do not tell apart: a photo may be called
+    `a_photo.jpg` itself.
+    """
+    taken: set[str] = set()
     stems = []
     for stem in map(view_stem, names):
-        seen[stem] = seen.get(stem, 0) + 1
-        stems.append(stem if seen[stem] == 1 else f"{stem}-{seen[stem]}")
+        found, number = stem, 2
+        while not taken.isdisjoint(files := {f"{found}{kind}".casefold() for kind in FILE_KINDS}):
+            found, number = f"{stem}-{number}", number + 1
+        taken |= files
+        stems.append(found)
     return stems
 
 

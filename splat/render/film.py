@@ -17,6 +17,8 @@ from splat.files import atomic_path, safe_name
 from splat.render.pictures import SceneRenderer, depth_picture
 from splat.render.video import Video, fitted, open_video
 
+FILE_KINDS = ("", "_photo", "_depth")  # what stands behind a camera's name in the names of its pictures
+
 
 def render_path(
     renderer: SceneRenderer,
@@ -64,10 +66,14 @@ def render_path(
 
 
 def picture_names(cameras: list[Camera]) -> list[str]:
-    """A file name for every camera: its photo's, or its number where names are missing or repeated."""
+    """A file name for every camera: its photo's, or its number where names are missing or would be those of two files.
+
+    A photo may be called `a_photo.jpg`, which is also the photo that is written beside the picture `a`.
+    """
     stems = [re.sub(r"\.\w{1,5}$", "", camera.name) for camera in cameras]
     names = [safe_name(stem).lstrip(".").replace("/", "__") for stem in stems]
-    if all(stems) and len({name.casefold() for name in names}) == len(names):
+    files = {f"{name}{kind}".casefold() for name in names for kind in FILE_KINDS}
+    if all(stems) and len(files) == len(names) * len(FILE_KINDS):
         return names
     return [f"{index:04d}" for index in range(len(cameras))]
 

@@ -154,6 +154,9 @@ def test_stems_never_collide() -> None:
     assert unique_stems(["a/b.png", "a/b.jpg", "../../etc/passwd", "x:y?.png"]) == [
         *("a__b", "a__b-2", "etc__passwd", "x_y_"),
     ]
+    assert unique_stems(["a.jpg", "a.png", "a-2.jpg"]) == ["a", "a-2", "a-2-2"]
+    assert unique_stems(["a.jpg", "a_photo.jpg", "A.jpg"]) == ["a", "a_photo-2", "A-2"]
+    assert unique_stems(["a_error.jpg", "a_photo.jpg", "a.jpg"]) == ["a_error", "a_photo", "a-2"]
 
 
 def test_metrics_file_layout(memory_capture: MakeCapture, tmp_path: Path) -> None:

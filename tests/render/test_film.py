@@ -16,6 +16,9 @@ def names_of(*names: str) -> list[str]:
 def test_pictures_are_named_after_photos() -> None:
     assert names_of("0001.jpg", "left/0002.JPG", "a.b") == ["0001", "left__0002", "a"]
     assert names_of("a.jpg", "a.png") == names_of("a.jpg", "A.png") == names_of("", "b") == ["0000", "0001"]
+    for kind in ("photo", "depth"):  # written beside the picture of a.jpg
+        assert names_of("a.jpg", f"a_{kind}.jpg") == ["0000", "0001"]
+    assert names_of("a.jpg", "b_photo.jpg") == ["a", "b_photo"]
 
 
 def test_no_name_leaves_the_folder_on_any_system() -> None:

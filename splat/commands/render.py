@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from splat.run import Run
 
 PHOTOGRAPHED = ("test", "train")
-PATHS = (*PHOTOGRAPHED, "orbit", "spiral", "interpolate")
+MOVING = ("orbit", "spiral", "interpolate")
+PATHS = (*PHOTOGRAPHED, *MOVING)
 
 
 @dataclass
@@ -39,7 +40,10 @@ class RenderConfig:
     out: str | None = option(None, "folder for the pictures (null: RUN/videos/PATH, or PATH-2 if that exists)")
     frames: int = option(120, "pictures along orbit, spiral and interpolate", minimum=1)
     fps: float | None = option(
-        None, "frames per second of the video (null: 30, and 2 for test and train)", above=0, maximum=1000
+        None,
+        "frames per second of the video (null: the FILE's, else 30, and 2 for test and train)",
+        above=0,
+        maximum=1000,
     )
     degrees: float | None = option(None, "angle of the orbit (null: 360, or what the photos cover)")
     width: int | None = option(None, "width of the pictures in pixels (null: as trained)", minimum=2, maximum=16_384)
@@ -67,7 +71,8 @@ def run(config: RenderConfig) -> None:
     renderer = scene_renderer(opened, config, scene)
     console.info(f"renderer: {renderer.backend.name} ({renderer.backend.reason})")
     video = folder.with_name(folder.name + ".mp4") if config.video else None
-    fps = config.fps if config.fps is not None else (2 if config.path in PHOTOGRAPHED else 30)
+    fps = frames_per_second(config.path, config.fps)
+    say_ignored(config)
     pictures = folder if config.pictures else None
     render_path(renderer, cameras, pictures, video, fps=fps, depth=config.depth, photo=photos_of(opened, config))
     if pictures is not None and config.out is not None:
@@ -75,6 +80,31 @@ def run(config: RenderConfig) -> None:
     for path in (pictures, video):
         if path is not None:
             print(path)
+
+
+def frames_per_second(path: str, wanted: float | None) -> float:
+    """What was asked for, else what the file with the cameras says, else what suits the path."""
+    from splat.render.camera_file import frame_rate
+
+    if wanted is not None:
+        return wanted
+    if path in PHOTOGRAPHED:
+        return 2.0
+    file = user_path(path)
+    return (frame_rate(file) if path not in PATHS and file.is_file() else None) or 30.0
+
+
+def say_ignored(config: Any, moving: tuple[str, ...] = MOVING) -> None:
+    """One line for each key of a path that the path asked for does not use.
+
+    Args:
+        config: has `path`, `frames` and `degrees`.
+        moving: the paths that are as long as `frames` says.
+    """
+    if config.frames != RenderConfig.frames and config.path not in moving:
+        console.warn(f"frames={config.frames} is not used: path={config.path} has its own cameras")
+    if config.degrees is not None and config.path != "orbit":
+        console.warn(f"degrees={config.degrees:g} is not used: it is for path=orbit")
 
 
 def path_cameras(opened: Run, config: RenderConfig, scene: Any) -> list[Camera]:

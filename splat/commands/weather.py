@@ -35,7 +35,10 @@ class WeatherWords:
     time: float = option(0.0, "seconds since the weather began, at the first picture and in the export", minimum=0)
     frames: int = option(120, "pictures along still, orbit, spiral and interpolate", minimum=1)
     fps: float | None = option(
-        None, "frames per second of the video (null: 30, and 2 for test and train)", above=0, maximum=1000
+        None,
+        "frames per second of the video (null: the FILE's, else 30, and 2 for test and train)",
+        above=0,
+        maximum=1000,
     )
     degrees: float | None = option(None, "angle of the orbit (null: 360, or what the photos cover)")
     width: int | None = option(None, "width of the pictures in pixels (null: as trained)", minimum=2, maximum=16_384)
@@ -65,6 +68,7 @@ def run(config: WeatherConfig) -> None:
         raise SplatError("video=false and pictures=false leave nothing to write; add export=true")
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
     from splat.capture.walk import mark
+    from splat.commands.render import MOVING, frames_per_second, say_ignored
     from splat.files import write_json
     from splat.weather.effects.film import camera_velocities, film
 
@@ -72,7 +76,10 @@ def run(config: WeatherConfig) -> None:
     folder = output_folder(opened.path, config)
     file = None if export is None else export_file(folder, export)
     prepared, path = prepared_path(opened, config, wishes)
-    fps = config.fps or (2.0 if config.path in ("test", "train") else 30.0)
+    fps = frames_per_second(config.path, config.fps) if config.path != "still" else config.fps or 30.0
+    say_ignored(config, ("still", *MOVING))
+    if config.view is not None and config.path != "still":
+        console.warn(f"view={config.view} is not used: it is for path=still")
     if config.video or config.pictures:
         moving = config.path not in ("test", "train", "still")
         metres = prepared.renderer.weather.place.metres
@@ -106,6 +113,8 @@ def read_wishes(config: WeatherConfig) -> Wishes:
     wind = tuple(numbers("wind", config.wind))
     if len(wind) not in (1, 3):
         raise SplatError(f"wind={config.wind}: must be a speed in m/s or x,y,z")
+    if len(wind) == 3 and config.direction != 0:
+        raise SplatError(f"direction={config.direction:g} goes with a wind given as a speed; x,y,z has its own")
     up = None if config.up is None else tuple(numbers("up", config.up, 3))
     try:
         light = None if config.light is None else parse_colour(config.light)

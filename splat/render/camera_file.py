@@ -16,6 +16,7 @@ from splat.errors import SplatError
 from splat.files import read_json
 
 LARGEST_SIDE = 16_384  # pixels
+HIGHEST_RATE = 1000  # frames per second
 _ROTATION_ERROR = 1e-3  # files keep four digits at least
 
 
@@ -55,7 +56,18 @@ def from_file(path: Path, template: Camera) -> list[Camera]:
     kind = content.get("camera_type", "perspective") if isinstance(content, dict) else "perspective"
     if kind != "perspective":
         console.warn(f"{path}: its camera_type is {str(kind)[:40]!a}; drawn as perspective")
+    if isinstance(content, dict) and content.get("crop"):
+        console.warn(f"{path}: its crop is not used; the whole scene is drawn")
     return [dataclasses.replace(camera, name=camera.name or f"{i:04d}") for i, camera in enumerate(cameras)]
+
+
+def frame_rate(path: Path) -> float | None:
+    """Frames per second that a camera path of nerfstudio asks for; None where a file says nothing that can be used."""
+    content = read_json(path)
+    fps = content.get("fps") if isinstance(content, dict) and "camera_path" in content else None
+    if not isinstance(fps, (int, float)) or isinstance(fps, bool) or not 0 < fps <= HIGHEST_RATE:
+        return None
+    return float(fps)
 
 
 def placed(template: Camera, rotation: np.ndarray, position: np.ndarray) -> Camera:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import av
@@ -104,6 +105,21 @@ def test_orbit_writes_pictures_and_a_video(run: Path, capsys: pytest.CaptureFixt
     frames = decoded(video)
     assert len(frames) == 6 and frames[0].shape == (48, 64, 3)
     assert np.abs(frames[3][:47, :63].astype(float) - read(files[3])).mean() < 12  # 4:2:0 blurs the edges of colours
+
+
+def test_a_camera_path_keeps_its_frame_rate(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    opengl = np.linalg.inv(np.array(json.loads((run / "cameras.json").read_text())["frames"][0]["viewmat"]))
+    entry = {"camera_to_world": (opengl @ np.diag([1.0, -1, -1, 1])).ravel().tolist(), "fov": 60}
+    content = {"camera_path": [entry] * 12, "render_width": 32, "render_height": 24, "fps": 12, "seconds": 1}
+    (tmp_path / "walk.json").write_text(json.dumps(content))
+    for frames, rate, words in ((5, 12, []), (7, 6, ["fps=6"])):
+        out = tmp_path / f"at{rate}"
+        assert (
+            main(["render", str(run), f"path={tmp_path / 'walk.json'}", f"out={out}", f"frames={frames}", *words]) == 0
+        )
+        assert f"frames={frames} is not used" in capfd.readouterr().err
+        with av.open(str(out) + ".mp4") as file:
+            assert file.streams.video[0].average_rate == rate and file.streams.video[0].frames == 12
 
 
 def test_nothing_is_overwritten(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

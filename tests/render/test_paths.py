@@ -14,6 +14,7 @@ import torch
 from splat.cameras import Camera
 from splat.errors import SplatError
 from splat.render import paths
+from splat.render.camera_file import frame_rate
 from tests.fuzz import damaged, odd_records, survives
 
 FOCUS = np.array([1.0, -2.0, 3.0])
@@ -217,6 +218,20 @@ def test_another_projection_is_said(tmp_path: Path, capfd: pytest.CaptureFixture
     (tmp_path / "x.json").write_text(json.dumps({**nerfstudio, "camera_type": "equirectangular"}))
     assert len(paths.from_file(tmp_path / "x.json", ring(90, count=1)[0])) == 1
     assert "its camera_type is 'equirectangular'; drawn as perspective" in capfd.readouterr().err
+
+
+def test_a_crop_is_said_and_a_frame_rate_read(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file, template = tmp_path / "x.json", ring(90, count=1)[0]
+    _, graphdeco, nerfstudio = three_files(camera_at(FOCUS + 4, FOCUS))
+    for content, rate in (({**nerfstudio, "fps": 24, "crop": None}, 24.0), (nerfstudio, None), (graphdeco, None)):
+        file.write_text(json.dumps(content))
+        assert frame_rate(file) == rate and len(paths.from_file(file, template)) == 1
+    assert "crop" not in capfd.readouterr().err
+    for odd in (0, -1, 1e9, "24", True, [24], math.nan):
+        file.write_text(json.dumps({**nerfstudio, "fps": odd, "crop": {"crop_scale": {"x": 1}}}))
+        assert frame_rate(file) is None
+    paths.from_file(file, template)
+    assert "its crop is not used; the whole scene is drawn" in capfd.readouterr().err
 
 
 def test_json_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:

@@ -88,6 +88,9 @@ def test_an_edit_has_weather_too(run: Path, capsys: pytest.CaptureFixture[str]) 
         (["effect=hail"], "which weather"),
         (["effect=fog", "rate=5"], "rate=5 belongs to rain and snow, not to fog"),
         (["effect=rain", "cover=0.5"], "cover=0.5 belongs to snow"),
+        (["effect=fog", "wind=3"], "wind=3 belongs to rain and snow, not to fog"),
+        (["effect=fog", "reach=5"], "reach=5.0 belongs to rain and snow, not to fog"),
+        (["effect=rain", "wind=1,0,0", "direction=90"], "direction=90 goes with a wind given as a speed"),
         (["effect=rain", "rate=-1"], "0 to 300"),
         (["effect=rain", "ratee=1"], "did you mean rate"),
         (["effect=fog", "visibility=0"], "above 0"),
@@ -108,6 +111,16 @@ def test_mistakes_write_nothing(run: Path, capsys: pytest.CaptureFixture[str], w
     captured = capsys.readouterr()
     assert not captured.out and message in captured.err.splitlines()[-1]
     assert sorted(run.rglob("*")) == before
+
+
+def test_keys_that_a_path_does_not_use_are_said(run: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["effect=fog", "video=false", "width=16", "backend=cpu"]
+    assert main(["weather", str(run), *words, "frames=5", "view=1", "degrees=20"]) == 0
+    said = capfd.readouterr().err
+    for key in ("frames=5", "view=1", "degrees=20"):
+        assert said.count(f"{key} is not used") == 1
+    assert main(["weather", str(run), *words, "path=still", "frames=1", "view=1"]) == 0
+    assert "is not used" not in capfd.readouterr().err
 
 
 def test_an_own_folder_is_never_overwritten(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,7 @@ USUAL: dict[str, dict[str, float]] = {
     "snow": {"rate": 2.0, "strength": 1.0, "cover": 0.7},
     "fog": {"visibility": 20.0},
 }
+FALLING = ("wind", "direction", "exposure", "reach")  # of rain and snow alone: fog would not change with them
 FARTHEST = 30.0  # m, of single particles when nobody says
 CLEARANCE = 0.05  # m: a surface that lies no deeper than this below the first sees the sky too
 
@@ -68,6 +69,10 @@ def settle(options: EffectOptions) -> EffectOptions:
                 f"{name}={value:g} belongs to {' and '.join(owners)}, not to {options.effect}; leave it out"
             )
         filled[name] = usual.get(name) if value is None else value
+    for name in FALLING if options.effect == "fog" else ():
+        value = getattr(options, name)
+        if value != getattr(EffectOptions, name):
+            raise SplatError(f"{name}={value} belongs to rain and snow, not to fog; leave it out")
     return dataclasses.replace(options, **filled)
 
 

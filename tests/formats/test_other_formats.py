@@ -12,6 +12,7 @@ import torch
 
 from splat.errors import SplatError
 from splat.formats import FORMATS, detect_format, read_scene, read_scene_file, write_scene
+from splat.formats.scene_file import Notes
 from splat.gaussians import Gaussians, quat_to_matrix
 from splat.sh import sh0_to_rgb, sh_basis
 
@@ -29,7 +30,9 @@ def covariances(scene: Gaussians) -> torch.Tensor:
 def test_splat_record_layout(tmp_path: Path) -> None:
     record = struct.pack("<6f8B", 1, 2, 3, 0.1, 0.2, 0.3, 255, 0, 51, 204, 192, 128, 64, 128)
     (tmp_path / "one.splat").write_bytes(record)
-    scene = read_scene(tmp_path / "one.splat")
+    found = read_scene_file(tmp_path / "one.splat")
+    assert found.notes == Notes(None, (0, 0, 0))  # it says nothing, neither that it is antialiased nor that it is not
+    scene = found.gaussians
     assert scene.means.tolist() == [[1, 2, 3]]
     assert scene.scales.exp()[0].tolist() == pytest.approx([0.1, 0.2, 0.3])
     assert sh0_to_rgb(scene.sh0)[0, 0].tolist() == pytest.approx([1, 0, 0.2], abs=1e-6)
@@ -121,6 +124,14 @@ def test_spz_smallest_three(largest: int) -> None:
             words = (words << np.uint64(10)) | ((xyzw[:, index] < 0).astype(np.uint64) << np.uint64(9)) | magnitude
     decoded = _quats_v3(words.astype("<u4").tobytes())
     assert np.abs(decoded - xyzw[:, [3, 0, 1, 2]]).max() < 3e-3
+
+
+def test_spz_version_2_has_x_y_z_in_bytes() -> None:
+    from splat.formats.spz import _quats_v2
+
+    found = _quats_v2(bytes([204, 51, 153, 0, 255, 255]))
+    assert found[0].tolist() == pytest.approx([0.24**0.5, 0.6, -0.6, 0.2], abs=1e-12)
+    assert found[1].tolist() == [0, -1, 1, 1]  # w is what is left of length 1, and never less than nothing
 
 
 def test_flags_and_extensions_of_spz(tmp_path: Path) -> None:

@@ -48,6 +48,13 @@ def test_smoothing_is_half_the_map_and_half_its_mean() -> None:
     assert torch.isclose(blend[0, 4, 4], torch.tensor(0.5 + 0.5 / 9))
 
 
+def test_the_window_of_smoothing_is_a_share_of_the_width() -> None:
+    maps = torch.zeros(1, 30, 10)
+    maps[0, 15, 5] = 1
+    filtered = smoothed(maps, 0.3, torch.ones(1, 30, 10, dtype=torch.bool))[1]  # 3 of 10 pixels, not 9 of 30
+    assert torch.equal(filtered[0].nonzero().amin(0), torch.tensor([14, 4])) and int((filtered > 0).sum()) == 9
+
+
 def test_rule_noise_takes_what_is_as_near_as_the_features_scatter() -> None:
     difference = torch.tensor([0.30, 0.27, 0.24, 0.0])  # f·q - f·c
     values = torch.sigmoid(10 * difference)

@@ -161,6 +161,19 @@ def test_places_colours_and_normals_of_every_corner(tmp_path: Path, suffix: str,
         np.testing.assert_allclose(found, expected, atol=tolerance, err_msg=name)
 
 
+def test_an_stl_has_the_corners_and_outward_normals_of_every_triangle(tmp_path: Path, ball: TriangleMesh) -> None:
+    """By its bytes: Open3D computes normals anew."""
+    write_mesh(tmp_path / "ball.stl", ball)
+    content = (tmp_path / "ball.stl").read_bytes()
+    assert struct.unpack_from("<I", content, 80) == (len(ball.triangles),)
+    records = np.frombuffer(content[84:], np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("rest", "<u2")]))
+    corners = np.asarray(ball.vertices)[np.asarray(ball.triangles)]
+    assert np.allclose(records["corners"], corners, atol=1e-6)
+    assert np.allclose(np.linalg.norm(records["normal"], axis=1), 1, atol=1e-5)
+    outward = (records["normal"] * (corners.mean(axis=1) - CENTRE)).sum(axis=1)
+    assert (outward > 0).mean() > 0.95  # a coarse ball has a few slivers
+
+
 def test_other_suffixes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SplatError, match="no mesh file"):
         write_mesh(tmp_path / "ball.txt", fuse(sphere_frames(4), MeshOptions(voxel_size=0.05)))

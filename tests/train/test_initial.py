@@ -43,6 +43,28 @@ def test_seeds_respect_masks_and_empty_views() -> None:
     assert len(none) == 0
 
 
+def test_a_seed_has_the_colour_of_its_own_pixel() -> None:
+    rng = np.random.default_rng(0)
+    image = np.zeros((30, 40, 3), np.uint8)
+    image[..., 0], image[..., 1] = np.mgrid[:30, :40] * 6
+    camera, other = wall_camera(0.0), wall_camera(0.5)
+    xyz, rgb = seed_points(
+        [camera, other], lambda i: image + np.uint8(2 * i), lambda i: None, wall_points(200, rng), 300, rng
+    )
+    second = rgb[:, 0] % 6 == 2
+    assert len(xyz) == 300 and 100 < second.sum() < 200
+    columns, rows = xyz[:, 0] / 4 * 40 + 20 - np.where(second, 5, 0), xyz[:, 1] / 4 * 40 + 15
+    assert np.array_equal(rgb[:, 0] // 6, rows.astype(int)) and np.array_equal(rgb[:, 1] // 6, columns.astype(int))
+
+
+def test_seeds_far_from_the_known_points_stay() -> None:
+    rng = np.random.default_rng(0)
+    points = (wall_points(200, rng), np.zeros((200, 3), np.uint8))
+    image = np.zeros((30, 40, 3), np.uint8)
+    xyz, _ = first_points([wall_camera(0.0)], lambda i: image, lambda i: None, points, 500, rng)
+    assert ((xyz[200:, 0]) > 0).mean() > 0.7  # all 225 of the 450 seeds that lie on the plain half, and 75 others
+
+
 class TransparentPhoto:
     """An image source of one photo whose right half is transparent and whose top half is masked."""
 

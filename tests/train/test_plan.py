@@ -62,6 +62,15 @@ def test_the_preset_of_the_paper_trains_over_black() -> None:
     assert preset["loss"] == {"background": "black"} and preset["schedule"] == {"sh_degree_interval": 1000}
 
 
+def test_the_scene_fits_into_half_of_the_free_memory() -> None:
+    """A Gaussian has 59 numbers of four bytes, each with a gradient and two moments; room for four such copies."""
+    free = 2 * 10_000 * 4 * (59 * 4 * 4)
+    for device in ("cpu", "cuda"):
+        assert make_plan(TrainConfig(), Machine(device, 4, free), 1.0, 500).cap_max == 10_000
+    assert make_plan(TrainConfig(), Machine("cpu", 4, 1e12), 1.0, 500).cap_max == 80_000
+    assert make_plan(TrainConfig(cap_max=20_000), Machine("cpu", 4, free), 1.0, 500).cap_max == 20_000  # as asked for
+
+
 def test_a_cap_given_to_the_strategy_alone_is_the_cap() -> None:
     machine = Machine("cpu", 2, 8e9)
     config = TrainConfig(strategy=MCMCStrategy(cap_max=10))

@@ -54,6 +54,8 @@ def run(config: ExportConfig) -> None:
     if config.format == "mesh":
         export_mesh(source, output, config.mesh)
         return
+    if config.format is None and output.suffix.lower() in set(MESH_SUFFIXES) - set(SUFFIXES):
+        raise SplatError(f"{output.name} has the name of a mesh; format=mesh writes the surface of a run as one")
     entry = format_for_writing(output, config.format)
     from splat.formats.losses import losses  # torch, which takes seconds: everything else is refused before
 

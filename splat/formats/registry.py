@@ -155,18 +155,24 @@ def format_for_writing(path: str | Path, format: str | None = None) -> Format:
     """The format that `write_scene` picks: the named one, else the one of the suffix.
 
     Raises:
-        SplatError: when the name or suffix is unknown or the format is only read.
+        SplatError: when the name or suffix is unknown, the suffix is another format's, or the format is only read.
     """
     name = Path(path).name.lower()
+    matches = [entry for entry in FORMATS.values() if name.endswith(entry.suffixes)]
+    named = max(matches, key=lambda match: max(len(s) for s in match.suffixes if name.endswith(s)), default=None)
     if format is not None:
         if format not in FORMATS:
             raise SplatError(f"unknown scene format '{format}'; choose one of {_names(writable=True)}")
         entry = FORMATS[format]
+        if named not in (None, entry) or Path(name).suffix in _FOREIGN:
+            raise SplatError(
+                f"{name} is named as another kind of file, which readers would take it for; a {format} file ends in "
+                f"{' or '.join(entry.suffixes)}"
+            )
+    elif named is None:
+        raise SplatError(f"cannot tell a scene format from the name {name}; end it in .ply or .splat")
     else:
-        matches = [entry for entry in FORMATS.values() if name.endswith(entry.suffixes)]
-        if not matches:
-            raise SplatError(f"cannot tell a scene format from the name {name}; end it in .ply or .splat")
-        entry = max(matches, key=lambda match: max(len(s) for s in match.suffixes if name.endswith(s)))
+        entry = named
     if not entry.writable:
         raise SplatError(f"{entry.name} files are only read; write one of {_names(writable=True)}")
     return entry

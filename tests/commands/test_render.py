@@ -194,7 +194,10 @@ def test_export_of_a_run_and_of_a_file(run: Path, tmp_path: Path, capsys: pytest
     assert main(["export", str(run), "format=splat"]) == 2
     assert main(["export", str(run), "format=splat", "overwrite=true"]) == 0
     assert main(["export", str(run), "format=spalt"]) == 2
+    assert main(["export", str(run), "format=splat", f"output={tmp_path / 'x.ply'}"]) == 2
+    assert main(["export", str(run), f"output={tmp_path / 'x.obj'}"]) == 2
     errors = capsys.readouterr().err
+    assert "a splat file ends in .splat" in errors and "x.obj has the name of a mesh; format=mesh" in errors
     assert (
         "exists already; overwrite=true" in errors
         and "format=spalt: there is no such choice; did you mean splat?" in errors

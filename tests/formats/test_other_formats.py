@@ -279,6 +279,10 @@ def test_format_of_a_name(tmp_path: Path, random_scene: RandomScene) -> None:
         write_scene(tmp_path / "scene.ply", scene, format="plyy")
     with pytest.raises(SplatError, match="compressed-ply files are only read"):
         write_scene(tmp_path / "scene.compressed.ply", scene)
+    for name, format in (("x.ply", "splat"), ("x.splat", "ply"), ("x.compressed.ply", "ply"), ("x.GLB", "ply")):
+        with pytest.raises(SplatError, match="named as another kind of file"):
+            write_scene(tmp_path / name, scene, format=format)
+        assert not (tmp_path / name).exists()
     write_scene(tmp_path / "scene.bin", scene, format="splat")
     assert (tmp_path / "scene.bin").stat().st_size == 96
     write_scene(tmp_path / "SCENE.PLY", scene)

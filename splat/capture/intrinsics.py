@@ -59,6 +59,8 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
         model = "OPENCV_FISHEYE"
     size = round(width), round(height)
     if model == "OPENCV_FISHEYE":
+        if p1 or p2:
+            console.warn(f"camera_model is {model}, which has no p1 and p2: those of the transforms file are not used")
         return Lens(model, (fx, fy, cx, cy, k1, k2, k3, k4), *size)
     if model in PANORAMAS:
         raise SplatError(

@@ -16,6 +16,7 @@ from splat.files import sha256_of
 
 FOCAL_LENGTHS = (0.12, 60.0)  # in image widths: views of 153° and of 1°; the longest tele lenses reach about 35
 MOST_STRETCHED = 3.0  # focal length across against down
+EDGE = 0.02  # of the side within which no lens has its centre; as a share of the side it would be 0.5 pixels
 THUMBNAIL = 32  # pixels
 LARGE = 4_000_000  # pixels
 SAME_LEVELS = 1.0  # mean difference of 256 grey levels below which two thumbnails show the same
@@ -35,6 +36,24 @@ def odd_lenses(cameras: Sequence[Camera]) -> list[str]:
     return [note]
 
 
+def same_poses(cameras: Sequence[Camera]) -> list[str]:
+    """One warning that counts the cameras with the very pose of another: programs write one where they found none."""
+    seen: dict[bytes, str] = {}
+    same = []
+    for camera in cameras:
+        first = seen.setdefault(camera.viewmat.numpy().tobytes(), camera.name)
+        if first != camera.name:
+            same.append((camera.name, first))
+    if not same:
+        return []
+    note = (
+        f"{len(same):,} of {console.count(len(cameras), 'camera')} have exactly the pose of another"
+        f" (first: {same[0][0]} that of {same[0][1]}); unless a tripod took them, their poses are wrong"
+    )
+    console.warn(note)
+    return [note]
+
+
 def _odd(camera: Camera) -> str | None:
     """What is impossible about a camera."""
     (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
@@ -44,8 +63,9 @@ def _odd(camera: Camera) -> str | None:
         return f"a focal length of {max(fx, fy):,.6g} for {size}"
     if not 1 / MOST_STRETCHED <= fx / fy <= MOST_STRETCHED:
         return f"focal lengths of {fx:,.6g} across and {fy:,.6g} down"
-    if not (0 <= cx <= camera.width and 0 <= cy <= camera.height):
-        return f"the centre {cx:,.6g}, {cy:,.6g} outside of {size}"
+    shares = cx / camera.width, cy / camera.height
+    if not all(EDGE <= share <= 1 - EDGE for share in shares):
+        return f"the centre {cx:,.6g}, {cy:,.6g} at the edge or outside of {size}"
     return None
 
 

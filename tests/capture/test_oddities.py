@@ -26,13 +26,21 @@ def capture_of(root, names, **meta):
         ({"fl_x": None, "camera_angle_x": 5.86e-06}, "a focal length of 5.46075e+07 for 320x240 pixels"),
         ({"fl_x": 3.0}, "a focal length of 3 for"),
         ({"fl_y": 1500.0}, "focal lengths of 300 across and 1,500 down"),
-        ({"cx": -500.0}, "the centre -500, 120 outside of 320x240 pixels"),
+        ({"cx": -500.0}, "the centre -500, 120 at the edge or outside of 320x240 pixels"),
+        ({"cx": 0.5, "cy": 0.5}, "the centre 0.5, 0.5 at the edge"),
     ],
 )
 def test_impossible_lenses_are_one_warning(tmp_path, meta, says, capsys):
     capture = capture_of(tmp_path, ["a.png", "b.png"], **meta)
     (note,) = [note for note in capture.notes if "can hardly be right" in note]
     assert note.startswith("2 of 2 cameras") and "(first: a.png" in note and says in note
+    assert note in capsys.readouterr().err
+
+
+def test_poses_that_are_those_of_another_photo_are_one_warning(tmp_path, capsys):
+    capture = capture_of(tmp_path, ["a.png", "b.png", "c.png"])
+    (note,) = [note for note in capture.notes if "the pose of another" in note]
+    assert note.startswith("2 of 3 cameras have") and "b.png that of a.png" in note
     assert note in capsys.readouterr().err
 
 

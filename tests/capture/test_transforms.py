@@ -250,6 +250,13 @@ def test_distortion_as_one_list(tmp_path, place):
         load_capture(tmp_path, points="none")
 
 
+def test_tangential_distortion_of_a_fisheye_lens_is_said_not_to_be_used(tmp_path, capsys):
+    photo = write_photo(tmp_path / "a.png", smooth_photo(0))
+    lens = frame_lens({}, {"fl_x": 300, "camera_model": "OPENCV_FISHEYE", "k1": 0.1, "p1": 0.01}, photo, "a.png")
+    assert lens.params[4:] == (0.1, 0, 0, 0)
+    assert "has no p1 and p2" in capsys.readouterr().err
+
+
 def test_what_nothing_reads_is_named(tmp_path):
     photos(tmp_path, "a.png")
     write_transforms(tmp_path, [{**GOOD, "time": 0.5, "sharpness": 9.0}], near=0.1, aabb_scale=4)

@@ -96,6 +96,7 @@ def train(config: TrainConfig) -> TrainResult:
     if not capture.indices("train"):
         raise SplatError(f"{config.data} has no training views; lower test_every or add photos")
     check_size(capture, config)
+    _check_pixels(capture)
     with run_folder(config, capture.name) as folder:
         return _train_in(folder, config, capture, loaded, machine, backend)
 
@@ -147,6 +148,30 @@ def check_size(capture: Capture, config: TrainConfig) -> None:
         raise SplatError(
             f"{small.name} is {small.width}x{small.height} pixels{factor}; each side needs {SSIM_WINDOW} at least"
         )
+
+
+def _check_pixels(capture: Capture) -> None:
+    """Refuse training views that show nothing; photos are decoded until one does, which is the first mostly.
+
+    Raises:
+        SplatError: when masks or alpha channels hide all of them.
+    """
+    clear = 0
+    for index in capture.indices("train"):
+        mask, alpha = capture.images.mask(index), capture.images.alpha(index)
+        counts, shows = mask is None or mask.any(), alpha is None or alpha.any()
+        if counts and shows:
+            return
+        clear += not shows
+    if clear:
+        raise SplatError(
+            "all training views are transparent as a whole: their alpha is zero everywhere; if they should show"
+            " something, capture.masks=none takes their colours alone"
+        )
+    raise SplatError(
+        "the masks hide every pixel of all training views: black (zero) is what is masked; turn them round, or go on"
+        " without: capture.masks=none"
+    )
 
 
 def seed_everything(seed: int) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from splat.cameras import stack_cameras
 from splat.capture.types import Capture
+from splat.console import warn
 from splat.train.normalize import Normalization
 
 KEEP_BYTES = 256e6  # pixels are kept as tensors on the CPU if all of them fit into this
@@ -48,6 +49,7 @@ class TrainingViews:
         self._room = math.inf if pixels * 3 < KEEP_BYTES else 0.0  # bytes that may still be kept
         if device.type == "cuda":
             self._room = torch.cuda.mem_get_info(device)[0] / 4
+        self._said_hidden = False
         self._pixels: dict[int, tuple[Tensor, Tensor | None, Tensor | None]] = {}
 
     def __len__(self) -> int:
@@ -76,6 +78,10 @@ class TrainingViews:
         # on the CPU these share the memory of the capture's cache
         target = self._moved(images.image(index))
         alpha, mask = images.alpha(index), images.mask(index)
+        if any(layer is not None and not layer.any() for layer in (alpha, mask)) and not self._said_hidden:
+            self._said_hidden = True
+            name = self.cameras[position].name
+            warn(f"some photos show nothing (first: {name}): their masks or alpha channels hide all of them")
         loaded = (
             target,
             None if alpha is None else self._moved(alpha)[..., None],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -49,6 +50,26 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     for size in sizes or []:
         record({"size": size}, f"{protocol.where}: resolution").numbers("size", 2)
     return {**metrics, "train": _block(found.part("train"))} if found.has("train") else metrics
+
+
+def train_rules(metrics: Mapping[str, Any]) -> str | None:
+    """A sentence where training views were scored under other rules than the held-out ones beside them, else None.
+
+    Each side keeps its scores when only the other one is scored again, with another protocol or background perhaps.
+    """
+    protocol, train = metrics.get("protocol") or {}, metrics.get("train") or {}
+    if metrics.get("psnr") is None or train.get("psnr") is None:
+        return None
+    sides = [(train.get("protocol"), train.get("background")), (protocol.get("name"), protocol.get("background"))]
+    if all(None in pair or pair[0] == pair[1] for pair in zip(*sides)):
+        return None
+    words = [
+        ", ".join(
+            [f"protocol {name}", *([f"background {' '.join(map(str, color))}"] if isinstance(color, list) else [])]
+        )
+        for name, color in sides
+    ]
+    return f"the scores of training views ({words[0]}) do not compare with those of held-out views ({words[1]})"
 
 
 def _block(found: Record) -> dict[str, Any]:

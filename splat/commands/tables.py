@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from splat.run_records import train_rules
+
 COLUMNS = (
     ("PSNR", ("psnr",), ".2f"),
     ("SSIM", ("ssim",), ".4f"),
@@ -37,6 +39,8 @@ def notes(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
         lines = [next(iter(protocols.values()))]
     else:
         lines = [f"{name}: {protocol}" for name, protocol in protocols.items()]
+    differing = {name: train_rules(metrics) for name, metrics in runs.items()}
+    lines += [f"{name}: {sentence}" for name, sentence in differing.items() if sentence]
     for title, key in (("LPIPS", "lpips_reason"), ("FLIP", "flip_reason")):
         reasons = {metrics[key] for metrics in runs.values() if metrics.get(key)}
         lines += [f"{title}: {reason}" for reason in sorted(reasons)]

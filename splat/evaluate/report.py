@@ -8,7 +8,7 @@ from typing import Any
 from splat.evaluate.charts import training_charts
 from splat.evaluate.page import lpips_number, number, page, picture_link, table, text
 from splat.files import write_text
-from splat.run_records import read_metrics
+from splat.run_records import read_metrics, train_rules
 
 GAP = 3.0  # dB between training and held-out views from which the page speaks of overfitting
 MAX_PICTURES = 24  # views with thumbnails, about 40 kB each; all views have links
@@ -17,7 +17,7 @@ MAX_PICTURES = 24  # views with thumbnails, about 40 kB each; all views have lin
 def gap_sentence(metrics: dict[str, Any]) -> str | None:
     """What the difference between training and held-out PSNR means, or None where it is small or unknown."""
     test, train = metrics.get("psnr"), (metrics.get("train") or {}).get("psnr")
-    if test is None or train is None or train - test <= GAP:
+    if test is None or train is None or train - test <= GAP or train_rules(metrics):
         return None
     return (
         f"Training views score {train - test:.1f} dB above held-out views: the scene has learnt its photos rather than"
@@ -56,8 +56,7 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
         scores = [number(block.get("psnr"), 2), number(block.get("ssim"), 4), text(lpips_number(block))]
         rows.append([name, str(len(views)), *scores, number(block.get("flip"), 4)])
     body = [table(["", "views", "PSNR", "SSIM", "LPIPS", "FLIP"], rows, numeric=(1, 2, 3, 4, 5))]
-    sentence = gap_sentence(metrics)
-    if sentence:
+    for sentence in filter(None, (train_rules(metrics), gap_sentence(metrics))):
         body.append(f'<p class="warn">{text(sentence)}</p>')
     for title, key in (("LPIPS", "lpips_reason"), ("FLIP", "flip_reason")):
         if metrics.get(key):

@@ -56,6 +56,7 @@ def train_dict(result: EvaluationResult) -> dict[str, Any]:
         **means_dict(result),
         **_terms(result),
         "protocol": result.protocol["name"],
+        "background": result.protocol["background"],
         "views": len(result.views),
         "per_view": [view_dict(view) for view in result.views],
     }
@@ -91,6 +92,6 @@ def metrics_dict(
         out["per_view"] = [view_dict(view) for view in test.views]
     if train is not None:
         out["train"] = train_dict(train)
-        if not out["protocol"]:
+        if not out["per_view"]:  # no held-out views, also none of an earlier time: all there is are these
             out.update(_terms(train))
     return out

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from splat.capture.types import Capture
+from splat.console import warn
 from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.evaluate import Color, EvaluationResult, evaluate_views
@@ -63,6 +64,8 @@ def evaluate_scene(
     chosen = {"test": capture.indices("test"), "train": capture.indices("train")}
     if config.split == "train":
         chosen["test"] = []
+        if config.train_views != EvaluateConfig.train_views:
+            warn(f"train_views={config.train_views} is not used: split=train scores all training photos")
     else:
         chosen["train"] = spread(chosen["train"], config.train_views)
     if not chosen["test"] and not chosen["train"]:

@@ -1,5 +1,6 @@
 """What is written is what was trained: a scene read back renders the very same image and scores the same."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 
 from splat.cameras import Camera
 from splat.capture.types import Capture
+from splat.commands.tables import metrics_table
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.evaluate import evaluate_views, scene_renderer
 from splat.evaluate.metrics import psnr
@@ -16,6 +18,7 @@ from splat.evaluate.run_evaluation import evaluate_scene
 from splat.formats import read_scene, write_scene
 from splat.gaussians import Gaussians
 from splat.render.config import RenderOptions
+from splat.run_records import train_rules
 from splat.train.normalize import Normalization
 
 MakeCapture = Callable[..., Capture]
@@ -100,7 +103,9 @@ def test_a_scene_scores_as_its_own_photos(memory_capture: MakeCapture) -> None:
     assert worse.psnr < 30
 
 
-def test_evaluation_writes_the_run_folder(memory_capture: MakeCapture, tmp_path: Path) -> None:
+def test_evaluation_writes_the_run_folder(
+    memory_capture: MakeCapture, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     scene = scene_before_camera()
     capture = photographed(scene, memory_capture)
     config = EvaluateConfig(protocol="3dgs", lpips_net="none", train_views=1)
@@ -116,6 +121,27 @@ def test_evaluation_writes_the_run_folder(memory_capture: MakeCapture, tmp_path:
     assert again["train"]["views"] == 2
     assert again["per_view"] == content["per_view"]
     assert again["protocol"]["name"] == "3dgs"
+    said = "training views (protocol gsplat, background 0.0 0.0 0.0) do not compare with those of held-out views"
+    assert train_rules(content) is None and said in str(train_rules(again))
+    assert said in metrics_table({"a": again}) and said in (tmp_path / "report.html").read_text()
+    white = EvaluateConfig(protocol="3dgs", split="train", lpips_net="none", background="white", train_views=1)
+    again = evaluate_scene(scene, capture, tmp_path, white, options=RenderOptions(backend="cpu"))
+    assert "(protocol 3dgs, background 1.0 1.0 1.0)" in str(train_rules(again)) and again["train"]["views"] == 2
+    assert "train_views=1 is not used" in capfd.readouterr().err
+
+
+def test_without_held_out_views_the_protocol_is_that_of_the_last_scores(
+    memory_capture: MakeCapture, tmp_path: Path
+) -> None:
+    scene = scene_before_camera()
+    capture = photographed(scene, memory_capture)
+    frames = [dataclasses.replace(frame, split="train") for frame in capture.frames]
+    capture = dataclasses.replace(capture, frames=frames)
+    for name in ("gsplat", "3dgs", "gsplat"):
+        config = EvaluateConfig(protocol=name, lpips_net="none", flip=False, save_images=False)
+        content = evaluate_scene(scene, capture, tmp_path, config, options=RenderOptions(backend="cpu"))
+        assert content["psnr"] is None and content["train"]["psnr"] > 50
+        assert content["protocol"]["name"] == content["train"]["protocol"] == name
 
 
 def test_other_programs_files_of_one_scene_look_the_same(shared_data, tmp_path: Path) -> None:

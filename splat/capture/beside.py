@@ -36,6 +36,18 @@ _BEHIND = re.compile(rf"(?P<base>.+)[._-](?P<word>{_WORDS})(?:_\d+)?", re.IGNORE
 _BEFORE = re.compile(rf"(?P<word>{_WORDS})[._-](?P<base>.+)", re.IGNORECASE)
 
 
+def side_folders(places: Iterable[Path], names: Sequence[str]) -> list[Path]:
+    """The folders of some names, in any case, in some places: by place, then by name."""
+    found: list[Path] = []
+    for place in dict.fromkeys(places):
+        try:
+            inside = sorted(path for path in place.iterdir() if path.name.casefold() in names and path.is_dir())
+        except OSError:  # no folder, or one that may not be read
+            continue
+        found += sorted(inside, key=lambda path: (names.index(path.name.casefold()), path.name not in names))
+    return found
+
+
 @dataclass
 class Matched:
     """Which files of a folder belong to which photos."""

@@ -15,6 +15,7 @@ from splat.capture.beside import (
     companions,
     find_masks,
     made_beside,
+    side_folders,
 )
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import require_mask
@@ -39,7 +40,7 @@ def with_masks(shots: list[Shot], found: Found, options: CaptureOptions, notes: 
     if options.masks == "none":
         return [dataclasses.replace(shot, mask_path=None) for shot in shots]
     if found.kind not in ("photos", "video"):  # whose features were searched under their masks already
-        folders = [side / name for side in found.sides for name in MASK_FOLDERS]
+        folders = side_folders(found.sides, MASK_FOLDERS)
         known = {shot.name: shot.mask_path for shot in shots if shot.mask_path is not None}
         masks, said = find_masks({shot.name: shot.path for shot in shots}, folders, known)
         notes += said
@@ -55,7 +56,7 @@ def with_depth_maps(shots: list[Shot], found: Found, notes: list[str]) -> list[S
     if any(shot.depth_path for shot in shots):
         return shots
     maps = made_beside({shot.name: shot.path for shot in shots}, ("depth",), DEPTH_SUFFIXES)
-    for folder in reversed(dict.fromkeys(side / name for side in found.sides for name in DEPTH_FOLDERS)):
+    for folder in reversed(side_folders(found.sides, DEPTH_FOLDERS)):
         maps.update(SideFolder(folder, DEPTH_SUFFIXES).match([shot.name for shot in shots]).files)
     pictures = sorted({path for path in maps.values() if not is_depth_map(path)})
     if pictures:

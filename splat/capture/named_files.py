@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from splat import console
-from splat.capture.beside import MASK_FOLDERS, SideFolder
+from splat.capture.beside import MASK_FOLDERS, SideFolder, side_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.names import find_file, located, printable
 from splat.errors import SplatError
@@ -21,7 +21,7 @@ class NamedFiles:
 
     def __init__(self, root: Path, file: Path, options: CaptureOptions) -> None:
         self.root, self.file, self.masks = root, file, options.masks != "none"
-        self._folders = [SideFolder(root / name) for name in MASK_FOLDERS] if self.masks else []
+        self._folders = [SideFolder(folder) for folder in side_folders([root], MASK_FOLDERS)] if self.masks else []
         self._moved: list[str] = []
         self._gone: list[str] = []
         self._depth: list[tuple[str, bool]] = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from splat import console
-from splat.capture.beside import MASK_FOLDERS, companions, find_masks
+from splat.capture.beside import MASK_FOLDERS, companions, find_masks, side_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged, require_mask
 from splat.capture.names import printable
@@ -25,6 +26,8 @@ NOT_PHOTOS = frozenset(
     {"mask", "masks", "dynamic_masks", "depth", "depths", "depth_maps", "disparity", "normal", "normals", "confidence"}
     | {"conf", "alpha", "segmentation", "segmentations", "semantic", "semantics", "labels", "truth", "thumbnails"}
 )
+# Words that do not name a place or thing, so that folders such as sam_masks and depth_anything are none of photos.
+NOT_PHOTOS_WORDS = frozenset({"mask", "masks", "depth", "depths", "disparity", "normals", "thumbnails", "thumbs"})
 POLYCAM = "keyframes"  # a raw export of Polycam: keyframes/images, corrected_images, depth, confidence, cameras
 
 
@@ -138,7 +141,7 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
     notes += _report_look_alikes(list(files.values()), folder)
     masks: dict[str, Path] = {}
     if options.masks != "none":
-        masks, said = find_masks(files, [side / name for side in (root, folder) for name in MASK_FOLDERS])
+        masks, said = find_masks(files, side_folders((root, folder), MASK_FOLDERS))
         notes += said
     photos = [
         Photo(name, path, require_mask(masks[name], path) if name in masks else None) for name, path in files.items()
@@ -187,7 +190,7 @@ def _reason(path: Path, folder: Path) -> str | None:
     if folder not in path.parents:
         return f"outside of {folder.name}/"
     parts = [part.casefold() for part in path.relative_to(folder).parts[:-1]]
-    if any(part in NOT_PHOTOS for part in parts):
+    if any(part in NOT_PHOTOS or NOT_PHOTOS_WORDS.intersection(re.split("[^a-z]+", part)) for part in parts):
         return "in folders of masks, depth maps and the like"
     if any(_is_reduced(part) for part in parts):
         return "in folders of reduced copies"

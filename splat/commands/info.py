@@ -121,7 +121,7 @@ def _capture(path: Path) -> dict[str, Any]:
 
 def _photos(path: Path) -> dict[str, Any]:
     """Number and sizes of the photos that training would read; only the files' headers are looked at."""
-    from splat.capture.beside import MASK_FOLDERS, find_masks
+    from splat.capture.beside import MASK_FOLDERS, find_masks, side_folders
     from splat.capture.photo import photo_header
     from splat.capture.photos import list_photos
     from splat.capture.unused import unused_note
@@ -129,7 +129,7 @@ def _photos(path: Path) -> dict[str, Any]:
     listing = list_photos(path)
     listing.drop_copies()
     files = listing.photos
-    folders = [side / name for side in (path, listing.folder) for name in MASK_FOLDERS]
+    folders = side_folders((path, listing.folder), MASK_FOLDERS)
     masks, notes = find_masks(listing.named(), folders)
     notes = [*listing.notes(), *notes]
     if note := unused_note(listing.walk, {*files, *listing.heic, *listing.no_photos(), *masks.values()}):

@@ -9,7 +9,7 @@ import pytest
 from capture_scenes import LENSES, H, W, smooth_photo, viewmat, write_colmap, write_photo
 
 from splat.capture import load_capture
-from splat.capture.beside import SideFolder, bare_name, companions
+from splat.capture.beside import SideFolder, bare_name, companions, side_folders
 from splat.errors import SplatError
 
 HALF = np.zeros((H, W, 3), np.uint8)
@@ -142,6 +142,17 @@ def test_files_made_of_other_photos_are_told_apart():
 def test_bare_names():
     assert bare_name("deep/IMG_1.JPG.png") == bare_name("IMG_1.jpg") == bare_name("img_1") == "img_1"
     assert bare_name("a.b.png") == "a.b"
+
+
+@pytest.mark.parametrize("folder", ["Masks", "MASK"])
+def test_folders_of_masks_in_any_case(tmp_path, folder):
+    for place in (f"{folder}/a.png", "images/a.png"):
+        write_photo(tmp_path / place, smooth_photo(0))
+    write_colmap(tmp_path, [("PINHOLE", LENSES["PINHOLE"], W, H)], [("a.png", 1, viewmat(0))])
+    (plan,) = load_capture(tmp_path, points="none").images.plans
+    assert plan.mask_path == tmp_path / folder / "a.png"
+    (tmp_path / "masks").mkdir(exist_ok=True)  # the usual name comes first
+    assert side_folders([tmp_path], ("masks", "mask"))[0] == tmp_path / "masks"
 
 
 def test_a_number_behind_a_dot_is_no_suffix(tmp_path):

@@ -71,6 +71,13 @@ def test_what_belongs_to_photos_is_left_out_and_counted(tmp_path):
     assert any("2 pictures that belong to others by their names (first: a_mask.png)" in note for note in notes)
 
 
+def test_folders_of_what_is_made_of_photos_have_many_names(tmp_path):
+    photos(tmp_path, "a.jpg", "sam_masks/a.png", "depth_anything/a.png", "Thumbs/a.jpg", "MaskFactory/b.jpg")
+    listing = list_photos(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in listing.photos] == ["MaskFactory/b.jpg", "a.jpg"]
+    assert any("3 pictures in folders of masks, depth maps and the like" in note for note in listing.notes())
+
+
 def test_photos_outside_of_the_usual_folder_are_counted(tmp_path):
     photos(tmp_path, "images/a.png", "images_2/a2.png", "more/b.png", "c.png")
     listing = list_photos(tmp_path)

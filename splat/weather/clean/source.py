@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from splat import console
-from splat.capture.beside import LEFT_OUT, MASK_FOLDERS, find_masks
+from splat.capture.beside import LEFT_OUT, MASK_FOLDERS, find_masks, side_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
 from splat.capture.load import READERS, capture_format
@@ -110,7 +110,7 @@ def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[],
         found = READERS[kind](path, options)
     known = {shot.name: shot.mask_path for shot in found.shots if shot.mask_path is not None}
     files = {shot.name: shot.path for shot in found.shots}
-    masks, said = find_masks(files, [side / name for side in found.sides for name in MASK_FOLDERS], known)
+    masks, said = find_masks(files, side_folders(found.sides, MASK_FOLDERS), known)
     photos: list[Photo] = []
     taken: set[str] = set()
     shots = sorted(found.shots, key=lambda shot: shot.name)
@@ -141,7 +141,7 @@ def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callabl
     named = {printable(file.relative_to(folder).as_posix()): file for file in files}
     masks: dict[str, Path] = {}
     if kind == "photos":
-        masks, said = find_masks(named, [side / name for side in (root, folder) for name in MASK_FOLDERS])
+        masks, said = find_masks(named, side_folders((root, folder), MASK_FOLDERS))
         notes += said
     photos, damaged = [], []
     for name, file in named.items():

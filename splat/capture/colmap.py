@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from splat.capture.shots import Found, Shot, reduced_folder, report_missing
 from splat.capture.split import LIST
 from splat.capture.types import Points
 from splat.errors import SplatError
-from splat.files import is_file
+from splat.files import is_file, read_json
 
 MODEL_FOLDERS = ("sparse", "colmap/sparse", ".")
 PHOTO_FOLDERS = ("images", "input", "rgb", ".")
@@ -75,6 +76,8 @@ def read_colmap(root: Path, options: CaptureOptions) -> Found:
     note = report_missing(missing, len(shots) + len(damaged), str(folder))
     notes += [note] if note else []
     notes += report_damaged(damaged, len(shots))
+    test_lists = [folder / LIST, root / LIST]
+    notes += _unread_split(root, test_lists)
     return Found(
         "colmap",
         root,
@@ -85,8 +88,26 @@ def read_colmap(root: Path, options: CaptureOptions) -> Found:
         listed=len(model.images),
         left_out=left_out,
         read=model.files,
-        test_lists=[folder / LIST, root / LIST],
+        test_lists=test_lists,
     )
+
+
+def _unread_split(root: Path, test_lists: Sequence[Path]) -> list[str]:
+    """A warning where a file of another kind beside the model says what is held out and no list beside it does."""
+    if any(is_file(path) for path in test_lists):
+        return []
+    stated = [root / f"transforms_{side}.json" for side in ("test", "val")]
+    with contextlib.suppress(SplatError):
+        meta = read_json(root / "transforms.json") if is_file(root / "transforms.json") else {}
+        if isinstance(meta, dict) and any(meta.get(key) for key in ("test_filenames", "val_filenames")):
+            stated.insert(0, root / "transforms.json")
+    file = next((path for path in stated if is_file(path)), None)
+    if file is None:
+        return []
+    note = f"{file.name} says which photos are held out, but the COLMAP model is read, where {LIST} would say so"
+    other = "transforms" if file.name == "transforms.json" else "blender"
+    console.warn(f"{note}; write the names there, or use capture.format={other}")
+    return [note]
 
 
 def read_model(folder: Path) -> Model:

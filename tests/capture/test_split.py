@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,20 @@ def test_a_colmap_capture_with_a_list(tmp_path: Path, place: str) -> None:
     write_list(tmp_path / place / "test.txt", ["2.png"])
     capture = load_capture(tmp_path, points="none", test_every=2)
     assert [camera.name for camera in capture.cameras("test")] == ["2.png"]
+
+
+@pytest.mark.parametrize("file", ["transforms.json", "transforms_test.json", "transforms_val.json"])
+def test_a_split_beside_a_model_that_is_not_read_is_said(
+    tmp_path: Path, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index in range(3):
+        write_photo(tmp_path / "images" / f"{index}.png", smooth_photo(index))
+    images = [(f"{index}.png", 1, viewmat(index)) for index in range(3)]
+    write_colmap(tmp_path, [("PINHOLE", (200.0, 200.0, 160.0, 120.0), 320, 240)], images)
+    lists = {"test_filenames": ["images/1.png"]} if file == "transforms.json" else {}
+    (tmp_path / file).write_text(json.dumps({"frames": [], **lists}))
+    said = f"{file} says which photos are held out"
+    assert any(note.startswith(said) for note in load_capture(tmp_path, points="none").notes)
+    assert said in capsys.readouterr().err
+    write_list(tmp_path / "test.txt", ["1.png"])
+    assert not any(note.startswith(said) for note in load_capture(tmp_path, points="none").notes)

@@ -136,6 +136,9 @@ def test_wrong_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> 
         (["info", "--config-dir"], "--config-dir needs a value"),
         (["info", "--config-dir", "/nowhere/at/all"], "Additional config directory '/nowhere/at/all' not found"),
         (["info", "x", "hydra/launcher=nowhere"], "hydra/launcher=nowhere: there is no such choice (basic"),
+        (["query", "x", "red mug", "text=vase"], "text=vase and a word without a key both say what `text` is"),
+        (["train", "x", "+data=y"], "+data=y and a word without a key both say what `data` is"),
+        (["compare", "x", "y", "runs=[z]"], "runs=[z] and a word without a key both say"),
         (["info", "x", "+jsn=true"], "there is no key jsn; did you mean json?"),
         (["info", "/nowhere/at/all"], "/nowhere/at/all does not exist"),
         (["info"], "which one? splat info FILE or splat info RUN"),
@@ -143,6 +146,13 @@ def test_wrong_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> 
 )
 def test_mistakes_get_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert fails(capsys, *words).startswith(message)
+
+
+def test_a_key_given_again_is_said_and_the_last_one_counts(capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "data", "seed=1", "seed=2", "max_steps=5", "max_steps=5", "name=a=b"]
+    assert main([*words, "--cfg", "job"]) == 0
+    out, err = capfd.readouterr()
+    assert "seed: 2" in out and err == "warning: seed=1 is not used: seed=2 comes later\n"
 
 
 def test_debug_shows_the_traceback() -> None:

@@ -104,6 +104,7 @@ def launch(command: Command, arguments: Sequence[str]) -> None:
     """
     taken = word_tools.take_apart(arguments, top_level_names(command), command.all_keys())
     overrides = word_tools.positional_overrides(taken.plain, command.words)
+    word_tools.say_repeated(overrides, taken.overrides)
     overrides += [
         "+" + override if override.startswith("experiment=") else override
         for override in word_tools.quote_values(taken.overrides, command.all_keys(), taken.multirun)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from splat.commands.keys import Key, nearest
+from splat.console import warn
 from splat.errors import SplatError
 
 FLAGS = {"--multirun": "-m", "--run": "-r", "--resolve": "", "--hydra-help": "", "--shell-completion": "-sc"}
@@ -93,6 +94,29 @@ def positional_overrides(plain: Sequence[str], names: Sequence[str]) -> list[str
     if left:
         raise SplatError(f"{left[0]!r} is one word too many; everything else is set as key=value")
     return overrides
+
+
+def say_repeated(positional: Sequence[str], overrides: Sequence[str]) -> None:
+    """One line for each key that is given again with another value: the last one counts, as scripts expect of Hydra.
+
+    Args:
+        positional: the overrides that plain words stand for; theirs and a key's value cannot both be meant.
+
+    Raises:
+        SplatError: for a key that a plain word stands for already.
+    """
+    words = {override.partition("=")[0] for override in positional}
+    given: dict[str, str] = {}
+    for override in overrides:
+        name, equals, value = override.partition("=")
+        name = name.lstrip("+")
+        if not equals or name.startswith("~"):
+            continue
+        if name in words:
+            raise SplatError(f"{override} and a word without a key both say what `{name}` is; leave one of them out")
+        if given.get(name, value) != value:
+            warn(f"{name}={given[name]} is not used: {name}={value} comes later")
+        given[name] = value
 
 
 def quote(text: str) -> str:

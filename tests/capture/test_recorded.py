@@ -30,6 +30,7 @@ def same(one: Capture, other: Capture) -> None:
     ]
     for name in ("name", "kind", "data_factor", "origin", "photos_found", "depth_maps"):
         assert getattr(one, name) == getattr(other, name)
+    assert [frame.depth_path for frame in one.frames] == [frame.depth_path for frame in other.frames]
     for index, (a, b) in enumerate(zip(one.frames, other.frames)):
         assert (a.camera.viewmat == b.camera.viewmat).all() and (a.camera.K == b.camera.K).all()
         assert (a.camera.width, a.camera.height) == (b.camera.width, b.camera.height)
@@ -40,7 +41,7 @@ def same(one: Capture, other: Capture) -> None:
 
 
 def distorted(folder: Path, count: int = 5) -> Path:
-    """A COLMAP capture with a lens, masks and an alpha channel."""
+    """A COLMAP capture with a lens, masks, an alpha channel and a depth map."""
     images = [(f"in/{index}.png", 1, viewmat(index)) for index in range(count)]
     write_colmap(folder, [("OPENCV", LENSES["OPENCV"], W, H)], images)
     for index in range(count):
@@ -52,6 +53,8 @@ def distorted(folder: Path, count: int = 5) -> Path:
     mask[:, : W // 3] = 0
     (folder / "masks" / "in").mkdir(parents=True)
     cv2.imwrite(str(folder / "masks" / "in" / "1.png"), mask)
+    (folder / "depth" / "in").mkdir(parents=True)
+    np.save(folder / "depth" / "in" / "3.npy", np.ones((H, W), np.float32))
     return folder
 
 
@@ -60,6 +63,7 @@ def test_lens_masks_transparency_and_size_come_back(tmp_path: Path, factor: floa
     capture = load_capture(distorted(tmp_path / "scene"), data_factor=factor, points="none", test_every=2)
     assert [frame.split for frame in capture.frames] == ["test", "train", "test", "train", "test"]
     assert capture.images.mask(1) is not None and capture.images.alpha(2) is not None
+    assert capture.frames[3].depth_path == tmp_path / "scene" / "depth" / "in" / "3.npy"
     same(again(capture, tmp_path / "scene"), capture)
 
 

@@ -124,6 +124,16 @@ def test_what_is_masked_changes_nothing() -> None:
     assert psnr(image, target, mask) == psnr(spoiled, target, mask)
 
 
+@pytest.mark.parametrize("border", ["reflect", "zeros", "valid"])
+def test_a_mask_counts_windows_by_their_centre(border: str) -> None:
+    image, target = torch.rand(2, 30, 40, 3, generator=torch.Generator().manual_seed(0))
+    mask = torch.zeros(30, 40, dtype=torch.bool)
+    mask[8, 27] = True
+    windows = ssim_map(image, target, border)  # type: ignore[arg-type]
+    row, column = (3, 22) if border == "valid" else (8, 27)  # the first whole window has its centre at 5
+    assert ssim(image, target, mask, border) == pytest.approx(float(windows[row, column].mean()))  # type: ignore[arg-type]
+
+
 def test_too_small_for_a_window() -> None:
     small = torch.zeros(5, 30, 3)
     assert math.isnan(ssim(small, small))

@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 import torch
 
 from splat.cameras import Camera
 from splat.train.config import InitialOptions
-from splat.train.initial import first_points, initial_gaussians, seed_points
+from splat.train.initial import first_points, initial_gaussians, scene_scale, seed_points
 from splat.train.session import seedable
 
 
@@ -104,6 +105,11 @@ def test_initial_gaussians_are_as_large_as_their_neighbours_are_far() -> None:
     assert torch.allclose(torch.sigmoid(scene.opacities), torch.full((125,), 0.2))
     assert scene.shN.shape == (125, 8, 3) and scene.sh_degree == 2
     assert torch.allclose(scene.sh0 * 0.28209479 + 0.5, torch.ones(125, 1, 3))
+
+
+def test_the_scene_reaches_a_tenth_beyond_the_farthest_camera() -> None:
+    assert scene_scale([wall_camera(x) for x in (0.0, 0.0, 3.0)]) == pytest.approx(2.2)  # 2 from their mean
+    assert scene_scale([wall_camera(1.0)]) > 0
 
 
 def test_one_point_is_a_scene_too() -> None:

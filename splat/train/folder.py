@@ -23,6 +23,7 @@ from splat.running import Held, held, refuse_running
 from splat.temporary import is_temporary
 from splat.train.config import TrainConfig
 from splat.train.plan import Plan
+from splat.train.priors import depth_digest
 from splat.train.strategies import STRATEGIES
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ def write_config(
         "strategy": names.get(type(config.strategy)),
         "plan": dataclasses.asdict(plan),
         "capture": {**loaded, "data": str(capture.root.resolve())},
+        "depth_maps": depth_digest(capture, config.strategy),
         "background": background,
         "seed": config.seed,
         "backend": backend,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,9 +12,10 @@ from torch import Tensor
 
 from splat.console import warn
 from splat.errors import SplatError
-from splat.files import is_file
+from splat.files import is_file, sha256_of
 
 if TYPE_CHECKING:
+    from splat.capture.types import Capture
     from splat.train.access import SceneAccess
     from splat.train.strategies.base import Params
 
@@ -124,6 +126,17 @@ def _read_depth(path: Path) -> np.ndarray:
         raise SplatError(f"{path} is no depth map (one channel of 16 bits or of floats)")
     depth = depth.squeeze().astype(np.float32)
     return np.where(np.isfinite(depth) & (depth > 0), depth, 0.0).astype(np.float32)
+
+
+def depth_digest(capture: Capture, strategy: object) -> str | None:
+    """What the depth maps of the training views are, for a strategy that uses those of the capture; else None."""
+    if getattr(strategy, "depth", None) != "capture":
+        return None
+    digest = hashlib.sha256()
+    for index in capture.indices("train"):
+        path = capture.frames[index].depth_path
+        digest.update((sha256_of(path) if path is not None and is_file(path) else "none").encode())
+    return digest.hexdigest()
 
 
 class ModelDepth:

@@ -8,10 +8,12 @@ from typing import Any
 from splat.capture import load_capture
 from splat.capture.load import capture_name, capture_root
 from splat.capture.types import Capture
+from splat.errors import SplatError
 from splat.run import Run, read_config
 from splat.train.config import TrainConfig
 from splat.train.folder import prepare_folder
 from splat.train.plan import Machine, plan_factor
+from splat.train.priors import depth_digest
 
 
 def training_capture(config: TrainConfig, machine: Machine) -> tuple[Capture, dict[str, Any]]:
@@ -27,7 +29,11 @@ def training_capture(config: TrainConfig, machine: Machine) -> tuple[Capture, di
         root = capture_root(Path(config.data))
         folder = prepare_folder(config, capture_name(root))
         run = Run(folder, read_config(folder))
-        return run.capture(root), dict(run.config["capture"])
+        capture = run.capture(root)
+        known = run.config.get("depth_maps")
+        if known is not None and depth_digest(capture, config.strategy) != known:
+            raise SplatError(f"depth maps of {root} are not those that {folder} began with; put the old ones back")
+        return capture, dict(run.config["capture"])
     arguments: dict[str, Any] = {"test_every": config.test_every, **vars(config.capture)}
     # a look at the size comes first, unless the user has said what to train at
     first = {"data_factor": config.data_factor} if config.data_factor is not None else {"points": "capture"}

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from splat.errors import Interrupted
+from splat.errors import Interrupted, SplatError
 from splat.train import trainer
 from splat.train.config import TrainConfig
 from splat.train.session import TrainResult, train
@@ -150,3 +150,21 @@ def test_a_crash_costs_only_the_steps_since_the_checkpoint(
     settings = dataclasses.replace(settings, resume=True)
     stopped(settings, 45, monkeypatch, crash=True)  # at step 50 + 45
     assert_same(whole(name), train(settings))
+
+
+def test_depth_maps_that_were_changed_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "blobs"
+    write_blob_capture(data, views=5)
+    (data / "depth").mkdir()
+    maps = [data / "depth" / path.name for path in sorted((data / "images").iterdir())]
+    height, width = cv2.imread(str(data / "images" / maps[0].name)).shape[:2]
+    for path in maps:
+        assert cv2.imwrite(str(path), np.full((height, width), 4000, np.uint16))
+    settings = config(data, tmp_path / "run", GeoTexStrategy(**EARLY, depth="capture"))
+    stopped(settings, 7, monkeypatch)
+    resumed = dataclasses.replace(settings, resume=True)
+    assert cv2.imwrite(str(maps[1]), np.full((height, width), 4001, np.uint16))
+    with pytest.raises(SplatError, match=r"depth maps of .* are not those that .* began with"):
+        train(resumed)
+    assert cv2.imwrite(str(maps[1]), np.full((height, width), 4000, np.uint16))
+    train(resumed)

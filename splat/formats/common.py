@@ -12,6 +12,7 @@ from splat.gaussians import Gaussians
 # Bytes 0 and 255 mean fully transparent and opaque; a logit cannot say so, this is as near as is useful in float32.
 ALPHA_EPS = 1e-6
 MAX_LOGIT = math.log((1 - ALPHA_EPS) / ALPHA_EPS)
+LONGEST_QUAT = 1e6  # and the inverse: lengths beyond come near to what squares and epsilons of float32 get wrong
 MIN_LOG_SCALE = math.log(1e-9)  # for scales stored as exactly zero: flat Gaussians
 
 
@@ -47,7 +48,10 @@ def to_numpy(gaussians: Gaussians) -> dict[str, np.ndarray]:
 
 
 def _saturated(gaussians: Gaussians) -> Gaussians:
-    """Infinities with a clear meaning (opaque, transparent, flat) as finite values; zero quaternions as no rotation."""
+    """Infinities with a clear meaning (opaque, transparent, flat) as finite values; zero quaternions as no rotation.
+
+    Quaternions may have any length; those whose squares 32 bits cannot hold are brought to length 1.
+    """
     quats, scales, opacities = gaussians.quats, gaussians.scales, gaussians.opacities
     if torch.isinf(opacities).any():
         opacities = torch.where(torch.isinf(opacities), torch.sign(opacities) * MAX_LOGIT, opacities)
@@ -56,6 +60,10 @@ def _saturated(gaussians: Gaussians) -> Gaussians:
     no_rotation = (quats == 0).all(dim=-1)
     if no_rotation.any():
         quats = torch.where(no_rotation[:, None], torch.tensor([1.0, 0.0, 0.0, 0.0]), quats)
+    lengths = quats.double().norm(dim=-1)
+    extreme = torch.isfinite(lengths) & ((lengths < 1 / LONGEST_QUAT) | (lengths > LONGEST_QUAT))
+    if extreme.any():
+        quats = torch.where(extreme[:, None], (quats.double() / lengths[:, None]).float(), quats)
     return Gaussians(gaussians.means, quats, scales, opacities, gaussians.sh0, gaussians.shN)
 
 
@@ -70,7 +78,7 @@ def usable_rows(gaussians: Gaussians) -> torch.Tensor:
 
 
 def drop_unusable(gaussians: Gaussians) -> tuple[Gaussians, int]:
-    """The Gaussians that can be rendered, and how many were dropped. Finite rows stay bit for bit."""
+    """The Gaussians that can be rendered, and how many were dropped. Usual finite rows stay bit for bit."""
     gaussians = _saturated(gaussians)
     rows = usable_rows(gaussians)
     dropped = int((~rows).sum())

@@ -54,7 +54,8 @@ def write(path: Path, gaussians: Gaussians, notes: Notes = NO_NOTES) -> None:
 
     It has no place for notes.
 
-    Bytes are rounded to nearest (the converter truncates), so that reading and writing again changes nothing more.
+    Bytes are rounded to nearest (the converter truncates), so that reading and writing again changes nothing more but
+    the last bit of a few rotations.
     """
     arrays = to_numpy(gaussians)
     scales = np.exp(arrays["scales"].astype(np.float64))

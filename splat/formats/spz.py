@@ -31,6 +31,7 @@ _COLOR_SCALE = 0.15  # SPZ keeps the SH coefficient itself, over a wider range t
 # some Gaussians is only set aside where the file's own size makes them likely.
 _FREE_GAUSSIANS = 1 << 18
 _LIKELY_RATIO = 100
+_MOST_FRACTIONAL_BITS = 64  # of positions with 24 bits; writers use 12
 _FLAG_ANTIALIASED, _FLAG_EXTENSIONS = 1, 2
 
 
@@ -64,6 +65,8 @@ def _parse_header(path: Path, data: bytes) -> _Header:
         raise SplatError(f"{path} is SPZ version {header.version}; {_SUPPORTED}")
     if header.sh_degree > 3:
         raise SplatError(f"{path} has SH degree {header.sh_degree}; degrees 0 to 3 are read")
+    if header.fractional_bits > _MOST_FRACTIONAL_BITS:  # everything would lie at zero
+        raise SplatError(f"{path} is a damaged SPZ file: it announces {header.fractional_bits} fractional bits")
     return header
 
 

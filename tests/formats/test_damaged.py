@@ -101,6 +101,15 @@ def check_drawable(scene: Gaussians) -> None:
     assert all(bool(torch.isfinite(tensor).all()) for tensor in scene.as_dict().values())
 
 
+@pytest.mark.parametrize("bits", [65, 255])
+def test_an_spz_whose_positions_would_all_be_zero_is_refused(tmp_path: Path, bits: int) -> None:
+    data = bytearray(spz_header(3, FEW) + b"".join(spz_contents(FEW)))
+    data[13] = bits
+    (tmp_path / "x.spz").write_bytes(data)
+    with pytest.raises(SplatError, match=f"announces {bits} fractional bits"):
+        read_scene(tmp_path / "x.spz")
+
+
 def test_an_spz_that_announces_more_than_it_holds_takes_no_memory(tmp_path: Path) -> None:
     count = 2_000_000
     zeros = [bytes(count * width) for width in (9, 1, 3, 3, 4)] + [b""]

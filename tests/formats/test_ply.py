@@ -1,5 +1,6 @@
 """The standard PLY: bit-exact round trips, the exact header, what other writers leave out, and what is no scene."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,17 @@ def test_rows_with_nan_are_dropped_and_counted(
     assert "3 of 10" in "".join(capfd.readouterr())
     info = scene_info(tmp_path / "scene.ply")
     assert (info["count"], info["nonfinite_share"]) == (10, 0.3)
+
+
+@pytest.mark.parametrize("length", [1e-40, 1e-30, 1e-8, 1e8, 1e30])
+def test_quaternions_of_any_length_are_drawn_alike(tmp_path: Path, length: float, random_scene: RandomScene) -> None:
+    scene = random_scene(300, 1)
+    unit = scene.quats.double() / scene.quats.double().norm(dim=1, keepdim=True)
+    write_scene(tmp_path / "x.ply", dataclasses.replace(scene, quats=(unit * length).float()))
+    back = read_scene(tmp_path / "x.ply")
+    digits = 1e-4 if length == 1e-40 else 1e-6  # numbers so small have few digits
+    torch.testing.assert_close(back.quats.double(), unit, atol=digits, rtol=0)
+    assert_same(dataclasses.replace(back, quats=scene.quats), scene)
 
 
 def test_saturated_values_are_kept_finite(tmp_path: Path, random_scene: RandomScene) -> None:

@@ -62,14 +62,22 @@ def evaluate_field(
 
 
 def matching(truth: list[TruthView], frames: list[Frame], split: str) -> list[tuple[Camera, TruthView]]:
-    """Views with truth and their cameras: by name; where no name fits, by number among the sorted photos (3D-OVS)."""
+    """Views with truth and their cameras: by name; where no name fits, by number among the sorted photos (3D-OVS).
+
+    Raises:
+        SplatError: no view with truth is among the photos, or several photos have its name.
+    """
     wanted = [frame for frame in frames if split == "all" or frame.split == split]
     by_stem, every = _by_stem(wanted), _by_stem(frames)  # r_0 of the test views is another photo than r_0 of the others
     ordered = sorted(frames, key=lambda frame: str(frame.path))
     counted = not any(view.name in every for view in truth)
     pairs = []
     for view in truth:
-        frame = by_stem.get(view.name)
+        named = by_stem.get(view.name, [])
+        if len(named) > 1 and view.masks:
+            names = " and ".join(str(frame.camera.name or frame.path) for frame in named[:2])
+            raise SplatError(f"truth of {view.name}: {len(named)} photos have that name, such as {names}")
+        frame = named[0] if named else None
         if counted and view.name.isdigit() and int(view.name) < len(ordered):
             frame = ordered[int(view.name)]
         if frame is not None and view.masks and (split == "all" or frame.split == split):
@@ -79,9 +87,15 @@ def matching(truth: list[TruthView], frames: list[Frame], split: str) -> list[tu
     return pairs
 
 
-def _by_stem(frames: list[Frame]) -> dict[str, Frame]:
-    found = {frame.path.stem: frame for frame in frames}
-    return found | {Path(frame.camera.name).stem: frame for frame in frames if frame.camera.name}
+def _by_stem(frames: list[Frame]) -> dict[str, list[Frame]]:
+    """The frames by their cameras' names without folder and suffix, or else by their files'."""
+    by_camera: dict[str, list[Frame]] = {}
+    by_file: dict[str, list[Frame]] = {}
+    for frame in frames:
+        by_file.setdefault(frame.path.stem, []).append(frame)
+        if frame.camera.name:
+            by_camera.setdefault(Path(frame.camera.name).stem, []).append(frame)
+    return by_file | by_camera
 
 
 @torch.no_grad()

@@ -84,5 +84,7 @@ def test_photos_of_one_name_are_told_apart_by_their_split() -> None:
     for number, split in enumerate(("test", "train")):
         ((camera, _),) = matching([TruthView("r_0", mask)], frames, split)
         assert float(camera.viewmat[0, 3]) == number
-    with pytest.raises(SplatError):
+    with pytest.raises(SplatError, match="2 photos have that name, such as test/r_0 and train/r_0"):
+        matching([TruthView("r_0", mask)], frames, "all")
+    with pytest.raises(SplatError, match="none of the 1 views"):
         matching([TruthView("r_0", {})], frames, "test")  # nothing to be asked for

@@ -17,6 +17,8 @@ from splat.files import sha256_of
 FOCAL_LENGTHS = (0.12, 60.0)  # in image widths: views of 153° and of 1°; the longest tele lenses reach about 35
 MOST_STRETCHED = 3.0  # focal length across against down
 EDGE = 0.02  # of the side within which no lens has its centre; as a share of the side it would be 0.5 pixels
+SAME_PLACE = 0.005  # of the cameras' spread, and radians
+MOST_NEIGHBOURS = 4  # training photos that a held-out one is compared with
 THUMBNAIL = 32  # pixels
 LARGE = 4_000_000  # pixels
 SAME_LEVELS = 1.0  # mean difference of 256 grey levels below which two thumbnails show the same
@@ -83,6 +85,37 @@ def twins_across(frames: Sequence[Frame]) -> list[str]:
     note = (
         f"{len(twins)} of {len(test)} held-out photos are copies of training photos"
         f" (first: {first} of {other}), so scores on them mean nothing; remove the copies"
+    )
+    console.warn(note)
+    return [note]
+
+
+def twins_in_place(frames: Sequence[Frame]) -> list[str]:
+    """One warning that counts held-out photos that show what a training photo from the same place shows.
+
+    They were saved anew, so their bytes differ. Only photos whose cameras all but coincide are looked at.
+    """
+    test = [frame for frame in frames if frame.split == "test"]
+    train = [frame for frame in frames if frame.split == "train"]
+    if not test or not train:
+        return []
+    places = np.stack([frame.camera.position.numpy() for frame in train])
+    turns = np.stack([frame.camera.viewmat[:3, :3].numpy() for frame in train])
+    near = SAME_PLACE * float(np.linalg.norm(places - places.mean(axis=0), axis=1).mean())
+    pairs = []
+    for frame in test:
+        apart = np.linalg.norm(places - frame.camera.position.numpy(), axis=1)
+        bent = np.abs(turns - frame.camera.viewmat[:3, :3].numpy()).max(axis=(1, 2))
+        for index in np.flatnonzero((apart <= near) & (bent <= SAME_PLACE))[:MOST_NEIGHBOURS]:
+            other = train[index].path
+            if other.read_bytes() != frame.path.read_bytes() and look_alikes([other, frame.path]):
+                pairs.append((frame.path, other))
+                break
+    if not pairs:
+        return []
+    note = (
+        f"{len(pairs)} of {len(test)} held-out photos show the same as a training photo from the same place (first:"
+        f" {pairs[0][0]} as {pairs[0][1]}), so their scores mean nothing; keep one of the two"
     )
     console.warn(note)
     return [note]

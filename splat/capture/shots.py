@@ -17,7 +17,7 @@ from splat.capture.extras import look_around, with_depth_maps, with_masks
 from splat.capture.images import PhotoImages, PhotoPlan
 from splat.capture.lens import Lens, undistorted_matrix
 from splat.capture.masks import alpha_meaning, file_meaning
-from splat.capture.oddities import odd_lenses, same_poses, twins_across
+from splat.capture.oddities import odd_lenses, same_poses, twins_across, twins_in_place
 from splat.capture.photo import PhotoHeader, photo_header
 from splat.capture.split import has_list, sides_of
 from splat.capture.types import Capture, Frame, Points, Split
@@ -87,6 +87,8 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
     notes += odd_lenses([frame.camera for frame in frames])
     notes += same_poses([frame.camera for frame in frames])
     notes += twins_across(frames)
+    if found.kind not in ("photos", "video"):  # of which all have been compared with all
+        notes += twins_in_place(frames)
     unlisted = look_around(found, shots, notes)
     return Capture(
         name=name,

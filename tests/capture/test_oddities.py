@@ -77,3 +77,21 @@ def test_photos_that_show_the_same_are_found_whatever_their_size_and_quality(tmp
     Image.new("RGB", (W, H), "white").save(tmp_path / "f.jpg")  # flat ones tell nothing
     paths = [tmp_path / f"{name}.jpg" for name in "abcdef"]
     assert look_alikes(paths) == [(paths[2], paths[0])]
+
+
+def test_held_out_photos_that_were_saved_anew_are_one_warning(tmp_path, capsys):
+    names = [f"{index}.png" for index in range(6)]
+    for index, name in enumerate(names):
+        Image.fromarray(smooth_photo(index // 2)).save(tmp_path / name, compress_level=1 + index % 2)
+    places = [0, 0.001, 1, 1.001, 2, 4]  # the last photo shows the same from elsewhere
+    frames = []
+    for name, place in zip(names, places):
+        pose = np.eye(4)
+        pose[0, 3] = place
+        frames.append({"file_path": name, "transform_matrix": pose.tolist()})
+    (tmp_path / "transforms.json").write_text(json.dumps({"fl_x": 300.0, "frames": frames}))
+    capture = load_capture(tmp_path, points="none", test_every=2)
+    (note,) = [note for note in capture.notes if "from the same place" in note]
+    assert note.startswith("2 of 3 held-out photos show the same")
+    assert f"{tmp_path / '0.png'} as {tmp_path / '1.png'}" in note
+    assert note in capsys.readouterr().err

@@ -138,6 +138,15 @@ def test_transparent_photos_lie_on_white(memory_capture: MakeCapture) -> None:
     assert background_color(memory_capture([grey(0)])) == (0, 0, 0)
 
 
+def test_training_photos_alone_decide_what_scores_stand_on(memory_capture: MakeCapture) -> None:
+    """As in training: the first is held out, the second not."""
+    alpha = np.full((24, 30), 51, np.uint8)
+    for alphas, color in (([alpha, None], (0, 0, 0)), ([None, alpha], (1, 1, 1))):
+        capture = memory_capture([grey(0), grey(0)], alphas=alphas)
+        assert [frame.split for frame in capture.frames] == ["test", "train"]
+        assert background_color(capture) == color
+
+
 def test_pictures_are_written_without_loss(memory_capture: MakeCapture, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (24, 30, 3), dtype=np.uint8)

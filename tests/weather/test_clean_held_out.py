@@ -8,16 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from splat.cameras import Camera
 from splat.capture import load_capture
 from splat.capture.config import CaptureOptions
+from splat.capture.images import PhotoImages
 from splat.capture.photo import read_photo
+from splat.capture.types import Capture, Frame, Points
 from splat.cli import main
 from splat.weather.clean import restore
-from splat.weather.clean.config import LensOptions
+from splat.weather.clean.config import LensOptions, MultiviewRestorer
 from splat.weather.clean.lens import find_lens_masks
+from splat.weather.clean.multiview import Multiview
 from splat.weather.clean.source import open_source, shrunk
+from splat.weather.clean.sweep import View
 from tests.capture.capture_scenes import room_photo, room_poses, write_colmap
 from tools.weather_effects import add_drops, add_fog, add_rain, add_snow
 
@@ -194,3 +200,30 @@ def test_a_split_that_another_file_states_goes_into_the_new_capture(tmp_path: Pa
     for folder in (room, out):
         cameras = load_capture(folder, points="none").cameras("test")
         assert [Path(camera.name).name for camera in cameras] == ["02.png", "07.png"]
+
+
+def test_points_of_training_photos_are_not_asked_how_far_a_held_out_photo_sees() -> None:
+    """Triangulated ones; those that a capture brings are known to both sides."""
+    rng = np.random.default_rng(0)
+    K = torch.tensor([[30.0, 0, 16], [0, 30, 12], [0, 0, 1]], dtype=torch.float64)
+    frames, views = [], []
+    for index in range(6):
+        viewmat = torch.eye(4, dtype=torch.float64)
+        viewmat[0, 3] = -0.1 * index
+        split = "test" if index == 0 else "train"
+        frames.append(Frame(Camera(viewmat, K, 32, 24, f"{index}.png"), split, Path(f"{index}.png")))  # type: ignore[arg-type]
+        views.append(View(rng.random((24, 32), dtype=np.float32), K.numpy(), viewmat.numpy()))
+    xyz = np.column_stack([rng.uniform(-0.5, 0.5, (50, 2)), np.full(50, 4.0)])
+
+    def depth(index: int, origin: str | None) -> np.ndarray:
+        points = None if origin is None else Points(xyz, np.zeros((50, 3), np.uint8), origin)
+        capture = Capture("row", Path(), "transforms", frames, PhotoImages([], 0), points)
+        order = np.array([other for other in range(1, 6) if other != index])
+        return Multiview(capture, MultiviewRestorer(planes=8), views, False).depth(index, order)
+
+    for index in (0, 1):
+        near = depth(index, "capture")
+        assert near.min() > 2.9 and near.max() < 6.1  # 0.75 to 1.5 times the depth of the points
+        blind = depth(index, None)
+        assert blind.max() > 6.1
+        assert np.array_equal(depth(index, "triangulated"), blind if index == 0 else near)

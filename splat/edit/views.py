@@ -86,7 +86,7 @@ def read_masks(stage: Stage, folder: Path, value: int | None = None) -> dict[str
 
 
 def _mask_of(path: Path, value: int | None) -> np.ndarray:
-    """[H, W] bool of one file. An alpha channel marks nothing by itself; what is transparent is outside."""
+    """[H, W] bool of one file; beside colours an alpha channel marks nothing, see `read_mask`."""
     from PIL import Image
 
     try:
@@ -99,9 +99,8 @@ def _mask_of(path: Path, value: int | None) -> np.ndarray:
     mask = labels != 0 if value is None else labels == value
     if mask.ndim == 2:
         return mask
-    has_alpha = labels.shape[-1] in (2, 4)
-    inside: np.ndarray = mask[..., : labels.shape[-1] - has_alpha].any(axis=-1)
-    return inside & (labels[..., -1] > 0) if has_alpha else inside
+    inside: np.ndarray = mask[..., : labels.shape[-1] - (labels.shape[-1] in (2, 4))].any(axis=-1)
+    return inside
 
 
 def in_view(stage: Stage, camera: Camera, mask: np.ndarray, source: str = "mask") -> Selection:

@@ -8,8 +8,8 @@ import numpy as np
 
 from splat import console
 from splat.capture.config import CaptureOptions
+from splat.capture.found import Found
 from splat.capture.ply import read_ply_points
-from splat.capture.shots import Found
 from splat.capture.transforms import Frames, named_points, read_frames, read_meta
 from splat.capture.types import Points, Split
 

@@ -11,9 +11,10 @@ from splat.capture import colmap_binary, colmap_text
 from splat.capture.colmap_model import Model, ModelImage
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
+from splat.capture.found import Found, Shot
 from splat.capture.names import decoded, located, printable
 from splat.capture.ply import read_ply_points
-from splat.capture.shots import Found, Shot, reduced_folder, report_missing
+from splat.capture.shots import reduced_folder, report_missing
 from splat.capture.split import LIST
 from splat.capture.types import Points
 from splat.errors import SplatError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from splat import console
 from splat.capture.beside import (
@@ -19,6 +18,7 @@ from splat.capture.beside import (
 )
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import require_mask
+from splat.capture.found import Found, Shot
 from splat.capture.masks import file_meaning
 from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES
 from splat.capture.unused import unused_note, walk_notes
@@ -26,9 +26,6 @@ from splat.capture.walk import walk
 from splat.files import is_file
 
 PHOTOS = PHOTO_SUFFIXES | HEIC_SUFFIXES
-
-if TYPE_CHECKING:
-    from splat.capture.shots import Found, Shot
 
 
 def with_masks(shots: list[Shot], found: Found, options: CaptureOptions, notes: list[str]) -> list[Shot]:

@@ -10,9 +10,10 @@ from typing import Any
 from splat.capture.blender import read_blender
 from splat.capture.colmap import model_folder, read_colmap
 from splat.capture.config import CaptureOptions
+from splat.capture.found import Found
 from splat.capture.origin import near_zero
 from splat.capture.photos import has_photos, read_photos
-from splat.capture.shots import Found, build_capture
+from splat.capture.shots import build_capture
 from splat.capture.transforms import read_transforms
 from splat.capture.triangulate import triangulated_points
 from splat.capture.types import Capture

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from splat import console
-from splat.capture.shots import Found
+from splat.capture.found import Found
 from splat.capture.types import Points
 from splat.errors import SplatError
 

@@ -10,11 +10,11 @@ from splat import console
 from splat.capture.beside import MASK_FOLDERS, companions, find_masks, side_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged, require_mask
+from splat.capture.found import Found
 from splat.capture.names import printable
 from splat.capture.oddities import equal_files, look_alikes
 from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES
 from splat.capture.sfm import Photo, solve_cameras
-from splat.capture.shots import Found
 from splat.capture.split import LIST
 from splat.capture.unused import own_notes, walk_notes
 from splat.capture.walk import Walk, is_own, walk

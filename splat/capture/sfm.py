@@ -23,10 +23,11 @@ from splat.capture.features import (
     quiet_colmap,
     run_counted,
 )
+from splat.capture.found import Shot
 from splat.capture.masks import aligned_mask
 from splat.capture.photo import camera_identity, photo_header
 from splat.capture.retrieval import similar_pairs
-from splat.capture.shots import Shot, assign_splits
+from splat.capture.shots import assign_splits
 from splat.capture.staging import remove_tree, stage_mask, stage_photo, work_folder
 from splat.capture.training_points import training_points
 from splat.capture.types import Points

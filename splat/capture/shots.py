@@ -1,10 +1,9 @@
-"""What the readers find, and how it becomes a `Capture`: sizes, orientation, split, masks, lazily loaded pixels."""
+"""How what a reader found becomes a `Capture`: sizes, orientation, split, masks, lazily loaded pixels."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,51 +13,18 @@ from splat import console
 from splat.cameras import Camera
 from splat.capture.config import CaptureOptions
 from splat.capture.extras import look_around, with_depth_maps, with_masks
+from splat.capture.found import Found, Shot
 from splat.capture.images import PhotoImages, PhotoPlan
-from splat.capture.lens import Lens, undistorted_matrix
+from splat.capture.lens import undistorted_matrix
 from splat.capture.masks import alpha_meaning, file_meaning
 from splat.capture.oddities import odd_lenses, same_poses, twins_across, twins_in_place
 from splat.capture.photo import PhotoHeader, photo_header
 from splat.capture.split import has_list, sides_of
-from splat.capture.types import Capture, Frame, Points, Split
-from splat.capture.walk import Walk
+from splat.capture.types import Capture, Frame, Split
 from splat.errors import SplatError
 from splat.files import is_file
 
 _warned: set[str] = set()
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One posed photo as a reader found it."""
-
-    name: str  # relative to the photos' folder, with forward slashes; the order of names is the order of frames
-    path: Path
-    viewmat: np.ndarray  # [4, 4] float64, world to camera, OpenCV axes
-    lens: Lens
-    mask_path: Path | None = None
-    depth_path: Path | None = None  # where the capture says that its depth map is
-    split: Split | None = None  # where the capture itself says
-    reduced: int = 1  # the file is already this many times smaller than the lens's image (an images_N folder)
-    upright: bool = False  # the lens describes the photo after its EXIF rotation, whatever the sizes say
-
-
-@dataclass
-class Found:
-    """All that a reader found."""
-
-    kind: str
-    root: Path
-    shots: list[Shot]
-    points: Points | None = None
-    notes: list[str] = field(default_factory=list)
-    sides: list[Path] = field(default_factory=list)  # folders that may hold masks/ and depth/
-    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)  # was subtracted from all coordinates
-    listed: int = 0  # photos that the capture lists or holds, used or not
-    left_out: list[Path] = field(default_factory=list)  # photos that are there but not used, which the notes say
-    read: list[Path] = field(default_factory=list)  # files that were read beside photos, masks and depth maps
-    walk: Walk | None = None  # what lies in the folder, where the reader has looked
-    test_lists: list[Path] = field(default_factory=list)  # where a list of the held-out photos may lie
 
 
 def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:

@@ -13,11 +13,12 @@ import numpy as np
 from splat import console
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
+from splat.capture.found import Found, Shot
 from splat.capture.intrinsics import LENS_KEYS, frame_lens
 from splat.capture.named_files import NamedFiles
 from splat.capture.names import clean_name, find_file, find_photo, located, printable
 from splat.capture.ply import read_ply_points
-from splat.capture.shots import Found, Shot, reduced_folder, report_missing
+from splat.capture.shots import reduced_folder, report_missing
 from splat.capture.split import LIST
 from splat.capture.types import FARTHEST, Points, Split
 from splat.errors import SplatError

@@ -14,7 +14,8 @@ from splat import console
 from splat.capture.cache import cache_folder, cache_key, kept_points, require_space
 from splat.capture.config import CaptureOptions
 from splat.capture.features import CameraGroup, extract_features, match_pairs, quiet_colmap, run_counted, threads
-from splat.capture.shots import Shot, shot_orientation
+from splat.capture.found import Shot
+from splat.capture.shots import shot_orientation
 from splat.capture.staging import stage_photo, work_folder
 from splat.capture.types import Points
 

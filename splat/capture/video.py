@@ -12,9 +12,9 @@ from splat import console
 from splat.capture.cache import cache_folder, cache_key
 from splat.capture.config import CaptureOptions
 from splat.capture.features import threads
+from splat.capture.found import Found
 from splat.capture.photo import VIDEO_SUFFIXES
 from splat.capture.sfm import Photo, solve_cameras
-from splat.capture.shots import Found
 from splat.capture.staging import remove_tree
 from splat.errors import SplatError
 

@@ -19,6 +19,7 @@ from splat.commands import SUMMARIES
 from splat.commands import keys as key_tools
 from splat.commands import words as word_tools
 from splat.commands.conf import conf_folder, group_defaults
+from splat.commands.mistakes import explain, wrong_key
 from splat.errors import Interrupted, SplatError
 from splat.options import check
 
@@ -72,6 +73,10 @@ class Command:
             group: sorted(path.stem for path in (folder / group).glob("*.yaml"))
             for group in [*group_defaults(folder / f"{self.name}.yaml"), *self.added_groups]
         }
+
+    def vocabulary(self) -> key_tools.Vocabulary:
+        """All that can be set, for messages."""
+        return key_tools.Vocabulary(self.name, self.all_keys(), self.groups(), self.schemas)
 
 
 class Failed(BaseException):
@@ -141,7 +146,6 @@ def run_hydra(command: Command, argv: list[str], overrides: list[str], values: M
     """Hand the words over to Hydra, and turn its complaints about them into one line."""
     import hydra
 
-    from splat.commands.mistakes import explain
     from splat.commands.settings_files import refuse_words, watch_files
 
     refuse_words(overrides)
@@ -161,7 +165,7 @@ def run_hydra(command: Command, argv: list[str], overrides: list[str], values: M
     except Exception as error:
         if not _is_hydras(error):
             raise
-        raise SplatError(word_tools.unmarked(explain(error, command, overrides))) from error
+        raise SplatError(word_tools.unmarked(explain(error, command.vocabulary(), overrides))) from error
     finally:
         sys.argv = before[0]
         if before[1] is None:
@@ -246,8 +250,6 @@ def refuse_added_keys(cfg: DictConfig, command: Command) -> None:
     """
     from omegaconf import DictConfig, OmegaConf
 
-    from splat.commands.mistakes import wrong_key
-
     nodes = [("", cfg)]
     while nodes:
         prefix, node = nodes.pop()
@@ -255,7 +257,7 @@ def refuse_added_keys(cfg: DictConfig, command: Command) -> None:
         for name in map(str, node):
             child = node._get_node(name)
             if dataclasses.is_dataclass(schema) and name not in {field.name for field in dataclasses.fields(schema)}:
-                raise SplatError(wrong_key(f"{prefix}{name}", command))
+                raise SplatError(wrong_key(f"{prefix}{name}", command.vocabulary()))
             if isinstance(child, DictConfig) and not child._is_none():
                 nodes.append((f"{prefix}{name}.", child))
 

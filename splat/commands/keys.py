@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from splat.options import KINDS, Range, nearest, without_none, wrong_choice
 
-__all__ = ["Key", "keys_of", "nearest", "section_titles", "suggest_key", "wrong_choice"]
+__all__ = ["Key", "Vocabulary", "keys_of", "nearest", "section_titles", "suggest_key", "wrong_choice"]
 
 SYNONYMS = {"backend": ("renderer", "device", "gpu", "cuda")}  # what people call a key, by its last part
 
@@ -34,6 +34,16 @@ class Key:
         """What a value must be, in words."""
         words = "one of " + ", ".join(self.choices) if self.choices else KINDS.get(self.kind or object, "another value")
         return words + (" or null" if self.nullable else "")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All that can be set for one command."""
+
+    command: str
+    keys: list[Key]  # those of group options included
+    groups: Mapping[str, list[str]]  # group → options
+    schemas: Mapping[str, Mapping[str, type]]  # group → option → dataclass
 
 
 def keys_of(config: type, prefix: str = "") -> Iterator[Key]:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from splat.commands.keys import keys_of, suggest_key, wrong_choice
-
-if TYPE_CHECKING:
-    from splat.commands.app import Command
+from splat.commands.keys import Vocabulary, keys_of, suggest_key, wrong_choice
 
 
-def explain(error: Exception, command: Command, overrides: list[str]) -> str:
+def explain(error: Exception, vocabulary: Vocabulary, overrides: list[str]) -> str:
     """What is wrong with the words, and the nearest right ones.
 
     Args:
         error: what Hydra or OmegaConf raised while it composed the configuration.
-        command: the command that was asked for.
+        vocabulary: what the command that was asked for knows.
         overrides: its key=value words.
     """
     from hydra.errors import MissingConfigException, OverrideParseException
@@ -29,14 +25,14 @@ def explain(error: Exception, command: Command, overrides: list[str]) -> str:
         if isinstance(cause, MissingConfigException):
             return _wrong_option(cause.missing_cfg_file or "", list(cause.options or []))
         if isinstance(cause, ValidationError):
-            return _wrong_value(cause, command, overrides)
-    keys = command.all_keys()
-    known = {key.name for key in keys} | {key.section for key in keys} | set(command.groups())
+            return _wrong_value(cause, vocabulary, overrides)
+    keys = vocabulary.keys
+    known = {key.name for key in keys} | {key.section for key in keys} | set(vocabulary.groups)
     for override in overrides:
         name = override.partition("=")[0].lstrip("+~").split("@")[0]
         if name not in known and not name.startswith("hydra") and "/" not in name and not override.startswith("+"):
-            return wrong_key(name, command)
-        owners = _other_options(name, command, str(causes[-1]))
+            return wrong_key(name, vocabulary)
+        owners = _other_options(name, vocabulary, str(causes[-1]))
         if owners:
             return f"{name} is a key of {' and '.join(owners)}; add that, or leave the key out"
     match = re.search(r"Ambiguous value for argument '([^']*)'", str(error))
@@ -70,26 +66,26 @@ def _wrong_option(missing: str, options: list[str]) -> str:
     return wrong_choice(group, option, options)
 
 
-def _wrong_value(error: BaseException, command: Command, overrides: list[str]) -> str:
+def _wrong_value(error: BaseException, vocabulary: Vocabulary, overrides: list[str]) -> str:
     name = getattr(error, "full_key", None) or ""
     given = next((o for o in reversed(overrides) if o.partition("=")[0].lstrip("+") == name), None)
-    key = next((key for key in command.all_keys() if key.name == name), None)
+    key = next((key for key in vocabulary.keys if key.name == name), None)
     if given is None or key is None:
         return f"{name}: {str(error).splitlines()[0]}" if name else str(error).splitlines()[0]
     return f"{given}: the value must be {key.expected} ({key.help})"
 
 
-def _other_options(name: str, command: Command, message: str) -> list[str]:
+def _other_options(name: str, vocabulary: Vocabulary, message: str) -> list[str]:
     """The group options that have a key which the chosen option lacks."""
     group, _, leaf = name.partition(".")
     if f"'{leaf}' not in" not in message:
         return []
-    options = command.schemas.get(group, {})
+    options = vocabulary.schemas.get(group, {})
     return [f"{group}={o}" for o, schema in options.items() if leaf in {key.name for key in keys_of(schema)}]
 
 
-def wrong_key(name: str, command: Command) -> str:
+def wrong_key(name: str, vocabulary: Vocabulary) -> str:
     """There is no such key, and which one was most likely meant."""
-    near = suggest_key(name, command.all_keys(), command.groups())
-    hint = f"did you mean {near}?" if near else f"`splat {command.name} --help` lists them"
+    near = suggest_key(name, vocabulary.keys, vocabulary.groups)
+    hint = f"did you mean {near}?" if near else f"`splat {vocabulary.command} --help` lists them"
     return f"there is no key {name}; {hint}"

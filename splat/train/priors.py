@@ -13,6 +13,7 @@ from torch import Tensor
 from splat.console import warn
 from splat.errors import SplatError
 from splat.files import is_file, sha256_of
+from splat.hub import find_model, load_pretrained
 
 if TYPE_CHECKING:
     from splat.capture.types import Capture
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 METRIC_MODELS = ("zoedepth", "glpn", "depth_pro")  # model types that predict depth; all others predict disparity
 FEWEST_POINTS = 12  # known points that a view must see for its disparity to be fitted
+WITHOUT = "depth=capture (its depth maps) and depth=scene need no model"
 LEAST_OPACITY = 0.5  # below this a rendered depth is of no surface
 
 
@@ -35,11 +37,14 @@ class DepthPrior(Protocol):
         ...
 
 
-def make_prior(name: str, access: SceneAccess, kind: str = "auto") -> DepthPrior | None:
+def make_prior(name: str, access: SceneAccess, kind: str = "auto", offline: bool = False) -> DepthPrior | None:
     """The prior that an option names: none, capture, scene, or a hub name or folder of a depth-estimation model.
 
     Args:
+        name: what the option says.
+        access: the training views, their photos and the known points.
         kind: depth, disparity (needs the known points) or auto, what a model gives; of no meaning for the others.
+        offline: whether a model may not be downloaded.
 
     Raises:
         SplatError: the capture has no depth maps, or the model cannot be loaded.
@@ -50,7 +55,7 @@ def make_prior(name: str, access: SceneAccess, kind: str = "auto") -> DepthPrior
         return CaptureDepth(access)
     if name == "scene":
         return SceneDepth(access)
-    return ModelDepth(access, name, kind)
+    return ModelDepth(access, name, kind, offline)
 
 
 class SceneDepth:
@@ -146,9 +151,9 @@ class ModelDepth:
     view to the known points that it sees. Views that see too few of them have no depth.
     """
 
-    def __init__(self, access: SceneAccess, name: str, kind: str = "auto") -> None:
+    def __init__(self, access: SceneAccess, name: str, kind: str = "auto", offline: bool = False) -> None:
         self.access = access
-        self.pipe = _load_model(name, access.views.device)
+        self.pipe = _load_model(name, access.views.device, offline)
         config = self.pipe.model.config
         metric = config.model_type in METRIC_MODELS or getattr(config, "depth_estimation_type", "") == "metric"
         self.is_depth = metric if kind == "auto" else kind == "depth"
@@ -185,18 +190,14 @@ class ModelDepth:
         return torch.where(inverse > farthest, 1 / inverse.clamp_min(1e-12), 0.0)
 
 
-def _load_model(name: str, device: torch.device) -> Any:
-    try:
-        from transformers import pipeline
-    except ImportError as error:
-        raise SplatError(f"depth={name} needs transformers: pip install transformers") from error
-    try:
-        return pipeline("depth-estimation", model=name, device=device)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise SplatError(
-            f"depth={name} is none of none, capture, scene and no depth-estimation model: {reason}"
-        ) from error
+def _load_model(name: str, device: torch.device, offline: bool) -> Any:
+    """A pipeline of transformers that tells the depth of a photo."""
+    folder = find_model(name, "depth", offline, WITHOUT, ("none", "capture", "scene"))
+    model = load_pretrained("AutoModelForDepthEstimation", folder).eval()
+    processor = load_pretrained("AutoImageProcessor", folder)
+    from transformers import pipeline
+
+    return pipeline("depth-estimation", model=model, image_processor=processor, device=device)
 
 
 def visible_points(access: SceneAccess, position: int) -> tuple[Tensor, Tensor]:

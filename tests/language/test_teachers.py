@@ -41,7 +41,7 @@ def test_clip_regions_are_the_librarys_vectors_of_the_crops(clip_folder: Path, p
     import torch
     from transformers import CLIPImageProcessor, CLIPModel
 
-    from splat.language.teachers.regions import crops
+    from splat.language.regions.crops import crops
 
     teacher = load_teacher(options(clip_folder))
     found = teacher.features(photo, "photo.jpg")
@@ -130,7 +130,7 @@ def test_dino_has_patches_and_no_words(tmp_path: Path, photo: np.ndarray) -> Non
 
 @pytest.mark.parametrize("save", [tiny_models.save_sam, tiny_models.save_sam2])
 def test_sam_gives_three_levels_by_size(tmp_path: Path, photo: np.ndarray, save: object) -> None:
-    from splat.language.sam import SamMasks
+    from splat.language.regions.sam import SamMasks
 
     save(tmp_path)  # type: ignore[operator]
     masker = SamMasks(TeacherOptions(sam=str(tmp_path), device="cpu", batch=8), points=4, iou=-99.0, stability=-1.0)

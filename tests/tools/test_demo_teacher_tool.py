@@ -169,7 +169,7 @@ def test_photos_are_kept_and_cut(tmp_path: Path) -> None:
     np.testing.assert_allclose(shares[0, kinds.index("mug")], 1500 / 5400, atol=1e-6)
     np.testing.assert_allclose(shares[:, [kinds.index("mug"), kinds.index("wall")]].sum(1), [5399 / 5400, 1], atol=1e-6)
 
-    from splat.language.segments import SegmentOptions, Segments
+    from splat.language.regions.segments import SegmentOptions, Segments
 
     regions, found = found_regions(again, Segments(640, SegmentOptions(counts=(4, 3, 2))))
     red = regions[2, 45, 60]

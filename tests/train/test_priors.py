@@ -13,6 +13,7 @@ from splat.render.config import RenderOptions
 from splat.train.access import SceneAccess
 from splat.train.normalize import Normalization
 from splat.train.priors import depth_normals, fit_line, make_prior, project, sample_depth, visible_points
+from splat.train.strategies import STRATEGIES
 from splat.train.views import TrainingViews
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
@@ -161,9 +162,27 @@ def test_disparity_is_fitted_to_the_known_points(model_folder: Path) -> None:
         make_prior(str(model_folder), wall_access([camera]))
 
 
-def test_a_missing_model_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("transformers")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(SplatError, match="no depth-estimation model") as error:
+def test_a_missing_model_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SplatError, match=r"neither a folder nor a hub name.*depth=scene need no model") as error:
         make_prior(str(tmp_path / "nothing"), wall_access())
     assert "\n" not in str(error.value)
+    with pytest.raises(SplatError, match="did you mean capture"):
+        make_prior("captures", wall_access())
+
+
+def test_a_depth_model_obeys_the_rules_of_all_models(model_folder: Path, tmp_path: Path) -> None:
+    """Nothing is downloaded when that is not wanted, and no pickle is read."""
+    with pytest.raises(SplatError, match=r"depth=someone/depth is not in .*\(offline=true\)"):
+        make_prior("someone/depth", wall_access(), offline=True)
+    for name in ("config.json", "preprocessor_config.json"):
+        (tmp_path / name).write_bytes((model_folder / name).read_bytes())
+    (tmp_path / "pytorch_model.bin").write_bytes(b"anything")
+    with pytest.raises(SplatError, match="pickled weights are not read"):
+        make_prior(str(tmp_path), wall_access())
+
+
+def test_the_strategy_hands_its_offline_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    strategy = STRATEGIES["geotex"](depth="someone/depth", offline=True)
+    with pytest.raises(SplatError, match=r"\(offline=true\)"):
+        strategy.attach(wall_access())

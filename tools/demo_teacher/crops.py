@@ -12,8 +12,8 @@ import numpy as np
 
 from splat.console import progress
 from splat.files import atomic_path
-from splat.language.segments import Segments
-from splat.language.teachers.regions import Look, crops
+from splat.language.regions.crops import Look, crops
+from splat.language.regions.segments import Segments
 from tools.demo_teacher.captions import KIND_LIST, ThingTable, table
 from tools.demo_teacher.photos import read_shot
 from tools.demo_teacher.things import KINDS, MIXED, Thing

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from splat.files import read_json
-from splat.language.segments import Segments
+from splat.language.regions.segments import Segments
 from splat.language.teachers.demo import DemoTeacher
 from tools.demo_teacher.crops import found_regions, true_masks
 from tools.demo_teacher.photos import read_shot, room_of

@@ -7,7 +7,7 @@ from typing import Any
 
 from splat.errors import SplatError
 from splat.files import read_json
-from splat.language.teachers.hub import snapshot
+from splat.hub import snapshot
 
 INSTRUCTED = "StableDiffusionInstructPix2PixPipeline"
 KINDS = (INSTRUCTED, "StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline")

@@ -36,7 +36,7 @@ class Restyle:
         if options.model is not None:
             from splat.edit.restyle.guided import Guide
             from splat.edit.restyle.hub import find_pipeline, load_pipeline
-            from splat.language.teachers.hub import torch_device
+            from splat.hub import torch_device
 
             folder = find_pipeline(options.model, guide.offline)
             device = torch_device("auto")

@@ -18,7 +18,7 @@ KINDS: dict[str, str] = {  # name in `teacher=`: the function that loads it
     "demo": "splat.language.teachers.demo:load",
     "files": "splat.language.teachers.files:load",
 }
-OTHER = "splat.language.teachers.hub:load"  # every other name: a hub name or a folder
+OTHER = "splat.language.teachers.pretrained:load"  # every other name: a hub name or a folder
 
 
 def load_teacher(options: TeacherOptions) -> Teacher:

@@ -13,8 +13,7 @@ import numpy as np
 import splat
 from splat.errors import SplatError
 from splat.files import read_json
-from splat.language.masks import numbered
-from splat.language.teachers.hub import FILES
+from splat.language.regions.painting import numbered
 from splat.language.teachers.nested import merged_levels
 from splat.language.teachers.options import TeacherOptions
 from splat.language.teachers.text_image import TextImageTeacher
@@ -33,7 +32,7 @@ def load(options: TeacherOptions) -> DemoTeacher:
     if not (folder / "model.safetensors").is_file():
         raise SplatError(
             "this installation has no demo teacher; it is the folder data/teacher of splat's repository: run splat "
-            f"there (`python -m tools.demo_teacher` trains it anew), or give teacher= a folder with {', '.join(FILES)}"
+            "there (`python -m tools.demo_teacher` trains it anew), or give teacher= the folder of another model"
         )
     return DemoTeacher(folder, options)
 

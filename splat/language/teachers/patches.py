@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from splat import hub
 from splat.errors import SplatError
 from splat.files import read_json
-from splat.language.masks import make_masker
-from splat.language.teachers import hub, regions
+from splat.language.regions import crops, make_masker
 from splat.language.teachers.options import TeacherOptions
 from splat.language.types import LEVELS, ViewFeatures
 
@@ -43,7 +43,7 @@ class PatchTeacher:
             labels = np.arange(grid.shape[0] * grid.shape[1], dtype=np.int32).reshape(1, *grid.shape[:2])
             return ViewFeatures(labels, grid.reshape(-1, grid.shape[2]))
         labels = self._masker(image)
-        vectors = regions.pool(labels, grid, int(labels.max(initial=-1)) + 1)
+        vectors = crops.pool(labels, grid, int(labels.max(initial=-1)) + 1)
         return ViewFeatures(labels, _unit(vectors))
 
     def encode_text(self, texts: Sequence[str]) -> np.ndarray:

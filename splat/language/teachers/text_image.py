@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from splat import hub
 from splat.files import read_json
-from splat.language.masks import make_masker, numbered
-from splat.language.teachers import hub, regions
+from splat.language.regions import crops, make_masker
+from splat.language.regions.painting import numbered
 from splat.language.teachers.options import TeacherOptions
 from splat.language.teachers.patches import patch_vectors
 from splat.language.types import LEVELS, ViewFeatures
@@ -58,7 +59,7 @@ class TextImageTeacher:
     def encode_regions(self, image: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """[M, D] vectors of the regions 0..M-1 of labels [L, h, w], each from its picture."""
         count = int(labels.max(initial=-1)) + 1
-        return self.encode_pictures(list(regions.crops(image, labels, count, self._size(), self.look)))
+        return self.encode_pictures(list(crops.crops(image, labels, count, self._size(), self.look)))
 
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """[N, D] float32, unit length, of square pictures [S, S, 3] uint8."""
@@ -112,12 +113,12 @@ class TextImageTeacher:
         return {key: value.to(self._model.device) for key, value in inputs.items()}
 
 
-def look_of(folder: Path, options: TeacherOptions) -> regions.Look:
+def look_of(folder: Path, options: TeacherOptions) -> crops.Look:
     """What the pictures of regions show: as the options ask, else as the model's folder says that it was taught."""
     taught = read_json(folder / "regions.json") if (folder / "regions.json").is_file() else {}
     context = taught.get("context", 0.0) if options.context is None else options.context
     surround = taught.get("surround", SURROUND) if options.surround is None else options.surround
-    return regions.Look(float(context), float(surround)) if context else regions.ALONE
+    return crops.Look(float(context), float(surround)) if context else crops.ALONE
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -44,6 +44,7 @@ class GeoTexRules(Strategy):
         "depth-estimation model of transformers",
     )
     depth_kind: str = option("auto", "what such a model gives", choices=("auto", "depth", "disparity"))
+    offline: bool = option(False, "never download such a model, take what lies on this machine (as HF_HUB_OFFLINE=1)")
     scene_depth_iter: int = option(
         2000, "with depth=scene, step from which the scene is good enough to guide itself", minimum=0
     )
@@ -77,7 +78,7 @@ class GeoTexRules(Strategy):
 
         super().attach(scene)
         self._scene = scene
-        self._prior = make_prior(self.depth, scene, self.depth_kind)
+        self._prior = make_prior(self.depth, scene, self.depth_kind, self.offline)
         outside = self._prior if self.depth != "scene" else None
         self._pull: DepthPull | None = None if outside is None else DepthPull(scene, outside)
         self._textures: Textures | None = None

@@ -11,7 +11,7 @@ import numpy as np
 
 from splat.errors import SplatError
 from splat.files import read_json
-from splat.language.teachers.hub import find_model, load_pretrained, torch_device
+from splat.hub import find_model, load_pretrained, torch_device
 from splat.weather.clean.config import LearnedRestorer
 from splat.weather.clean.source import shrunk
 

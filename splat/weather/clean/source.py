@@ -13,12 +13,13 @@ from splat import console
 from splat.capture.beside import LEFT_OUT, MASK_FOLDERS, find_masks, side_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
+from splat.capture.found import Shot
 from splat.capture.load import READERS, capture_format
 from splat.capture.masks import aligned_mask
 from splat.capture.names import printable
 from splat.capture.photo import PhotoHeader, oriented, photo_header, read_photo, turned_back
 from splat.capture.photos import list_photos
-from splat.capture.shots import Shot, assign_splits
+from splat.capture.shots import assign_splits
 from splat.capture.split import LIST, has_list, sides_of
 from splat.capture.types import Split
 from splat.errors import SplatError

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from splat.language.masks import numbered, shrunk
+from splat.language.regions.painting import numbered, shrunk
 
 
 @dataclass(frozen=True)

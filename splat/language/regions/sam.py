@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from splat.language.masks import mask_nms, paint, shrunk
-from splat.language.teachers import hub
+from splat import hub
+from splat.language.regions.painting import mask_nms, paint, shrunk
 from splat.language.teachers.options import TeacherOptions
 
 WITHOUT = "masks=segments finds regions by colour and edges without a model"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from splat.language.cache import nearest
-from splat.language.masks import mask_nms, numbered, paint, shrunk
-from splat.language.segments import SegmentOptions, Segments, cut
-from splat.language.teachers.regions import Look, boxes, crops, pool
+from splat.language.regions.crops import Look, boxes, crops, pool
+from splat.language.regions.painting import mask_nms, numbered, paint, shrunk
+from splat.language.regions.segments import SegmentOptions, Segments, cut
 
 
 def slow_nms(masks: np.ndarray, scores: np.ndarray, iou: float, score: float, inner: float) -> list[int]:

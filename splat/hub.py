@@ -1,54 +1,29 @@
-"""Models in the library's own format, by hub name or folder: found, checked and never unpickled."""
+"""Models in the format of transformers, by hub name or folder: found, checked, never unpickled, offline if asked."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from splat.errors import SplatError
 from splat.files import read_json
-from splat.language.teachers.options import TeacherOptions
-from splat.language.types import Teacher
 from splat.options import nearest
 
-TEXT_IMAGE = ("clip", "siglip", "siglip2")
-PATCHES = ("dinov2", "dinov2_with_registers", "dinov3_vit")
-SAM = ("sam", "sam2", "sam2_video")
-WITHOUT = "teacher=demo works without any download (small vocabulary), teacher=files takes features that you bring"
 # only what is read: weights of one safe format, configurations and vocabularies, never code or pickles
 FILES = ["*.json", "*.txt", "*.model", "model*.safetensors"]
 
 
-def load(options: TeacherOptions) -> Teacher:
-    """The teacher in a folder or under a hub name, by the model type in its config.json.
-
-    Raises:
-        SplatError: when it is not there, or is of a type that cannot teach.
-    """
-    folder = find_model(options.teacher, "teacher", options.offline, WITHOUT)
-    kind = model_type(folder)
-    if kind in TEXT_IMAGE:
-        from splat.language.teachers.text_image import TextImageTeacher
-
-        return TextImageTeacher(folder, options)
-    if kind in PATCHES:
-        from splat.language.teachers.patches import PatchTeacher
-
-        return PatchTeacher(folder, options)
-    raise SplatError(
-        f"teacher={options.teacher} is a model of type {kind!r}, which cannot teach here; "
-        f"use one of the types {', '.join(TEXT_IMAGE)} (words) or {', '.join(PATCHES)} (similarity only)"
-    )
-
-
-def find_model(name: str, key: str, offline: bool, without: str) -> Path:
+def find_model(name: str, key: str, offline: bool, without: str, names: Sequence[str] = ()) -> Path:
     """The folder with a model's files; a hub name is downloaded once, into the hub's own cache.
 
     Args:
+        name: a folder, or OWNER/MODEL on the hub.
         key: the option that named it, for messages.
+        offline: whether nothing may be downloaded.
         without: what works without this model, for messages.
+        names: other values of the option, one of which may have been meant.
 
     Raises:
         SplatError: naming the model, the folder that was looked in, and what works without it.
@@ -57,7 +32,7 @@ def find_model(name: str, key: str, offline: bool, without: str) -> Path:
     if folder.is_dir():
         return _complete(folder, f"{key}={name}")
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        near = nearest(name, ("demo", "files"))
+        near = nearest(name, names)
         hint = f"; did you mean {near}?" if near else ""
         raise SplatError(f"{key}={name}: neither a folder nor a hub name (OWNER/MODEL){hint}; {without}")
     needs = "a folder with its config.json, tokenizer, preprocessor_config.json and model.safetensors"
@@ -78,8 +53,12 @@ def snapshot(
     """The folder of a hub model: from the cache if it lies there, else downloaded.
 
     Args:
-        key, without: as in `find_model`.
-        files, unused: patterns of the files that are read, and of those among them that are not.
+        name: OWNER/MODEL.
+        key: as in `find_model`.
+        offline: as in `find_model`.
+        without: as in `find_model`.
+        files: patterns of the files that are read.
+        unused: patterns of those among them that are not.
         complete: whether a folder in the cache has all that it needs.
         needs: what a folder should hold, for the message.
 
@@ -131,15 +110,21 @@ def signature(folder: Path) -> str:
 def load_pretrained(auto: str, folder: Path, **options: Any) -> Any:
     """`transformers.AUTO.from_pretrained` on a folder that lies here: no download, no code from it, no pickle.
 
+    Args:
+        auto: name of one of the library's Auto classes.
+        folder: what `find_model` gave.
+        options: more of `from_pretrained`.
+
     Raises:
-        SplatError: when the library cannot read it.
+        SplatError: when the library cannot read it, or its weights are a mixture of here and elsewhere.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
-    if auto in ("AutoModel", "AutoModelForMaskGeneration"):
+    if auto.startswith("AutoModel"):
         options["use_safetensors"] = True
+        _refuse_other_weights(folder)
     try:
         return getattr(transformers, auto).from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=False, **options
@@ -151,8 +136,21 @@ def load_pretrained(auto: str, folder: Path, **options: Any) -> Any:
         ) from error
 
 
+def _refuse_other_weights(folder: Path) -> None:
+    """The library fetches the weights of some backbones from elsewhere, past all rules here."""
+    if read_json(folder / "config.json").get("use_pretrained_backbone"):
+        raise SplatError(
+            f"{folder / 'config.json'} takes its backbone's weights from elsewhere (use_pretrained_backbone), which "
+            "is not done here; load the model with transformers and save it whole with `save_pretrained`"
+        )
+
+
 def torch_device(name: str) -> str:
-    """`auto` is CUDA where it works."""
+    """The device to run on; `auto` is CUDA where it works.
+
+    Raises:
+        SplatError: cuda, where there is none.
+    """
     import torch
 
     if name == "cuda" and not torch.cuda.is_available():

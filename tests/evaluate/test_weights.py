@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import socket
 import threading
@@ -298,3 +299,14 @@ def test_weights_that_would_run_code_are_not_read(online: Callable, tmp_path: Pa
     choice = choose_net("alex", PROTOCOLS["gsplat"], download=True)
     assert choice.net is None and "could run code" in (choice.reason or "")
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_file_that_changed_is_looked_at_again(tmp_path: Path) -> None:
+    """Also where it has the same size as before."""
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"whole")
+    begins = hashlib.sha256(b"whole").hexdigest()[:8]
+    assert weights.state(path, begins) == "good"
+    path.write_bytes(b"spoil")
+    os.utime(path, ns=(0, 1))  # clocks of file systems may be coarse
+    assert weights.state(path, begins) == "damaged"

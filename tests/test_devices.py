@@ -16,10 +16,9 @@ from splat.capture import load_capture
 from splat.cli import main
 from splat.render import rasterize, select_backend
 from splat.train import strategies
-from splat.train.config import TrainConfig
-from splat.train.session import train
 from splat.train.strategies import MCMCStrategy, Strategy
-from splat.train.weather.config import WeatherOptions
+from splat.training import HookedTrainConfig, train
+from splat.weather.training.config import WeatherOptions
 from tests.edit.scenes import write_run
 from tests.language.test_distill_query import distill, write_three_balls
 from tests.pretended_cuda import There, pretended
@@ -113,8 +112,8 @@ def test_a_field_is_made_and_scored_on_the_gpu(cuda: None, tmp_path: Path) -> No
     assert main(["edit", str(run), "recolor", "toy", "color=red"]) == 0
 
 
-def config(capture: Path, out: Path, strategy: Strategy, steps: int, weather: WeatherOptions) -> TrainConfig:
-    made = TrainConfig(
+def config(capture: Path, out: Path, strategy: Strategy, steps: int, weather: WeatherOptions) -> HookedTrainConfig:
+    made = HookedTrainConfig(
         data=str(capture), out=str(out), max_steps=steps, data_factor=1.0, cap_max=300, strategy=strategy
     )
     made.weather = weather

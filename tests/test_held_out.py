@@ -21,7 +21,7 @@ from splat.cli import main
 from splat.edit.stage import Stage
 from splat.files import write_json
 from splat.run import open_run
-from splat.train.session import train
+from splat.training import train
 from tests.capture.capture_scenes import room_photo, room_poses
 from tests.edit.scenes import write_run
 from tests.held_out import (
@@ -34,7 +34,7 @@ from tests.held_out import (
     write_pair,
 )
 from tests.train.blobs import write_blob_capture
-from tests.train.foggy_wall import write_wall_capture
+from tests.weather.training.foggy_wall import write_wall_capture
 
 ROOM_K = np.array([[190.0, 0.0, 100.0], [0.0, 190.0, 75.0], [0.0, 0.0, 1.0]])
 

@@ -181,7 +181,7 @@ def test_nonsense_on_the_command_line_leaves_nothing_behind(
 
 
 def test_library_callers_get_the_same_check(tmp_path: Path) -> None:
-    from splat.train.session import train
+    from splat.training import train
 
     with pytest.raises(SplatError, match=r"^max_steps=0: must be at least 1$"):
         train(TrainConfig(data="nowhere", out=str(tmp_path / "run"), max_steps=0))

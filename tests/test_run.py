@@ -16,7 +16,7 @@ from splat.evaluate.run_evaluation import evaluate_run
 from splat.files import read_json, write_json
 from splat.run import open_run
 from splat.train.config import TrainConfig
-from splat.train.session import train
+from splat.training import train
 from tests.train.blobs import write_blob_capture
 
 SCORE = EvaluateConfig(lpips_net="none", report=False, save_images=False)
@@ -103,23 +103,23 @@ def test_cameras_and_split_of_every_command_stay(place: Path, change: Callable[[
 def test_resuming_goes_on_with_what_the_run_began_with(
     place: Path, tmp_path: Path, change: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from splat.train import session
-    from splat.train.trainer import run_steps
+    from splat.train import run
+    from splat.train.loop import run_steps
 
     made = settings(place / "blobs", tmp_path / "whole")
     train(made)
     stopped = dataclasses.replace(made, out=str(tmp_path / "stopped"))
     stopped.schedule = dataclasses.replace(made.schedule, save_every=20)
 
-    def cut_off(state, views, config, max_steps, on_step):  # type: ignore[no-untyped-def]
+    def cut_off(state, views, config, max_steps, on_step, hooks):  # type: ignore[no-untyped-def]
         def step(report):  # type: ignore[no-untyped-def]
             on_step(report)
             if report.step == 40:
                 raise KeyboardInterrupt
 
-        return run_steps(state, views, config, max_steps, step)
+        return run_steps(state, views, config, max_steps, step, hooks)
 
-    monkeypatch.setattr(session, "run_steps", cut_off)
+    monkeypatch.setattr(run, "run_steps", cut_off)
     with pytest.raises(KeyboardInterrupt):
         train(stopped)
     monkeypatch.undo()

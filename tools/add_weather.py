@@ -196,7 +196,7 @@ def rendered_depths(capture: Capture, clean: Path, factor: float, test_every: in
 def train_clean(clean: Path, folder: Path, factor: float, test_every: int) -> None:
     """A small scene of the clean photos."""
     from splat.train.config import TrainConfig
-    from splat.train.session import train
+    from splat.training import train
 
     config = TrainConfig(
         data=str(clean), out=str(folder), data_factor=factor, test_every=test_every, max_steps=DEPTH_STEPS,

@@ -48,8 +48,8 @@ def training(capture: str, strategy: str | None = None, **keys: Any) -> Callable
     def run() -> dict[str, float]:
         from splat.evaluate.evaluate import evaluate_views
         from splat.train.config import TrainConfig
-        from splat.train.session import train
         from splat.train.strategies import STRATEGIES
+        from splat.training import train
 
         with tempfile.TemporaryDirectory() as folder:
             config = TrainConfig(data=str(data(capture)), out=f"{folder}/run")

@@ -132,7 +132,7 @@ def measured(job: Job, out: Path, extra: list[str]) -> dict[str, Any]:
     from splat.commands.train import COMMAND
     from splat.evaluate.evaluate import evaluate_views
     from splat.files import read_json
-    from splat.train.session import train
+    from splat.training import train
 
     register(COMMAND)
     words = [

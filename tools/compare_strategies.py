@@ -114,7 +114,7 @@ def measured(job: Job, scratch: Path) -> dict[str, Any]:
     from splat.commands.conf import conf_folder
     from splat.commands.train import COMMAND
     from splat.evaluate.evaluate import evaluate_views
-    from splat.train.session import train
+    from splat.training import train
 
     register(COMMAND)
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):

@@ -64,8 +64,8 @@ def measured(training: Training) -> dict[str, Any]:
 def ours(training: Training) -> dict[str, Any]:
     """Our trainer with its defaults at this size and length."""
     from splat.train.config import TrainConfig
-    from splat.train.session import train
     from splat.train.strategies import STRATEGIES
+    from splat.training import train
 
     with tempfile.TemporaryDirectory() as folder:
         config = TrainConfig(

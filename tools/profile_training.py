@@ -64,7 +64,7 @@ def profiled(data: str, keys: list[str]) -> tuple[list[tuple[str, float, float]]
 
     from splat.train import trainer
     from splat.train.optimizers import FusedAdam
-    from splat.train.session import train
+    from splat.training import train
 
     with tempfile.TemporaryDirectory() as folder:
         config = configuration([f"data={data}", f"out={folder}/run", "schedule.eval_every=0", *keys])

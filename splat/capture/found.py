@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from splat.capture.lens import Lens
+from splat.capture.photo import PhotoHeader, photo_header
 from splat.capture.types import Points, Split
 from splat.capture.walk import Walk
 
@@ -43,3 +44,10 @@ class Found:
     read: list[Path] = field(default_factory=list)  # files that were read beside photos, masks and depth maps
     walk: Walk | None = None  # what lies in the folder, where the reader has looked
     test_lists: list[Path] = field(default_factory=list)  # where a list of the held-out photos may lie
+    headers: dict[Path, PhotoHeader] = field(default_factory=dict)  # of photos that were looked at already
+
+    def header(self, path: Path) -> PhotoHeader:
+        """A photo's header, read once."""
+        if path not in self.headers:
+            self.headers[path] = photo_header(path)
+        return self.headers[path]

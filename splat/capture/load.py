@@ -13,7 +13,7 @@ from splat.capture.config import CaptureOptions
 from splat.capture.found import Found
 from splat.capture.origin import near_zero
 from splat.capture.photos import has_photos, read_photos
-from splat.capture.shots import build_capture
+from splat.capture.shots import build_capture, largest_size, reduced_folder
 from splat.capture.transforms import read_transforms
 from splat.capture.triangulate import triangulated_points
 from splat.capture.types import Capture
@@ -45,7 +45,35 @@ def load_capture(path: str | Path, options: CaptureOptions | None = None, **chan
     """
     options = dataclasses.replace(options or CaptureOptions(), **changes)
     check(options)
-    path = Path(path).expanduser()
+    return _built(_found(Path(path), options), options)
+
+
+def load_planned(path: str | Path, options: CaptureOptions, factor: Callable[[int, int], float]) -> Capture:
+    """As `load_capture`, with a data_factor that depends on the size of the photos.
+
+    The folder is read once; again only where another program has left photos of that very size beside the others.
+
+    Args:
+        path: the folder or file.
+        options: how to read it; their data_factor does not count.
+        factor: gives the data_factor for the width and height in pixels of the largest photo.
+
+    Raises:
+        SplatError: as `load_capture`.
+    """
+    options = dataclasses.replace(options, data_factor=1.0)
+    check(options)
+    found = _found(Path(path), options)
+    options = dataclasses.replace(options, data_factor=factor(*largest_size(found)))
+    folders = {folder for shot in found.shots for folder in shot.path.parents}
+    if any(reduced_folder(folder, options.data_factor) is not None for folder in folders):
+        found = _found(Path(path), options)
+    return _built(found, options)
+
+
+def _found(path: Path, options: CaptureOptions) -> Found:
+    """What the reader for a capture finds, with coordinates near zero."""
+    path = path.expanduser()
     if not path.exists():
         raise SplatError(f"no such capture: {path}; give a folder of photos, a capture folder or a video")
     kind = capture_format(path) if options.format == "auto" else options.format
@@ -53,7 +81,11 @@ def load_capture(path: str | Path, options: CaptureOptions | None = None, **chan
         found = read_transforms(path.parent, options, path)
     else:
         found = READERS[kind](path, options)
-    found = near_zero(found, options.origin)
+    return near_zero(found, options.origin)
+
+
+def _built(found: Found, options: CaptureOptions) -> Capture:
+    """The capture, with triangulated points where it has none of its own and they are asked for."""
     capture = build_capture(found, capture_name(found.root), options)
     if capture.points is None and options.points == "auto":
         training = {frame.camera.name for frame in capture.frames if frame.split == "train"}

@@ -45,7 +45,7 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
     sides = assign_splits(shots, options.test_every, found.test_lists)
     notes += _own_split_note(shots, sides, found, options)
     for shot, split in zip(shots, sides):
-        frame, plan = _frame_and_plan(shot, split, options)
+        frame, plan = _frame_and_plan(shot, found.header(shot.path), split, options)
         frames.append(frame)
         plans.append(plan)
     if any(plan.lens is not None for plan in plans):
@@ -102,10 +102,24 @@ def assign_splits(shots: Sequence[Shot], test_every: int, lists: Sequence[Path] 
     return sides_of([shot.name for shot in shots], test_every, lists)
 
 
-def _frame_and_plan(shot: Shot, split: Split, options: CaptureOptions) -> tuple[Frame, PhotoPlan]:
-    header = photo_header(shot.path)
+def largest_size(found: Found) -> tuple[int, int]:
+    """Width and height in pixels of the largest photo, as its camera sees it.
+
+    Raises:
+        SplatError: as `build_capture`.
+    """
+    sizes = [_size(shot, found.header(shot.path)) for shot in sorted(found.shots, key=lambda shot: shot.name)]
+    return max(sizes, key=lambda size: size[0] * size[1])
+
+
+def _size(shot: Shot, header: PhotoHeader) -> tuple[int, int]:
+    """Width and height in pixels of a photo once it is turned as its camera is."""
+    return header.upright_size if shot_orientation(shot, header) >= 5 else (header.width, header.height)
+
+
+def _frame_and_plan(shot: Shot, header: PhotoHeader, split: Split, options: CaptureOptions) -> tuple[Frame, PhotoPlan]:
     orientation = shot_orientation(shot, header)
-    width, height = header.upright_size if orientation >= 5 else (header.width, header.height)
+    width, height = _size(shot, header)
     if shot.reduced == 1:
         width, height = (max(1, round(side / options.data_factor)) for side in (width, height))
     K = torch.tensor(undistorted_matrix(shot.lens), dtype=torch.float64)

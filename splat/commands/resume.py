@@ -10,14 +10,14 @@ from typing import Any
 from splat.errors import SplatError
 from splat.options import changeable, check, flat, put
 from splat.run import read_config
-from splat.train.config import TrainConfig
 from splat.train.folder import check_name
 from splat.train.strategies import STRATEGIES
+from splat.training import HookedTrainConfig
 
 GROUPS = ("preset", "experiment")  # what these set shows in the keys themselves
 
 
-def continued(config: TrainConfig, folder: Path, given: set[str]) -> TrainConfig:
+def continued(config: HookedTrainConfig, folder: Path, given: set[str]) -> HookedTrainConfig:
     """The settings of an interrupted run, with those of the user's own that may change.
 
     Args:
@@ -34,9 +34,9 @@ def continued(config: TrainConfig, folder: Path, given: set[str]) -> TrainConfig
     except SplatError as problem:
         raise SplatError(f"{folder / 'config.yaml'}: train: {problem}") from problem
     plan = record.get("plan") or {}
-    wanted, before, default = flat(config), flat(recorded), flat(TrainConfig())
+    wanted, before, default = flat(config), flat(recorded), flat(HookedTrainConfig())
     asked = {name for name, value in wanted.items() if name in given or name not in default or value != default[name]}
-    if ("strategy" in given or type(config.strategy) is not type(TrainConfig().strategy)) and (
+    if ("strategy" in given or type(config.strategy) is not type(HookedTrainConfig().strategy)) and (
         type(config.strategy) is not type(recorded.strategy)
     ):
         raise SplatError(_conflict(folder, "strategy", _strategy_name(config), _strategy_name(recorded)))
@@ -54,14 +54,14 @@ def continued(config: TrainConfig, folder: Path, given: set[str]) -> TrainConfig
     return recorded
 
 
-def recorded_settings(record: Mapping[str, Any], config: TrainConfig) -> TrainConfig:
+def recorded_settings(record: Mapping[str, Any], config: HookedTrainConfig) -> HookedTrainConfig:
     """The configuration that a run was started with.
 
     Raises:
         SplatError: when config.yaml holds values that no training can have.
     """
     strategy = STRATEGIES.get(str(record.get("strategy")), type(config.strategy))
-    made = TrainConfig(strategy=strategy())
+    made = HookedTrainConfig(strategy=strategy())
     _fill(made, record.get("train") or {})
     check(made)
     return made
@@ -74,7 +74,7 @@ def recorded_data(data: str, record: Mapping[str, Any]) -> str:
     return data
 
 
-def guessed_folder(config: TrainConfig) -> Path | None:
+def guessed_folder(config: HookedTrainConfig) -> Path | None:
     """The run folder as far as it shows without reading the capture; None where it does not.
 
     Raises:
@@ -101,7 +101,7 @@ def _fill(config: Any, values: Mapping[str, Any]) -> None:
             setattr(config, field.name, value)
 
 
-def _strategy_name(config: TrainConfig) -> str:
+def _strategy_name(config: HookedTrainConfig) -> str:
     return next((name for name, schema in STRATEGIES.items() if schema is type(config.strategy)), "another one")
 
 

@@ -9,12 +9,12 @@ from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import Interrupted, SplatError
-from splat.train.config import TrainConfig
 from splat.train.plan import asked_cap, contradicting_caps
 from splat.train.strategies import STRATEGIES
+from splat.training import HookedTrainConfig, train
 
 
-def run(config: TrainConfig) -> None:
+def run(config: HookedTrainConfig) -> None:
     """Train and evaluate; prints the metrics and, as the last line, the run folder."""
     config.data = str(user_path(config.data)) if config.data else ""
     if config.out is not None:
@@ -24,7 +24,6 @@ def run(config: TrainConfig) -> None:
     from splat.commands.tables import metrics_table
     from splat.evaluate.report import gap_sentence
     from splat.evaluate.run_evaluation import evaluate_scene
-    from splat.train.session import train
 
     result = train(config)
     facts = {
@@ -45,7 +44,7 @@ def run(config: TrainConfig) -> None:
     print(result.folder)
 
 
-def settled(config: TrainConfig) -> TrainConfig:
+def settled(config: HookedTrainConfig) -> HookedTrainConfig:
     """The settings to train with; everything is refused here that shows before the capture is read.
 
     Raises:
@@ -67,13 +66,13 @@ def settled(config: TrainConfig) -> TrainConfig:
     return config
 
 
-def settle_cap(config: TrainConfig, given: set[str]) -> None:
+def settle_cap(config: HookedTrainConfig, given: set[str]) -> None:
     """Make a `strategy.cap_max` of this command line the cap, whatever a preset says.
 
     Raises:
         SplatError: when it contradicts a `cap_max` of this command line.
     """
-    own = getattr(config.strategy, "cap_max", None)
+    own = config.strategy.limit
     if "strategy.cap_max" in given and "cap_max" in given and config.cap_max not in (None, own):
         raise contradicting_caps(config.cap_max, own)
     if "strategy.cap_max" in given:
@@ -93,7 +92,7 @@ def given_keys() -> set[str]:
 COMMAND = Command(
     name="train",
     summary=SUMMARIES["train"],
-    config=TrainConfig,
+    config=HookedTrainConfig,
     run=run,
     words=("data",),
     schemas={"strategy": STRATEGIES},

@@ -7,9 +7,21 @@ from dataclasses import dataclass
 from splat.capture.config import ReadingOptions
 from splat.options import option
 from splat.render.config import RenderOptions
-from splat.train.config_optim import LearningRates
 from splat.train.strategies import ImprovedStrategy, Strategy
-from splat.train.weather.config import WeatherOptions
+
+
+@dataclass
+class LearningRates:
+    """Step sizes of Adam, one for each kind of parameter; the defaults are those of 3DGS and gsplat."""
+
+    means: float = option(1.6e-4, "learning rate of the centres, in units of the scene's radius", minimum=0)
+    means_final: float = option(0.01, "rate of the centres at the last step, as a part of its start", minimum=0)
+    scales: float = option(5e-3, "learning rate of the logarithms of the sizes", minimum=0)
+    opacities: float = option(5e-2, "learning rate of the opacity logits", minimum=0)
+    quats: float = option(1e-3, "learning rate of the rotations", minimum=0)
+    sh0: float = option(2.5e-3, "learning rate of the base colour", minimum=0)
+    shN: float = option(2.5e-3 / 20, "learning rate of the view-dependent colour", minimum=0)
+    visible_adam: bool = option(False, "update only the Gaussians that the current view saw (faster, other result)")
 
 
 @dataclass
@@ -110,4 +122,3 @@ class TrainConfig:
     loss: LossOptions = option(LossOptions, "what training minimises")
     schedule: ScheduleOptions = option(ScheduleOptions, "what happens when")
     render: RenderOptions = option(RenderOptions, "how Gaussians become pixels")
-    weather: WeatherOptions = option(WeatherOptions, "rain, snow, drops on the lens and fog, left out of the scene")

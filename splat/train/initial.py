@@ -9,10 +9,13 @@ import numpy as np
 import torch
 
 from splat.cameras import Camera
+from splat.capture.types import ImageSource, Points
 from splat.gaussians import Gaussians
 from splat.neighbours import nearest
 from splat.sh import rgb_to_sh0
-from splat.train.config import InitialOptions
+from splat.train.config import InitialOptions, TrainConfig
+from splat.train.normalize import Normalization
+from splat.train.views import TrainingViews
 
 NEIGHBOURS = 5  # points whose median depth a seed takes
 FEWEST_POINTS = 12  # a view that sees fewer points gives no seeds
@@ -150,3 +153,36 @@ def scene_scale(cameras: list[Camera]) -> float:
     """1.1 times the largest distance of a camera from their mean (gsplat); learning rates and thresholds use it."""
     positions = torch.stack([camera.position for camera in cameras])
     return max(1.1 * float((positions - positions.mean(dim=0)).norm(dim=1).max()), 1e-6)
+
+
+def first_gaussians(
+    config: TrainConfig, normalization: Normalization, views: TrainingViews, total: int, points: Points
+) -> Gaussians:
+    """The Gaussians to begin with, in the training frame.
+
+    Args:
+        config: of the training.
+        normalization: from the capture's frame to that of training.
+        views: training views, whose pixels become seeds.
+        total: of points and seeds; 0: only the points.
+        points: in the capture's frame.
+    """
+    rng = np.random.default_rng(config.seed)
+    images, indices = views.capture.images, views.indices
+    xyz, rgb = first_points(
+        views.cameras,
+        lambda position: images.image(indices[position]),
+        lambda position: seedable(images, indices[position]),
+        (normalization.points(torch.from_numpy(points.xyz)).numpy(), points.rgb),
+        total,
+        rng,
+    )
+    return initial_gaussians(xyz, rgb, config.initial, config.schedule.sh_degree, rng)
+
+
+def seedable(images: ImageSource, index: int) -> np.ndarray | None:
+    """[H, W] bool, True where a photo's pixel shows the scene: it counts and is not transparent; None where all do."""
+    mask, alpha = images.mask(index), images.alpha(index)
+    if alpha is None:
+        return mask
+    return alpha >= 128 if mask is None else mask & (alpha >= 128)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim.adam import adam  # torch.optim has no attribute of this name
 
 from splat import native
-from splat.train.config_optim import LearningRates
+from splat.train.config import LearningRates
 
 BETAS = (0.9, 0.999)
 EPS = 1e-15  # 3DGS: gradients of single Gaussians are so small that the usual 1e-8 would damp the steps
@@ -162,8 +162,6 @@ def make_optimizers(
     params: Mapping[str, torch.nn.Parameter],
     scene_scale: float = 1.0,
     lrs: LearningRates | None = None,
-    batch_size: int = 1,
-    extra_lrs: Mapping[str, float] | None = None,
 ) -> dict[str, FusedAdam]:
     """One FusedAdam for each parameter that is trained.
 
@@ -171,9 +169,6 @@ def make_optimizers(
         params: parameters by name.
         scene_scale: radius of the scene in world units; the rate of the means is in units of it.
         lrs: learning rates of means, quats, scales, opacities, sh0 and shN.
-        batch_size: views per step; rates grow with its square root and the betas fit it, as in gsplat
-            (Malladi et al., "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms", 2022).
-        extra_lrs: learning rates of parameters by other names.
 
     Raises:
         ValueError: there is no learning rate for a parameter.
@@ -181,24 +176,14 @@ def make_optimizers(
     lrs = lrs or LearningRates()
     rates = {name: getattr(lrs, name) for name in ("means", "quats", "scales", "opacities", "sh0", "shN")}
     rates["means"] *= scene_scale
-    rates.update(extra_lrs or {})
-    root = batch_size**0.5
-    betas = (1 - batch_size * (1 - BETAS[0]), 1 - batch_size * (1 - BETAS[1]))
     optimizers: dict[str, FusedAdam] = {}
     for name, param in params.items():
         if not param.requires_grad:
             continue
         if name not in rates:
             raise ValueError(f"no learning rate for the parameter {name!r}")
-        optimizers[name] = FusedAdam([param], lr=rates[name] * root, betas=betas, eps=EPS / root)
+        optimizers[name] = FusedAdam([param], lr=rates[name])
     return optimizers
-
-
-def means_schedule(
-    optimizer: torch.optim.Optimizer, max_steps: int, final_ratio: float = 0.01
-) -> torch.optim.lr_scheduler.ExponentialLR:
-    """Exponential decay of the means' rate to `final_ratio` of its start at `max_steps`; .step() it after each step."""
-    return torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=final_ratio ** (1 / max(max_steps, 1)))
 
 
 def set_active_sh_degree(optimizers: Mapping[str, torch.optim.Optimizer], degree: int) -> None:

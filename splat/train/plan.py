@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 from dataclasses import dataclass
@@ -111,11 +110,7 @@ def asked_cap(config: TrainConfig) -> int | None:
     Raises:
         SplatError: when both are given and differ.
     """
-    own: int | None = None
-    if isinstance(config.strategy, Strategy):  # one of gsplat's runs as it is
-        default = {item.name: item.default for item in dataclasses.fields(config.strategy)}.get("cap_max")
-        own = getattr(config.strategy, "cap_max", None)
-        own = None if own == default else own
+    own = config.strategy.asked_limit if isinstance(config.strategy, Strategy) else None  # gsplat's run as they are
     if config.cap_max is not None and own is not None and own != config.cap_max:
         raise contradicting_caps(config.cap_max, own)
     return config.cap_max if config.cap_max is not None else own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,8 +17,8 @@ from splat.hub import find_model, load_pretrained
 
 if TYPE_CHECKING:
     from splat.capture.types import Capture
-    from splat.train.access import SceneAccess
-    from splat.train.strategies.base import Params
+    from splat.train.params import Params
+    from splat.train.strategies.context import DepthPrior, StrategyContext
 
 METRIC_MODELS = ("zoedepth", "glpn", "depth_pro")  # model types that predict depth; all others predict disparity
 FEWEST_POINTS = 12  # known points that a view must see for its disparity to be fitted
@@ -26,19 +26,10 @@ WITHOUT = "depth=capture (its depth maps) and depth=scene need no model"
 LEAST_OPACITY = 0.5  # below this a rendered depth is of no surface
 
 
-class DepthPrior(Protocol):
-    """Where surfaces are, seen from the training views."""
-
-    def depth(self, position: int, params: Params) -> Tensor | None:
-        """[h, w] float32 depth along the optical axis, up to one factor for each view; 0 where it is unknown.
-
-        Any size with the shape of the view's picture. None where nothing is known of that view.
-        """
-        ...
-
-
-def make_prior(name: str, access: SceneAccess, kind: str = "auto", offline: bool = False) -> DepthPrior | None:
+def make_prior(name: str, access: StrategyContext, kind: str = "auto", offline: bool = False) -> DepthPrior | None:
     """The prior that an option names: none, capture, scene, or a hub name or folder of a depth-estimation model.
+
+    It is made once, whoever asks for it.
 
     Args:
         name: what the option says.
@@ -51,6 +42,12 @@ def make_prior(name: str, access: SceneAccess, kind: str = "auto", offline: bool
     """
     if name == "none":
         return None
+    if (name, kind) not in access.priors:
+        access.priors[name, kind] = _made(name, access, kind, offline)
+    return access.priors[name, kind]
+
+
+def _made(name: str, access: StrategyContext, kind: str, offline: bool) -> DepthPrior:
     if name == "capture":
         return CaptureDepth(access)
     if name == "scene":
@@ -61,7 +58,7 @@ def make_prior(name: str, access: SceneAccess, kind: str = "auto", offline: bool
 class SceneDepth:
     """Depth rendered by the scene as it is trained so far (mean depth, weighted as colours are)."""
 
-    def __init__(self, access: SceneAccess) -> None:
+    def __init__(self, access: StrategyContext) -> None:
         self.access = access
 
     def depth(self, position: int, params: Params) -> Tensor | None:
@@ -75,7 +72,7 @@ class CaptureDepth:
     They must belong to the undistorted cameras; the unit does not matter.
     """
 
-    def __init__(self, access: SceneAccess) -> None:
+    def __init__(self, access: StrategyContext) -> None:
         self.access = access
         capture, indices = access.views.capture, access.views.indices
         frames = [capture.frames[index] for index in indices]
@@ -151,7 +148,7 @@ class ModelDepth:
     view to the known points that it sees. Views that see too few of them have no depth.
     """
 
-    def __init__(self, access: SceneAccess, name: str, kind: str = "auto", offline: bool = False) -> None:
+    def __init__(self, access: StrategyContext, name: str, kind: str = "auto", offline: bool = False) -> None:
         self.access = access
         self.pipe = _load_model(name, access.views.device, offline)
         config = self.pipe.model.config
@@ -200,7 +197,7 @@ def _load_model(name: str, device: torch.device, offline: bool) -> Any:
     return pipeline("depth-estimation", model=model, image_processor=processor, device=device)
 
 
-def visible_points(access: SceneAccess, position: int) -> tuple[Tensor, Tensor]:
+def visible_points(access: StrategyContext, position: int) -> tuple[Tensor, Tensor]:
     """Pixels [V, 2] and depths [V] of the known points in a view's picture (hidden ones are among them)."""
     view = access.views[position]
     pixels, depths = project(access.points, view.viewmat[0], view.K[0])

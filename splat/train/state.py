@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,9 +16,6 @@ from splat.train.optimizers import FusedAdam, make_optimizers
 from splat.train.plan import Plan
 from splat.train.strategies.adapter import AdaptedStrategy
 from splat.train.strategies.base import Strategy
-
-if TYPE_CHECKING:
-    from splat.train.weather.model import Weather
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
@@ -38,7 +34,6 @@ class TrainState:
     queue: list[int] = field(default_factory=list)  # views still to come in this epoch
     seconds: float = 0.0  # spent so far, over all sessions
     measured: dict[str, float] = field(default_factory=dict)  # last readings: loss, psnr (smoothed), test_psnr
-    weather: Weather | None = None  # None where none of it is on
     unread_loss: Tensor | None = None  # sum of the losses left on the GPU; in no checkpoint
 
     def gaussians(self) -> Gaussians:
@@ -47,21 +42,9 @@ class TrainState:
 
 
 def fitted_strategy(strategy: Strategy, plan: Plan, resets: bool = True) -> Strategy:
-    """The strategy with its schedule fitted to the length of training and its cap from the plan.
-
-    A strategy object of gsplat runs as it is.
-
-    Args:
-        resets: False: opacities are never reset, where the strategy has an option for it.
-    """
-    if not isinstance(strategy, Strategy):
-        return AdaptedStrategy(strategy)
-    fitted = strategy.scaled(plan.max_steps)
-    if any(item.name == "cap_max" for item in dataclasses.fields(fitted)):
-        fitted = dataclasses.replace(fitted, cap_max=plan.cap_max)  # type: ignore[call-arg]
-    if not resets and any(item.name == "reset_every" for item in dataclasses.fields(fitted)):
-        fitted = dataclasses.replace(fitted, reset_every=0)  # type: ignore[call-arg]
-    return fitted
+    """The strategy for one training, as `Strategy.fitted` has it; a strategy object of gsplat runs as it is."""
+    own = strategy if isinstance(strategy, Strategy) else AdaptedStrategy(strategy)
+    return own.fitted(plan.max_steps, plan.cap_max, resets)
 
 
 def new_state(
@@ -92,7 +75,7 @@ def state_record(state: TrainState) -> dict[str, Any]:
     for name, optimizer in state.optimizers.items():
         held = optimizer.state.get(state.params[name], {})
         moments[name] = {key: held[key] for key in MOMENTS if key in held}
-    record = {
+    return {
         "params": {name: value.detach() for name, value in state.params.items()},
         "moments": moments,
         "grads": {name: value.grad for name, value in state.params.items() if value.grad is not None},
@@ -103,7 +86,6 @@ def state_record(state: TrainState) -> dict[str, Any]:
         "seconds": state.seconds,
         "measured": state.measured,
     }
-    return record if state.weather is None else {**record, "weather": state.weather.state()}
 
 
 def restored_state(

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from splat.errors import SplatError
-from splat.weathernet import WeatherNet, load_own
+from splat.weather.network import WeatherNet, load_own
 from tools.restorer import pictures, report
 from tools.restorer.__main__ import write
 from tools.restorer.training import TrainingOptions, learning_rate, train

@@ -10,8 +10,8 @@ import torch
 from splat.cameras import Camera
 from splat.capture.types import Capture, Frame, Points
 from splat.render.config import RenderOptions
-from splat.train.access import SceneAccess
 from splat.train.normalize import Normalization
+from splat.train.strategies.context import StrategyContext
 from splat.train.views import TrainingViews
 
 SIZE, FOCAL, DISTANCE = 64, 64.0, 2.0  # the wall z = 0 fills the picture from x, y = -1 to 1
@@ -61,7 +61,7 @@ def wall_photo(camera: Camera) -> np.ndarray:
     return np.repeat(grey[..., None], 3, axis=-1).astype(np.uint8)
 
 
-def wall_access(cameras: list[Camera] | None = None, points: np.ndarray | None = None) -> SceneAccess:
+def wall_access(cameras: list[Camera] | None = None, points: np.ndarray | None = None) -> StrategyContext:
     """The wall as a strategy sees it; the training frame is the world."""
     cameras = cameras or [wall_camera(x) for x in (-0.2, 0.0, 0.2)]
     frames = [Frame(camera, "train", Path(camera.name)) for camera in cameras]
@@ -70,7 +70,7 @@ def wall_access(cameras: list[Camera] | None = None, points: np.ndarray | None =
     capture = Capture("wall", Path("wall"), "test", frames, images, Points(known, np.zeros(known.shape, np.uint8)))
     unmoved = Normalization(torch.zeros(3, dtype=torch.float64), 1.0)
     views = TrainingViews(capture, list(range(len(frames))), unmoved, torch.device("cpu"))
-    return SceneAccess(views, torch.from_numpy(known).float(), RenderOptions(backend="cpu"))
+    return StrategyContext(views, torch.from_numpy(known).float(), RenderOptions(backend="cpu"))
 
 
 def wall_params(side: int = 20, size: float = 0.05, z: float = 0.0) -> dict[str, torch.nn.Parameter]:

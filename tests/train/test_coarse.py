@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from splat.train import coarse, trainer
+from splat.train import coarse, loop
 from splat.train.coarse import halved
 from splat.train.config import TrainConfig
-from splat.train.session import train
 from splat.train.views import View
+from splat.training import train
 from tests.train.blobs import write_blob_capture
 
 
@@ -57,21 +57,21 @@ def test_half_size_views_are_let_go_when_full_size_begins(tmp_path: Path, monkey
     write_blob_capture(tmp_path / "blobs")
     made: list[weakref.ref[torch.Tensor]] = []
     alive: list[int] = []
-    step = trainer.train_step
+    step = loop.train_step
 
     def recorded(full: View) -> View:
         half = halved(full)
         made.append(weakref.ref(half.target))
         return half
 
-    def counted(state: trainer.TrainState, *rest: object) -> trainer.StepReport:
+    def counted(state: loop.TrainState, *rest: object) -> loop.StepReport:
         report = step(state, *rest)  # type: ignore[arg-type]
         gc.collect()
         alive.append(sum(target() is not None for target in made))
         return report
 
     monkeypatch.setattr(coarse, "halved", recorded)
-    monkeypatch.setattr(trainer, "train_step", counted)
+    monkeypatch.setattr(loop, "train_step", counted)
     config = TrainConfig(data=str(tmp_path / "blobs"), out=str(tmp_path / "run"), max_steps=20, data_factor=1.0)
     config.initial.seeds = 50
     config.schedule.coarse_until = 0.5

@@ -10,8 +10,8 @@ import pytest
 
 from splat.errors import SplatError
 from splat.train.config import TrainConfig
-from splat.train.session import train
 from splat.train.strategies import STRATEGIES, NoneStrategy
+from splat.training import train
 from tests.train.blobs import write_blob_capture
 
 

@@ -4,8 +4,7 @@ import torch
 
 from splat.cameras import Camera
 from splat.train.config import InitialOptions
-from splat.train.initial import first_points, initial_gaussians, scene_scale, seed_points
-from splat.train.session import seedable
+from splat.train.initial import first_points, initial_gaussians, scene_scale, seed_points, seedable
 
 
 def wall_camera(x: float) -> Camera:

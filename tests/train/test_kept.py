@@ -14,9 +14,10 @@ import pytest
 from splat import running
 from splat.evaluate.run_evaluation import evaluate_run
 from splat.run import open_run
-from splat.train import session
+from splat.train import journal, loop
 from splat.train.config import TrainConfig
-from splat.train.session import TrainResult, train
+from splat.train.run import TrainResult
+from splat.training import train
 from tests.train.blobs import write_blob_capture
 
 TEXTS = ("cameras.json", "metrics.csv", "points.ply", "scene.ply")
@@ -34,7 +35,7 @@ def trained(capture: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tra
     """Trains into a folder; something happens when the first of two test PSNRs has been measured."""
 
     def run(out: Path, happens: Callable[[], object] = lambda: None) -> TrainResult:
-        measured = session.measured_psnr
+        measured = journal.measured_psnr
         left = [happens]
 
         def and_then(*arguments: object) -> float:
@@ -48,8 +49,8 @@ def trained(capture: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tra
         config.schedule.eval_every = 20
         config.schedule.save_every = 30
         with monkeypatch.context() as patch:
-            patch.setattr(session, "measured_psnr", and_then)
-            patch.setattr(session.time, "perf_counter", lambda: 0.0)  # seconds are the same in every record
+            patch.setattr(journal, "measured_psnr", and_then)
+            patch.setattr(loop.time, "perf_counter", lambda: 0.0)  # seconds are the same in every record
             return train(config)
 
     return run

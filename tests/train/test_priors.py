@@ -10,10 +10,10 @@ from half_planes import SIZE, wall_access, wall_camera, wall_params, wall_pixels
 from splat.capture import load_capture
 from splat.errors import SplatError
 from splat.render.config import RenderOptions
-from splat.train.access import SceneAccess
 from splat.train.normalize import Normalization
 from splat.train.priors import depth_normals, fit_line, make_prior, project, sample_depth, visible_points
 from splat.train.strategies import STRATEGIES
+from splat.train.strategies.context import StrategyContext
 from splat.train.views import TrainingViews
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
@@ -32,7 +32,7 @@ def test_depth_of_the_demo_is_that_of_its_points(tmp_path: Path) -> None:
     views = TrainingViews(capture, capture.indices("train"), normalization, torch.device("cpu"))
     assert capture.points is not None
     points = normalization.points(torch.from_numpy(capture.points.xyz)).float()
-    access = SceneAccess(views, points, RenderOptions(backend="cpu"))
+    access = StrategyContext(views, points, RenderOptions(backend="cpu"))
     prior = make_prior("capture", access)
     assert prior is not None
     camera = views.cameras[3]

@@ -16,9 +16,9 @@ import pytest
 import torch
 
 from splat.errors import Interrupted, SplatError
-from splat.train import trainer
+from splat.train import loop
 from splat.train.config import TrainConfig
-from splat.train.session import TrainResult, train
+from splat.train.run import TrainResult
 from splat.train.strategies import (
     DefaultStrategy,
     GeoTexDefaultStrategy,
@@ -28,6 +28,7 @@ from splat.train.strategies import (
     Strategy,
 )
 from splat.train.strategies.absgrad import AbsGradStrategy
+from splat.training import train
 from tests.train.blobs import write_blob_capture
 
 STEPS = 160
@@ -89,7 +90,7 @@ def whole(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
 
 def stopped(settings: TrainConfig, step: int, monkeypatch: pytest.MonkeyPatch, crash: bool = False) -> None:
     """Train; press Ctrl-C (or fail hard) during the step after which `step` are done."""
-    original = trainer.train_step
+    original = loop.train_step
     calls = 0
 
     def counted(*arguments: object) -> object:
@@ -103,7 +104,7 @@ def stopped(settings: TrainConfig, step: int, monkeypatch: pytest.MonkeyPatch, c
         return original(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "train_step", counted)
+        patch.setattr(loop, "train_step", counted)
         with pytest.raises(MemoryError if crash else Interrupted):
             train(settings)
 

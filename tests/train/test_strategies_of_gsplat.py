@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from splat.train.config import TrainConfig
-from splat.train.session import train
 from splat.train.strategies import Strategy
+from splat.training import train
 from tests.train.blobs import write_blob_capture
 from tests.train.test_resuming_training import assert_same_scene, stopped
 

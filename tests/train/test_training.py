@@ -24,8 +24,8 @@ from splat.run import open_run
 from splat.train.config import TrainConfig
 from splat.train.history import COLUMNS
 from splat.train.optimizers import FusedAdam
-from splat.train.session import train
 from splat.train.strategies import NoneStrategy
+from splat.training import train
 from tests.train.blobs import write_blob_capture
 
 

@@ -20,8 +20,9 @@ from splat.train.checkpoint import latest_checkpoint, load_checkpoint
 from splat.train.config import TrainConfig
 from splat.train.losses import l1_ssim, psnr, torch_l1_ssim
 from splat.train.optimizers import FusedAdam
-from splat.train.session import TrainResult, train
+from splat.train.run import TrainResult
 from splat.train.strategies import DefaultStrategy, MCMCStrategy, NoneStrategy, Strategy
+from splat.training import train
 from tests.gpu import BACKEND, CUDA, DEVICE, needs_gpu, working_gsplat  # noqa: F401  the fixture works by being here
 from tests.train.blobs import write_blob_capture
 
@@ -128,9 +129,9 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     import os
     import signal
 
-    from splat.train import trainer
+    from splat.train import loop
 
-    original = trainer.train_step
+    original = loop.train_step
 
     def watched(state: object, *rest: object) -> object:
         report = original(state, *rest)  # type: ignore[arg-type]
@@ -138,7 +139,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
             os.kill(os.getpid(), signal.SIGINT)
         return report
 
-    monkeypatch.setattr(trainer, "train_step", watched)
+    monkeypatch.setattr(loop, "train_step", watched)
 
 
 def test_a_loss_that_is_not_a_number_ends_the_training(capture: Path, tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from splat.cameras import Camera
 from splat.capture.types import Capture, Frame
 from splat.errors import SplatError
 from splat.render.config import RenderOptions
-from splat.train.access import SceneAccess
 from splat.train.config import TrainConfig
+from splat.train.loop import composite
 from splat.train.normalize import Normalization
-from splat.train.session import train
-from splat.train.trainer import composite
+from splat.train.strategies.context import StrategyContext
 from splat.train.views import TrainingViews
+from splat.training import train
 from tests.capture.capture_scenes import smooth_photo, viewmat, write_colmap, write_photo
 
 PIXELS = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
@@ -46,7 +46,7 @@ def test_strategies_see_photos_over_black() -> None:
     camera = Camera(torch.eye(4).double(), torch.eye(3).double(), 5, 4)
     capture = Capture("one", Path(), "photos", [Frame(camera, "train", Path("a.png"))], OnePhoto())
     views = TrainingViews(capture, [0], Normalization.from_cameras([camera]), torch.device("cpu"))
-    photo = SceneAccess(views, torch.zeros(0, 3), RenderOptions()).photo(0)
+    photo = StrategyContext(views, torch.zeros(0, 3), RenderOptions()).photo(0)
     np.testing.assert_allclose(photo.numpy(), PIXELS / 255.0 * (OPACITY[..., None] / 255.0), atol=1e-6)
 
 

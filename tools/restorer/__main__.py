@@ -61,7 +61,7 @@ def make(options: argparse.Namespace, command: str) -> None:
     """Pictures, training, files, measurement; a training that was interrupted goes on where it stopped."""
     import torch
 
-    from splat.weathernet import WeatherNet, load_own
+    from splat.weather.network import WeatherNet, load_own
     from tools.demo_teacher.photos import make_photos
     from tools.restorer import pictures, report
 
@@ -111,7 +111,7 @@ def write(network: object, folder: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from splat.weathernet import WeatherNet
+    from splat.weather.network import WeatherNet
 
     assert isinstance(network, WeatherNet)
     widths = [network.first.out_channels, *(down.out_channels for down in network.down)]  # type: ignore[misc]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splat.files import write_text
-from splat.weathernet import WeatherNet
+from splat.weather.network import WeatherNet
 from tools.weather_effects import add_rain, add_snow, wind_angle
 
 SEVERITY = 2

@@ -15,7 +15,7 @@ from torch import Tensor
 from splat.console import info, progress
 from splat.errors import SplatError
 from splat.files import atomic_path
-from splat.weathernet import WeatherNet
+from splat.weather.network import WeatherNet
 from tools.restorer.pictures import Pictures
 
 

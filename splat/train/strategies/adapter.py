@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from splat.train.strategies.base import State, Strategy
 
 if TYPE_CHECKING:
-    from splat.train.strategies.base import Optimizers, Params
+    from splat.train.params import Optimizers, Params
 
 
 @dataclass

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from splat.errors import SplatError
+from splat.options import option
 
 if TYPE_CHECKING:
-    import torch
+    from typing_extensions import Self
 
-    from splat.train.access import SceneAccess
-
-    Params = MutableMapping[str, torch.nn.Parameter] | torch.nn.ParameterDict
-    Optimizers = Mapping[str, torch.optim.Optimizer]
+    from splat.train.params import Optimizers, Params
+    from splat.train.strategies.context import StrategyContext
 
 State = dict[str, Any]  # tensors [N], one row a Gaussian, and plain numbers: what a checkpoint can save
-Self = TypeVar("Self", bound="Strategy")
 
 REFERENCE_STEPS = 30_000  # the length of training for which the published schedules were chosen
 REQUIRED = ("means", "scales", "quats", "opacities")
@@ -29,10 +26,8 @@ class Strategy:
     """Base class: changes nothing. Subclasses override the methods they need.
 
     A training loop calls, at every step (counted from 0): render, `step_pre_backward`, `loss.backward()`, the
-    optimisers, `step_post_backward`.
+    optimizers, `step_post_backward`.
     """
-
-    step_fields: ClassVar[tuple[str, ...]] = ()  # the options that count training steps
 
     @property
     def needs_absgrad(self) -> bool:
@@ -44,7 +39,27 @@ class Strategy:
         """The number of Gaussians that the strategy never goes beyond; None where it adds none."""
         return None
 
-    def attach(self, scene: SceneAccess) -> None:
+    @property
+    def asked_limit(self) -> int | None:
+        """The `limit` where its user has set it, None where it is a default, for the plan of the training to choose."""
+        return None
+
+    def fitted(self, max_steps: int, cap_max: int, resets: bool = True) -> Self:
+        """This strategy for one training.
+
+        Args:
+            max_steps: length of the training, to which the schedule is fitted (`scaled`).
+            cap_max: the plan's number of Gaussians to never go beyond.
+            resets: False: opacities must never be reset.
+        """
+        fitted = self.scaled(max_steps)
+        return fitted if resets else fitted.without_resets()
+
+    def without_resets(self) -> Self:
+        """This strategy, never resetting opacities."""
+        return self
+
+    def attach(self, scene: StrategyContext) -> None:
         """Called once, before training or its continuation: where a strategy gets the photos and a renderer from.
 
         Nothing of it is saved: all that a continued training needs is in the state.
@@ -54,18 +69,12 @@ class Strategy:
         """
 
     def updates_at(self, step: int) -> bool:
-        """Whether the optimisers move at this step; else its gradients are added to those of the next."""
+        """Whether the optimizers move at this step; else its gradients are added to those of the next."""
         return True
 
-    def scaled(self: Self, max_steps: int) -> Self:
+    def scaled(self, max_steps: int) -> Self:
         """This strategy with its schedule fitted to a training of `max_steps`; unchanged from 30,000 steps on."""
         return self
-
-    def with_steps_scaled(self: Self, steps_scaler: float) -> Self:
-        """A copy with every option that counts steps multiplied by `steps_scaler` (at least 1 where it was not 0)."""
-        old = {name: getattr(self, name) for name in self.step_fields}
-        new = {name: max(1, round(steps * steps_scaler)) if steps > 0 else steps for name, steps in old.items()}
-        return dataclasses.replace(self, **new)
 
     def initialize_state(self, scene_scale: float = 1.0, seed: int = 0) -> State:
         """The running state: `scene_scale` in world units, and `seed` with the number of random draws made so far.
@@ -78,15 +87,15 @@ class Strategy:
         """Check names, shapes and the number of Gaussians before training.
 
         Raises:
-            ValueError: a parameter is missing, has another number of rows, or does not match its optimiser.
+            ValueError: a parameter is missing, has another number of rows, or does not match its optimizer.
             SplatError: there are more Gaussians than `limit` allows.
         """
         trainable = {name for name, param in params.items() if param.requires_grad}
         if trainable != set(optimizers):
-            raise ValueError(f"one optimiser per trained parameter: {sorted(trainable)} != {sorted(optimizers)}")
+            raise ValueError(f"one optimizer per trained parameter: {sorted(trainable)} != {sorted(optimizers)}")
         for name, optimizer in optimizers.items():
             if len(optimizer.param_groups) != 1 or len(optimizer.param_groups[0]["params"]) != 1:
-                raise ValueError(f"the optimiser of {name!r} must hold exactly that one parameter")
+                raise ValueError(f"the optimizer of {name!r} must hold exactly that one parameter")
         missing = [name for name in REQUIRED if name not in params]
         if missing:
             raise ValueError(f"parameters are missing: {', '.join(missing)}")
@@ -107,7 +116,7 @@ class Strategy:
     def step_post_backward(
         self, params: Params, optimizers: Optimizers, state: State, step: int, info: dict[str, Any], **unused: Any
     ) -> dict[str, int]:
-        """Called after `loss.backward()`, and before or after the optimisers' step.
+        """Called after `loss.backward()`, and before or after the optimizers' step.
 
         Changes `params`, `optimizers` and `state` in place. Takes gsplat's extra arguments (`packed`, `lr`) too. The
         trainer adds to `info` which training view it was, "view".
@@ -120,4 +129,26 @@ class Strategy:
 
 @dataclass
 class NoneStrategy(Strategy):
-    """No densification: the Gaussians of the start are optimised, none is added or taken away."""
+    """No densification: the Gaussians of the start are optimized, none is added or taken away."""
+
+
+@dataclass
+class CappedStrategy(Strategy):
+    """Base class of strategies that add Gaussians up to a cap."""
+
+    cap_max: int = option(1_000_000, "the most Gaussians there may ever be", minimum=1)
+
+    @property
+    def limit(self) -> int | None:
+        """`cap_max`."""
+        return self.cap_max
+
+    @property
+    def asked_limit(self) -> int | None:
+        """`cap_max`, where it is not the default."""
+        default = next(item.default for item in dataclasses.fields(self) if item.name == "cap_max")
+        return None if self.cap_max == default else self.cap_max
+
+    def fitted(self, max_steps: int, cap_max: int, resets: bool = True) -> Self:
+        """As `Strategy.fitted`, with the plan's cap."""
+        return dataclasses.replace(super().fitted(max_steps, cap_max, resets), cap_max=cap_max)

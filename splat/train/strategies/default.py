@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from splat.options import option
-from splat.train.strategies.base import REFERENCE_STEPS, State, Strategy
+from splat.train.strategies.base import REFERENCE_STEPS, CappedStrategy, State
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from typing_extensions import Self
 
-    from splat.train.strategies.base import Optimizers, Params
+    from splat.train.params import Optimizers, Params
 
 
 @dataclass
-class DefaultStrategy(Strategy):
+class DefaultStrategy(CappedStrategy):
     """Clone small Gaussians and split large ones where the image asks for more; drop what is transparent or too big.
 
     Sources: Kerbl et al., "3D Gaussian Splatting for Real-Time Radiance Field Rendering", 2023, section 5; with
@@ -27,10 +28,6 @@ class DefaultStrategy(Strategy):
     Args of `step_post_backward`: `info` holds radii [C, N, 2] px, means2d [C, N, 2] px with .grad (or .absgrad), width,
     height and n_cameras; or, packed, radii and means2d [nnz, 2] with gaussian_ids [nnz].
     """
-
-    step_fields: ClassVar[tuple[str, ...]] = (
-        "refine_start_iter", "refine_stop_iter", "refine_every", "reset_every", "refine_scale2d_stop_iter",
-    )  # fmt: skip
 
     collected: ClassVar[tuple[str, ...]] = ("grad2d", "count", "radii")  # sums in the state, begun anew after changes
 
@@ -72,10 +69,9 @@ class DefaultStrategy(Strategy):
         """Whether the absolute gradients decide (`absgrad`)."""
         return self.absgrad
 
-    @property
-    def limit(self) -> int | None:
-        """`cap_max`."""
-        return self.cap_max
+    def without_resets(self) -> Self:
+        """This strategy with `reset_every=0`."""
+        return dataclasses.replace(self, reset_every=0)
 
     def scaled(self, max_steps: int) -> DefaultStrategy:
         """The schedule for a training of `max_steps`; unchanged from 30,000 steps on.

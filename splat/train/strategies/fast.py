@@ -13,8 +13,8 @@ from splat.train.strategies.default import DefaultStrategy
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from splat.train.access import SceneAccess
-    from splat.train.strategies.base import Optimizers, Params
+    from splat.train.params import Optimizers, Params
+    from splat.train.strategies.context import StrategyContext
 
 
 @dataclass
@@ -29,7 +29,6 @@ class FastStrategy(DefaultStrategy):
     It needs `attach` with the training views.
     """
 
-    step_fields: ClassVar[tuple[str, ...]] = (*DefaultStrategy.step_fields, "late_prune_every", "late_prune_stop_iter")
     collected: ClassVar[tuple[str, ...]] = (*DefaultStrategy.collected, "absgrad2d")
 
     grow_scale3d: float = option(
@@ -57,7 +56,7 @@ class FastStrategy(DefaultStrategy):
     def needs_absgrad(self) -> bool:
         return True
 
-    def attach(self, scene: SceneAccess) -> None:
+    def attach(self, scene: StrategyContext) -> None:
         self._scene = scene
 
     def scaled(self, max_steps: int) -> FastStrategy:

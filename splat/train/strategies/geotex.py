@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from splat.options import option
 from splat.train.strategies.base import REFERENCE_STEPS, State, Strategy
@@ -13,14 +13,11 @@ from splat.train.strategies.improved import ImprovedStrategy
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from typing_extensions import Self
 
-    from splat.train.access import SceneAccess
-    from splat.train.strategies.base import Optimizers, Params
-    from splat.train.strategies.depth_pull import DepthPull
+    from splat.train.params import Optimizers, Params
+    from splat.train.strategies.context import StrategyContext
     from splat.train.strategies.texture import Textures
-
-
-Self = TypeVar("Self", bound="GeoTexRules")
 
 
 @dataclass
@@ -72,50 +69,20 @@ class GeoTexRules(Strategy):
     )
     depth_every: int = option(2, "steps between looks at that distance", minimum=1)
 
-    def attach(self, scene: SceneAccess) -> None:
+    def attach(self, scene: StrategyContext) -> None:
         from splat.train.priors import make_prior
-        from splat.train.strategies.depth_pull import DepthPull
 
         super().attach(scene)
         self._scene = scene
         self._prior = make_prior(self.depth, scene, self.depth_kind, self.offline)
-        outside = self._prior if self.depth != "scene" else None
-        self._pull: DepthPull | None = None if outside is None else DepthPull(scene, outside)
         self._textures: Textures | None = None
 
-    def scaled(self: Self, max_steps: int) -> Self:
+    def scaled(self, max_steps: int) -> Self:
         """As that of the strategy below; `scene_depth_iter` shrinks along, to 300 at the least."""
         fitted = super().scaled(max_steps)
         part = min(1.0, max_steps / REFERENCE_STEPS)
         begin = min(self.scene_depth_iter, max(300, round(self.scene_depth_iter * part)))
         return dataclasses.replace(fitted, scene_depth_iter=begin)
-
-    def step_pre_backward(
-        self, params: Params, optimizers: Optimizers, state: State, step: int, info: dict[str, Any]
-    ) -> None:
-        """As that of the strategy below; and add the gradients that draw the scene to the prior's surface."""
-        super().step_pre_backward(params, optimizers, state, step, info)
-        pull = getattr(self, "_pull", None)
-        if pull is not None and self.depth_weight > 0 and step % self.depth_every == 0:
-            pull.add_gradients(params, state, self.depth_weight * self.depth_every)
-
-    def step_post_backward(
-        self, params: Params, optimizers: Optimizers, state: State, step: int, info: dict[str, Any], **unused: Any
-    ) -> dict[str, int]:
-        """As that of the strategy below; at the first step the Gaussians move onto the prior's surface.
-
-        Returns:
-            What the strategy below did, and the number "settled".
-        """
-        done = super().step_post_backward(params, optimizers, state, step, info)
-        pull = getattr(self, "_pull", None)
-        if step == 0 and pull is not None and self.settle > 0:
-            from splat.train.strategies import ops
-
-            moved = pull.settle(params, self.settle)
-            ops.forget(params, optimizers, state, moved)
-            done["settled"] = int(moved.sum())
-        return done
 
     def _collect(self, params: Params, state: State, info: dict[str, Any]) -> None:
         super()._collect(params, state, info)  # type: ignore[misc]
@@ -199,7 +166,6 @@ class GeoTexStrategy(GeoTexRules, ImprovedStrategy):
     It needs `attach` with the training views, and the trainer's `info["view"]`.
     """
 
-    step_fields: ClassVar[tuple[str, ...]] = (*ImprovedStrategy.step_fields, "scene_depth_iter")
     collected: ClassVar[tuple[str, ...]] = (*ImprovedStrategy.collected, "texture", "screen_radius")
 
     def _wanted(self, params: Params, state: State, threshold: float) -> tuple[Tensor, Tensor]:
@@ -219,7 +185,6 @@ class GeoTexStrategy(GeoTexRules, ImprovedStrategy):
 class GeoTexDefaultStrategy(GeoTexRules, DefaultStrategy):
     """The same on the ground of `default`, as in the paper: with texture and prior off it is that, bit for bit."""
 
-    step_fields: ClassVar[tuple[str, ...]] = (*DefaultStrategy.step_fields, "scene_depth_iter")
     collected: ClassVar[tuple[str, ...]] = (*DefaultStrategy.collected, "texture", "screen_radius")
 
     def _wanted(self, params: Params, state: State) -> tuple[Tensor, Tensor]:

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from splat.options import option
-from splat.train.strategies.base import REFERENCE_STEPS, State, Strategy
+from splat.train.strategies.base import REFERENCE_STEPS, CappedStrategy, State
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from typing_extensions import Self
 
-    from splat.train.access import SceneAccess
-    from splat.train.strategies.base import Optimizers, Params
+    from splat.train.params import Optimizers, Params
+    from splat.train.strategies.context import StrategyContext
 
-VEILS_UNTIL = 1.8  # times refine_stop_iter: what goes later nothing could fill
+ENCLOSING_UNTIL = 1.8  # times refine_stop_iter: what goes later nothing could fill
 
 
 @dataclass
-class ImprovedStrategy(Strategy):
+class ImprovedStrategy(CappedStrategy):
     """Split Gaussians along their longest axis where the photos have edges, within a budget that grows with time.
 
     Source: Improved-GS (arXiv 2508.12313), on the ground of Mallick et al., "Taming 3DGS", 2024, and Ye et al.,
@@ -30,11 +31,6 @@ class ImprovedStrategy(Strategy):
 
     It needs `attach` with the training views. `step_post_backward` reads the same `info` as DefaultStrategy's.
     """
-
-    step_fields: ClassVar[tuple[str, ...]] = (
-        "refine_start_iter", "refine_stop_iter", "refine_every", "budget_stop_iter", "reset_every", "recovery_steps",
-        "second_interval_iter", "third_interval_iter",
-    )  # fmt: skip
 
     collected: ClassVar[tuple[str, ...]] = ("grad2d", "count")  # sums in the state, begun anew after changes
 
@@ -80,15 +76,15 @@ class ImprovedStrategy(Strategy):
     def needs_absgrad(self) -> bool:
         return True
 
-    @property
-    def limit(self) -> int | None:
-        return self.cap_max
-
-    def attach(self, scene: SceneAccess) -> None:
+    def attach(self, scene: StrategyContext) -> None:
         import torch
 
         self._scene = scene
         self._positions = torch.stack([camera.position for camera in scene.views.cameras])
+
+    def without_resets(self) -> Self:
+        """This strategy with `reset_every=0`."""
+        return dataclasses.replace(self, reset_every=0)
 
     def scaled(self, max_steps: int) -> ImprovedStrategy:
         """The schedule for a training of `max_steps`; unchanged from 30,000 steps on.
@@ -148,8 +144,8 @@ class ImprovedStrategy(Strategy):
             Numbers of Gaussians "split", "pruned" and "reset"; only at steps that did something.
         """
         if step >= self.refine_stop_iter:
-            late = step < VEILS_UNTIL * self.refine_stop_iter and step % self.refine_every == 0
-            removed = self._prune(params, optimizers, state, self._veils(params)) if late else 0
+            late = step < ENCLOSING_UNTIL * self.refine_stop_iter and step % self.refine_every == 0
+            removed = self._prune(params, optimizers, state, self._enclosing(params)) if late else 0
             return {"pruned": removed} if removed else {}
         from splat.train.strategies import ops
 
@@ -158,7 +154,7 @@ class ImprovedStrategy(Strategy):
         if step > self.refine_start_iter and step % self.refine_every == 0:
             done["split"] = self._grow(params, optimizers, state, step)
             done["pruned"] = self._prune(
-                params, optimizers, state, params_below(params, self.prune_opa) | self._veils(params)
+                params, optimizers, state, params_below(params, self.prune_opa) | self._enclosing(params)
             )
             for name in self.collected:
                 if name in state:
@@ -239,16 +235,16 @@ class ImprovedStrategy(Strategy):
         count = min(len(scene), self.score_views * (4 if everywhere else 1))
         return edge_scores(scene, params, some_views(state, len(scene), count))
 
-    def _veils(self, params: Params) -> Tensor:
+    def _enclosing(self, params: Params) -> Tensor:
         """[N] bool: the Gaussians in which a training camera stands."""
         import torch
 
-        from splat.train.strategies.veils import veils
+        from splat.train.strategies.enclosing import enclosing
 
         scene = getattr(self, "_scene", None)
         if scene is None or self.prune_around == 0:
             return torch.zeros(len(params["means"]), dtype=torch.bool, device=params["means"].device)
-        return veils(params, self._positions.to(params["means"]), self.prune_around)
+        return enclosing(params, self._positions.to(params["means"]), self.prune_around)
 
     def _prune(self, params: Params, optimizers: Optimizers, state: State, mask: Tensor) -> int:
         from splat.train.strategies import ops

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from splat.options import option
-from splat.train.strategies.base import REFERENCE_STEPS, State, Strategy
+from splat.train.strategies.base import REFERENCE_STEPS, CappedStrategy, State
 
 if TYPE_CHECKING:
-    from splat.train.strategies.base import Optimizers, Params
+    from splat.train.params import Optimizers, Params
 
 
 MIN_OPACITY, GROW_FACTOR = 0.005, 1.05  # as published, for 30,000 steps
@@ -18,7 +18,7 @@ SHORT_MIN_OPACITY, SHORT_GROWTH = 0.05, 3.0  # of trainings that are very short
 
 
 @dataclass
-class MCMCStrategy(Strategy):
+class MCMCStrategy(CappedStrategy):
     """Move dead Gaussians to where live ones are, add a few per cent at a time up to a cap, and shake the transparent.
 
     Source: Kheradmand et al., "3D Gaussian Splatting as Markov Chain Monte Carlo", NeurIPS 2024. Rules and defaults
@@ -27,9 +27,6 @@ class MCMCStrategy(Strategy):
     their own (`scaled`).
     """
 
-    step_fields: ClassVar[tuple[str, ...]] = ("refine_start_iter", "refine_stop_iter", "refine_every")
-
-    cap_max: int = option(1_000_000, "the most Gaussians there may ever be", minimum=1)
     noise_lr: float = option(5e5, "strength of the noise on the centres, times their learning rate", minimum=0)
     refine_start_iter: int = option(500, "no Gaussian is moved or added up to this step", minimum=0)
     refine_stop_iter: int = option(25_000, "no Gaussian is moved or added from this step on", minimum=0)
@@ -53,11 +50,6 @@ class MCMCStrategy(Strategy):
         " (null: 0, up to 1 in trainings under 30,000 steps)",
         minimum=0,
     )
-
-    @property
-    def limit(self) -> int | None:
-        """`cap_max`."""
-        return self.cap_max
 
     def scaled(self, max_steps: int) -> MCMCStrategy:
         """The schedule for a training of `max_steps`; unchanged from 30,000 steps on.

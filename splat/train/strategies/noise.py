@@ -10,7 +10,7 @@ from splat import native
 from splat.gaussians import quat_to_matrix
 
 if TYPE_CHECKING:
-    from splat.train.strategies.base import Params
+    from splat.train.params import Params
 
 STEEPNESS, MIDDLE = 100.0, 0.005  # of the gate that lets nearly transparent Gaussians move and holds the others
 

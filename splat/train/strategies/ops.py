@@ -18,7 +18,8 @@ from splat.train.strategies.draws import sample_indices
 from splat.train.strategies.relocation import compute_relocation
 
 if TYPE_CHECKING:
-    from splat.train.strategies.base import Optimizers, Params, State
+    from splat.train.params import Optimizers, Params
+    from splat.train.strategies.base import State
 
 SPLIT_SHRINK = 1.6  # 3DGS: the two halves of a split Gaussian are this much smaller than it was
 

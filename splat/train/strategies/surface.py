@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from splat.gaussians import quat_to_matrix
-from splat.train.priors import LEAST_OPACITY, DepthPrior, depth_normals, project, sample_depth
+from splat.train.priors import LEAST_OPACITY, depth_normals, project, sample_depth
 
 if TYPE_CHECKING:
-    from splat.train.access import SceneAccess
-    from splat.train.strategies.base import Params
+    from splat.train.params import Params
+    from splat.train.strategies.context import DepthPrior, StrategyContext
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class _Look:
 
 @torch.no_grad()
 def surface_offsets(
-    access: SceneAccess,
+    access: StrategyContext,
     prior: DepthPrior,
     params: Params,
     mask: Tensor,
@@ -92,7 +92,7 @@ def surface_offsets(
 
 
 def _choose_views(
-    access: SceneAccess, prior: DepthPrior, params: Params, parents: Tensor, positions: Sequence[int], seen: float
+    access: StrategyContext, prior: DepthPrior, params: Params, parents: Tensor, positions: Sequence[int], seen: float
 ) -> tuple[list[_Look], Tensor, Tensor]:
     """The views, the number [M] of the one that judges each parent (-1: none), and the normals [M, 3] there."""
     looks: list[_Look] = []

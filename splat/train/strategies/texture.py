@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from splat.train.access import SceneAccess
+    from splat.train.strategies.context import StrategyContext
 
 KEEP_BYTES = 256e6  # texture maps (one byte a pixel) are kept while all of them fit into this
 CALIBRATION_VIEWS = 16  # views over which the median gradient is taken
@@ -27,7 +27,7 @@ def gradient_map(grey: Tensor) -> Tensor:
     return both[0].norm(dim=0)
 
 
-def median_gradient(access: SceneAccess) -> float:
+def median_gradient(access: StrategyContext) -> float:
     """The median of the gradients that are not zero, over up to 16 photos: what half of the pixels exceed."""
     positions = torch.linspace(0, len(access) - 1, min(CALIBRATION_VIEWS, len(access))).round().long().tolist()
     values = torch.cat([gradient_map(access.grey(position)).flatten()[::7] for position in positions])
@@ -41,7 +41,7 @@ class Textures:
     The shape of the weight is GeoTexDensifier's (arXiv 2412.16809); taking the median for `tau` is not.
     """
 
-    def __init__(self, access: SceneAccess, tau: float | None = None) -> None:
+    def __init__(self, access: StrategyContext, tau: float | None = None) -> None:
         self.access = access
         self.tau = tau if tau is not None else median_gradient(access)
         self._keep = sum(camera.width * camera.height for camera in access.views.cameras) < KEEP_BYTES

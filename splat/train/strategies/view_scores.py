@@ -11,8 +11,9 @@ from torch import Tensor
 from splat.train.strategies.draws import next_generator
 
 if TYPE_CHECKING:
-    from splat.train.access import SceneAccess
-    from splat.train.strategies.base import Params, State
+    from splat.train.params import Params
+    from splat.train.strategies.base import State
+    from splat.train.strategies.context import StrategyContext
 
 
 def some_views(state: State, total: int, count: int) -> list[int]:
@@ -32,7 +33,7 @@ def edge_map(grey: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def edge_scores(access: SceneAccess, params: Params, positions: Sequence[int]) -> Tensor:
+def edge_scores(access: StrategyContext, params: Params, positions: Sequence[int]) -> Tensor:
     """[N] float32: how much edge of the photos each Gaussian draws, 1 on the average of those that draw any.
 
     Source: Improved-GS (arXiv 2508.12313), section on the edge-aware score: the sum over pixels of blending weight
@@ -53,7 +54,7 @@ def edge_scores(access: SceneAccess, params: Params, positions: Sequence[int]) -
 
 @torch.no_grad()
 def error_scores(
-    access: SceneAccess, params: Params, positions: Sequence[int], threshold: float
+    access: StrategyContext, params: Params, positions: Sequence[int], threshold: float
 ) -> tuple[Tensor, Tensor]:
     """Where views are wrong: wrong pixels drawn by each Gaussian, and how much of the views' error it stands for.
 

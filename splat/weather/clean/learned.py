@@ -103,7 +103,7 @@ def load_learned(options: LearnedRestorer) -> Learned:
     path = Path(options.model).expanduser()
     device = torch_device(options.device)
     if options.model == "own":
-        from splat.weathernet import load_own
+        from splat.weather.network import load_own
 
         network, size = load_own()
         fitting = replace(options, multiple=network.multiple)

@@ -22,7 +22,7 @@ from splat.weather.clean.config import (
 )
 from splat.weather.clean.detect import Verdict, of_held_out
 from splat.weather.clean.source import Photo, Source
-from splat.weathernet import installed
+from splat.weather.network import installed
 
 AIR = ("rain", "snow", "fog")
 FEWEST_POSED = 7  # training photos with cameras from which auto asks neighbouring views

@@ -11,10 +11,10 @@ from splat.capture.photo import read_photo
 from splat.errors import SplatError
 from splat.weather.clean.config import LearnedRestorer
 from splat.weather.clean.learned import Learned, load_learned
-from splat.weathernet import WeatherNet, load_own
+from splat.weather.network import WeatherNet, load_own
 from tools.weather_effects import add_rain, add_snow
 
-DEMO = Path(__file__).resolve().parents[1] / "data" / "demo" / "images"
+DEMO = Path(__file__).resolve().parents[2] / "data" / "demo" / "images"
 ADDED = {"rain": add_rain, "snow": add_snow}
 
 

@@ -10,13 +10,13 @@ from torch import Tensor
 from splat.gaussians import quat_to_matrix
 
 if TYPE_CHECKING:
-    from splat.train.strategies.base import Params
+    from splat.train.params import Params
 
-SMALLEST = 0.1  # reach of a veil, over the cameras' largest distance from their mean
+SMALLEST = 0.1  # reach of one that counts, over the cameras' largest distance from their mean
 
 
 @torch.no_grad()
-def veils(params: Params, positions: Tensor, within: float) -> Tensor:
+def enclosing(params: Params, positions: Tensor, within: float) -> Tensor:
     """[N] bool: Gaussians in which a camera stands, at most `within` standard deviations from the centre.
 
     Each is one even tint for whole pictures, which training balances between the views that it sees; in any other view

@@ -3,7 +3,7 @@
 import torch
 
 from splat.gaussians import quat_to_matrix
-from splat.train.strategies.veils import SMALLEST, veils
+from splat.train.strategies.enclosing import SMALLEST, enclosing
 
 CAMERAS = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
 
@@ -18,18 +18,18 @@ def test_a_fog_around_the_cameras_is_found_and_a_wall_or_a_far_sky_is_not() -> N
     fog = gaussian([100.0, 0, 5], [60.0, 60, 60])
     wall = gaussian([0.0, 0, 4], [3.0, 3, 0.05])
     sky = gaussian([0.0, 0, 100], [20.0, 20, 20])
-    assert veils(fog, CAMERAS, 3.0).tolist() == [True]
-    assert veils(wall, CAMERAS, 3.0).tolist() == [False]
-    assert veils(sky, CAMERAS, 3.0).tolist() == [False]
-    assert veils(sky, CAMERAS, 6.0).tolist() == [True]
+    assert enclosing(fog, CAMERAS, 3.0).tolist() == [True]
+    assert enclosing(wall, CAMERAS, 3.0).tolist() == [False]
+    assert enclosing(sky, CAMERAS, 3.0).tolist() == [False]
+    assert enclosing(sky, CAMERAS, 6.0).tolist() == [True]
 
 
 def test_rotation_decides() -> None:
     half = 0.5**0.5
     along_z, turned = [0.2, 0.2, 5.0], (half, 0, half, 0)  # turned: its long axis is x
-    assert veils(gaussian([0.0, 0, 9], along_z), CAMERAS, 3.0).tolist() == [True]
-    assert veils(gaussian([0.0, 0, 9], along_z, turned), CAMERAS, 3.0).tolist() == [False]
-    assert veils(gaussian([9.0, 0, 0], along_z, turned), CAMERAS, 3.0).tolist() == [True]
+    assert enclosing(gaussian([0.0, 0, 9], along_z), CAMERAS, 3.0).tolist() == [True]
+    assert enclosing(gaussian([0.0, 0, 9], along_z, turned), CAMERAS, 3.0).tolist() == [False]
+    assert enclosing(gaussian([9.0, 0, 0], along_z, turned), CAMERAS, 3.0).tolist() == [True]
 
 
 def test_all_pairs_agree_with_the_inverse_covariance() -> None:
@@ -48,4 +48,4 @@ def test_all_pairs_agree_with_the_inverse_covariance() -> None:
     large = 2.5 * scales.amax(dim=1) > SMALLEST * reach
     expected = (distances <= 2.5).any(dim=1) & large
     assert 10 < expected.sum() < 490
-    assert torch.equal(veils(params, cameras, 2.5), expected)
+    assert torch.equal(enclosing(params, cameras, 2.5), expected)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from splat.train.weather.lens import LensMap
+from splat.weather.training.lens import LensMap
 
-ROOT = str(Path(__file__).resolve().parents[2])
+ROOT = str(Path(__file__).resolve().parents[3])
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from splat.train.weather.haze import Haze, HazeLearner, farthest, ray_lengths, recolour
-from splat.train.weather.haze_fit import fit_haze
+from splat.weather.training.haze import Haze, HazeLearner, farthest, ray_lengths, recolor
+from splat.weather.training.haze_fit import fit_haze
 from tests.train.half_planes import DISTANCE, wall_access, wall_camera, wall_params
 
 AIRLIGHT = torch.tensor([0.8, 0.82, 0.85], dtype=torch.float64)
@@ -97,7 +97,7 @@ def test_the_farthest_surface_is_where_the_farthest_points_are() -> None:
     assert farthest(wall_access([camera]), 0) == np.inf
 
 
-def test_recoloured_gaussians_look_in_the_fog_as_they_did() -> None:
+def test_recolored_gaussians_look_in_the_fog_as_they_did() -> None:
     access, params = wall_access(), wall_params(side=30, size=0.06)
     with torch.no_grad():
         params["opacities"].fill_(6.0)
@@ -105,7 +105,7 @@ def test_recoloured_gaussians_look_in_the_fog_as_they_did() -> None:
     before, _ = access.picture(params, 1)
     haze = Haze(torch.tensor(0.2), torch.tensor([0.8, 0.82, 0.85]))
     sh0 = params["sh0"].detach().clone()
-    recolour(access, params, haze)
+    recolor(access, params, haze)
     assert float((params["sh0"] - sh0).abs().mean()) > 0.1
     view = access.views[1]
     after, alpha = access.picture(params, 1, "RGB+ED")

@@ -18,12 +18,12 @@ from torch.nn.functional import grid_sample
 
 from splat.sh import rgb_to_sh0, sh0_to_rgb
 from splat.train.priors import project
-from splat.train.weather.haze_fit import HazeFit, fit_haze
-from splat.train.weather.robust import box
+from splat.weather.training.brightness import box
+from splat.weather.training.haze_fit import HazeFit, fit_haze
 
 if TYPE_CHECKING:
-    from splat.train.access import SceneAccess
-    from splat.train.strategies.base import Params
+    from splat.train.params import Params
+    from splat.train.strategies.context import StrategyContext
 
 POINTS = 3000  # of the surface, that are followed through the views
 VIEWS = 24  # in which they are looked up
@@ -112,7 +112,7 @@ def ray_lengths(K: Tensor, height: int, width: int) -> Tensor:
 
 
 @torch.no_grad()
-def measured_haze(access: SceneAccess, params: Params, generator: torch.Generator) -> HazeFit | None:
+def measured_haze(access: StrategyContext, params: Params, generator: torch.Generator) -> HazeFit | None:
     """The fog that the photos show on the surfaces of the scene as it is; None where too little is seen to tell."""
     count = len(access)
     places = torch.linspace(0, count - 1, min(VIEWS, count)).round().long().tolist()
@@ -131,7 +131,7 @@ def measured_haze(access: SceneAccess, params: Params, generator: torch.Generato
     return fit_haze(colours[enough], distances[enough], valid[enough])
 
 
-def _solid_depth(access: SceneAccess, params: Params, position: int) -> Tensor:
+def _solid_depth(access: StrategyContext, params: Params, position: int) -> Tensor:
     """[H, W] depth, 0 where there is no surface or the photo's pixel does not count."""
     depth, alpha = access.picture(params, position, "ED")
     solid = alpha[..., 0] > SOLID
@@ -140,7 +140,7 @@ def _solid_depth(access: SceneAccess, params: Params, position: int) -> Tensor:
 
 
 def _surface_points(
-    access: SceneAccess, depth: Tensor, position: int, count: int, generator: torch.Generator
+    access: StrategyContext, depth: Tensor, position: int, count: int, generator: torch.Generator
 ) -> Tensor:
     """[<= count, 3] points of the world on random pixels of a view that show a surface."""
     view = access.views[position]
@@ -153,7 +153,7 @@ def _surface_points(
     return ((local - t) @ R)[z > 0]
 
 
-def _look_up(access: SceneAccess, depth: Tensor, position: int, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _look_up(access: StrategyContext, depth: Tensor, position: int, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Colours [P, 3] of points in a photo, distances [P] from its camera, and [P] bool where they are seen."""
     view = access.views[position]
     pixels, z = project(points, view.viewmat[0], view.K[0])
@@ -170,7 +170,7 @@ def _look_up(access: SceneAccess, depth: Tensor, position: int, points: Tensor) 
 
 
 @torch.no_grad()
-def transmittances(access: SceneAccess, means: Tensor, beta: float) -> Tensor:
+def transmittances(access: StrategyContext, means: Tensor, beta: float) -> Tensor:
     """[N]: mean of exp(-beta d) of the Gaussians over the training views that they lie in front of."""
     total, views = torch.zeros(len(means), device=means.device), torch.zeros(len(means), device=means.device)
     for position in range(len(access)):
@@ -184,7 +184,7 @@ def transmittances(access: SceneAccess, means: Tensor, beta: float) -> Tensor:
 
 
 @torch.no_grad()
-def recolour(access: SceneAccess, params: Params, haze: Haze) -> None:
+def recolor(access: StrategyContext, params: Params, haze: Haze) -> None:
     """Give the Gaussians, in place, the colours that look in the fog as their own do now."""
     assert haze.airlight is not None and haze.beta is not None
     t = transmittances(access, params["means"], float(haze.beta)).clamp(min=FAINTEST)[:, None]
@@ -193,7 +193,7 @@ def recolour(access: SceneAccess, params: Params, haze: Haze) -> None:
     params["shN"].div_(t[..., None])
 
 
-def farthest(access: SceneAccess, position: int) -> float:
+def farthest(access: StrategyContext, position: int) -> float:
     """Depth beyond which nothing is in a view, from the points known from the photos; infinite with too few of them."""
     view = access.views[position]
     pixels, z = project(access.points, view.viewmat[0], view.K[0])

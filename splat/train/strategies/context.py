@@ -1,30 +1,40 @@
-"""What a densification strategy may look at besides gradients: the training views, and the scene seen from them."""
+"""What strategies and hooks may look at besides gradients: the training views, and the scene seen from them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from splat.render import lift, rasterize, render_gaussians
 from splat.render.config import RenderOptions
+from splat.train.params import Params
 from splat.train.views import TrainingViews
-
-if TYPE_CHECKING:
-    from splat.train.strategies.base import Params
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
+class DepthPrior(Protocol):
+    """Where surfaces are, seen from the training views (see `train.priors`)."""
+
+    def depth(self, position: int, params: Params) -> Tensor | None:
+        """[h, w] float32 depth along the optical axis, up to one factor for each view; 0 where it is unknown.
+
+        Any size with the shape of the view's picture. None where nothing is known of that view.
+        """
+        ...
+
+
 @dataclass(frozen=True)
-class SceneAccess:
-    """Handed once to a strategy's `attach`; everything is in the training frame, views are counted from 0."""
+class StrategyContext:
+    """Handed once to a strategy's `attach` and to hooks; all is in the training frame, views are counted from 0."""
 
     views: TrainingViews
     points: Tensor  # [P, 3] float32, the points known from the photos; may be empty
     render: RenderOptions
+    priors: dict[tuple[str, str], DepthPrior] = field(default_factory=dict)  # made so far, by name and kind
 
     def __len__(self) -> int:
         return len(self.views)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from splat.train.weather.drying import LIGHT, Drying, resized, smaller
-from splat.weathernet import WeatherNet
+from splat.weather.network import WeatherNet
+from splat.weather.training.rain_snow import LIGHT, RainSnowModel, resized, smaller
 from tests.train.half_planes import SIZE, wall_access, wall_camera, wall_params, wall_pixels
 
 CAMERAS = [wall_camera(x) for x in np.linspace(-0.3, 0.3, 12)]
@@ -13,8 +13,8 @@ FALSE, TRUE = 0.3, 0.4  # opacities
 STRIP = 0.4  # of the wall is taken for weather by mistake, from this x on
 
 
-def drying() -> Drying:
-    return Drying(wall_access(CAMERAS), WeatherNet(widths=(4, 6), blocks=1), 48)
+def drying() -> RainSnowModel:
+    return RainSnowModel(wall_access(CAMERAS), WeatherNet(widths=(4, 6), blocks=1), 48)
 
 
 def seen(rng: np.random.Generator, share: float = 0.2) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
@@ -68,7 +68,7 @@ def test_what_is_on_the_same_surface_in_every_view_is_no_weather(share: float) -
 def test_what_the_network_misses_before_a_surface_is_taken_out_where_asked() -> None:
     found = [torch.where(torch.from_numpy(wall_pixels(camera)[..., 0] > STRIP), 0.1, 0.3) for camera in CAMERAS]
     for misses in (True, False):
-        one = Drying(wall_access(CAMERAS), WeatherNet(widths=(4, 6), blocks=1), 48, misses)
+        one = RainSnowModel(wall_access(CAMERAS), WeatherNet(widths=(4, 6), blocks=1), 48, misses)
         one.seen = {i: (opacity * 255).round().to(torch.uint8) for i, opacity in enumerate(found)}
         one.compare(wall_params(side=30))  # type: ignore[arg-type]
         x = wall_pixels(CAMERAS[5])[..., 0]

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from splat.console import info, warn
-from splat.train.weather.config import WeatherOptions
-from splat.train.weather.drying import Drying
-from splat.train.weather.haze import Haze, HazeLearner, farthest, measured_haze, ray_lengths, recolour
-from splat.train.weather.lens import LensMap
-from splat.train.weather.robust import BrighterRule, Fall, along, box, chance, contrast, ramp, without
-from splat.weathernet import installed, load_own
+from splat.files import atomic_path, write_json
+from splat.train.hooks import HookContext, TrainingHook
+from splat.weather.network import installed, load_own
+from splat.weather.training.brightness import BrighterRule, Fall, along, box, chance, contrast, ramp, without
+from splat.weather.training.config import WeatherOptions
+from splat.weather.training.haze import Haze, HazeLearner, farthest, measured_haze, ray_lengths, recolor
+from splat.weather.training.lens import LensMap
+from splat.weather.training.rain_snow import RainSnowModel
 
 if TYPE_CHECKING:
-    from splat.train.access import SceneAccess
-    from splat.train.strategies.base import Params
+    from splat.train.normalize import Normalization
+    from splat.train.params import Params
+    from splat.train.state import TrainState
     from splat.train.views import View
 
 LAST = 2 / 3  # share of the steps at which anything is last measured
@@ -32,15 +37,18 @@ def at_hand(options: WeatherOptions) -> WeatherOptions:
     return replace(options, network=False, robust=True)
 
 
-class Weather:
-    """All parts that are on. A training without weather has no such object."""
+class WeatherHook(TrainingHook):
+    """All parts of the weather that are on; writes RUN/weather.json and what sat on the lens as pictures."""
 
-    def __init__(self, options: WeatherOptions, access: SceneAccess, max_steps: int, seed: int) -> None:
+    name = "weather"
+
+    def __init__(self, context: HookContext, options: WeatherOptions) -> None:
         self.options = options
-        self.access = access
-        self.max_steps = max_steps
-        self.seed = seed
-        device = access.views.device
+        self.scene = context.scene
+        self.max_steps = context.max_steps
+        self.seed = context.seed
+        self.resets_opacities = not options.alters  # a reset scene would be compared with photos made like it
+        device = context.scene.views.device
         self.brighter = BrighterRule(device)
         self.fall = Fall(device)
         self.weather = 0.0  # running share of the pixels that are taken for weather
@@ -48,30 +56,28 @@ class Weather:
         self.haze = Haze()
         self.fog: HazeLearner | None = None  # once there is fog
         self.farthest: dict[int, float] = {}  # by position, depth in that view
-        self.drying = Drying(access, *load_own(), options.network_misses) if options.network else None
+        self.rain_snow = RainSnowModel(self.scene, *load_own(), options.network_misses) if options.network else None
         self.left_out = 0.0  # running share of the pixels
 
     @property
     def render_mode(self) -> str:
-        """What must be rendered: depth too, once there is fog."""
+        """Depth too, once there is fog."""
         return "RGB+ED" if self.haze.airlight is not None else "RGB"
 
-    def compared(self, step: int, position: int, view: View, render: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """What the loss compares: the scene as the weather shows it [H, W, 3], with gradients, and the photo.
+    def compared(
+        self, step: int, position: int, view: View, image: Tensor, target: Tensor, depth: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The scene as the weather shows it, and the photo less what brightens it as weather does.
 
-        What brightens the photo as weather does is taken out of it. Pixels behind something on the lens are made equal,
-        so that they pull at nothing and SSIM sees no edge around them.
-
-        Args:
-            position: of the training view. render: [H, W, 3 or 4]. target: [H, W, 3] uint8 or float32.
+        Pixels behind something on the lens are made equal, so that they pull at nothing and SSIM sees no edge around
+        them. See `TrainingHook.compared` for the arguments.
         """
-        image = render[..., :3]
-        if render.shape[-1] == 4:
-            image = self._veiled(position, view, image, render[..., 3])
-        if self.drying is None and not self.options.alters:
+        if depth is not None and self.fog is not None:
+            image = self._veiled(position, view, image, depth)
+        if self.rain_snow is None and not self.options.alters:
             return image, target
         photo = target.float() / 255 if target.dtype == torch.uint8 else target
-        if self.drying is not None:
+        if self.rain_snow is not None:
             photo = self._by_network(step, position, photo, image.detach())
         if not self.options.alters or not self._is_full(position, view):
             return image, photo
@@ -88,7 +94,7 @@ class Weather:
     def _veiled(self, position: int, view: View, image: Tensor, depth: Tensor) -> Tensor:
         """[H, W, 3]: the scene as it is seen in the fog."""
         if position not in self.farthest:
-            self.farthest[position] = farthest(self.access, position)
+            self.farthest[position] = farthest(self.scene, position)
         rays = ray_lengths(view.K[0], view.height, view.width)
         return self.haze.veiled(image, depth, rays, self.farthest[position])
 
@@ -99,9 +105,9 @@ class Weather:
         where the scene lies between the photo with and without it: what the network takes for weather in single views
         only, other views decide.
         """
-        assert self.drying is not None
-        dry = self.drying.dried(position, photo)
-        if self.drying.everywhere is None or chance(step) >= self.options.network_doubt:
+        assert self.rain_snow is not None
+        dry = self.rain_snow.dried(position, photo)
+        if self.rain_snow.everywhere is None or chance(step) >= self.options.network_doubt:
             return dry
         return torch.minimum(torch.maximum(scene, dry), photo)
 
@@ -131,38 +137,38 @@ class Weather:
 
     def _is_full(self, position: int, view: View) -> bool:
         """Whether a view has the size of its photo; early steps may be at half of it."""
-        camera = self.access.views.cameras[position]
+        camera = self.scene.views.cameras[position]
         return camera.width == view.width and camera.height == view.height
 
-    def after_step(self, step: int, params: Params) -> None:
-        """Look for fog and compare photos when it is time; called once the step is done."""
+    def after_step(self, step: int, state: TrainState) -> None:
+        """Look for fog and compare photos when it is time."""
         options = self.options
         if self.fog is not None:
             self.fog.step()
         elif options.haze and step in self._steps(options.haze_start, options.haze_looks):
-            self._look_for_fog(step, params)
-        if self.drying is not None and step in self._steps(options.network_start, options.network_updates):
-            self._compare(params)
+            self._look_for_fog(step, state.params)
+        if self.rain_snow is not None and step in self._steps(options.network_start, options.network_updates):
+            self._compare(state.params)
 
     def _compare(self, params: Params) -> None:
         """Compare what the network sees in all views; without weather the photos stay as they are from now on."""
-        assert self.drying is not None
-        if not self.drying.there:
+        assert self.rain_snow is not None
+        if not self.rain_snow.there:
             return
-        self.drying.compare(params)
-        if not self.drying.there:
+        self.rain_snow.compare(params)
+        if not self.rain_snow.there:
             info("rain and snow: none seen")
 
     def _look_for_fog(self, step: int, params: Params) -> None:
         """Take the fog that the photos show now, if they do."""
         generator = torch.Generator().manual_seed(self.seed + step)
-        fit = measured_haze(self.access, params, generator)
+        fit = measured_haze(self.scene, params, generator)
         if fit is None or fit.evidence < self.options.haze_evidence:
             info("fog: none seen" if fit is not None else "fog: too little is seen in several views to tell")
             return
-        device = self.access.views.device
+        device = self.scene.views.device
         self.haze = Haze(torch.tensor(fit.beta, device=device), fit.airlight.float().to(device), fit.evidence)
-        recolour(self.access, params, self.haze)
+        recolor(self.scene, params, self.haze)
         self.fog = HazeLearner(self.haze, self.max_steps)
 
     def _steps(self, first: float, count: int) -> set[int]:
@@ -172,7 +178,7 @@ class Weather:
         return {max(1, round(share * self.max_steps)) for share in shares}
 
     def state(self) -> dict[str, Any]:
-        """All that changes, for a checkpoint."""
+        """Sums, shares, masks and the fog."""
         return {
             "difference": self.brighter.counts,
             "fall": self.fall.sums,
@@ -182,13 +188,13 @@ class Weather:
             },
             "haze": None if self.fog is None else {**self.fog.state(), "evidence": self.haze.evidence},
             "left_out": self.left_out,
-            "own": {} if self.drying is None else {str(place): own for place, own in self.drying.own.items()},
-            "everywhere": None if self.drying is None else self.drying.everywhere,
+            "own": {} if self.rain_snow is None else {str(place): own for place, own in self.rain_snow.own.items()},
+            "everywhere": None if self.rain_snow is None else self.rain_snow.everywhere,
         }
 
     def restore(self, record: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
-        device = self.access.views.device
+        device = self.scene.views.device
         self.brighter.counts = record["difference"].to(device)
         self.fall.sums = record["fall"].to(device)
         self.weather = record["weather"]
@@ -202,9 +208,24 @@ class Weather:
             self.fog = HazeLearner(self.haze, self.max_steps)
             self.fog.restore(record["haze"])
         self.left_out = record["left_out"]
-        if self.drying is not None:
-            self.drying.everywhere = record["everywhere"]
-            self.drying.own = {int(position): own.to(device) for position, own in record["own"].items()}
+        if self.rain_snow is not None:
+            self.rain_snow.everywhere = record["everywhere"]
+            self.rain_snow.own = {int(position): own.to(device) for position, own in record["own"].items()}
+
+    def write(self, folder: Path, normalization: Normalization) -> None:
+        """Write RUN/weather.json and, if the lens was looked at, RUN/weather/lens_<width>x<height>.png.
+
+        Black pixels of these were left out.
+        """
+        import cv2
+
+        write_json(folder / "weather.json", self.report(normalization.scale))
+        for size, lens in self.lenses.items():
+            kept = (~lens.mask).cpu().numpy().astype(np.uint8) * 255
+            path = folder / "weather" / f"lens_{size}.png"
+            path.parent.mkdir(exist_ok=True)
+            with atomic_path(path) as temporary:
+                temporary.write_bytes(cv2.imencode(".png", kept)[1].tobytes())
 
     def report(self, scale: float) -> dict[str, Any]:
         """What was found, for the record.
@@ -222,7 +243,7 @@ class Weather:
         return {
             "kind": self.options.kind,
             "weather": round(self.weather, 4) if self.options.robust else None,
-            "opacity": None if self.drying is None else round(self.drying.mean(), 4),
+            "opacity": None if self.rain_snow is None else round(self.rain_snow.mean(), 4),
             "left_out": round(self.left_out, 4) if self.options.lens else None,
             "lens": {key: round(float(lens.mask.float().mean()), 4) for key, lens in self.lenses.items()},
             "haze": haze,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,21 +19,23 @@ from splat.errors import Interrupted, SplatError
 from splat.evaluate.evaluate import evaluate_views
 from splat.options import check
 from splat.render import render_gaussians
-from splat.train import session, trainer
-from splat.train.checkpoint import latest_checkpoint, load_checkpoint
-from splat.train.config import TrainConfig
+from splat.train import loop
+from splat.train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from splat.train.hooks import HookContext
 from splat.train.normalize import Normalization
-from splat.train.session import TrainResult, train
+from splat.train.run import TrainResult
 from splat.train.strategies import DefaultStrategy
-from splat.train.weather import model
-from splat.train.weather.config import WeatherOptions
-from splat.train.weather.haze import measured_haze
+from splat.training import HookedTrainConfig, hooks_of, train
+from splat.weather.training import hook
+from splat.weather.training.config import WeatherOptions
+from splat.weather.training.haze import measured_haze
 from tests.train.blobs import write_blob_capture
-from tests.train.foggy_wall import BETA, clear_photo, positions, write_wall_capture
+from tests.train.half_planes import wall_access
+from tests.weather.training.foggy_wall import BETA, clear_photo, positions, write_wall_capture
 
 STEPS = 120
 DROP = (slice(12, 23), slice(28, 40))  # rows and columns that a drop on the lens covers
-DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
+DEMO = Path(__file__).resolve().parents[3] / "data" / "demo"
 PARTS = {
     "spots": WeatherOptions(robust=True),
     "streaks": WeatherOptions(robust=True, robust_shape="streaks"),
@@ -69,8 +72,8 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def config(capture: Path, out: Path, weather: WeatherOptions) -> TrainConfig:
-    base = TrainConfig(
+def config(capture: Path, out: Path, weather: WeatherOptions) -> HookedTrainConfig:
+    base = HookedTrainConfig(
         data=str(capture), out=str(out), max_steps=STEPS, data_factor=1.0, cap_max=400, weather=weather,
         strategy=DefaultStrategy(refine_start_iter=10, refine_every=20, reset_every=45),
     )  # fmt: skip
@@ -82,15 +85,60 @@ def config(capture: Path, out: Path, weather: WeatherOptions) -> TrainConfig:
     return base
 
 
-def test_without_weather_nothing_of_it_runs(capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*arguments: object) -> None:
-        raise AssertionError("weather is off")
-
-    monkeypatch.setattr(session, "Weather", refused)
+def test_without_weather_nothing_of_it_runs(capture: Path, tmp_path: Path) -> None:
     result = train(dataclasses.replace(config(capture, tmp_path / "run", WeatherOptions()), max_steps=5))
     checkpoint = latest_checkpoint(result.folder / "checkpoints")
-    assert checkpoint is not None and "weather" not in load_checkpoint(checkpoint)["state"]
+    assert checkpoint is not None and load_checkpoint(checkpoint)["state"]["hooks"] == {}
     assert not (result.folder / "weather.json").exists()
+
+
+def test_a_checkpoint_of_an_older_version_is_gone_on_from(
+    captures: dict[str, Path], tmp_path: Path, whole: Callable[[str], TrainResult]
+) -> None:
+    """Before there were hooks, what is known of the weather stood beside the scene in the checkpoint."""
+    settings = config(captures["spots"], tmp_path / "run", PARTS["spots"])
+    settings.schedule.save_every = 63
+    shutil.copytree(stopped(settings, 63), tmp_path / "older")
+    path = latest_checkpoint(tmp_path / "older" / "checkpoints")
+    assert path is not None
+    record = load_checkpoint(path)
+    record["state"] |= record["state"].pop("hooks")
+    assert record["state"]["weather"]["difference"].sum() > 0
+    save_checkpoint(path, record)
+    parts = train(dataclasses.replace(settings, out=str(tmp_path / "older"), resume=True))
+    assert torch.equal(parts.gaussians.means, whole("spots").gaussians.means)
+    assert report_of(parts) == report_of(whole("spots"))
+
+
+def test_a_checkpoint_without_what_was_known_is_refused(captures: dict[str, Path], tmp_path: Path) -> None:
+    settings = config(captures["spots"], tmp_path / "run", PARTS["spots"])
+    settings.schedule.save_every = 20
+    path = latest_checkpoint(stopped(settings, 20) / "checkpoints")
+    assert path is not None
+    record = load_checkpoint(path)
+    del record["state"]["hooks"]
+    save_checkpoint(path, record)
+    with pytest.raises(SplatError, match="cannot read the checkpoint"):
+        train(dataclasses.replace(settings, resume=True))
+
+
+def stopped(settings: HookedTrainConfig, steps: int) -> Path:
+    """The folder of a training that was cut off just after so many steps."""
+    original, calls = loop.train_step, 0
+
+    def counted(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls > steps:
+            raise Interrupted("enough")
+        return original(*arguments)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "train_step", counted)
+        with pytest.raises(Interrupted):
+            train(settings)
+    assert settings.out is not None
+    return Path(settings.out)
 
 
 @pytest.fixture(scope="module")
@@ -124,28 +172,12 @@ def without(captures: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.mark.parametrize("name", PARTS)
 def test_resuming_changes_nothing(
-    captures: dict[str, Path],
-    tmp_path: Path,
-    whole: Callable[[str], TrainResult],
-    name: str,
-    monkeypatch: pytest.MonkeyPatch,
+    captures: dict[str, Path], tmp_path: Path, whole: Callable[[str], TrainResult], name: str
 ) -> None:
     expected = whole(name)
     settings = config(captures[name], tmp_path / "run", PARTS[name])
-    original, calls = trainer.train_step, 0
-
-    def counted(*arguments: object) -> object:
-        nonlocal calls
-        calls += 1
-        if calls > 63:
-            raise Interrupted("enough")
-        return original(*arguments)  # type: ignore[arg-type]
-
     settings.schedule.save_every = 63
-    with monkeypatch.context() as patch:
-        patch.setattr(trainer, "train_step", counted)
-        with pytest.raises(Interrupted):
-            train(settings)
+    stopped(settings, 63)
     parts = train(dataclasses.replace(settings, resume=True))
     for key, value in expected.gaussians.as_dict().items():
         assert torch.equal(value, parts.gaussians.as_dict()[key]), key
@@ -237,7 +269,7 @@ def test_fog_is_learned_with_the_scene(
         measured.append(measured_haze(*arguments))
         return measured[-1]
 
-    monkeypatch.setattr(model, "measured_haze", looked)
+    monkeypatch.setattr(hook, "measured_haze", looked)
     result = train(config(captures["haze"], tmp_path / "run", PARTS["haze"]))
     scale = Normalization.from_cameras(result.capture.cameras("train")).scale
     first, learned = measured[-1].beta * scale, report_of(result)["haze"]["extinction"]
@@ -255,7 +287,7 @@ def test_clear_photos_lose_nothing(tmp_path: Path) -> None:
     kinds = {"off": WeatherOptions()}
     kinds |= {name: WeatherOptions(**{name: True}) for name in ("network", "robust")}
     for name, weather in kinds.items():
-        made = TrainConfig(
+        made = HookedTrainConfig(
             data=str(DEMO), out=str(tmp_path / name), max_steps=600, data_factor=4.0, cap_max=6000, weather=weather
         )
         made.initial.seeds = 3000
@@ -267,12 +299,14 @@ def test_clear_photos_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_opacities_are_not_reset_while_photos_are_altered() -> None:
-    from splat.train.plan import Plan
-    from splat.train.state import fitted_strategy
-
-    plan = Plan(1.0, 30_000, 1000, 0)
-    assert fitted_strategy(DefaultStrategy(), plan, resets=False).reset_every == 0  # type: ignore[attr-defined]
-    assert fitted_strategy(DefaultStrategy(), plan).reset_every == DefaultStrategy().reset_every  # type: ignore[attr-defined]
+    """Neither strategy that resets does so where pixels are left out or changed; others do not care."""
+    scene = wall_access()
+    found = {
+        name: [make(HookContext(scene, 100, 0)).resets_opacities for make in hooks_of(HookedTrainConfig(weather=part))]
+        for name, part in PARTS.items()
+    }
+    assert found == {"spots": [False], "streaks": [False], "network": [True], "lens": [False], "haze": [True]}
+    assert hooks_of(HookedTrainConfig()) == []
 
 
 @pytest.mark.parametrize(
@@ -305,7 +339,7 @@ def test_presets(preset: str, on: set[str]) -> None:
 def test_without_the_network_brightness_tells(
     capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(model, "installed", lambda: False)
+    monkeypatch.setattr(hook, "installed", lambda: False)
     result = train(config(capture, tmp_path / "run", WeatherOptions(network=True)))
     report = json.loads((result.folder / "weather.json").read_text())
     assert report["weather"] > 0 and report["opacity"] is None
@@ -314,4 +348,4 @@ def test_without_the_network_brightness_tells(
 
 def test_a_wrong_value_is_refused() -> None:
     with pytest.raises(SplatError, match="robust_shape"):
-        check(TrainConfig(weather=WeatherOptions(robust_shape="round")))
+        check(HookedTrainConfig(weather=WeatherOptions(robust_shape="round")))

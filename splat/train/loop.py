@@ -1,4 +1,4 @@
-"""The training loop: render a view, compare, step, densify."""
+"""The training loop: render a view, compare, step, densify. What else a training does are hooks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from splat.render import render_gaussians
 from splat.render.config import RenderOptions
 from splat.train.coarse import CoarseViews
 from splat.train.config import LossOptions, TrainConfig
+from splat.train.hooks import TrainingHook, render_mode
 from splat.train.losses import l1_ssim, psnr
 from splat.train.optimizers import set_active_sh_degree
 from splat.train.state import TrainState
@@ -59,7 +60,7 @@ def next_view(state: TrainState, count: int) -> int:
     return state.queue.pop()
 
 
-def background_colour(options: LossOptions, generator: torch.Generator) -> Tensor:
+def background_color(options: LossOptions, generator: torch.Generator) -> Tensor:
     """[3] float32 on the CPU: the colour behind the scene in one step.
 
     With one fixed colour training leaves holes where the scene has that colour; with a new one at every step only
@@ -95,7 +96,11 @@ def render_view(
 
 
 def train_step(
-    state: TrainState, views: TrainingViews | CoarseViews, config: TrainConfig, max_steps: int
+    state: TrainState,
+    views: TrainingViews | CoarseViews,
+    config: TrainConfig,
+    max_steps: int,
+    hooks: Sequence[TrainingHook] = (),
 ) -> StepReport:
     """One step, in place.
 
@@ -104,25 +109,61 @@ def train_step(
     Raises:
         SplatError: when the loss is no longer finite; on a GPU up to nine steps later.
     """
-    step, params = state.step, state.params
+    step, strategy = state.step, state.strategy
     position = next_view(state, len(views))
     view = views[position]
-    background = on_device(background_colour(config.loss, state.generator), views.device)
+    for hook in hooks:
+        view = hook.before_render(step, position, view)
+    background = on_device(background_color(config.loss, state.generator), views.device)
     degree = active_sh_degree(config, step, max_steps)
-    absgrad = state.strategy.needs_absgrad
-    mode = "RGB" if state.weather is None else state.weather.render_mode
-    renders, _, info = render_view(params, view, config.render, degree, background, absgrad, mode)
-    image, target = renders[0], view.target if view.alpha is None else composite(view.target, view.alpha, background)
-    if state.weather is not None:
-        image, target = state.weather.compared(step, position, view, image, target)
-    state.strategy.step_pre_backward(params, state.optimizers, state.strategy_state, step, info)
+    renders, _, info = render_view(
+        state.params, view, config.render, degree, background, strategy.needs_absgrad, render_mode(hooks)
+    )
+    target = view.target if view.alpha is None else composite(view.target, view.alpha, background)
+    image, target = compared(hooks, step, position, view, renders[0], target)
+    strategy.step_pre_backward(state.params, state.optimizers, state.strategy_state, step, info)
+    for hook in hooks:
+        hook.gradients(step, state)
     loss = l1_ssim(image, target, config.loss.ssim_lambda, mask=view.mask, num_threads=config.render.num_threads)
-    (loss + regularization(params, config.loss)).backward()
+    (loss + regularization(state.params, config.loss)).backward()
     on_cpu = views.device.type == "cpu"
     value = read_loss(state, loss.detach(), every=1 if on_cpu else READ_EVERY, last=step + 1 == max_steps)
     due = step % READ_EVERY == 0 if on_cpu else value is not None
     quality = psnr(image.detach(), target, view.mask) if due else None
     del renders, image, loss
+    lr = update(state, config, max_steps, degree, info)
+    info["view"] = position
+    strategy.step_post_backward(state.params, state.optimizers, state.strategy_state, step, info, lr=lr)
+    for hook in hooks:
+        hook.after_step(step, state)
+    state.step += 1
+    return StepReport(state.step, value, quality, state.params["means"].shape[0], position)
+
+
+def compared(
+    hooks: Sequence[TrainingHook], step: int, position: int, view: View, render: Tensor, target: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The image [H, W, 3] and the target [H, W, 3] that the loss compares, after all hooks.
+
+    Args:
+        hooks: see `TrainingHook.compared`, as for `step`, `position` and `view`.
+        render: [H, W, 3], or 4 with depth.
+        target: [H, W, 3] uint8 or float32.
+    """
+    image, depth = (render, None) if render.shape[-1] == 3 else (render[..., :3], render[..., 3])
+    for hook in hooks:
+        image, target = hook.compared(step, position, view, image, target, depth)
+    return image, target
+
+
+def update(state: TrainState, config: TrainConfig, max_steps: int, degree: int, info: dict[str, Any]) -> float:
+    """Let the optimizers move where the strategy says so; returns the learning rate of the means.
+
+    Args:
+        degree: of the spherical harmonics that are switched on.
+        info: of the rendering, with the radii [C, N, 2] of what was seen.
+    """
+    step = state.step
     lr = means_lr(config, state.scene_scale, step, max_steps)
     state.optimizers["means"].param_groups[0]["lr"] = lr
     set_active_sh_degree(state.optimizers, degree)
@@ -132,12 +173,7 @@ def train_step(
         for optimizer in state.optimizers.values():
             optimizer.step(visibility=seen)
             optimizer.zero_grad(set_to_none=True)
-    info["view"] = position
-    state.strategy.step_post_backward(params, state.optimizers, state.strategy_state, step, info, lr=lr)
-    if state.weather is not None:
-        state.weather.after_step(step, params)
-    state.step += 1
-    return StepReport(state.step, value, quality, params["means"].shape[0], position)
+    return lr
 
 
 def on_device(tensor: Tensor, device: torch.device) -> Tensor:
@@ -186,6 +222,7 @@ def run_steps(
     config: TrainConfig,
     max_steps: int,
     on_step: Callable[[StepReport], None],
+    hooks: Sequence[TrainingHook] = (),
 ) -> bool:
     """Train until `max_steps` are done; returns False when the user stopped it with Ctrl-C between two steps."""
     with _stop_request() as stopped, one_torch_thread(views.device):
@@ -195,7 +232,7 @@ def run_steps(
             early = state.step < config.schedule.coarse_until * max_steps
             if not early:
                 coarse.clear()
-            report = train_step(state, coarse if early else views, config, max_steps)
+            report = train_step(state, coarse if early else views, config, max_steps, hooks)
             now = time.perf_counter()
             state.seconds += now - last
             last = now

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from splat.errors import SplatError
-from splat.train.trainer import read_loss
+from splat.train.loop import read_loss
 
 
 def readings(losses: list[float], every: int, max_steps: int) -> list[float | None]:

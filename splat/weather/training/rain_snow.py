@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from splat.weathernet import WeatherNet
+from splat.weather.network import WeatherNet
 
 if TYPE_CHECKING:
-    from splat.train.access import SceneAccess
-    from splat.train.strategies.base import Params
+    from splat.train.params import Params
+    from splat.train.strategies.context import StrategyContext
 
 LIGHT = 0.95  # of rain and snow, 0..1
 DARKEST = 0.15  # LIGHT - photo below this says nothing about the opacity
@@ -28,10 +28,10 @@ FAINTEST = 0.008  # mean opacity before all others, below which there is none
 BLURRED = 1.4  # Gaussians average over pixels: a surface's own part is so many times higher than what they hold
 
 
-class Drying:
+class RainSnowModel:
     """What is known of the weather in each training photo."""
 
-    def __init__(self, access: SceneAccess, network: WeatherNet, size: int, misses: bool = True) -> None:
+    def __init__(self, access: StrategyContext, network: WeatherNet, size: int, misses: bool = True) -> None:
         """With a network and the longer side in pixels at which it sees larger photos.
 
         Args:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from splat.train.weather.robust import box
+from splat.weather.training.brightness import box
 
 MEMORY = 0.98  # of the means, per view
 WINDOW = 3  # pixels, over which detail and differences are averaged

@@ -5,12 +5,14 @@ import math
 import numpy as np
 import pytest
 import torch
-from half_planes import DISTANCE, wall_access, wall_camera, wall_params, wall_pixels
-from strategy_scenes import check_aligned, make_info, moments, snapshot, warm_optimizers
 from torch import Tensor
 
-from splat.train.strategies import GeoTexDefaultStrategy, GeoTexStrategy
-from splat.train.strategies.depth_pull import DepthPull, factor_from_points, smooth
+from splat.depth_pull import DepthPull, DepthPullHook, factor_from_points, is_asked_for, smooth
+from splat.train.hooks import HookContext
+from splat.train.state import TrainState
+from splat.train.strategies import DefaultStrategy, GeoTexDefaultStrategy, GeoTexStrategy
+from tests.train.half_planes import DISTANCE, wall_access, wall_camera, wall_params, wall_pixels
+from tests.train.strategy_scenes import check_aligned, moments, snapshot, warm_optimizers
 
 CAMERAS = [wall_camera(0.0), wall_camera(-0.3, 0.25), wall_camera(0.2, -0.15)]
 
@@ -114,17 +116,32 @@ def test_settling_moves_what_is_off_the_surface_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("kind", [GeoTexStrategy, GeoTexDefaultStrategy])
 def test_the_first_step_settles_and_forgets(kind: type[GeoTexStrategy]) -> None:
-    strategy = kind(depth="none")
-    strategy.attach(wall_access(CAMERAS, wall_points()))
-    strategy._pull = pull()
+    """The hook shares the prior with the strategy; later steps add gradients at every second step only."""
+    strategy = kind(depth="plane", depth_every=2)
+    scene = wall_access(CAMERAS, wall_points())
+    scene.priors["plane", "auto"] = PlanePrior()
+    strategy.attach(scene)
+    hook = DepthPullHook(HookContext(scene, 1000, 0), strategy)
     params = wall_params(z=-0.3)
-    optimizers, state = warm_optimizers(params), strategy.initialize_state()
-    info = make_info(torch.zeros(1, 400, 2))
-    done = strategy.step_post_backward(params, optimizers, state, 0, {**info, "view": 0})
-    check_aligned(params, optimizers, state)
-    moved = params["means"].detach()[:, 2] > -0.2
-    assert done["settled"] == int(moved.sum()) > 200
-    first, _ = moments(optimizers, params, "means")
+    optimizers, draws = warm_optimizers(params), strategy.initialize_state()
+    state = TrainState(params, optimizers, strategy, draws, torch.Generator(), scene_scale=1.0)  # type: ignore[arg-type]
+    hook.after_step(0, state)
+    check_aligned(state.params, state.optimizers, state.strategy_state)
+    moved = state.params["means"].detach()[:, 2] > -0.2
+    assert int(moved.sum()) > 200
+    first, _ = moments(state.optimizers, state.params, "means")
     assert not first[moved].any() and first[~moved].any()
-    strategy.step_pre_backward(params, optimizers, state, 2, info)
-    assert params["means"].grad is not None and params["means"].grad.abs().sum() > 0
+    hook.gradients(1, state)
+    assert state.params["means"].grad is None
+    hook.gradients(2, state)
+    assert state.params["means"].grad is not None and state.params["means"].grad.abs().sum() > 0
+    assert state.strategy_state["draws"] == 1
+    places = state.params["means"].detach().clone()
+    hook.after_step(1, state)
+    assert torch.equal(state.params["means"], places)
+
+
+def test_only_a_prior_from_outside_asks_for_it() -> None:
+    assert not is_asked_for(DefaultStrategy())
+    assert [is_asked_for(GeoTexStrategy(depth=depth)) for depth in ("none", "scene", "capture")] == [False, False, True]
+    assert not is_asked_for(GeoTexStrategy(depth="capture", depth_weight=0.0, settle=0.0))

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from splat.train.weather.robust import DIRECTIONS, BrighterRule, Fall, along, box, chance, contrast, ramp, without
+from splat.weather.training.brightness import (
+    DIRECTIONS,
+    BrighterRule,
+    Fall,
+    along,
+    box,
+    chance,
+    contrast,
+    ramp,
+    without,
+)
 
 SIZE = (60, 80)
 

@@ -2,21 +2,60 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from splat.train.priors import FEWEST_POINTS, DepthPrior, project, sample_depth, visible_points
+from splat.train.hooks import HookContext, TrainingHook
+from splat.train.priors import FEWEST_POINTS, make_prior, project, sample_depth, visible_points
+from splat.train.strategies import ops
+from splat.train.strategies.geotex import GeoTexRules
 from splat.train.strategies.view_scores import some_views
 
 if TYPE_CHECKING:
-    from splat.train.access import SceneAccess
-    from splat.train.strategies.base import Params, State
+    from splat.train.params import Params
+    from splat.train.state import TrainState
+    from splat.train.strategies.base import State
+    from splat.train.strategies.context import DepthPrior, StrategyContext
 
 KEEP_BYTES = 512e6  # depths of views are kept while all of them fit into this
 STEP = 1.1  # neighbouring pixels whose depths differ by more than this factor lie on two surfaces
+
+
+class DepthPullHook(TrainingHook):
+    """Draws the scene to the surface of a depth prior, as the options of the geotex strategies say.
+
+    At the first step Gaussians that stand off the surface are moved onto it (`settle`); then `depth_weight` times the
+    distance of one view is minimised too, every `depth_every` steps.
+    """
+
+    name = "depth_pull"
+
+    def __init__(self, context: HookContext, strategy: GeoTexRules) -> None:
+        prior = make_prior(strategy.depth, context.scene, strategy.depth_kind, strategy.offline)
+        assert prior is not None  # where `is_asked_for` says so
+        self.pull, self.strategy = DepthPull(context.scene, prior), strategy
+
+    def gradients(self, step: int, state: TrainState) -> None:
+        """Those of the distance to the surface."""
+        weight, every = self.strategy.depth_weight, self.strategy.depth_every
+        if weight > 0 and step % every == 0:
+            self.pull.add_gradients(state.params, state.strategy_state, weight * every)
+
+    def after_step(self, step: int, state: TrainState) -> None:
+        """After the first step, move what stands off the surface onto it."""
+        if step == 0 and self.strategy.settle > 0:
+            moved = self.pull.settle(state.params, self.strategy.settle)
+            ops.forget(state.params, state.optimizers, state.strategy_state, moved)
+
+
+def is_asked_for(strategy: object) -> TypeGuard[GeoTexRules]:
+    """Whether a strategy's options ask for the hook: a prior from outside, not what the scene renders itself."""
+    if not isinstance(strategy, GeoTexRules) or strategy.depth in ("none", "scene"):
+        return False
+    return strategy.depth_weight > 0 or strategy.settle > 0
 
 
 class DepthPull:
@@ -31,7 +70,7 @@ class DepthPull:
     views that see too few, by the scene as it is drawn now.
     """
 
-    def __init__(self, access: SceneAccess, prior: DepthPrior) -> None:
+    def __init__(self, access: StrategyContext, prior: DepthPrior) -> None:
         self.access, self.prior = access, prior
         self._keep = sum(camera.width * camera.height * 4 for camera in access.views.cameras) < KEEP_BYTES
         self._kept: dict[int, Tensor | None] = {}
@@ -141,7 +180,7 @@ def smooth(depth: Tensor) -> Tensor:
     return (least > 1e-9) & (most < STEP * least)
 
 
-def factor_from_points(access: SceneAccess, position: int, depth: Tensor) -> float | None:
+def factor_from_points(access: StrategyContext, position: int, depth: Tensor) -> float | None:
     """What a view's depth [H, W] (NaN: unknown) must be multiplied by to fit most of the known points that it sees.
 
     The middle of the shorter half of the logarithms (Rousseeuw 1984): up to half of the points may be hidden ones.
@@ -160,7 +199,7 @@ def factor_from_points(access: SceneAccess, position: int, depth: Tensor) -> flo
     return float(np.exp(ratios[best : best + half + 1].mean()))
 
 
-def factor_from_scene(access: SceneAccess, position: int, params: Params, depth: Tensor) -> float:
+def factor_from_scene(access: StrategyContext, position: int, params: Params, depth: Tensor) -> float:
     """The same from the scene as it is drawn: the median ratio; 1 where nothing is drawn."""
     drawn, alpha = access.picture(params, position, "ED")
     ratios = (drawn[..., 0] / depth)[(alpha[..., 0] > 0.5) & ~depth.isnan()]

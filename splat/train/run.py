@@ -1,0 +1,217 @@
+"""One training from start to end: load, plan, start or resume, run, finish."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from splat.capture.inventory import inventory
+from splat.capture.ply import write_ply_points
+from splat.capture.types import Capture, Split
+from splat.console import count, has_warned, info
+from splat.errors import Interrupted, SplatError
+from splat.formats import Notes, write_scene
+from splat.gaussians import Gaussians
+from splat.memory import give_back
+from splat.options import check
+from splat.render import select_backend
+from splat.render.backends import Backend
+from splat.run import POINTS, resume_command, write_cameras
+from splat.train.config import TrainConfig
+from splat.train.estimate import announce
+from splat.train.folder import run_folder, write_config
+from splat.train.hooks import HookContext, HookMaker, TrainingHook, made_hooks
+from splat.train.initial import first_gaussians, scene_scale
+from splat.train.journal import Training, journal
+from splat.train.kept import RunFiles
+from splat.train.loop import run_steps
+from splat.train.normalize import Normalization
+from splat.train.plan import Machine, Plan, asked_cap, make_plan, occupied_bytes
+from splat.train.resuming import saved_training
+from splat.train.source import starting_points, training_capture
+from splat.train.state import fitted_strategy, new_state
+from splat.train.strategies.base import Strategy
+from splat.train.strategies.context import StrategyContext
+from splat.train.views import TrainingViews
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training."""
+
+    folder: Path
+    gaussians: Gaussians  # in the capture's frame
+    capture: Capture
+    max_steps: int
+    train_seconds: float
+    backend: str
+
+    @property
+    def steps_per_second(self) -> float:
+        """Steps a second over all sessions, without loading and writing."""
+        return self.max_steps / max(self.train_seconds, 1e-9)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a training works on and with."""
+
+    config: TrainConfig
+    capture: Capture
+    arguments: dict[str, Any]  # of `load_capture`, that gave the capture
+    machine: Machine
+    backend: Backend
+    normalization: Normalization
+    device: torch.device
+
+    def views(self, split: Split) -> TrainingViews:
+        """The views of one side of the split, in the training frame."""
+        return TrainingViews(self.capture, self.capture.indices(split), self.normalization, self.device)
+
+
+def train(config: TrainConfig, hooks: Sequence[HookMaker] = ()) -> TrainResult:
+    """Train a scene and write its run folder (scene.ply, cameras.json, config.yaml, metrics.csv, checkpoints).
+
+    Args:
+        config: what is asked for.
+        hooks: what else happens in training; `splat.training.train` adds those that a configuration asks for.
+
+    Raises:
+        SplatError: for anything the user can fix.
+        Interrupted: after Ctrl-C, with a checkpoint written.
+    """
+    check_config(config)
+    loaded = load(config)
+    with run_folder(config, loaded.capture.name) as folder:
+        describe(loaded)
+        seed_everything(config.seed)
+        training = begin(loaded, folder, hooks)
+        if training.state.step == 0:
+            write_beginning(folder, loaded, training)
+        files = RunFiles(folder)
+        give_back()
+        run(training, files)
+        result = finish(training, loaded, files.path)
+        del training  # not needed beside what writing takes
+        give_back()
+        notes = Notes(config.render.antialiased, loaded.capture.origin)
+        write_scene(result.folder / "scene.ply", result.gaussians, notes=notes)
+    return result
+
+
+def check_config(config: TrainConfig) -> None:
+    """Refuse what cannot be trained, before anything is read.
+
+    Raises:
+        SplatError: a value outside its range, or values that contradict each other.
+    """
+    check(config)
+    asked_cap(config)
+    near, far = config.render.near_plane, config.render.far_plane
+    if near >= far:
+        raise SplatError(f"render.near_plane={near:g}: must be smaller than render.far_plane={far:g}")
+
+
+def load(config: TrainConfig) -> Loaded:
+    """The capture, at a resolution that suits the machine, and the renderer."""
+    backend = select_backend(config.render.backend)
+    machine = Machine.here(backend.name)
+    capture, arguments = training_capture(config, machine)
+    device = torch.device("cuda" if backend.name == "gsplat" else "cpu")
+    normalization = Normalization.from_cameras(capture.cameras("train"))
+    return Loaded(config, capture, arguments, machine, backend, normalization, device)
+
+
+def describe(loaded: Loaded) -> None:
+    """Say what was read and what renders it."""
+    capture = loaded.capture
+    train, test = len(capture.indices("train")), len(capture.indices("test"))
+    sides = f"{count(train, 'training view')} and {count(test, 'test view')}"
+    info(f"{capture.name}: {capture.kind}, {sides}; {inventory(capture)}")
+    for note in capture.notes:
+        if not has_warned(note):
+            info(note)
+    info(f"renderer: {loaded.backend.name} ({loaded.backend.reason})")
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the generators that libraries use behind our back; our own choices use generators of their own."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def begin(loaded: Loaded, folder: Path, makers: Sequence[HookMaker]) -> Training:
+    """The training before its first step, or, if it is to be resumed, as its last checkpoint left it."""
+    config, views, base = loaded.config, loaded.views("train"), occupied_bytes()
+    saved = saved_training(folder, config) if config.resume else None
+    points = starting_points(loaded.capture, config)
+    plan = saved.plan() if saved else make_plan(config, loaded.machine, loaded.capture.data_factor, len(points.xyz))
+    strategy, hooks = equipped(loaded, views, plan, makers)
+    scale = scene_scale(views.cameras)
+    if saved is not None:
+        state = saved.state(config, strategy, scale, views, hooks)
+        info(f"resuming at step {state.step:,} of {plan.max_steps:,}")
+    else:
+        gaussians = first_gaussians(config, loaded.normalization, views, plan.seeds, points)
+        state = new_state(gaussians, config, strategy, scale, views.device)
+        info(f"points: {len(points.xyz):,} {points.origin}, {count(len(gaussians), 'Gaussian')} to begin with")
+        announce(state, views, config, plan, base)
+    return Training(config, plan, state, views, loaded.views("test"), hooks, background(loaded.capture))
+
+
+def equipped(
+    loaded: Loaded, views: TrainingViews, plan: Plan, makers: Sequence[HookMaker]
+) -> tuple[Strategy, list[TrainingHook]]:
+    """The strategy, fitted to the plan and what the hooks allow, and the hooks; both have what they may look at."""
+    config, known = loaded.config, loaded.capture.points
+    xyz = np.zeros((0, 3)) if known is None or known.origin == "random" else known.xyz
+    points = loaded.normalization.points(torch.from_numpy(xyz)).float().to(views.device)
+    scene = StrategyContext(views, points, config.render)
+    hooks = made_hooks(makers, HookContext(scene, plan.max_steps, config.seed))
+    strategy = fitted_strategy(config.strategy, plan, resets=all(hook.resets_opacities for hook in hooks))
+    strategy.attach(scene)
+    return strategy, hooks
+
+
+def background(capture: Capture) -> list[float]:
+    """What evaluations stand on: white for scenes with transparency, as nerf_synthetic is evaluated by everyone."""
+    return [1.0, 1.0, 1.0] if capture.transparent("train") else [0.0, 0.0, 0.0]
+
+
+def write_beginning(folder: Path, loaded: Loaded, training: Training) -> None:
+    """What a run folder holds from the first step on."""
+    config, capture = loaded.config, loaded.capture
+    write_config(folder, config, training.plan, capture, loaded.arguments, training.background, loaded.backend.name)
+    write_cameras(folder / "cameras.json", capture)
+    if capture.points is not None:
+        write_ply_points(folder / POINTS, capture.points)
+
+
+def run(training: Training, files: RunFiles) -> None:
+    """Train until the plan's steps are done.
+
+    Raises:
+        Interrupted: after Ctrl-C, with a checkpoint written.
+    """
+    config, state, max_steps = training.config, training.state, training.plan.max_steps
+    with journal(training, files) as kept:
+        finished = run_steps(state, training.views, config, max_steps, kept.after_step, training.hooks)
+    if not finished:
+        raise Interrupted(f"stopped at step {state.step:,}; continue with: {resume_command(config.data, files.path)}")
+
+
+def finish(training: Training, loaded: Loaded, folder: Path) -> TrainResult:
+    """Let the hooks write what they found; returns the scene in the capture's own frame."""
+    for hook in training.hooks:
+        hook.write(folder, loaded.normalization)
+    gaussians = loaded.normalization.to_capture(training.state.gaussians().to("cpu"))
+    return TrainResult(
+        folder, gaussians, loaded.capture, training.plan.max_steps, training.state.seconds, loaded.backend.name
+    )

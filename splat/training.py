@@ -1,0 +1,51 @@
+"""Training with all that a configuration asks for: the one place that knows which hooks there are."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from splat.options import option
+from splat.train.config import TrainConfig
+from splat.weather.training.config import WeatherOptions
+
+if TYPE_CHECKING:
+    from splat.train.hooks import HookMaker
+    from splat.train.run import TrainResult
+
+
+@dataclass
+class HookedTrainConfig(TrainConfig):
+    """`splat train`: photos in, a scene and its metrics out."""
+
+    weather: WeatherOptions = option(WeatherOptions, "rain, snow, drops on the lens and fog, left out of the scene")
+
+
+def train(config: TrainConfig) -> TrainResult:
+    """Train a scene and write its run folder, as `splat.train.run.train` does, with the hooks that are asked for.
+
+    Raises:
+        SplatError: for anything the user can fix.
+        Interrupted: after Ctrl-C, with a checkpoint written.
+    """
+    from splat.train import run
+    from splat.weather.training.hook import at_hand
+
+    if isinstance(config, HookedTrainConfig):
+        config = dataclasses.replace(config, weather=at_hand(config.weather))
+    return run.train(config, hooks_of(config))
+
+
+def hooks_of(config: TrainConfig) -> list[HookMaker]:
+    """Makers of the hooks that a configuration asks for, in the order in which a step calls them."""
+    from splat import depth_pull
+    from splat.weather.training.hook import WeatherHook
+
+    makers: list[HookMaker] = []
+    if depth_pull.is_asked_for(config.strategy):
+        makers.append(partial(depth_pull.DepthPullHook, strategy=config.strategy))
+    if isinstance(config, HookedTrainConfig) and config.weather.any:
+        makers.append(partial(WeatherHook, options=config.weather))
+    return makers

@@ -18,10 +18,11 @@ from splat import console
 from splat.commands import SUMMARIES
 from splat.commands import keys as key_tools
 from splat.commands import words as word_tools
-from splat.commands.conf import conf_folder, group_defaults
+from splat.commands.conf import group_defaults, shared_primary
 from splat.commands.mistakes import explain, wrong_key
 from splat.errors import Interrupted, SplatError
 from splat.options import check
+from splat.shipped import conf_folder
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -71,7 +72,7 @@ class Command:
         folder = conf_folder()
         return {
             group: sorted(path.stem for path in (folder / group).glob("*.yaml"))
-            for group in [*group_defaults(folder / f"{self.name}.yaml"), *self.added_groups]
+            for group in [*group_defaults(self.name), *self.added_groups]
         }
 
     def vocabulary(self) -> key_tools.Vocabulary:
@@ -189,7 +190,9 @@ def _is_hydras(error: Exception) -> bool:
 
 
 def register(command: Command, values: Mapping[str, Any] | None = None) -> None:
-    """Store the command's dataclasses where Hydra finds them, schema/NAME and schema/GROUP/OPTION, with some values."""
+    """Store the command's dataclasses where Hydra finds them, schema/NAME and schema/GROUP/OPTION, with some values;
+    and what stands for the file of a command that has none.
+    """
     from hydra.core.config_store import ConfigStore
     from omegaconf import MISSING, OmegaConf
 
@@ -199,6 +202,8 @@ def register(command: Command, values: Mapping[str, Any] | None = None) -> None:
         node[key] = value.text if hasattr(value, "text") else value  # a quoted string
     for group in command.schemas:
         node[group] = MISSING  # the chosen option fills it; merged into a default it would keep the default's keys
+    if primary := shared_primary(command.name):
+        store.store(name=command.name, node=primary, provider="splat")
     store.store(group="schema", name=command.name, node=node, package="_global_", provider="splat")
     for group, options in command.schemas.items():
         for name, schema in options.items():

@@ -7,12 +7,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import splat
 from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
 from splat.options import option
+from splat.shipped import demo_folder
 
 
 @dataclass
@@ -25,7 +25,7 @@ class DemoConfig:
 def run(config: DemoConfig) -> None:
     """Copy the demo capture and say what comes next; prints the folder."""
     target = user_path(config.dir)
-    copy_demo(find_demo(), target)
+    copy_demo(demo_folder(), target)
     console.info(f"the demo capture is in {target}; next: {next_command(target)}")
     print(target)
 
@@ -41,21 +41,6 @@ def next_command(target: Path) -> str:
         name = f"{usual}-{number}"
     words = ["splat", "train", str(target)]
     return shlex.join(words if name == usual else [*words, f"name={name}"])
-
-
-def find_demo() -> Path:
-    """The demo capture of the repository this package lies in.
-
-    Raises:
-        SplatError: for an installed package, which comes without it.
-    """
-    folder = Path(splat.__file__).resolve().parent.parent / "data" / "demo"
-    if folder.is_dir() and any(folder.iterdir()):
-        return folder
-    raise SplatError(
-        "this installation has no demo capture; it is the folder data/demo of splat's repository: check that out and "
-        "run `splat train data/demo` there (`python -m tools.demo_world` makes it anew)"
-    )
 
 
 def copy_demo(source: Path, target: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 from splat import __version__
 from splat.commands import SUMMARIES, keys
 from splat.commands.app import Command
-from splat.commands.conf import conf_folder, group_defaults
+from splat.commands.conf import group_defaults
 from splat.errors import SplatError
+from splat.shipped import conf_folder
 
 WIDTH = 80
 COLUMN = 30
@@ -42,7 +43,7 @@ def command(command: Command, words: Sequence[str] = ()) -> str:
     Raises:
         SplatError: when there is no such choice.
     """
-    defaults = group_defaults(conf_folder() / f"{command.name}.yaml")
+    defaults = group_defaults(command.name)
     chosen = {**defaults, **{name: choice for name, _, choice in (word.partition("=") for word in words)}}
     plain = " ".join(word.rstrip("*").upper() + (" ..." if word.endswith("*") else "") for word in command.words)
     usage = " ".join(part for part in ("splat", command.name, plain, "[key=value ...]") if part)

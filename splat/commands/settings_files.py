@@ -20,9 +20,9 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from splat.commands.conf import conf_folder
 from splat.errors import SplatError
 from splat.records import read_yaml
+from splat.shipped import conf_folder
 
 HARMLESS = ("mode", "run", "output_subdir", "sweep", "sweeper.params", "sweeper.max_batch_size")  # of hydra.*
 RUNS_CODE = ("callbacks", "job_logging", "hydra_logging")  # of hydra.*, refused on the command line too

@@ -1,4 +1,4 @@
-"""Our own small network that takes rain and snow out of a photo; its weights lie in data/restorer."""
+"""Our own small network that takes rain and snow out of a photo; its weights lie in splat/weights/restorer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-import splat
 from splat.errors import SplatError
 from splat.files import read_json
+from splat.shipped import weights_folder
 
-FOLDER = Path(splat.__file__).resolve().parent.parent / "data" / "restorer"
+FOLDER = weights_folder("restorer")
 
 
 class Block(nn.Module):
@@ -88,8 +88,8 @@ def load_own(folder: Path = FOLDER) -> tuple[WeatherNet, int]:
     file = folder / "model.safetensors"
     if not installed(folder):
         raise SplatError(
-            "this installation has no network of its own; it is the folder data/restorer of splat's repository "
-            "(`python -m tools.restorer` trains it anew); or give restorer.model=, or restorer=multiview"
+            f"the weights of splat's own network are missing ({file}); install splat again "
+            "(in its repository `python -m tools.restorer` trains them anew)"
         )
     settings = read_json(folder / "config.json")
     network = WeatherNet(tuple(settings["widths"]), settings["blocks"])

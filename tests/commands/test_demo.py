@@ -22,7 +22,7 @@ def source(tmp_path: Path) -> Path:
 def test_copies_and_says_what_is_next(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(demo, "find_demo", lambda: source)
+    monkeypatch.setattr(demo, "demo_folder", lambda: source)
     target = tmp_path / "my demo"
     assert main(["demo", str(target)]) == 0
     captured = capsys.readouterr()
@@ -33,7 +33,7 @@ def test_copies_and_says_what_is_next(
 def test_the_next_command_does_not_meet_an_earlier_run(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(demo, "find_demo", lambda: source)
+    monkeypatch.setattr(demo, "demo_folder", lambda: source)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "demo" / "default").mkdir(parents=True)
     assert main(["demo"]) == 0
@@ -56,19 +56,13 @@ def test_failure_leaves_nothing_behind(source: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "repository"]
 
 
-def test_an_installed_package_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo.splat, "__file__", str(tmp_path / "site-packages" / "splat" / "__init__.py"))
-    with pytest.raises(SplatError, match=r"no demo capture.*data/demo"):
-        demo.find_demo()
-
-
 def test_a_full_disk_is_one_line_and_leaves_nothing(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*paths: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(demo, "find_demo", lambda: source)
+    monkeypatch.setattr(demo, "demo_folder", lambda: source)
     monkeypatch.setattr(demo.shutil, "copyfile", full)
     assert main(["demo", str(tmp_path / "copy")]) == 2
     assert "No space left on device; free some space" in capsys.readouterr().err

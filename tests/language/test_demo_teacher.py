@@ -21,14 +21,14 @@ def test_it_recognises_the_demos_things() -> None:
     from tools.demo_teacher.report import on_demo
 
     found = on_demo(load_teacher(TeacherOptions(device="cpu")), DEMO, every=12)  # type: ignore[arg-type]
-    # 0.53, 0.55 and 0.59 on every fourth photo (data/teacher/metrics.json); one of 22 by chance
+    # 0.53, 0.55 and 0.59 on every fourth photo (splat/weights/teacher/metrics.json); one of 22 by chance
     assert found["name_top1"] > 0.42
     assert found["caption_top1"] > 0.42
     assert found["text_to_image_top1"] > 0.45
 
 
 def test_it_is_small_and_its_words_are_listed() -> None:
-    folder = REPOSITORY / "data" / "teacher"
+    folder = REPOSITORY / "splat" / "weights" / "teacher"
     assert sum(path.stat().st_size for path in folder.iterdir()) < 8e6
     words = load_teacher(TeacherOptions()).words()  # type: ignore[attr-defined]
     card = (folder / "README.md").read_text()

@@ -20,10 +20,10 @@ def test_the_teacher_is_what_its_command_makes() -> None:
 
     parser = make_parser()
     defaults = parser.parse_args([])
-    metrics = read_json(REPOSITORY / "data" / "teacher" / "metrics.json")
+    metrics = read_json(REPOSITORY / "splat" / "weights" / "teacher" / "metrics.json")
     made = metrics["training"]
     assert made["command"] == command_of(MODULE, parser, defaults, ASIDE) == "python -m tools.demo_teacher"
-    assert made["weights_sha256"] == fingerprint(REPOSITORY / "data" / "teacher" / "model.safetensors")
+    assert made["weights_sha256"] == fingerprint(REPOSITORY / "splat" / "weights" / "teacher" / "model.safetensors")
     assert (made["steps"], made["batch"]) == (defaults.steps * defaults.cycles, defaults.batch)
     assert (made["rooms"], made["photos"]) == (defaults.rooms, defaults.rooms * defaults.views)
     for purpose in ("choosing", "judging"):
@@ -33,7 +33,7 @@ def test_the_teacher_is_what_its_command_makes() -> None:
 
 
 def test_the_teachers_page_is_written_from_its_metrics(tmp_path: Path) -> None:
-    folder = REPOSITORY / "data" / "teacher"
+    folder = REPOSITORY / "splat" / "weights" / "teacher"
     write_card(tmp_path, read_json(folder / "metrics.json"), texts.vocabulary(texts.all_captions()))
     assert (tmp_path / "README.md").read_text() == (folder / "README.md").read_text()
 
@@ -42,7 +42,7 @@ def test_the_weather_network_is_what_its_command_makes(tmp_path: Path) -> None:
     """metrics.json and the page beside the weights are the command's own words: nobody wrote a figure into them."""
     from tools.restorer.__main__ import ASIDE, MODULE, make_parser
 
-    folder = REPOSITORY / "data" / "restorer"
+    folder = REPOSITORY / "splat" / "weights" / "restorer"
     metrics = read_json(folder / "metrics.json")
     parser = make_parser()
     defaults = parser.parse_args([])

@@ -1,7 +1,8 @@
-"""`python -m tools.demo_teacher`: render rooms, train the demo teacher, measure it, write data/teacher.
+"""`python -m tools.demo_teacher`: render rooms, train the demo teacher, measure it, write splat/weights/teacher.
 
-Its defaults are what made data/teacher, from nothing. Rooms are those that the registry of the demo generator has for
-each purpose (tools/demo_world/registry.py): some to train in, some to choose by, some to judge by, as the demo does.
+Its defaults are what made splat/weights/teacher, from nothing. Rooms are those that the registry of the demo generator
+has for each purpose (tools/demo_world/registry.py): some to train in, some to choose by, some to judge by, as the
+demo does.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from splat.console import duration, info
 from splat.files import write_json
+from splat.shipped import weights_folder
 from tools.command import command_of, exit_code, fingerprint
 from tools.demo_teacher import captions as texts
 from tools.demo_teacher import crops, model, photos, report
@@ -33,7 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog=f"python -m {MODULE}", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     defaults = TrainingOptions()
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "data" / "teacher", help="folder of the model")
+    parser.add_argument("--out", type=Path, default=weights_folder("teacher"), help="folder of the model")
     parser.add_argument("--work", type=Path, default=REPOSITORY / "outputs" / "demo_teacher", help="photos, checkpoint")
     parser.add_argument("--rooms", type=int, default=len(registry.TRAINING), help="rooms to train in, the first ones")
     parser.add_argument("--views", type=int, default=6, help="photos of each room")

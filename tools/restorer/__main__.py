@@ -1,8 +1,8 @@
-"""`python -m tools.restorer`: draw weather over photos, train the network for rain and snow, write data/restorer.
+"""`python -m tools.restorer`: draw weather over photos, train the network for rain and snow, write its weights.
 
-Its defaults are what made data/restorer, from nothing. Rooms are those of the demo teacher's tool that the registry of
-the demo generator has to train in; it judges by others, and by the demo. Photographs come with scikit-image,
-scikit-learn and matplotlib.
+Its defaults are what made splat/weights/restorer, from nothing. Rooms are those of the demo teacher's tool that the
+registry of the demo generator has to train in; it judges by others, and by the demo. Photographs come with
+scikit-image, scikit-learn and matplotlib.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from splat.console import info
 from splat.files import atomic_path, write_json
+from splat.shipped import weights_folder
 from tools.command import command_of, exit_code, fingerprint
 from tools.demo_world import registry
 from tools.restorer.training import TrainingOptions, train
@@ -31,7 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m {MODULE}", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "data" / "restorer", help="folder of the network")
+    parser.add_argument("--out", type=Path, default=weights_folder("restorer"), help="folder of the network")
     parser.add_argument("--work", type=Path, default=REPOSITORY / "outputs" / "demo_teacher", help="rooms, checkpoint")
     parser.add_argument("--rooms", type=int, default=12, help="rooms to train in, the first ones")
     parser.add_argument("--views", type=int, default=6, help="photos of each room")

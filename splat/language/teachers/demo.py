@@ -1,4 +1,4 @@
-"""Our own small CLIP-style model, trained on the demo generator's pictures; it lies in data/teacher."""
+"""Our own small CLIP-style model, trained on the demo generator's pictures; it lies in splat/weights/teacher."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-import splat
 from splat.errors import SplatError
 from splat.files import read_json
 from splat.language.regions.painting import numbered
@@ -18,21 +17,22 @@ from splat.language.teachers.nested import merged_levels
 from splat.language.teachers.options import TeacherOptions
 from splat.language.teachers.text_image import TextImageTeacher
 from splat.language.types import LEVELS, ViewFeatures
+from splat.shipped import weights_folder
 
 UNKNOWN = "[UNK]"
 
 
 def load(options: TeacherOptions) -> DemoTeacher:
-    """The teacher of the repository this package lies in.
+    """The teacher that comes with splat.
 
     Raises:
-        SplatError: for an installed package, which comes without it.
+        SplatError: its weights are missing.
     """
-    folder = Path(splat.__file__).resolve().parent.parent / "data" / "teacher"
+    folder = weights_folder("teacher")
     if not (folder / "model.safetensors").is_file():
         raise SplatError(
-            "this installation has no demo teacher; it is the folder data/teacher of splat's repository: run splat "
-            "there (`python -m tools.demo_teacher` trains it anew), or give teacher= the folder of another model"
+            f"the demo teacher's weights are missing in {folder}; install splat again "
+            "(in its repository `python -m tools.demo_teacher` trains them anew)"
         )
     return DemoTeacher(folder, options)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,10 +30,7 @@ def train(config: TrainConfig) -> TrainResult:
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
     from splat.train import run
-    from splat.weather.training.hook import at_hand
 
-    if isinstance(config, HookedTrainConfig):
-        config = dataclasses.replace(config, weather=at_hand(config.weather))
     return run.train(config, hooks_of(config))
 
 

@@ -71,11 +71,6 @@ class WeatherNet(nn.Module):
         return (self(images) + self(images.flip(3)).flip(3)) / 2
 
 
-def installed(folder: Path = FOLDER) -> bool:
-    """Whether this installation has the network's weights."""
-    return (folder / "model.safetensors").is_file()
-
-
 def load_own(folder: Path = FOLDER) -> tuple[WeatherNet, int]:
     """The network, and the longer side in pixels of the photos that it was trained on.
 
@@ -86,7 +81,7 @@ def load_own(folder: Path = FOLDER) -> tuple[WeatherNet, int]:
     from safetensors.torch import load_file
 
     file = folder / "model.safetensors"
-    if not installed(folder):
+    if not file.is_file():
         raise SplatError(
             f"the weights of splat's own network are missing ({file}); install splat again "
             "(in its repository `python -m tools.restorer` trains them anew)"

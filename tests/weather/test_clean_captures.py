@@ -22,7 +22,6 @@ from splat.cli import main
 from splat.formats import write_scene
 from splat.run import write_cameras
 from splat.temporary import is_temporary
-from splat.weather.clean import restore
 from splat.weather.clean.config import CleanConfig
 from splat.weather.clean.detect import look
 from splat.weather.clean.multiview import scene_depths
@@ -117,15 +116,13 @@ def test_nothing_found_gives_the_same_capture(tmp_path: Path, capsys: pytest.Cap
     assert len(load_capture(out, points="capture").frames) == 10
 
 
-@pytest.mark.parametrize("installed", [True, False])
-def test_auto_takes_the_best_that_is_there(tmp_path: Path, installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restore, "installed", lambda: installed)
+def test_auto_takes_the_network(tmp_path: Path) -> None:
     chosen = {}
     for name, folder in (("posed", write_room(tmp_path / "room", rain)), ("bare", bare(tmp_path / "bare", rain))):
         out = tmp_path / f"{name}-dry"
         assert main(["clean", str(folder), "weather=rain", "lens.masks=none", f"out={out}"]) == 0
         chosen[name] = json.loads((out / "clean.json").read_text())["restorer"]["chosen"]
-    assert chosen == {"posed": "learned" if installed else "multiview", "bare": "learned" if installed else "classical"}
+    assert chosen == {"posed": "learned", "bare": "learned"}
 
 
 def test_views_take_rain_out(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from splat.capture.images import PhotoImages
 from splat.capture.photo import read_photo
 from splat.capture.types import Capture, Frame, Points
 from splat.cli import main
-from splat.weather.clean import restore
 from splat.weather.clean.config import LensOptions, MultiviewRestorer
 from splat.weather.clean.lens import find_lens_masks
 from splat.weather.clean.multiview import Multiview
@@ -108,9 +107,8 @@ def test_neither_side_changes_what_is_written_of_the_other(tmp_path: Path, case:
     assert [Path(photo["name"]).name for photo in photos if photo["split"] == "test"] == HELD_OUT
 
 
-def test_what_is_found_is_found_in_training_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_found_is_found_in_training_photos(tmp_path: Path) -> None:
     """The kind of weather and the restorer, where all is left to splat."""
-    monkeypatch.setattr(restore, "installed", lambda: False)
     out = {}
     for recoloured in ("", "test"):
         room = write_room(tmp_path / (recoloured or "plain"), "snow", recoloured)
@@ -118,7 +116,7 @@ def test_what_is_found_is_found_in_training_photos(tmp_path: Path, monkeypatch: 
         assert main(["clean", str(room), f"test_every={EVERY}", f"out={out[recoloured]}"]) == 0
     assert written(out[""], held_out=False) == written(out["test"], held_out=False)
     before, after = (json.loads((folder / "clean.json").read_text()) for folder in out.values())
-    assert before["restorer"]["chosen"] == "multiview" and before["weather"]["found"] == ["snow"]
+    assert before["restorer"]["chosen"] == "learned" and before["weather"]["found"] == ["snow"]
     assert all(before[part] == after[part] for part in ("weather", "lens", "restorer"))
 
 

@@ -12,7 +12,7 @@ WEATHERS = ("none", "rain", "snow", "fog", "drops")
 
 @dataclass
 class Restorer:
-    """learned with splat's own network; not installed: multiview where cameras are known, else classical"""
+    """learned, with splat's own network, where rain or snow is found; fog stays for training to remove"""
 
     name: ClassVar[str] = "auto"
 

@@ -22,10 +22,8 @@ from splat.weather.clean.config import (
 )
 from splat.weather.clean.detect import Verdict, of_held_out
 from splat.weather.clean.source import Photo, Source
-from splat.weather.network import installed
 
 AIR = ("rain", "snow", "fog")
-FEWEST_POSED = 7  # training photos with cameras from which auto asks neighbouring views
 
 
 @dataclass(frozen=True)
@@ -76,11 +74,7 @@ def choose_restorer(weather: Sequence[str], verdict: Verdict, source: Source, co
         return ByViews(air, by_side(verdict, source, air), options, source, config.test_every)
     if air == "fog":
         return Keep(verdict.airlight)  # training removes it with depth, which pictures alone do not have
-    if installed():
-        return ByNetwork(LearnedRestorer())
-    if source.posed and len(source.side("train")) >= FEWEST_POSED:
-        return ByViews(air, by_side(verdict, source, air), MultiviewRestorer(), source, config.test_every)
-    return Classical(air, by_side(verdict, source, air), ClassicalRestorer())
+    return ByNetwork(LearnedRestorer())
 
 
 def by_side(verdict: Verdict, source: Source, air: str) -> dict[Split, Verdict]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splat.console import info, warn
+from splat.console import info
 from splat.files import atomic_path, write_json
 from splat.train.hooks import HookContext, TrainingHook
-from splat.weather.network import installed, load_own
+from splat.weather.network import load_own
 from splat.weather.training.brightness import BrighterRule, Fall, along, box, chance, contrast, ramp, without
 from splat.weather.training.config import WeatherOptions
 from splat.weather.training.haze import Haze, HazeLearner, farthest, measured_haze, ray_lengths, recolor
@@ -27,14 +26,6 @@ if TYPE_CHECKING:
     from splat.train.views import View
 
 LAST = 2 / 3  # share of the steps at which anything is last measured
-
-
-def at_hand(options: WeatherOptions) -> WeatherOptions:
-    """The options, with `robust` in the place of a network that this installation has not got."""
-    if not options.network or installed():
-        return options
-    warn("splat's own network (data/restorer) is not installed; rain and snow are found by their brightness instead")
-    return replace(options, network=False, robust=True)
 
 
 class WeatherHook(TrainingHook):

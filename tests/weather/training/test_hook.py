@@ -336,16 +336,6 @@ def test_presets(preset: str, on: set[str]) -> None:
     assert {name for name in ("network", "robust", "lens", "haze") if getattr(made.weather, name)} == on
 
 
-def test_without_the_network_brightness_tells(
-    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(hook, "installed", lambda: False)
-    result = train(config(capture, tmp_path / "run", WeatherOptions(network=True)))
-    report = json.loads((result.folder / "weather.json").read_text())
-    assert report["weather"] > 0 and report["opacity"] is None
-    assert "not installed" in "".join(capsys.readouterr())
-
-
 def test_a_wrong_value_is_refused() -> None:
     with pytest.raises(SplatError, match="robust_shape"):
         check(HookedTrainConfig(weather=WeatherOptions(robust_shape="round")))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -48,6 +49,26 @@ class Gaussians:
     @classmethod
     def from_dict(cls, tensors: Mapping[str, Tensor]) -> Gaussians:
         return cls(**{field.name: tensors[field.name] for field in fields(cls)})
+
+    @classmethod
+    def cat(cls, parts: Sequence[Gaussians]) -> Gaussians:
+        """One scene of several, in their order, on the device of the first; colours as rich as the richest."""
+        bands = max(part.shN.shape[1] for part in parts)
+        rows = [part.with_bands(bands).as_dict() for part in parts]
+        return cls(**{name: torch.cat([row[name].to(value) for row in rows]) for name, value in rows[0].items()})
+
+    def with_bands(self, count: int) -> Gaussians:
+        """With `count` bands of directional colour, at least those that it has; the added ones are 0."""
+        missing = self.shN.new_zeros(len(self), count - self.shN.shape[1], 3)
+        return self.replace(shN=torch.cat([self.shN, missing], dim=1)) if missing.shape[1] else self
+
+    def replace(self, **tensors: Tensor) -> Gaussians:
+        """The same Gaussians with some of the tensors exchanged."""
+        return dataclasses.replace(self, **tensors)
+
+    def activated(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What `rasterize` takes: means [N, 3], quats [N, 4], standard deviations [N, 3] and opacities [N] in 0..1."""
+        return self.means, self.quats, self.scales.exp(), self.opacities.sigmoid()
 
     def transformed(self, transform: Tensor) -> Gaussians:
         """The scene moved by a similarity (rotation, uniform scale, translation).

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from splat.capture.types import Capture
     from splat.gaussians import Gaussians
     from splat.render.config import RenderOptions
+    from splat.render.scene import SceneRenderer
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,30 @@ class Run:
         except SplatError as problem:
             raise SplatError(f"{self.path}: {problem}; if they moved, edit capture.data in config.yaml") from problem
 
-    def render_options(self) -> RenderOptions:
-        """How the scene was rendered in training; backend and threads are left to this machine."""
+    def render_options(self, backend: str = "auto") -> RenderOptions:
+        """How the scene was rendered in training, planes in the capture's units; threads are left to this machine."""
+        from splat.cameras import radius
         from splat.render.config import RenderOptions
 
-        trained = self._settings("train").part("render")
-        machine = RenderOptions()
-        return replace(trained.options(RenderOptions), backend=machine.backend, num_threads=machine.num_threads)
+        if self._settings().has("render"):
+            options = self._settings("render").options(RenderOptions)
+        else:  # older runs hold the planes in units of the training frame
+            trained = self._settings("train").part("render").options(RenderOptions)
+            options = trained.scaled(radius(self.cameras("train") or self.cameras()))
+        return replace(options, backend=backend, num_threads=None)
+
+    def renderer(self, backend: str = "auto") -> SceneRenderer:
+        """The scene as it was rendered in training, with its training cameras (all, if it has none).
+
+        Raises:
+            SplatError: when the backend cannot run here, or a file of the run is missing or damaged.
+        """
+        import torch
+
+        from splat.render.scene import SceneRenderer
+
+        cameras = self.cameras("train") or self.cameras()
+        return SceneRenderer(self.scene(), self.render_options(backend), torch.tensor(self.background), cameras)
 
     @property
     def notes(self) -> Notes:

@@ -15,14 +15,12 @@ from splat import disk
 from splat.capture.photo import photo_header
 from splat.capture.sfm import write_model
 from splat.capture.staging import stage_mask, stage_photo
-from splat.edit.preview import write_picture as write_preview
 from splat.edit.selection import Selection, save_selection
 from splat.errors import SplatError
-from splat.evaluate.pictures import write_picture
 from splat.files import atomic_path, save_image, write_json
 from splat.formats import write_scene
 from splat.gaussians import Gaussians
-from splat.render.film import write_picture as write_frame
+from splat.images import write_image
 from splat.render.video import open_video
 from splat.train.history import History
 from splat.weather.clean.folder import write_photo
@@ -82,11 +80,9 @@ def masked(path: Path) -> None:
 
 
 WRITERS: dict[str, tuple[str, Callable[[Path], None]]] = {
-    "picture of an evaluation": ("a.png", lambda path: write_picture(path, NOISE)),
-    "photo of an evaluation": ("a.jpg", lambda path: write_picture(path, NOISE)),
-    "preview of an edit": ("a.png", lambda path: write_preview(path, NOISE)),
-    "frame": ("a.png", lambda path: write_frame(path, NOISE)),
-    "depth": ("a.tiff", lambda path: write_frame(path, NOISE[:, :, 0].astype(np.float32))),
+    "picture": ("a.png", lambda path: write_image(path, NOISE)),
+    "photo": ("a.jpg", lambda path: write_image(path, NOISE)),
+    "depth": ("a.tiff", lambda path: write_image(path, NOISE[:, :, 0].astype(np.float32))),
     "picture of an answer": ("a.jpg", answer),
     "staged photo": ("a.jpg", staged),
     "staged mask": ("a.png", masked),

@@ -18,7 +18,6 @@ import pytest
 
 from splat.capture import load_capture
 from splat.cli import main
-from splat.edit.stage import Stage
 from splat.files import write_json
 from splat.run import open_run
 from splat.training import train
@@ -192,7 +191,7 @@ def test_edits(tmp_path: Path, name: str) -> None:
                     frame["K"][0][0] *= 0.7
             write_json(run / "cameras.json", record)
         training = [frame["name"] for frame in open_run(run).camera_record()["frames"] if frame["split"] == "train"]
-        assert [camera.name for camera in Stage.of_run(open_run(run), "cpu").cameras] == training
+        assert [camera.name for camera in open_run.renderer((run), "cpu").cameras] == training
         assert main(["edit", str(run), *EDITS[name], "backend=cpu"]) == 0
         found.append(next((run / "edits").glob("*/scene.ply")).read_bytes())
         shutil.rmtree(run)

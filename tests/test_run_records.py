@@ -22,7 +22,6 @@ from splat.formats import write_scene
 from splat.run import how_to_finish, open_run, write_cameras
 from splat.run_records import read_config, read_metrics
 from splat.train.config import TrainConfig
-from splat.train.normalize import capture_options
 from tests.fuzz import damaged, odd_records, survives
 from tests.train.blobs import blob_scene, write_blob_capture
 
@@ -63,7 +62,7 @@ def used(folder: Path) -> None:
     found.pop("metrics")
     "\n".join(lines(found)).encode()
     metrics_table({"a": run.metrics})
-    capture_options(run)
+    run.render_options()
     assert len(run.background) == 3 and run.cameras("test") is not None
     run.capture()
 

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from splat.cameras import stem
 from splat.edit.apply import apply
 from splat.edit.colours import parse_colour, rgb_to_lab
 from splat.edit.config import EditOptions, FillOptions
@@ -27,15 +28,15 @@ from splat.edit.fill import fill
 from splat.edit.operations.base import Edited
 from splat.edit.operations.keep import remove
 from splat.edit.operations.recolor import recolor
-from splat.edit.preview import write_picture
 from splat.edit.selection import Selection
-from splat.edit.stage import Stage, stem
 from splat.edit.views import LEAST
 from splat.edit.words import Words, in_words
 from splat.errors import SplatError
 from splat.files import read_json, write_json
+from splat.images import write_image
 from splat.language.config import DistillConfig
 from splat.language.distill import distill_run
+from splat.render.scene import SceneRenderer
 from splat.run import Run, open_run
 from tools.language_truth import write_files_teacher
 
@@ -67,10 +68,10 @@ def label_of(demo: Path, name: str) -> int:
     return int(objects[name])
 
 
-def images_of(stage: Stage, run: Run, scene: Any) -> dict[str, np.ndarray]:
+def images_of(renderer: SceneRenderer, run: Run, scene: Any) -> dict[str, np.ndarray]:
     """Renders [H, W, 3] 0..1 of the test views by name."""
     return {
-        stem(camera.name): stage.picture(camera, scene)[0].clamp(0, 1).cpu().numpy() for camera in run.cameras("test")
+        stem(camera.name): renderer.of(scene).image(camera).clamp(0, 1).cpu().numpy() for camera in run.cameras("test")
     }
 
 
@@ -118,15 +119,15 @@ def measure_recolour(
 class Truth:
     """What the true label pictures of the training views say about each Gaussian."""
 
-    def __init__(self, stage: Stage, demo: Path) -> None:
+    def __init__(self, renderer: SceneRenderer, demo: Path) -> None:
         self.objects = [entry for entry in read_json(demo / "truth" / "objects.json") if entry["pixels"]]
         labels = 1 + max(entry["id"] for entry in self.objects)
-        device = stage.scene.means.device
-        inside, self.weight = torch.zeros(len(stage.scene), labels, device=device), torch.zeros(1, device=device)
-        for camera in stage.cameras:
+        device = renderer.scene.means.device
+        inside, self.weight = torch.zeros(len(renderer.scene), labels, device=device), torch.zeros(1, device=device)
+        for camera in renderer.cameras:
             picture = np.asarray(Image.open(demo / "truth" / "labels" / f"{stem(camera.name)}.png"))
             shown = torch.from_numpy((picture[..., None] == np.arange(labels)).astype(np.float32))
-            sums, weights = stage.gather(camera, shown)
+            sums, weights = renderer.lift(camera, shown)
             inside += sums
             self.weight = self.weight + weights  # [N] sum of the blending weight over all pixels
         self.votes = torch.where(self.weight[:, None] > LEAST, inside / self.weight[:, None].clamp(min=LEAST), 0.0)
@@ -148,11 +149,11 @@ class Truth:
 
 
 def select(
-    stage: Stage, run: Run, demo: Path, truth: Truth, name: str, in_text: bool
+    renderer: SceneRenderer, run: Run, demo: Path, truth: Truth, name: str, in_text: bool
 ) -> tuple[Selection, dict[str, float]]:
     """The selection that is edited, and how well it agrees with the lifted true labels."""
     ids = [label_of(demo, name)]
-    chosen = in_words(stage, run, Words(name)) if in_text else truth.selection(ids, name)
+    chosen = in_words(renderer, run, Words(name)) if in_text else truth.selection(ids, name)
     return chosen, truth.agreement(chosen, ids)
 
 
@@ -160,50 +161,50 @@ def write_rows(out: Path, kind: str, parts: list[dict[str, np.ndarray]]) -> None
     """One picture for each test view: the parts side by side."""
     for name in parts[-1]:
         row = np.concatenate([part[name] for part in parts if name in part], axis=1)
-        write_picture(out / f"{kind}_{name}.png", (row * 255).round().astype(np.uint8))
+        write_image(out / f"{kind}_{name}.png", (row * 255).round().astype(np.uint8))
 
 
 def bench(run: Run, demo: Path, out: Path, in_text: bool, options: FillOptions) -> dict[str, Any]:
     """All measurements."""
-    stage = Stage.of_run(run)
-    before, truth = images_of(stage, run, stage.scene), Truth(stage, demo)
-    chosen, agreement = select(stage, run, demo, truth, "blue vase", in_text)
+    renderer = run.renderer()
+    before, truth = images_of(renderer, run, renderer.scene), Truth(renderer, demo)
+    chosen, agreement = select(renderer, run, demo, truth, "blue vase", in_text)
     results: dict[str, Any] = {"run": run.name, "selection": "text" if in_text else "labels", "vase": agreement}
     label = label_of(demo, "blue vase")
     results["untouched"] = measure_removal(demo, label, before, before)
     started = time.monotonic()
-    bare = remove(stage.scene, chosen)
-    results["remove"] = measure_removal(demo, label, before, images_of(stage, run, bare.scene))
-    edited: Edited = fill(stage, chosen, bare, options)
+    bare = remove(renderer.scene, chosen)
+    results["remove"] = measure_removal(demo, label, before, images_of(renderer, run, bare.scene))
+    edited: Edited = fill(renderer, chosen, bare, options)
     results["fill_seconds"] = round(time.monotonic() - started, 1)
-    after = images_of(stage, run, edited.scene)
+    after = images_of(renderer, run, edited.scene)
     results["remove_fill"] = measure_removal(demo, label, before, after)
     twin = demo / "without_blue_vase" / "images"
     twins = {name: read_image(twin / f"{name}.jpg") for name in after if (twin / f"{name}.jpg").exists()}
-    write_rows(out, "remove", [twins, before, images_of(stage, run, bare.scene), after])
+    write_rows(out, "remove", [twins, before, images_of(renderer, run, bare.scene), after])
     for name, colour in (("red mug", "blue"), ("orange cushion", "green")):
         try:
-            chosen, agreement = select(stage, run, demo, truth, name, in_text)
+            chosen, agreement = select(renderer, run, demo, truth, name, in_text)
         except SplatError as missing:
             results[f"{name} to {colour}"] = {"not_found": str(missing)}
             continue
-        painted = images_of(stage, run, recolor(stage.scene, chosen, parse_colour(colour)).scene)
+        painted = images_of(renderer, run, recolor(renderer.scene, chosen, parse_colour(colour)).scene)
         measured = measure_recolour(demo, label_of(demo, name), parse_colour(colour), before, painted)
         results[f"{name} to {colour}"] = {**measured, **agreement}
         write_rows(out, f"recolor_{name.replace(' ', '_')}", [before, painted])
     if in_text:
         queries = {entry["name"]: [entry["id"]] for entry in truth.objects}
-        results["text"] = agreement_of_all(stage, run, truth, queries)
+        results["text"] = agreement_of_all(renderer, run, truth, queries)
     return results
 
 
-def agreement_of_all(stage: Stage, run: Run, truth: Truth, queries: dict[str, list[int]]) -> dict[str, Any]:
+def agreement_of_all(renderer: SceneRenderer, run: Run, truth: Truth, queries: dict[str, list[int]]) -> dict[str, Any]:
     """IoUs of selections in words, by Gaussians and by weight, for all queries with the labels they mean."""
     found: dict[str, Any] = {}
     for text, ids in queries.items():
         try:
             started = time.monotonic()
-            measured = truth.agreement(in_words(stage, run, Words(text)), ids)
+            measured = truth.agreement(in_words(renderer, run, Words(text)), ids)
             found[text] = {**measured, "seconds": round(time.monotonic() - started, 2)}
         except SplatError:
             found[text] = {"iou": 0.0, "iou_by_weight": 0.0, "selected": 0, "true": truth.selection(ids).count}
@@ -255,8 +256,8 @@ def main() -> None:
     elif arguments.true_field:
         with tempfile.TemporaryDirectory() as temporary:
             other, queries = true_field(run, arguments.demo, Path(temporary))
-            stage = Stage.of_run(other)
-            results = agreement_of_all(stage, other, Truth(stage, arguments.demo), queries)
+            renderer = other.renderer()
+            results = agreement_of_all(renderer, other, Truth(renderer, arguments.demo), queries)
     else:
         results = bench(run, arguments.demo, arguments.out, arguments.text, options)
     write_json(arguments.out / "results.json", results)

@@ -20,14 +20,14 @@ import torch
 
 from splat.errors import SplatError
 from splat.files import write_text
-from splat.gaussians import Gaussians
+from splat.images import nearest_cells
 from splat.language.ask import Asker
 from splat.language.config import DistillConfig, MaskOptions
-from splat.language.distill import Sources, compress, gather, teacher_cosine
+from splat.language.distill import Sources, compress, gather
 from splat.language.evaluate import evaluate_views, matching
 from splat.language.truth import read_truth
-from splat.run import Run, open_run
-from splat.train.normalize import capture_options
+from splat.render.scene import SceneRenderer
+from splat.run import open_run
 from tools.language_truth import write_files_teacher
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,8 +61,7 @@ class Row:
 
 
 def measure(
-    run: Run,
-    scene: Gaussians,
+    renderer: SceneRenderer,
     sources: Sources,
     config: DistillConfig,
     name: str,
@@ -71,26 +70,41 @@ def measure(
 ) -> list[Row]:
     """A row for each compression; features and lifting are shared."""
     rows = []
-    settings = capture_options(run).arguments()
     views = matching(truth, sources.capture.frames, "test")
     some = list(sources.views())[::8]
     for kind, kernel in kinds:
         config.compress = replace(config.compress, kind=kind, kernel=kernel or "softmax")
-        field = compress(scene, sources, config, settings)
-        asker = Asker(scene, field, settings)
+        field = compress(renderer, sources, config)
+        asker = Asker(renderer, field)
         scores = evaluate_views(asker, sources.teacher, views, MaskOptions())
-        cosine = teacher_cosine(scene, field, some, settings)
+        cosine = teacher_cosine(renderer, field, some)
         label = f"{kind}, {kernel}" if kernel else kind
-        rows.append(Row(name, label, field.facts, cosine, scores, ask_milliseconds(scene, field)))
+        rows.append(Row(name, label, field.facts, cosine, scores, ask_milliseconds(renderer, field)))
         print(rows[-1].text(), flush=True)
     return rows
 
 
-def ask_milliseconds(scene: Gaussians, field: Any, count: int = 100_000, repeats: int = 10) -> float:
+@torch.no_grad()
+def teacher_cosine(renderer: SceneRenderer, field: Any, views: list[tuple[Any, Any]]) -> float:
+    """Mean cosine of the rendered field to the teacher's own features, over all pixels that both know."""
+    total, count = 0.0, 0
+    for camera, view in views:
+        codes, seen = field.render(renderer, camera)
+        vectors = field.inside(torch.from_numpy(view.vectors))
+        for level in range(len(field.levels)):
+            labels = torch.from_numpy(nearest_cells(view.labels[level], camera.height, camera.width)).long()
+            both = (labels >= 0) & (seen[..., level] > 0.1)
+            decoded = field.decode(codes[:, :, level][both])
+            total += float((decoded * vectors[labels[both]]).sum())
+            count += int(both.sum())
+    return total / max(count, 1)
+
+
+def ask_milliseconds(renderer: SceneRenderer, field: Any, count: int = 100_000, repeats: int = 10) -> float:
     """The shortest time of one question to `count` Gaussians: those of the scene, repeated."""
-    pick = torch.arange(count) % len(scene)
+    pick = torch.arange(count) % len(renderer.scene)
     many = replace(field, codes=field.codes[pick], confidence=field.confidence[pick])
-    asker = Asker(scene[pick], many)
+    asker = Asker(renderer.of(renderer.scene[pick]), many)
     text = field.negatives[:1]
     times = []
     for _ in range(repeats):
@@ -127,7 +141,7 @@ def main() -> None:
     parser.add_argument("--write-docs", action="store_true")
     arguments = parser.parse_args()
     run = open_run(arguments.run)
-    scene = run.scene()
+    renderer = run.renderer()
     rows: list[Row] = []
     notes = []
     kinds = [pair for pair in KINDS if arguments.kept is None or pair[0] in arguments.kept]
@@ -139,12 +153,13 @@ def main() -> None:
             files = Path(temporary) / "files"
             queries = write_files_teacher(arguments.demo, files) if name == "truth" else None
             config = DistillConfig(teacher="files" if queries else "demo", files=str(files) if queries else None)
-            sources = gather(run, scene, config, Path(temporary) / name)
-            rows += measure(run, scene, sources, config, name, read_truth(arguments.demo / "truth", queries), kinds)
+            sources = gather(run, renderer, config, Path(temporary) / name)
+            rows += measure(renderer, sources, config, name, read_truth(arguments.demo / "truth", queries), kinds)
             seconds = sources.seconds
             notes.append(
                 f"{name}: features {seconds['features']:.0f} s, lifting {seconds['lift']:.0f} s for "
-                f"{len(sources.indices)} photos and {len(scene):,} Gaussians; {rows[-1].scores['queries']} queries on "
+                f"{len(sources.indices)} photos and {len(renderer.scene):,} Gaussians; "
+                f"{rows[-1].scores['queries']} queries on "
                 f"{rows[-1].scores['views']} test views.  "
             )
             print(notes[-1])

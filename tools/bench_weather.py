@@ -175,7 +175,7 @@ def write_view(result: Any, path: Path) -> None:
     import torch
 
     from splat.cameras import stack_cameras
-    from splat.evaluate.pictures import to_bytes, write_picture
+    from splat.images import to_bytes, write_image
     from splat.render import render_gaussians
 
     index = result.capture.indices("test")[VIEW]
@@ -184,7 +184,7 @@ def write_view(result: Any, path: Path) -> None:
     with torch.no_grad():
         image = render_gaussians(result.gaussians, viewmats, Ks, camera.width, camera.height)[0][0]
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_picture(path, to_bytes(image))
+    write_image(path, to_bytes(image))
 
 
 VIEW = 3  # which of the test views is shown

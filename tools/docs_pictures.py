@@ -28,9 +28,9 @@ from splat.edit.history import load_history
 from splat.edit.restyle.config import STEPS, GuideOptions
 from splat.edit.restyle.filters import filtered
 from splat.edit.restyle.loop import Loop, aimed_shots
-from splat.edit.stage import Stage
 from splat.edit.views import from_masks, read_masks
 from splat.files import read_json, save_image, slug
+from splat.images import to_bytes
 from splat.render import render_gaussians
 from splat.run import Run, open_run
 
@@ -85,9 +85,6 @@ def answers(run: Run, view: int) -> np.ndarray:
 
 def edits(run: Run, view: int, width: int = 400) -> np.ndarray:
     """[h, 3w, 3] uint8: a test view before, after `remove "blue vase"`, and after `recolor "orange cushion"`."""
-    from splat.render.pictures import SceneRenderer
-    from splat.train.normalize import capture_options
-
     camera = run.cameras("test")[view]
     camera = camera.resized(width, round(width * camera.height / camera.width))
     pictures = []
@@ -97,21 +94,23 @@ def edits(run: Run, view: int, width: int = 400) -> np.ndarray:
                 does("edit", str(copy.path), *words)
             if words != ("undo",):
                 scene = open_run(load_history(copy.path).place).scene()
-                pictures.append(SceneRenderer(scene, capture_options(run), run.background).render(camera)[0])
+                pictures.append(to_bytes(run.renderer().of(scene).image(camera)))
     return np.concatenate(pictures, axis=1)
 
 
 def restyled(run: Run, view: int, name: str = "patterned rug", style: str = "pencil") -> np.ndarray:
     """[H, 3W, 3] uint8: a test view, what a filter asks of an object, and the scene after `splat edit restyle`."""
-    stage = Stage.of_run(run)
+    renderer = run.renderer()
     objects = {entry["name"]: entry["id"] for entry in read_json(TRUTH / "objects.json")}
-    chosen = from_masks(stage, read_masks(stage, TRUTH / "labels", objects[name]), name).hard()
+    chosen = from_masks(renderer, read_masks(renderer, TRUTH / "labels", objects[name]), name).hard()
     options = GuideOptions()
-    shots = aimed_shots(stage, chosen, lambda shown: filtered(shown, style), options)
-    edited = Loop(stage, chosen.mask, shots, options, STEPS).run()
+    shots = aimed_shots(renderer, chosen, lambda shown: filtered(shown, style), options)
+    edited = Loop(renderer, chosen.mask, shots, options, STEPS).run()
     camera = run.cameras("test")[view]
-    before, after = (stage.picture(camera, scene)[0].clamp(0, 1).cpu().numpy() for scene in (None, edited.scene))
-    inside = stage.spread(camera, chosen.mask.float()[:, None]).clamp(0, 1).cpu().numpy()
+    before, after = (
+        renderer.of(scene).image(camera).clamp(0, 1).cpu().numpy() for scene in (renderer.scene, edited.scene)
+    )
+    inside = renderer.features(camera, chosen.mask.float()[:, None]).clamp(0, 1).cpu().numpy()
     asked = inside * filtered((before * 255).round().astype(np.uint8), style) + (1 - inside) * before
     shown = inside[..., 0] > 0.5
     gap, left = (float(np.abs(one - asked)[shown].mean()) for one in (before, after))
@@ -122,20 +121,18 @@ def restyled(run: Run, view: int, name: str = "patterned rug", style: str = "pen
 
 def weathers(run: Run, view: int, width: int = 400) -> np.ndarray:
     """[2h, 2w, 3] uint8: a view of the scene clear, in rain, in snow and in fog."""
-    from splat.render.pictures import SceneRenderer
-    from splat.train.normalize import capture_options
     from splat.weather.effects.config import EffectOptions
     from splat.weather.effects.session import Wishes, prepare
 
     camera = run.cameras("test")[view]
     camera = camera.resized(width, round(width * camera.height / camera.width))
-    clear = SceneRenderer(run.scene(), capture_options(run), run.background)
+    clear = run.renderer()
     kinds = (
         Wishes(EffectOptions(effect="rain", rate=50), wind=(2.0,)),
         Wishes(EffectOptions(effect="snow", rate=3, cover=0.8)),
         Wishes(EffectOptions(effect="fog", visibility=8)),
     )
-    pictures = [clear.render(camera)[0]]
+    pictures = [to_bytes(clear.image(camera))]
     pictures += [
         prepare(wishes, clear, run.cameras("train"), [camera]).renderer.render(camera, 1.0) for wishes in kinds
     ]

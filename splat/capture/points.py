@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from splat.cameras import Camera
 
@@ -61,10 +62,5 @@ def _times_seen(cameras: Sequence[Camera], points: np.ndarray) -> np.ndarray:
     """[P] in how many images each point lies."""
     seen = np.zeros(len(points), np.int64)
     for camera in cameras:
-        viewmat, K = camera.viewmat.numpy(), camera.K.numpy()
-        local = points @ viewmat[:3, :3].T + viewmat[:3, 3]
-        depth = np.where(local[:, 2] > 0, local[:, 2], np.nan)
-        u = K[0, 0] * local[:, 0] / depth + K[0, 2]
-        v = K[1, 1] * local[:, 1] / depth + K[1, 2]
-        seen += (u >= 0) & (u < camera.width) & (v >= 0) & (v < camera.height)
+        seen += camera.sees(torch.from_numpy(points)).numpy()
     return seen

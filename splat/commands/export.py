@@ -97,13 +97,11 @@ def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:
         raise SplatError(message) from error
     from splat.render.mesh import frames_of, fuse, write_mesh
     from splat.render.mesh_file import NAMING_ORIGIN
-    from splat.render.pictures import SceneRenderer
     from splat.run import open_run
-    from splat.train.normalize import capture_options
 
     opened = open_run(source)
+    renderer = opened.renderer()
     cameras = opened.cameras("train")
-    renderer = SceneRenderer(opened.scene(), capture_options(opened), opened.background)
     with console.progress("Rendering", len(cameras), unit="view") as bar:
         frames = frames_of(renderer, cameras, options.edge, bar.advance)
     with console.progress("Fusing", len(cameras), unit="view") as bar:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from splat.cameras import Camera
     from splat.capture.types import ImageSource
-    from splat.render.pictures import SceneRenderer
     from splat.run import Run
 
 PHOTOGRAPHED = ("test", "train")
@@ -65,10 +64,9 @@ def run(config: RenderConfig) -> None:
     from splat.capture.walk import mark
     from splat.render.film import render_path
 
-    scene = opened.scene()
-    cameras = path_cameras(opened, config, scene)
+    renderer = opened.renderer(config.backend)
+    cameras = path_cameras(opened, config, renderer.scene)
     folder = output_folder(opened.path, config)
-    renderer = scene_renderer(opened, config, scene)
     console.info(f"renderer: {renderer.backend.name} ({renderer.backend.reason})")
     video = folder.with_name(folder.name + ".mp4") if config.video else None
     fps = frames_per_second(config.path, config.fps)
@@ -160,14 +158,6 @@ def output_folder(run: Path, config: RenderConfig) -> Path:
         number += 1
         folder = run / "videos" / f"{stem}-{number}"
     return folder
-
-
-def scene_renderer(opened: Run, config: RenderConfig, scene: Any) -> SceneRenderer:
-    """Render as the run was trained, on this machine."""
-    from splat.render.pictures import SceneRenderer
-    from splat.train.normalize import capture_options
-
-    return SceneRenderer(scene, capture_options(opened, config.backend), opened.background)
 
 
 def photos_of(opened: Run, config: RenderConfig) -> Callable[[str], np.ndarray | None]:

@@ -125,10 +125,10 @@ def read_wishes(config: WeatherConfig) -> Wishes:
 
 def prepared_path(opened: Run, config: WeatherConfig, wishes: Wishes) -> tuple[Prepared, list[Camera]]:
     """The scene in its weather, and the cameras to render."""
-    from splat.commands.render import RenderConfig, path_cameras, scene_renderer
+    from splat.commands.render import RenderConfig, path_cameras
     from splat.weather.effects.session import prepare
 
-    scene = opened.scene()
+    clear = opened.renderer(config.backend)
     same: dict[str, Any] = {"path": "test" if config.path == "still" else config.path}
     same |= {name: getattr(config, name) for name in ("frames", "degrees", "width", "backend")}
     wanted = RenderConfig(run=config.run, **same)
@@ -136,8 +136,7 @@ def prepared_path(opened: Run, config: WeatherConfig, wishes: Wishes) -> tuple[P
     if config.path == "still":
         path = [still_camera(opened, config)] * config.frames
     else:
-        path = path_cameras(opened, wanted, scene)
-    clear = scene_renderer(opened, wanted, scene)
+        path = path_cameras(opened, wanted, clear.scene)
     console.info(f"renderer: {clear.backend.name} ({clear.backend.reason})")
     return prepare(wishes, clear, photographed, path), path
 
@@ -148,37 +147,13 @@ def still_camera(opened: Run, config: WeatherConfig) -> Camera:
     Raises:
         SplatError: when there is no photo of that name, or several.
     """
+    from splat.cameras import find_camera
+
     cameras = opened.cameras("test") + opened.cameras("train")
-    camera = cameras[0] if config.view is None else named_camera(cameras, config.view)
+    camera = cameras[0] if config.view is None else find_camera(cameras, config.view)
     if config.width is None:
         return camera
     return camera.resized(config.width, max(2, round(camera.height * config.width / camera.width)))
-
-
-def named_camera(cameras: list[Camera], name: str) -> Camera:
-    """The camera of a photo by its name, with or without suffix and folder.
-
-    Raises:
-        SplatError: when there is none, or photos of that name lie in several folders.
-    """
-    from splat.options import nearest
-
-    wanted = Path(name)
-    plain = {wanted, wanted.with_suffix("")} if wanted.name else set()  # a dot may be part of the name
-    for same in (
-        [camera for camera in cameras if camera.name == name],
-        [camera for camera in cameras if Path(camera.name).with_suffix("") in plain],
-        [camera for camera in cameras if Path(Path(camera.name).stem) in plain],
-    ):
-        if len(same) > 1:
-            names = " and ".join(camera.name for camera in same[:2])
-            raise SplatError(f"view={name}: the run has {len(same)} photos of that name, such as {names}; say which")
-        if same:
-            return same[0]
-    stems = [Path(camera.name).stem for camera in cameras]
-    near = nearest(name, stems)
-    hint = f"did you mean {near}?" if near else f"they are {stems[0]} and so on"
-    raise SplatError(f"view={name}: the run has no photo of that name; {hint}")
 
 
 def output_folder(run: Path, config: WeatherConfig) -> Path:

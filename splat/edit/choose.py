@@ -7,9 +7,9 @@ from pathlib import Path
 from splat.edit import neighbours, regions, views
 from splat.edit.config import GOES_WITH, SelectOptions
 from splat.edit.selection import Selection, load_selection
-from splat.edit.stage import Stage
 from splat.edit.where import Makers, evaluate
 from splat.errors import SplatError
+from splat.render.scene import SceneRenderer
 
 
 def numbers(name: str, text: str, count: int | None = None) -> list[float]:
@@ -38,12 +38,12 @@ def selects(options: SelectOptions) -> bool:
 class Chooser:
     """Makes selections of one scene."""
 
-    def __init__(self, stage: Stage, scene_digest: str | None = None) -> None:
+    def __init__(self, renderer: SceneRenderer, scene_digest: str | None = None) -> None:
         """
         Args:
             scene_digest: of the scene file, to tell whether a selection file belongs to it.
         """
-        self.stage, self.digest = stage, scene_digest
+        self.renderer, self.digest = renderer, scene_digest
 
     def from_options(self, options: SelectOptions, more: list[Selection] | None = None) -> Selection:
         """What all given options (and the selections `more`) select, then connected, grown, shrunk, inverted.
@@ -61,7 +61,7 @@ class Chooser:
         chosen = found[0]
         for other in found[1:]:
             chosen = chosen & other
-        scene = self.stage.scene
+        scene = self.renderer.scene
         if not options.soft:
             chosen = chosen.hard(options.threshold)
         if options.connected:
@@ -93,8 +93,8 @@ class Chooser:
         if options.polygon is not None:
             found.append(self.polygon(_view(options), *numbers("select.polygon", options.polygon)))
         if options.click is not None:
-            camera = self.stage.camera(_view(options))
-            found.append(views.clicks(self.stage, camera, numbers("select.click", options.click), options.radius))
+            camera = self.renderer.camera(_view(options))
+            found.append(views.clicks(self.renderer, camera, numbers("select.click", options.click), options.radius))
         if options.where is not None:
             found.append(self.where(options.where))
         return found
@@ -104,47 +104,47 @@ class Chooser:
         makers: Makers = {
             "box": self.box, "sphere": self.sphere, "file": self.file, "masks": self.masks, "polygon": self.polygon,
             "click": self.click, "opacity": self.opacity, "size": self.size,
-            "all": lambda: regions.everything(self.stage.scene),
+            "all": lambda: regions.everything(self.renderer.scene),
         }  # fmt: skip
         changers: Makers = {"grow": self.grow, "shrink": self.shrink, "connected": self.connected}
         return evaluate(text, makers, changers)
 
     def box(self, x0: float, y0: float, z0: float, x1: float, y1: float, z1: float) -> Selection:
-        return regions.box(self.stage.scene, [x0, y0, z0], [x1, y1, z1])
+        return regions.box(self.renderer.scene, [x0, y0, z0], [x1, y1, z1])
 
     def sphere(self, x: float, y: float, z: float, radius: float) -> Selection:
-        return regions.sphere(self.stage.scene, [x, y, z], radius)
+        return regions.sphere(self.renderer.scene, [x, y, z], radius)
 
     def opacity(self, low: float, high: float) -> Selection:
-        return regions.opacity(self.stage.scene, low, high)
+        return regions.opacity(self.renderer.scene, low, high)
 
     def size(self, low: float, high: float = regions.NO_LIMIT) -> Selection:
-        return regions.size(self.stage.scene, low, high)
+        return regions.size(self.renderer.scene, low, high)
 
     def file(self, path: str, cluster: float | None = None) -> Selection:
         rank = None if cluster is None else _whole("file", cluster, least=1)
-        chosen = load_selection(Path(path).expanduser(), len(self.stage.scene), rank, self.digest)
-        return Selection(chosen.weights.to(self.stage.scene.means.device), chosen.source)
+        chosen = load_selection(Path(path).expanduser(), len(self.renderer.scene), rank, self.digest)
+        return Selection(chosen.weights.to(self.renderer.scene.means.device), chosen.source)
 
     def masks(self, folder: str, value: float | None = None) -> Selection:
         marked = None if value is None else _whole("masks", value)
-        found = views.read_masks(self.stage, Path(folder).expanduser(), marked)
-        return views.from_masks(self.stage, found, f"masks({Path(folder).name})")
+        found = views.read_masks(self.renderer, Path(folder).expanduser(), marked)
+        return views.from_masks(self.renderer, found, f"masks({Path(folder).name})")
 
     def polygon(self, view: str, *corners: float) -> Selection:
-        return views.polygon(self.stage, self.stage.camera(view), list(corners))
+        return views.polygon(self.renderer, self.renderer.camera(view), list(corners))
 
     def click(self, view: str, *places: float) -> Selection:
-        return views.clicks(self.stage, self.stage.camera(view), list(places))
+        return views.clicks(self.renderer, self.renderer.camera(view), list(places))
 
     def grow(self, chosen: Selection, distance: float | None = None) -> Selection:
-        return neighbours.grow(self.stage.scene, chosen, distance)
+        return neighbours.grow(self.renderer.scene, chosen, distance)
 
     def shrink(self, chosen: Selection, distance: float | None = None) -> Selection:
-        return neighbours.shrink(self.stage.scene, chosen, distance)
+        return neighbours.shrink(self.renderer.scene, chosen, distance)
 
     def connected(self, chosen: Selection, keep: float = 1) -> Selection:
-        return neighbours.connected(self.stage.scene, chosen, _whole("connected", keep, least=1))
+        return neighbours.connected(self.renderer.scene, chosen, _whole("connected", keep, least=1))
 
 
 def _whole(name: str, value: float, least: int = 0) -> int:

@@ -17,12 +17,11 @@ from torch import Tensor
 from splat.cameras import Camera
 from splat.console import info, progress
 from splat.edit.config import FillOptions
-from splat.edit.framing import cut_around, watching
-from splat.edit.operations.base import Edited, joined
+from splat.edit.operations.base import Edited
 from splat.edit.selection import Selection
-from splat.edit.stage import Stage
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
+from splat.render.scene import SceneRenderer
 from splat.sh import rgb_to_sh0
 
 KNOWN = 0.5  # of what is now seen of a Gaussian must have been seen beside the object too, or it is dropped
@@ -30,6 +29,9 @@ HALO = 0.15  # … as is one with this share of its weight inside the object's s
 LOST = 0.25  # a pixel lies in the hole where what is dropped gave it more than this once the object was gone
 COVER, OPEN = 0.1, 0.85  # … or where the object gave it more than COVER and the rest covers less than OPEN of it
 CLEAR = 0.05  # where the object gave a pixel less, the scene before the edit shows what belongs there
+
+
+MARGIN = 24  # pixels around a hole that are rendered with it
 
 
 @dataclass
@@ -46,11 +48,11 @@ class Patch:
         self.pixels = int(self.hole.sum())
 
 
-def fill(stage: Stage, chosen: Selection, edited: Edited, options: FillOptions) -> Edited:
+def fill(renderer: SceneRenderer, chosen: Selection, edited: Edited, options: FillOptions) -> Edited:
     """Fill the hole.
 
     Args:
-        stage: the scene before.
+        renderer: the scene before.
         chosen: what was removed from it.
         edited: the scene after; its Gaussians must all come from the one before.
 
@@ -59,58 +61,60 @@ def fill(stage: Stage, chosen: Selection, edited: Edited, options: FillOptions) 
     """
     if options.views == 0 or chosen.count == 0:
         return edited
-    cameras = watching(stage, chosen, options.views)
-    spoilt = _spoilt(stage, cameras, chosen, edited)
+    cameras = renderer.views_of(chosen.weights, options.views)
+    spoilt = _spoilt(renderer, cameras, chosen, edited)
     kept = Edited(edited.scene[~spoilt], edited.origin[~spoilt])
-    patches = [patch for camera in cameras if (patch := _patch(stage, camera, chosen, edited.scene, spoilt, options))]
+    patches = [
+        patch for camera in cameras if (patch := _patch(renderer, camera, chosen, edited.scene, spoilt, options))
+    ]
     if not patches:
         info("fill: the photos show everything that was behind it")
         return kept
-    seeds = _seeds(patches, stage.scene, options)
+    seeds = _seeds(patches, renderer.scene, options)
     if not len(seeds):
         return kept
-    new = _optimise(stage, kept.scene, seeds, patches, options)
+    new = _optimise(renderer, kept.scene, seeds, patches, options)
     info(f"fill: {len(new):,} new Gaussians, {int(spoilt.sum()):,} old ones dropped, {len(patches)} views")
     return kept.plus(new)
 
 
-def _spoilt(stage: Stage, cameras: list[Camera], chosen: Selection, edited: Edited) -> Tensor:
+def _spoilt(renderer: SceneRenderer, cameras: list[Camera], chosen: Selection, edited: Edited) -> Tensor:
     """[M] bool: what the photos say little about once the object is gone.
 
     Gaussians that the object hid nearly wholly, and those at its edge that were fitted to its pixels: by the vote of
     its own silhouettes, as in `splat.edit.views.from_masks`.
     """
-    size, device = len(stage.scene), stage.scene.means.device
+    size, device = len(renderer.scene), renderer.scene.means.device
     inside, before = torch.zeros(size, device=device), torch.zeros(size, device=device)
     after = torch.zeros(len(edited.scene), device=device)
     for camera in cameras:
-        silhouette = stage.spread(camera, chosen.mask.float()[:, None])
-        sums, weights = stage.gather(camera, silhouette)
+        silhouette = renderer.features(camera, chosen.mask.float()[:, None])
+        sums, weights = renderer.lift(camera, silhouette)
         inside += sums[:, 0]
         before += weights
-        after += stage.gather(camera, torch.ones_like(silhouette), edited.scene)[1]
+        after += renderer.of(edited.scene).lift(camera, torch.ones_like(silhouette))[1]
     before_kept, inside_kept = before[edited.origin], inside[edited.origin]
     hidden = (after > 1.0) & (before_kept < KNOWN * after)
     return hidden | ((before_kept > 1.0) & (inside_kept > HALO * before_kept))
 
 
 def _patch(
-    stage: Stage, camera: Camera, chosen: Selection, bare: Gaussians, spoilt: Tensor, options: FillOptions
+    renderer: SceneRenderer, camera: Camera, chosen: Selection, bare: Gaussians, spoilt: Tensor, options: FillOptions
 ) -> Patch | None:
     """The hole in a view, painted; None where there is none.
 
     Args:
         bare: the scene without the object, the spoilt ones [M] still in it.
     """
-    covered = stage.spread(camera, chosen.mask.float()[:, None])[..., 0].cpu().numpy()
-    lost = stage.spread(camera, spoilt.float()[:, None], bare)[..., 0].cpu().numpy()
-    picture, alpha = (tensor.cpu().numpy() for tensor in stage.picture(camera, bare, depth=True))
+    covered = renderer.features(camera, chosen.mask.float()[:, None])[..., 0].cpu().numpy()
+    lost = renderer.of(bare).features(camera, spoilt.float()[:, None])[..., 0].cpu().numpy()
+    picture, alpha = (tensor.cpu().numpy() for tensor in renderer.of(bare).render(camera, "RGB+ED")[:2])
     uncovered = _surrounded(((covered > COVER) & (alpha < OPEN)).astype(np.uint8), alpha)
     hole = _cleaned((lost > LOST) | uncovered)
     if hole.sum() < 4:
         return None
-    cut, window = cut_around(camera, hole)
-    before = stage.picture(camera)[0].clamp(0, 1).cpu().numpy()[window]
+    cut, window = camera.around(torch.from_numpy(hole), MARGIN)
+    before = renderer.image(camera).clamp(0, 1).cpu().numpy()[window]
     clear = covered[window] < CLEAR
     open_ = hole[window].astype(bool)
     colours = np.where((open_ & clear)[..., None], before, picture[window][..., :3].clip(0, 1))
@@ -189,10 +193,8 @@ def _seeds(patches: list[Patch], scene: Gaussians, options: FillOptions) -> Gaus
         keep = y % options.stride == 0
         y, x = y[keep], x[keep]
         depth = patch.depth[y, x].double()
-        rays = torch.stack([x + 0.5, y + 0.5, torch.ones_like(x)], dim=1).double() @ torch.linalg.inv(patch.camera.K).T
         fine = (depth > 0) & depth.isfinite()
-        points = (rays * depth[:, None]) @ patch.camera.camtoworld[:3, :3].T + patch.camera.position
-        means.append(points[fine])
+        means.append(patch.camera.unproject(torch.stack([x + 0.5, y + 0.5], dim=1), depth)[fine])
         colours.append(patch.target[y, x][fine])
         sizes.append((options.stride * depth / patch.camera.K[0, 0])[fine])
     points, colour, size = torch.cat(means), torch.cat(colours), torch.cat(sizes)
@@ -216,43 +218,37 @@ def _seeds(patches: list[Patch], scene: Gaussians, options: FillOptions) -> Gaus
     ).to(scene.means.device)
 
 
-def _optimise(stage: Stage, rest: Gaussians, seeds: Gaussians, patches: list[Patch], options: FillOptions) -> Gaussians:
+def _optimise(
+    renderer: SceneRenderer, rest: Gaussians, seeds: Gaussians, patches: list[Patch], options: FillOptions
+) -> Gaussians:
     """Fit the new Gaussians to the painted pictures; the rest is drawn with them and never moves."""
-    from splat.cameras import stack_cameras
-    from splat.render import render_gaussians
-
     rates = {"means": 0.1 * float(seeds.scales.exp().median()), "quats": 0.01, "scales": 0.02, "opacities": 0.05}
     rates["sh0"] = 0.02
     free = {name: value.clone().requires_grad_() for name, value in seeds.as_dict().items() if name in rates}
     adam = torch.optim.Adam([{"params": [free[name]], "lr": rate} for name, rate in rates.items()], eps=1e-15)
     order = np.random.default_rng(0).integers(len(patches), size=options.steps)
-    frozen = [_near(stage, rest, patch) for patch in patches]
-    background = stage.background.to(rest.means)[None]
+    frozen = [_near(renderer, rest, patch) for patch in patches]
     with progress("filling the hole", options.steps) as bar:
         for step, index in enumerate(order):
             patch = patches[index]
-            new = Gaussians.from_dict({**seeds.as_dict(), **free})
-            viewmats, Ks = stack_cameras([patch.camera], rest.means.device)
-            renders, _, _ = render_gaussians(
-                joined(frozen[index], new), viewmats, Ks, patch.camera.width, patch.camera.height,
-                backgrounds=background, **stage.render,
-            )  # fmt: skip
-            loss = (renders[0] - patch.target.to(renders)).abs().mean() * (patch.hole.numel() / patch.pixels)
+            both = Gaussians.cat([frozen[index], seeds.replace(**free)])
+            image = renderer.of(both).render(patch.camera).image
+            loss = (image - patch.target.to(image)).abs().mean() * (patch.hole.numel() / patch.pixels)
             adam.zero_grad()
             loss.backward()
             for group, rate in zip(adam.param_groups, rates.values()):
                 group["lr"] = rate * 0.1 ** (step / options.steps)
             adam.step()
             bar.advance(loss=float(loss.detach()))
-    result = Gaussians.from_dict({**seeds.as_dict(), **{name: value.detach() for name, value in free.items()}})
+    result = seeds.replace(**{name: value.detach() for name, value in free.items()})
     if not bool(torch.isfinite(result.means).all()):
         raise SplatError("filling the hole broke down; try fill.steps=0, or fill.views=0 to leave the hole")
     return result[torch.sigmoid(result.opacities) > 0.02]
 
 
 @torch.no_grad()
-def _near(stage: Stage, rest: Gaussians, patch: Patch) -> Gaussians:
+def _near(renderer: SceneRenderer, rest: Gaussians, patch: Patch) -> Gaussians:
     """The Gaussians that a patch shows; drawing all of them at every step would take longer for the same picture."""
     camera = patch.camera
-    _, weights = stage.gather(camera, torch.ones(camera.height, camera.width, 1), rest)
+    _, weights = renderer.of(rest).lift(camera, torch.ones(camera.height, camera.width, 1))
     return rest[weights > 0]

@@ -17,12 +17,11 @@ import numpy as np
 import torch
 
 from splat.edit.colours import rgb_to_lab
-from splat.edit.framing import watching
 from splat.edit.graph import Graph, joined_to, neighbour_graph, smoothed
 from splat.edit.selection import Selection
-from splat.edit.stage import Stage
 from splat.edit.views import LEAST
 from splat.gaussians import Gaussians
+from splat.render.scene import SceneRenderer
 from splat.sh import sh0_to_rgb
 
 LINK = 4.0  # usual distances between neighbours: what is nearer hangs together
@@ -160,22 +159,22 @@ def _colour_ratio(lab: np.ndarray, inside: np.ndarray, beside: np.ndarray) -> np
     return np.asarray(np.log((histogram(inside)[flat] + 1e-4) / (histogram(beside)[flat] + 1e-4)))
 
 
-def confirmed(stage: Stage, chosen: np.ndarray) -> np.ndarray:
+def confirmed(renderer: SceneRenderer, chosen: np.ndarray) -> np.ndarray:
     """[N] bool: what most of the pixels of each Gaussian show, the selection or something else.
 
     A pixel shows the selection where that gives it more than half of its colour. Strays that stand before or behind
     other things fall away, and hidden or faint Gaussians inside come in; those that no view sees stay as they are.
     """
-    mask = torch.from_numpy(chosen).to(stage.scene.means.device)
-    candidates = stage.cameras[:: max(1, len(stage.cameras) // CANDIDATES)]
-    some = dataclasses.replace(stage, cameras=candidates)
-    inside = torch.zeros(len(stage.scene), device=mask.device)
+    mask = torch.from_numpy(chosen).to(renderer.scene.means.device)
+    candidates = renderer.cameras[:: max(1, len(renderer.cameras) // CANDIDATES)]
+    some = dataclasses.replace(renderer, cameras=candidates)
+    inside = torch.zeros(len(renderer.scene), device=mask.device)
     total = torch.zeros_like(inside)
-    for camera in watching(some, Selection.from_mask(mask), VIEWS):
+    for camera in some.views_of(Selection.from_mask(mask).weights, VIEWS):
         scale = min(1.0, LONGEST / max(camera.width, camera.height))
         small = camera.resized(max(1, round(scale * camera.width)), max(1, round(scale * camera.height)))
-        shown = stage.spread(small, mask.float()[:, None]) > 0.5
-        sums, weights = stage.gather(small, shown.float())
+        shown = renderer.features(small, mask.float()[:, None]) > 0.5
+        sums, weights = renderer.lift(small, shown.float())
         inside += sums[:, 0]
         total += weights
     voted = torch.where(total > LEAST, inside >= 0.5 * total, mask).cpu().numpy()

@@ -19,11 +19,11 @@ from splat.edit.regions import everything
 from splat.edit.restyle.config import GuideOptions
 from splat.edit.restyle.start import Restyle
 from splat.edit.selection import Selection, save_selection
-from splat.edit.stage import Stage
 from splat.edit.words import Words, in_words
 from splat.files import slug
 from splat.language.field import scene_digest
 from splat.options import flat
+from splat.render.scene import SceneRenderer
 from splat.run import Run
 
 
@@ -51,7 +51,7 @@ class Prepared:
 
     history: histories.History
     run: Run
-    stage: Stage
+    renderer: SceneRenderer
     selection: Selection
     digest: str  # of the scene file
     restyle: Restyle | None = None  # what is to be followed, where that is the operation
@@ -70,15 +70,15 @@ def prepare(path: Path, request: Request) -> Prepared:
         restyle = Restyle(request.options, request.guide, request.prompt, request.avoid)
     history = histories.load_history(path)
     run = histories.open_current(history)
-    stage = Stage.of_run(run, request.backend)
+    renderer = run.renderer(request.backend)
     digest = scene_digest(run.scene_path)
-    named = [in_words(stage, run, request.words)] if request.words is not None else []
+    named = [in_words(renderer, run, request.words)] if request.words is not None else []
     if restyle is not None and restyle.localises and not named and not selects(request.select):
-        named = [everything(stage.scene)]
-    candidates = Chooser(stage, digest).from_options(request.select, named)
-    selection = candidates if restyle is None else restyle.localised(stage, candidates)
+        named = [everything(renderer.scene)]
+    candidates = Chooser(renderer, digest).from_options(request.select, named)
+    selection = candidates if restyle is None else restyle.localised(renderer, candidates)
     info(f"{selection.source}: {count(selection.count, 'Gaussian')} of {len(selection):,} ({selection.share:.1%})")
-    return Prepared(history, run, stage, selection, digest, restyle, candidates)
+    return Prepared(history, run, renderer, selection, digest, restyle, candidates)
 
 
 def preview(prepared: Prepared, request: Request) -> Path:
@@ -87,7 +87,7 @@ def preview(prepared: Prepared, request: Request) -> Path:
     folder = prepared.history.folder / "previews" / name
     for old in folder.glob("*.png"):
         old.unlink()
-    write_preview(prepared.stage, prepared.selection, folder, request.preview_views)
+    write_preview(prepared.renderer, prepared.selection, folder, request.preview_views)
     save_selection(folder / "selection.safetensors", prepared.selection, prepared.digest)
     return folder
 
@@ -99,7 +99,7 @@ def edit(prepared: Prepared, request: Request) -> Path:
         SplatError: options or selection that do not fit, or the disk refuses.
     """
     started = time.monotonic()
-    scene, selection = prepared.stage.scene, prepared.selection
+    scene, selection = prepared.renderer.scene, prepared.selection
     edited = _done(prepared, request)
     defaults = flat(EditOptions()) | flat(SelectOptions()) | _dotted("guide", flat(GuideOptions()))
     given = flat(request.options) | flat(request.select) | _dotted("guide", flat(request.guide))
@@ -126,14 +126,14 @@ def edit(prepared: Prepared, request: Request) -> Path:
 
 def _done(prepared: Prepared, request: Request) -> Edited:
     """The scene after the operation."""
-    stage, selection = prepared.stage, prepared.selection
+    renderer, selection = prepared.renderer, prepared.selection
     if prepared.restyle is not None:
         check_share(request.operation, selection, request.force)
-        return prepared.restyle.edit(stage, prepared.candidates or selection, selection, request.force)
-    edited = apply(request.operation, stage.scene, selection, request.options, request.force)
+        return prepared.restyle.edit(renderer, prepared.candidates or selection, selection, request.force)
+    edited = apply(request.operation, renderer.scene, selection, request.options, request.force)
     if request.operation == "replace" and (remark := drawn_otherwise(prepared.run, request.options)):
         warn(remark)
-    return fill(stage, selection, edited, request.fill) if request.operation == "remove" else edited
+    return fill(renderer, selection, edited, request.fill) if request.operation == "remove" else edited
 
 
 def _dotted(group: str, values: dict[str, Any]) -> dict[str, Any]:

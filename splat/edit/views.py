@@ -16,8 +16,8 @@ from splat.console import count, progress, warn
 from splat.edit.colours import rgb_to_lab
 from splat.edit.neighbours import components
 from splat.edit.selection import Selection
-from splat.edit.stage import Stage
 from splat.errors import SplatError
+from splat.render.scene import SceneRenderer
 from splat.sh import sh0_to_rgb
 
 LEAST = 0.02  # pixels' worth of blending weight below which a Gaussian has no say
@@ -25,7 +25,7 @@ FRONT = 0.2  # of what a Gaussian could give a view must reach it: it lies on th
 STEP = 12.0  # colour difference between neighbours (CIE76, Lab) up to which they belong to one thing
 
 
-def from_masks(stage: Stage, masks: Mapping[str, np.ndarray], source: str = "masks") -> Selection:
+def from_masks(renderer: SceneRenderer, masks: Mapping[str, np.ndarray], source: str = "masks") -> Selection:
     """The vote of several views: for each Gaussian the share of its blending weight that falls inside the masks.
 
     score_i = sum_p w_ip m(p) / sum_p w_ip over all pixels p of all masks, w_ip = alpha T (the vote of SAGA, FlashSplat
@@ -42,19 +42,19 @@ def from_masks(stage: Stage, masks: Mapping[str, np.ndarray], source: str = "mas
     """
     if not masks:
         raise SplatError("no masks: none of the files is named as a training view")
-    inside = torch.zeros(len(stage.scene), device=stage.scene.means.device)
+    inside = torch.zeros(len(renderer.scene), device=renderer.scene.means.device)
     total = torch.zeros_like(inside)
     with progress("lifting masks", len(masks), unit="view") as bar:
         for name, mask in masks.items():
-            camera = stage.camera(name)
-            sums, weights = stage.gather(camera, _fitted(mask, camera)[..., None])
+            camera = renderer.camera(name)
+            sums, weights = renderer.lift(camera, _fitted(mask, camera)[..., None])
             inside += sums[:, 0]
             total += weights
             bar.advance()
     return Selection(torch.where(total > LEAST, inside / total.clamp(min=LEAST), 0.0), source)
 
 
-def read_masks(stage: Stage, folder: Path, value: int | None = None) -> dict[str, np.ndarray]:
+def read_masks(renderer: SceneRenderer, folder: Path, value: int | None = None) -> dict[str, np.ndarray]:
     """Masks [H, W] bool of a folder, by view name; pixels that are not 0, or equal `value`, are inside.
 
     They are PNGs named as the photos, in the same sub-folders; without sub-folders where their names still tell.
@@ -64,7 +64,7 @@ def read_masks(stage: Stage, folder: Path, value: int | None = None) -> dict[str
     """
     if not folder.is_dir():
         raise SplatError(f"no folder with masks at {folder}")
-    matched = SideFolder(folder, {".png"}).match([camera.name for camera in stage.cameras])
+    matched = SideFolder(folder, {".png"}).match([camera.name for camera in renderer.cameras])
     if matched.ambiguous:
         raise SplatError(
             f"masks in {folder} have names that several photos share (such as {', '.join(matched.ambiguous[:2])});"
@@ -75,7 +75,7 @@ def read_masks(stage: Stage, folder: Path, value: int | None = None) -> dict[str
         warn(f"{count(len(matched.unmatched), 'mask')} in {folder} named as no training view (first: {first})")
     masks = {name: _mask_of(path, value) for name, path in matched.files.items()}
     for name, mask in masks.items():
-        camera = stage.camera(name)
+        camera = renderer.camera(name)
         ratio = mask.shape[1] / mask.shape[0] / (camera.width / camera.height)
         if abs(ratio - 1.0) > 0.03 + 2.0 / min(mask.shape):  # beyond rounding
             raise SplatError(
@@ -103,19 +103,19 @@ def _mask_of(path: Path, value: int | None) -> np.ndarray:
     return inside
 
 
-def in_view(stage: Stage, camera: Camera, mask: np.ndarray, source: str = "mask") -> Selection:
+def in_view(renderer: SceneRenderer, camera: Camera, mask: np.ndarray, source: str = "mask") -> Selection:
     """What one view sees inside a mask [h, w]: Gaussians on the visible surface, not those hidden behind it.
 
     The weight is the vote of that view. A Gaussian counts as visible when its blending weight is at least FRONT of
     what it would have with nothing before it, which is its picture drawn alone, opacity times the area of its ellipse.
     """
-    sums, weights = stage.gather(camera, _fitted(mask, camera)[..., None])
-    alone = _footprint(stage, camera)
+    sums, weights = renderer.lift(camera, _fitted(mask, camera)[..., None])
+    alone = _footprint(renderer, camera)
     seen = (weights > LEAST) & (weights > FRONT * alone)
     return Selection(torch.where(seen, sums[:, 0] / weights.clamp(min=LEAST), 0.0), source)
 
 
-def polygon(stage: Stage, camera: Camera, corners: list[float]) -> Selection:
+def polygon(renderer: SceneRenderer, camera: Camera, corners: list[float]) -> Selection:
     """What one view sees inside a polygon with corners x1,y1,x2,y2,… in its pixels.
 
     Raises:
@@ -127,10 +127,10 @@ def polygon(stage: Stage, camera: Camera, corners: list[float]) -> Selection:
         raise SplatError("a polygon is x1,y1,x2,y2,x3,y3,...: at least three corners in pixels")
     mask = np.zeros((camera.height, camera.width), np.uint8)
     cv2.fillPoly(mask, [np.array(corners, np.float64).reshape(-1, 2).round().astype(np.int32)], 1)
-    return in_view(stage, camera, mask, f"polygon({camera.name})")
+    return in_view(renderer, camera, mask, f"polygon({camera.name})")
 
 
-def clicked_points(stage: Stage, camera: Camera, clicks: list[float]) -> Tensor:
+def clicked_points(renderer: SceneRenderer, camera: Camera, clicks: list[float]) -> Tensor:
     """[P, 3] float64 points of the scene under the clicks x1,y1,x2,y2,… in a view's pixels, by rendered depth.
 
     Raises:
@@ -138,7 +138,7 @@ def clicked_points(stage: Stage, camera: Camera, clicks: list[float]) -> Tensor:
     """
     if len(clicks) < 2 or len(clicks) % 2:
         raise SplatError("clicks are x1,y1,x2,y2,... in pixels")
-    picture, alpha = stage.picture(camera, depth=True)
+    picture, alpha = renderer.render(camera, "RGB+ED")[:2]
     points = []
     for x, y in zip(clicks[::2], clicks[1::2]):
         if not (0 <= x < camera.width and 0 <= y < camera.height):
@@ -146,12 +146,11 @@ def clicked_points(stage: Stage, camera: Camera, clicks: list[float]) -> Tensor:
         depth = float(picture[int(y), int(x), 3])
         if float(alpha[int(y), int(x)]) < 0.5 or depth <= 0:
             raise SplatError(f"there is nothing under the click {x:g},{y:g} in {camera.name}")
-        ray = torch.linalg.inv(camera.K) @ torch.tensor([x, y, 1.0], dtype=torch.float64)
-        points.append(camera.camtoworld[:3, :3] @ (ray * depth) + camera.position)
-    return torch.stack(points)
+        points.append(camera.unproject(torch.tensor([[x, y]]), torch.tensor([depth])))
+    return torch.cat(points)
 
 
-def clicks(stage: Stage, camera: Camera, places: list[float], radius: float | None = None) -> Selection:
+def clicks(renderer: SceneRenderer, camera: Camera, places: list[float], radius: float | None = None) -> Selection:
     """The things under clicks x1,y1,x2,y2,… in a view.
 
     With a radius, spheres of that size around the points that were clicked. Without, everything that hangs together
@@ -159,8 +158,8 @@ def clicks(stage: Stage, camera: Camera, places: list[float], radius: float | No
     """
     from scipy.spatial import cKDTree
 
-    points = clicked_points(stage, camera, places).numpy()
-    scene, source = stage.scene, f"click({camera.name},{','.join(f'{v:g}' for v in places)})"
+    points = clicked_points(renderer, camera, places).numpy()
+    scene, source = renderer.scene, f"click({camera.name},{','.join(f'{v:g}' for v in places)})"
     means = scene.means.double().cpu().numpy()
     if radius is not None:
         if radius <= 0:
@@ -187,15 +186,10 @@ def _fitted(mask: np.ndarray, camera: Camera) -> Tensor:
 
 
 @torch.no_grad()
-def _footprint(stage: Stage, camera: Camera) -> Tensor:
+def _footprint(renderer: SceneRenderer, camera: Camera) -> Tensor:
     """[N] sum over the pixels of a Gaussian's alpha with nothing before it: o 2π / sqrt(det conic)."""
-    from splat.cameras import stack_cameras
-    from splat.render import render_gaussians
-
-    scene = stage.scene
-    viewmats, Ks = stack_cameras([camera], scene.means.device)
-    _, _, info = render_gaussians(scene, viewmats, Ks, camera.width, camera.height, **stage.render)
-    a, b, c = info["conics"][0].unbind(-1)
+    meta = renderer.render(camera).meta
+    a, b, c = meta["conics"][0].unbind(-1)
     area = 2 * torch.pi / (a * c - b * b).clamp(min=1e-12).sqrt()
-    drawn = (info["radii"][0] > 0).all(dim=-1)
-    return torch.where(drawn, area * torch.sigmoid(scene.opacities), torch.inf)
+    drawn = (meta["radii"][0] > 0).all(dim=-1)
+    return torch.where(drawn, area * torch.sigmoid(renderer.scene.opacities), torch.inf)

@@ -10,7 +10,6 @@ import torch
 from splat.console import info
 from splat.edit.localise import Evidence, confirmed, ground_of, localised
 from splat.edit.selection import Selection
-from splat.edit.stage import Stage
 from splat.errors import SplatError
 from splat.language.ask import Answer3D, Asker, logit, noise_limit
 from splat.language.clusters import Cluster, find_clusters
@@ -19,6 +18,7 @@ from splat.language.field import load_field
 from splat.language.query import level_index
 from splat.language.question import read_question
 from splat.language.teachers import word_teacher
+from splat.render.scene import SceneRenderer
 from splat.run import Run
 
 PIECES = 32  # of an answer that are looked at, the largest
@@ -39,7 +39,7 @@ class Words:
     level: str | None = None
 
 
-def in_words(stage: Stage, run: Run, words: Words) -> Selection:
+def in_words(renderer: SceneRenderer, run: Run, words: Words) -> Selection:
     """The objects that a text names: the large pieces of the field's answer, made whole by `splat.edit.localise`.
 
     Raises:
@@ -54,8 +54,8 @@ def in_words(stage: Stage, run: Run, words: Words) -> Selection:
         reasons = "; ".join(f"{text!r}: {why}" for text, why in question.nothing.items())
         raise SplatError(f"{reasons}; nothing is changed")
     names = list(getattr(teacher, "names", list)()) if field.facts.get("rivals") else []
-    scene = stage.scene.to("cpu")
-    asker = Asker(scene, field)
+    scene = renderer.scene.to("cpu")
+    asker = Asker(renderer, field)
     ground = ground_of(scene)
     chosen = np.zeros(len(scene), bool)
     for text, scores in zip(question.asked, asker.gaussians(question.vectors, question.negatives, options)):
@@ -72,8 +72,8 @@ def in_words(stage: Stage, run: Run, words: Words) -> Selection:
             seeds = np.zeros(len(scene), bool)
             seeds[one.indices] = True
             found |= localised(ground, evidence, seeds)
-        chosen |= confirmed(stage, found)
-    return Selection.from_mask(torch.from_numpy(chosen).to(stage.scene.means.device), f"text({words.text})")
+        chosen |= confirmed(renderer, found)
+    return Selection.from_mask(torch.from_numpy(chosen).to(renderer.scene.means.device), f"text({words.text})")
 
 
 def evidence_of(asker: Asker, answer: Answer3D, options: MaskOptions) -> Evidence:
@@ -108,7 +108,7 @@ def _nearest(asker: Asker, answer: Answer3D, objects: list[Cluster], needed: flo
             break
         selected = torch.zeros(len(answer.relevancy), dtype=torch.bool)
         selected[answer.relevancy.topk(min(count, len(answer.relevancy))).indices] = True
-        objects = find_clusters(asker.scene, answer.relevancy, selected, 8)
+        objects = find_clusters(asker.scene.to("cpu"), answer.relevancy, selected, 8)
     places = []
     for one in sorted(objects, key=lambda one: -one.score)[:NEAREST]:
         alike = asker.rival_cosines(torch.from_numpy(one.indices), answer.level)

@@ -12,6 +12,7 @@ from splat.errors import SplatError
 from splat.evaluate import pictures
 from splat.evaluate.page import lpips_number, number, page, picture_link, table, text
 from splat.files import write_text
+from splat.images import read_image
 from splat.run_records import read_metrics
 
 # Differences that make PSNR, SSIM or LPIPS of two runs incomparable.
@@ -201,7 +202,7 @@ def comparison_picture(rows: list[RunRow], size: int = 480) -> np.ndarray | None
     lines = []
     for name in shared_views(rows, limit=4):
         files = [rows[0].folder / _photo_of(rows[0], name), *(row.folder / row.views[name]["image"] for row in rows)]
-        found = [pictures.read_picture(file) for file in files]
+        found = [read_image(file) for file in files]
         line = [pictures.thumbnail(picture, size, size) for picture in found if picture is not None]
         if len(line) == len(files):
             lines.append(_beside(line, axis=1))

@@ -12,15 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splat.cameras import Camera, stack_cameras
+from splat.cameras import Camera, radius
 from splat.capture.types import Capture
 from splat.evaluate import metrics, pictures
 from splat.evaluate.flip_metric import PPD, flip, why_no_flip
 from splat.evaluate.lpips_metric import LpipsChoice, choose_net, lpips
 from splat.evaluate.protocols import Protocol, get_protocol, protocol_record
 from splat.gaussians import Gaussians
+from splat.images import to_bytes, write_image
 from splat.render.config import RenderOptions
-from splat.train.normalize import Normalization
+from splat.render.scene import SceneRenderer
 
 Renderer = Callable[[Camera], Tensor]  # camera -> [H, W, 3] float, not necessarily inside [0, 1]
 Color = tuple[float, float, float]
@@ -91,42 +92,6 @@ def photo(capture: Capture, index: int, background: Tensor) -> tuple[Tensor, Ten
     return image, None if mask is None else torch.tensor(mask, device=image.device)
 
 
-def scene_renderer(
-    gaussians: Gaussians, background: Tensor, options: RenderOptions, unit: float = 1.0
-) -> tuple[Renderer, str]:
-    """A renderer of the scene with all its colour bands, and the name of its backend.
-
-    The Gaussians move to the GPU once when the backend is gsplat.
-
-    Args:
-        gaussians: the scene.
-        background: [3] RGB.
-        options: how to render.
-        unit: length in the scene's frame that the depths in `options` are counted in.
-    """
-    from splat.render import render_gaussians, select_backend
-
-    backend = select_backend(options.backend).name
-    device = torch.device("cuda" if backend == "gsplat" else "cpu")
-    scene = gaussians.detach().to(device)
-
-    def render(camera: Camera) -> Tensor:
-        viewmats, Ks = stack_cameras([camera], device)
-        renders, _, _ = render_gaussians(
-            scene,
-            viewmats,
-            Ks,
-            camera.width,
-            camera.height,
-            sh_degree=scene.sh_degree,
-            backgrounds=background.to(device)[None],
-            **{**options.scaled(unit).arguments(), "backend": backend},
-        )
-        return renders[0]
-
-    return render, backend
-
-
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return math.fsum(known) / len(known) if known else None
@@ -154,10 +119,10 @@ def score_pair(pair: _Pair, protocol: Protocol, net: str | None, with_flip: bool
 
 
 def _write_pictures(folder: Path, stem: str, pair: _Pair) -> None:
-    pictures.write_picture(folder / f"{stem}.png", pictures.to_bytes(pair.image))
-    pictures.write_picture(folder / f"{stem}_photo.png", pictures.to_bytes(pair.target))
+    write_image(folder / f"{stem}.png", to_bytes(pair.image))
+    write_image(folder / f"{stem}_photo.png", to_bytes(pair.target))
     error = pictures.error_picture(pair.image.clamp(0, 1), pair.target, pair.mask)
-    pictures.write_picture(folder / f"{stem}_error.jpg", error)
+    write_image(folder / f"{stem}_error.jpg", error)
 
 
 @torch.no_grad()
@@ -257,7 +222,7 @@ def evaluate_views(
         split: their name.
         protocol: a name in `PROTOCOLS`.
         background: auto, black, white or a colour.
-        options: how to render, best as trained; the defaults where None.
+        options: how to render, best as trained, planes in the capture's units; None for the defaults of training.
         lpips_net: auto, alex, vgg, squeeze or none.
         lpips_download: fetch missing LPIPS weights.
         run_folder: where pictures go, under `renders/SPLIT`; None writes none.
@@ -267,19 +232,18 @@ def evaluate_views(
     """
     rules = get_protocol(protocol)
     color = torch.tensor(background_color(capture, background))
-    # options count depths in the frame of training, where the cameras span about 1
-    unit = 1 / Normalization.from_cameras(capture.cameras("train") or capture.cameras()).scale
-    render, backend = scene_renderer(gaussians, color, options or RenderOptions(), unit)
-    color = color.to("cuda" if backend == "gsplat" else "cpu")
+    if options is None:
+        options = RenderOptions().scaled(radius(capture.cameras("train") or capture.cameras()))
+    renderer = SceneRenderer(gaussians.detach(), options, color)
     return score_views(
-        render,
+        renderer.image,
         capture,
         indices,
         split=split,
         protocol=rules,
-        background=color,
-        choice=choose_net(lpips_net, rules, download=lpips_download, device=str(color.device)),
+        background=renderer.background,
+        choice=choose_net(lpips_net, rules, download=lpips_download, device=str(renderer.device)),
         no_flip=why_no_flip(with_flip),
         run_folder=run_folder,
-        facts={"renderer": backend},
+        facts={"renderer": renderer.backend.name},
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from splat.evaluate.pictures import data_uri, read_picture, thumbnail
+from splat.evaluate.pictures import data_uri, thumbnail
+from splat.images import read_image
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #2f6fde; }
@@ -68,7 +69,7 @@ def picture_link(path: Path, link: str, caption: str) -> str:
         link: its place relative to the page.
         caption: alternative text.
     """
-    picture = read_picture(path)
+    picture = read_image(path)
     if picture is None:
         return ""
     source = data_uri(thumbnail(picture))

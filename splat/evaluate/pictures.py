@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import cv2
 import numpy as np
 from torch import Tensor
-
-from splat.errors import SplatError
-from splat.files import atomic_path
 
 ERROR_WHITE = 0.25  # mean absolute difference of a pixel, in [0, 1], that is drawn brightest in every error picture
 
@@ -42,11 +39,6 @@ def unique_stems(names: list[str]) -> list[str]:
     return stems
 
 
-def to_bytes(image: Tensor) -> np.ndarray:
-    """[H, W, 3] uint8 RGB of an image in [0, 1] on any device, rounded to nearest."""
-    return (image.detach().clamp(0, 1) * 255).round().byte().cpu().numpy()
-
-
 def error_picture(image: Tensor, target: Tensor, mask: Tensor | None = None) -> np.ndarray:
     """[H, W, 3] uint8 RGB: mean absolute difference of the channels, black for none, bright from `ERROR_WHITE` on.
 
@@ -58,27 +50,6 @@ def error_picture(image: Tensor, target: Tensor, mask: Tensor | None = None) -> 
     if mask is not None:
         picture[~mask.cpu().numpy()] = 96
     return picture
-
-
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write [H, W, 3] uint8 RGB atomically; the suffix picks PNG or JPEG.
-
-    Raises:
-        SplatError: when the file cannot be written.
-    """
-    with atomic_path(path) as temporary:  # OpenCV, writing itself, does not notice that the last bytes find no place
-        done, data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        if not done:
-            raise SplatError(f"cannot write {path}: OpenCV has no encoder for it")
-        temporary.write_bytes(data.tobytes())
-
-
-def read_picture(path: Path) -> np.ndarray | None:
-    """[H, W, 3] uint8 RGB, or None where there is no readable picture."""
-    if not path.is_file():
-        return None
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    return None if picture is None else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def thumbnail(picture: np.ndarray, width: int = 320, height: int = 240) -> np.ndarray:

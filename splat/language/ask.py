@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from splat.cameras import Camera
 from splat.errors import SplatError
-from splat.gaussians import Gaussians
 from splat.language.config import MaskOptions
 from splat.language.field import ROWS, LanguageField
 from splat.language.relevancy import against_rivals, normalised, relevancy, smoothed
+from splat.render.scene import SceneRenderer
 
 SURE = 20  # Gaussians whose mean is "the best", so that no single one decides
 SEEN = 0.5  # of a pixel must be known
@@ -47,11 +46,11 @@ class Asker:
     Everything runs on the device of the scene; texts may come from any, and answers are on the CPU.
     """
 
-    def __init__(self, scene: Gaussians, field: LanguageField, render: dict[str, Any] | None = None) -> None:
+    def __init__(self, renderer: SceneRenderer, field: LanguageField) -> None:
         """
         Args:
-            scene: the Gaussians of the field, on the device of the renderer that `render` asks for.
-            render: options of `rasterize`.
+            renderer: of the scene that the field belongs to.
+            field: on any device.
 
         Raises:
             SplatError: when the field's teacher knows no words.
@@ -60,11 +59,12 @@ class Asker:
             raise SplatError(
                 "the teacher of this field knows no words; distill with one that does (demo, CLIP, SigLIP)"
             )
+        scene = renderer.scene
         if len(scene) != len(field.codes):
             raise SplatError(f"the field has {len(field.codes):,} Gaussians, the scene {len(scene):,}; distill again")
-        self.device = scene.means.device
+        self.device = renderer.device
         field = field.to(self.device)
-        self.scene, self.field, self.options = scene, field, render or {}
+        self.renderer, self.scene, self.field = renderer, scene, field
         self.known = field.confidence > 0  # [N, L]
         self._scores = field.compression.scores(field.codes[self.known])
         self.rivals = bool(field.facts.get("rivals"))  # the negatives are names of other things
@@ -125,7 +125,7 @@ class Asker:
         self, camera: Camera, vectors: Tensor, without: Tensor | None, level: int | None, options: MaskOptions
     ) -> list[Answer2D]:
         """What a camera sees of each text [T, D]: features are rendered, decoded at each pixel and compared."""
-        codes, seen = self.field.render(self.scene, camera, self.options, level)
+        codes, seen = self.field.render(self.renderer, camera, level)
         known = seen > SEEN  # [H, W, L], or [H, W, 1] of the level asked for
         negatives = self.field.negatives
         assert negatives is not None

@@ -21,6 +21,7 @@ from splat.capture.types import Capture
 from splat.console import progress, warn
 from splat.errors import SplatError
 from splat.files import atomic_path
+from splat.images import nearest_cells, shown
 from splat.language.types import MASKED, SILENT, Teacher, ViewFeatures
 
 FORMAT = "2"
@@ -70,19 +71,11 @@ def _one(teacher: Teacher, capture: Capture, index: int, path: Path, key: str) -
     plans = getattr(capture.images, "plans", None)
     if plans is not None and getattr(teacher, "of_photos", False):
         made = ViewFeatures(labels_as_the_camera_sees(made.labels, plans[index]), made.vectors)
-    keep = shown(capture, index)
+    keep = shown(capture.images.mask(index), capture.images.alpha(index))
     if keep is not None and not keep.all():
-        made = ViewFeatures(np.where(nearest(keep, made.labels.shape[1:]), made.labels, MASKED), made.vectors)
+        made = ViewFeatures(np.where(nearest_cells(keep, *made.labels.shape[1:]), made.labels, MASKED), made.vectors)
     write_features(path, made, key)
     return ViewFeatures(made.labels, made.vectors.astype(np.float16).astype(np.float32))
-
-
-def shown(capture: Capture, index: int) -> np.ndarray | None:
-    """[H, W] bool, where the photo shows the scene: neither masked nor transparent; None where all of it does."""
-    keep, alpha = capture.images.mask(index), capture.images.alpha(index)
-    if alpha is None:
-        return keep
-    return alpha >= 128 if keep is None else keep & (alpha >= 128)
 
 
 def cache_path(folder: Path, capture: Capture, index: int) -> Path:
@@ -128,15 +121,8 @@ def read_features(path: Path, key: str | None = None) -> ViewFeatures | None:
         return None
 
 
-def nearest(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """An image [H, W] or [H, W, C] at another size (h, w): each pixel takes the one its centre falls on."""
-    rows = ((np.arange(size[0]) + 0.5) * values.shape[0] / size[0]).astype(np.int64)
-    columns = ((np.arange(size[1]) + 0.5) * values.shape[1] / size[1]).astype(np.int64)
-    return values[rows[:, None], columns[None]]
-
-
 def _key(teacher: Teacher, capture: Capture, index: int) -> str:
-    """What the features hang on: the teacher with its settings, the photo and its mask, how both become an image."""
+    """What the features depend on: the teacher with its settings, the photo and its mask, how both become an image."""
     frame = capture.frames[index]
     parts = [
         str(getattr(teacher, "signature", teacher.name)),

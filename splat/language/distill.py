@@ -14,11 +14,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from splat import console
-from splat.cameras import Camera
 from splat.capture.types import Capture
 from splat.errors import SplatError
 from splat.files import slug
-from splat.gaussians import Gaussians
 from splat.language.ask import noise_of
 from splat.language.cache import cached_features
 from splat.language.compress.config import make_compression
@@ -31,10 +29,9 @@ from splat.language.relevancy import CANONICAL
 from splat.language.smoothing import smooth_features
 from splat.language.teachers import KINDS, TeacherOptions, load_teacher
 from splat.language.types import Teacher
-from splat.render import select_backend
+from splat.render.scene import SceneRenderer
 from splat.run import Run
 from splat.running import held
-from splat.train.normalize import capture_options
 
 VIEWS = 32  # photos that a model is asked about: neighbours say the same about the Gaussians they share
 SMOOTH = 2
@@ -77,10 +74,10 @@ def _distilled(run: Run, config: DistillConfig, folder: Path) -> LanguageField:
     """Make the field in a folder that nobody else works in."""
     if (folder / "field.json").exists() and not config.overwrite:
         raise SplatError(f"{folder} holds a field already; overwrite=true replaces it, name=OTHER makes another one")
-    scene = run.scene()
-    sources = gather(run, scene, config, folder / "features")
-    field = compress(scene, sources, config, capture_options(run).arguments())
-    field.facts = {**field.facts, "scene": scene_digest(run.scene_path), "gaussians": len(scene)}
+    renderer = run.renderer()
+    sources = gather(run, renderer, config, folder / "features")
+    field = compress(renderer, sources, config)
+    field.facts = {**field.facts, "scene": scene_digest(run.scene_path), "gaussians": len(renderer.scene)}
     with_rows = getattr(field.compression, "source", None)
     rows = None if with_rows is None else row_sources(sources.examples, with_rows)
     field.save(folder, rows)
@@ -93,7 +90,7 @@ def field_folder(run: Run, config: DistillConfig) -> Path:
     return run.path / "language" / slug(name)
 
 
-def gather(run: Run, scene: Gaussians, config: DistillConfig, folder: Path) -> Sources:
+def gather(run: Run, renderer: SceneRenderer, config: DistillConfig, folder: Path) -> Sources:
     """Features of all training photos, lifted onto the scene."""
     started = time.monotonic()
     options = teacher_options(config)
@@ -108,20 +105,13 @@ def gather(run: Run, scene: Gaussians, config: DistillConfig, folder: Path) -> S
     energy = 1.0 if config.compress.kind == "none" else config.lift.energy
     basis = feature_basis(examples.vectors, energy, limit) if energy < 1 else None
     sources = Sources(teacher, options, capture, indices, folder, examples, basis, None, {})  # type: ignore[arg-type]
-    device = select_backend().device
+    near = None if basis is None else basis.to(renderer.device)
     with console.progress("Lifting features", len(indices), "view") as bar:
-        sources.lifted = lift_features(
-            scene.to(device),
-            sources.views(),
-            len(teacher.levels),
-            None if basis is None else basis.to(device),
-            capture_options(run).arguments(),
-            bar.advance,
-        )
+        sources.lifted = lift_features(renderer, sources.views(), len(teacher.levels), near, bar.advance)
     sources.lifted = Lifted(*(getattr(sources.lifted, f.name).cpu() for f in dataclasses.fields(Lifted)))
     rounds = config.lift.smooth if config.lift.smooth is not None else (0 if config.teacher == "files" else SMOOTH)
     if rounds:
-        sources.lifted.features = smooth_features(scene.means, sources.lifted, rounds)
+        sources.lifted.features = smooth_features(renderer.scene.means.cpu(), sources.lifted, rounds)
     sources.seconds = {"features": known - started, "lift": time.monotonic() - known}
     return sources
 
@@ -134,7 +124,7 @@ def asked_photos(indices: list[int], config: DistillConfig) -> list[int]:
     return [indices[int(place)] for place in np.floor(np.arange(count) * len(indices) / count)]
 
 
-def compress(scene: Gaussians, sources: Sources, config: DistillConfig, options: dict[str, Any]) -> LanguageField:
+def compress(renderer: SceneRenderer, sources: Sources, config: DistillConfig) -> LanguageField:
     """Fit a compression to what was lifted, and improve it by gradient where that is asked for."""
     started = time.monotonic()
     lifted, basis = sources.lifted, sources.basis
@@ -160,8 +150,7 @@ def compress(scene: Gaussians, sources: Sources, config: DistillConfig, options:
     )
     fitted = time.monotonic()
     if config.lift.method == "gradient":
-        device = select_backend().device
-        polish(scene.to(device), field, list(sources.views()), config.lift, config.seed, options)
+        polish(renderer, field, list(sources.views()), config.lift, config.seed)
     field.facts = {
         "method": config.lift.method,
         "rivals": callable(getattr(sources.teacher, "names", None)),
@@ -211,26 +200,6 @@ def negatives_of(teacher: Teacher) -> Tensor | None:
 
     table = torch.from_numpy(np.ascontiguousarray(teacher.encode_text(list(known)), np.float32))
     return spherical_kmeans(table, torch.ones(len(table)), min(max(len(table) // WORDS, 1), NEUTRAL), seed=0)
-
-
-@torch.no_grad()
-def teacher_cosine(
-    scene: Gaussians, field: LanguageField, views: list[tuple[Camera, Any]], options: dict[str, Any]
-) -> float:
-    """Mean cosine of the rendered field to the teacher's own features, over all pixels that both know."""
-    from splat.language.lifting import scaled_labels
-
-    total, count = 0.0, 0
-    for camera, view in views:
-        codes, seen = field.render(scene, camera, options)
-        vectors = field.inside(torch.from_numpy(view.vectors))
-        for level in range(len(field.levels)):
-            labels = torch.from_numpy(scaled_labels(view.labels[level], camera.height, camera.width))
-            both = (labels >= 0) & (seen[..., level] > 0.1)
-            decoded = field.decode(codes[:, :, level][both])
-            total += float((decoded * vectors[labels[both]]).sum())
-            count += int(both.sum())
-    return total / max(count, 1)
 
 
 def teacher_options(config: DistillConfig) -> TeacherOptions:

@@ -21,9 +21,7 @@ from splat.language.config import MaskOptions
 from splat.language.field import load_field, render_codes
 from splat.language.teachers import word_teacher
 from splat.language.truth import TruthView, read_truth
-from splat.render import select_backend
 from splat.run import Run
-from splat.train.normalize import capture_options
 
 
 def evaluate_field(
@@ -42,8 +40,7 @@ def evaluate_field(
     """
     field = load_field(run.path, name)
     options = options or MaskOptions()
-    scene = run.scene().to(select_backend().device)
-    asker = Asker(scene, field, capture_options(run).arguments())
+    asker = Asker(run.renderer(), field)
     views = matching(read_truth(truth), run.capture().frames, split)
     found = evaluate_views(asker, word_teacher(field.teacher), views, options)
     found = {
@@ -200,5 +197,5 @@ def _render_selection(asker: Asker, camera: Camera, selected: Tensor) -> Tensor:
     """[H, W, T] the share of each pixel that selections [N, T] fill, hidden by what stands before them."""
     ones = torch.ones(len(selected), 1, device=asker.device)
     values = selected.to(asker.device).float()[:, None]
-    codes, seen = render_codes(asker.scene, values, ones, camera, asker.options)
+    codes, seen = render_codes(asker.renderer, values, ones, camera)
     return (codes[:, :, 0] * seen).cpu()

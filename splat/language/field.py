@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splat.cameras import Camera, stack_cameras
+from splat.cameras import Camera
 from splat.errors import SplatError
 from splat.files import atomic_path, sha256_of, slug, write_json
-from splat.gaussians import Gaussians
 from splat.language.compress.base import Compression
 from splat.language.stored import FORMAT, read_stored
+from splat.render.scene import SceneRenderer
 
 ROWS = 2_048  # pixels that are decoded at once: what lies in between stays in the cache
 
@@ -60,9 +60,7 @@ class LanguageField:
         found = self.compression.decode(self.codes[gaussians, level])
         return found if self.basis is None else found @ self.basis
 
-    def render(
-        self, scene: Gaussians, camera: Camera, options: dict[str, Any] | None = None, level: int | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def render(self, renderer: SceneRenderer, camera: Camera, level: int | None = None) -> tuple[Tensor, Tensor]:
         """Codes as a camera sees them: the mean of the Gaussians' codes by blending weight and confidence.
 
         Returns:
@@ -70,7 +68,7 @@ class LanguageField:
             level is asked for.
         """
         levels = slice(None) if level is None else slice(level, level + 1)
-        return render_codes(scene, self.codes[:, levels], self.confidence[:, levels], camera, options)
+        return render_codes(renderer, self.codes[:, levels], self.confidence[:, levels], camera)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Features [..., R] of rendered codes [..., C], in parts."""
@@ -119,28 +117,13 @@ class LanguageField:
         return cls(**read_stored(folder))
 
 
-def render_codes(
-    scene: Gaussians, codes: Tensor, confidence: Tensor, camera: Camera, options: dict[str, Any] | None = None
-) -> tuple[Tensor, Tensor]:
-    """See `LanguageField.render`; gradients flow to the codes [N, L, C], never to the scene."""
-    from splat.render import rasterize
-
+def render_codes(renderer: SceneRenderer, codes: Tensor, confidence: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
+    """See `LanguageField.render`; gradients flow to the codes [N, L, C]."""
     N, L, C = codes.shape
     channels = torch.cat([(codes * confidence[..., None]).reshape(N, L * C), confidence], dim=1)
-    scene = scene.detach()
-    renders, _, _ = rasterize(
-        scene.means,
-        scene.quats,
-        scene.scales.exp(),
-        scene.opacities.sigmoid(),
-        channels,
-        *stack_cameras([camera], scene.means.device),
-        camera.width,
-        camera.height,
-        **(options or {}),
-    )
-    known = renders[0, ..., L * C :]
-    mean = renders[0, ..., : L * C].reshape(camera.height, camera.width, L, C) / known[..., None].clamp(min=1e-6)
+    image = renderer.features(camera, channels)
+    known = image[..., L * C :]
+    mean = image[..., : L * C].reshape(camera.height, camera.width, L, C) / known[..., None].clamp(min=1e-6)
     return mean, known
 
 

@@ -9,22 +9,21 @@ from torch import Tensor, nn
 
 from splat import console
 from splat.cameras import Camera
-from splat.gaussians import Gaussians
+from splat.images import nearest_cells
 from splat.language.config import LiftOptions
 from splat.language.field import LanguageField, render_codes
-from splat.language.lifting import scaled_labels
 from splat.language.types import ViewFeatures
+from splat.render.scene import SceneRenderer
 
 CODE_RATE, SHARED_RATE = 5e-3, 5e-4
 
 
 def polish(
-    scene: Gaussians,
+    renderer: SceneRenderer,
     field: LanguageField,
     views: list[tuple[Camera, ViewFeatures]],
     options: LiftOptions,
     seed: int,
-    render: dict[str, Any],
 ) -> None:
     """Optimises the field's codes, and what they share, in place.
 
@@ -33,7 +32,7 @@ def polish(
     Gradients reach codes, projection, code book and decoder, never the Gaussians (in M3 geometry learns the photos
     alone, too). Codes keep the confidence that lifting gave them.
     """
-    device = scene.means.device
+    device = renderer.device
     generator = torch.Generator().manual_seed(seed)
     codes = nn.Parameter(field.codes.to(device).clone())
     compression = field.compression.to(device).requires_grad_(True)
@@ -50,7 +49,7 @@ def polish(
         for _ in range(options.steps):
             order = order or torch.randperm(len(views), generator=generator).tolist()
             camera, view = views[order.pop()]
-            rendered, seen = render_codes(scene, codes, gate, camera, render)
+            rendered, seen = render_codes(renderer, codes, gate, camera)
             loss = _loss(field, rendered, seen.detach(), view, options.pixels, generator)
             if loss is not None:
                 optimizer.zero_grad()
@@ -72,7 +71,7 @@ def _loss(
     vectors = field.inside(torch.from_numpy(view.vectors).float()).to(rendered.device)
     parts = []
     for level in range(rendered.shape[2]):
-        labels = torch.from_numpy(scaled_labels(view.labels[level], *rendered.shape[:2])).to(rendered.device)
+        labels = torch.from_numpy(nearest_cells(view.labels[level], *rendered.shape[:2])).long().to(rendered.device)
         both = ((labels >= 0) & (seen[..., level] > 0.1)).flatten().nonzero()[:, 0]
         if len(both) == 0:
             continue

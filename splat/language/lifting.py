@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from splat.cameras import Camera, stack_cameras
+from splat.cameras import Camera
 from splat.errors import SplatError
-from splat.gaussians import Gaussians
+from splat.images import nearest_cells
 from splat.language.types import MASKED, ViewFeatures
+from splat.render.scene import SceneRenderer
 
 CHUNK = 64  # channels that are lifted at once
 
@@ -30,11 +30,10 @@ class Lifted:
 
 
 def lift_features(
-    gaussians: Gaussians,
+    renderer: SceneRenderer,
     views: Iterable[tuple[Camera, ViewFeatures]],
     levels: int,
     basis: Tensor | None = None,
-    options: dict[str, Any] | None = None,
     step: Callable[[], None] = lambda: None,
 ) -> Lifted:
     """f_i = sum_p w_ip F(p) / sum_p w_ip over the pixels p of all views, w_ip the weight alpha T of Gaussian i at p.
@@ -45,28 +44,32 @@ def lift_features(
     as they are, in chunks of channels.
 
     Args:
-        gaussians: the scene, N of them.
+        renderer: of the scene, N Gaussians.
         views: camera and features of each photo, one at a time.
         levels: L.
         basis: [R, D] with orthonormal rows, in which the features are kept; None for all D dimensions.
-        options: of `render.lift`.
         step: called after each view.
 
     Raises:
         SplatError: when nothing was seen at all.
     """
-    sums, weight = None, torch.zeros(len(gaussians), levels, device=gaussians.means.device)
+    count = len(renderer.scene)
+    sums, weight = None, torch.zeros(count, levels, device=renderer.device)
     total = torch.zeros_like(weight)
     for camera, view in views:
         vectors = torch.from_numpy(np.ascontiguousarray(view.vectors, np.float32)).to(weight.device)
         if basis is not None:
             vectors = vectors @ basis.T
         if sums is None:
-            sums = torch.zeros(len(gaussians), levels, vectors.shape[1], device=weight.device)
+            sums = torch.zeros(count, levels, vectors.shape[1], device=weight.device)
         for level in range(levels):
-            labels = torch.from_numpy(scaled_labels(view.labels[level], camera.height, camera.width)).to(weight.device)
+            labels = (
+                torch.from_numpy(nearest_cells(view.labels[level], camera.height, camera.width))
+                .long()
+                .to(weight.device)
+            )
             into = sums[:, level], weight[:, level], total[:, level]
-            _lift_level(gaussians, camera, labels, vectors, into, options or {})
+            _lift_level(renderer, camera, labels, vectors, into)
         step()
     if sums is None or not bool((weight > 0).any()):
         raise SplatError("the teacher says nothing about any Gaussian: are these the photos of this run?")
@@ -76,24 +79,16 @@ def lift_features(
 
 
 def _lift_level(
-    gaussians: Gaussians,
-    camera: Camera,
-    labels: Tensor,
-    vectors: Tensor,
-    into: tuple[Tensor, Tensor, Tensor],
-    options: dict[str, Any],
+    renderer: SceneRenderer, camera: Camera, labels: Tensor, vectors: Tensor, into: tuple[Tensor, Tensor, Tensor]
 ) -> None:
     """Adds one level of one view to `into`, in place: sums [N, R], the weight [N] of labelled and of all pixels.
 
     Masked pixels are none of these: what a passer-by hides in some photos is known from the others.
     """
-    from splat.render import lift
-
     sums, weight, total = into
     known = labels >= 0
     regions, index = torch.unique(labels[known], return_inverse=True)
-    cameras = stack_cameras([camera], sums.device)
-    counted = (labels != MASKED).float()[None]
+    counted = (labels != MASKED).float()
     if len(regions) == 0:
         regions = labels.new_zeros(1)
         if len(vectors) == 0:
@@ -110,7 +105,7 @@ def _lift_level(
             image = ((place[..., None] == torch.arange(start, stop, device=place.device)) & known[..., None]).float()
         if start == 0:
             image = torch.cat([image, known[..., None].float()], dim=2)
-        part, mass = lift(gaussians, *cameras, camera.width, camera.height, image[None], counted, **options)
+        part, mass = renderer.lift(camera, image, counted)
         if start == 0:
             weight += part[:, -1]
             total += mass
@@ -119,13 +114,6 @@ def _lift_level(
             sums[:, start:stop] += part
         else:
             sums += part @ vectors[regions[start:stop]]
-
-
-def scaled_labels(labels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Labels [h, w] at a view's size [height, width], int64: each pixel takes the cell that its centre falls on."""
-    rows = ((np.arange(height) + 0.5) * labels.shape[0] / height).astype(np.int64)
-    columns = ((np.arange(width) + 0.5) * labels.shape[1] / width).astype(np.int64)
-    return labels[rows[:, None], columns[None]].astype(np.int64)
 
 
 def confidence(lifted: Lifted, min_agreement: float, min_coverage: float, min_weight: float) -> Tensor:

@@ -13,6 +13,7 @@ from splat.cameras import Camera
 from splat.errors import SplatError
 from splat.files import slug
 from splat.gaussians import Gaussians
+from splat.images import to_bytes
 from splat.language.answer import Found, answer_folder, write_answer
 from splat.language.ask import Answer2D, Answer3D, Asker
 from splat.language.clusters import Cluster, find_clusters
@@ -22,10 +23,7 @@ from splat.language.pictures import overlay
 from splat.language.provenance import read_places
 from splat.language.question import Question, read_question
 from splat.language.teachers import word_teacher
-from splat.render import select_backend
-from splat.render.pictures import SceneRenderer
 from splat.run import Run
-from splat.train.normalize import capture_options
 
 
 def query_run(run: Run, config: QueryConfig) -> list[dict[str, Any]]:
@@ -64,9 +62,8 @@ def ask(
     started: float,
 ) -> dict[str, dict[str, Any]]:
     """The summaries of the texts that say something, by text; see `query_run`."""
-    backend = select_backend(config.backend)
-    scene = run.scene()
-    asker = Asker(scene.to(backend.device), field, capture_options(run, backend.name).arguments())
+    renderer = run.renderer(config.backend)
+    asker, scene = Asker(renderer, field), renderer.scene.to("cpu")
     loaded = time.monotonic()
     scores = asker.gaussians(question.vectors, question.negatives, config.mask)
     answers = [asker.answer(row, level, config.mask) for row in scores]
@@ -187,7 +184,6 @@ def draw_views(
     if config.views == 0:
         return entries, pictures
     cameras = run.cameras(None if config.split == "all" else config.split)  # type: ignore[arg-type]
-    renderer = SceneRenderer(asker.scene, capture_options(run, config.backend), run.background)
     taken: set[str] = set()
     for camera in best_views(asker.scene, cameras, answer, config.views):
         seen = asker.view(camera, question.vectors[number : number + 1], question.negatives, answer.level, config.mask)[
@@ -196,7 +192,9 @@ def draw_views(
         name = free_name(slug(str(Path(camera.name or "view").with_suffix(""))), taken)
         found = seen.best > config.mask.found and bool(seen.mask.any())
         mask = seen.mask.numpy() if found else np.zeros(seen.mask.shape, bool)
-        picture = overlay(renderer.render(camera)[0], seen.relevancy.numpy(), mask, seen.place if found else None)
+        picture = overlay(
+            to_bytes(asker.renderer.image(camera)), seen.relevancy.numpy(), mask, seen.place if found else None
+        )
         pictures[f"overlays/{name}.jpg"] = picture
         pictures[f"masks/{name}.png"] = mask.astype(np.uint8) * 255
         entries.append(view_entry(camera, seen, mask, name))
@@ -236,10 +234,8 @@ def best_views(scene: Gaussians, cameras: list[Camera], answer: Answer3D, count:
     means = scene.means[chosen].double().cpu()
     scores = []
     for camera in cameras:
-        local = means @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
-        pixels = local @ camera.K.T
-        x, y, z = pixels[:, 0] / pixels[:, 2], pixels[:, 1] / pixels[:, 2], local[:, 2]
-        inside = (z > 0) & (x >= 0) & (x < camera.width) & (y >= 0) & (y < camera.height)
-        scores.append(float((inside / z.clamp(min=1e-6).square()).sum()))
+        pixels, depth = camera.project(means)
+        inside = (depth > 0) & camera.contains(pixels)
+        scores.append(float((inside / depth.clamp(min=1e-6).square()).sum()))
     order = np.argsort(-np.array(scores), kind="stable")[: max(count * 3, count)]
     return [cameras[i] for i in order[:: max(1, len(order) // count)][:count]]

@@ -7,14 +7,14 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from splat.cameras import Camera
 from splat.console import progress
-from splat.errors import SplatError
-from splat.files import atomic_path, safe_name
-from splat.render.pictures import SceneRenderer, depth_picture
+from splat.files import safe_name
+from splat.images import evenly, write_image
+from splat.render.pictures import depth_picture, picture
+from splat.render.scene import SceneRenderer
 from splat.render.video import Video, fitted, open_video
 
 FILE_KINDS = ("", "_photo", "_depth")  # what stands behind a camera's name in the names of its pictures
@@ -48,20 +48,20 @@ def render_path(
     film: Video | None
     with optional_video(video, fps) as film, progress("Rendering", len(cameras), unit="picture") as bar:
         for camera, stem in zip(cameras, picture_names(cameras)):
-            colour, distances = renderer.render(camera, depth)
-            pictures = {stem: colour}
+            colour, distances = picture(renderer, camera, depth)
+            shown = {stem: colour}
             taken = photo(camera.name)
             if taken is not None:
-                pictures[f"{stem}_photo"] = taken
+                shown[f"{stem}_photo"] = taken
             if distances is not None:
-                pictures[f"{stem}_depth"] = depth_picture(distances, *limits)
+                shown[f"{stem}_depth"] = depth_picture(distances, *limits)
             if folder is not None:
-                for name, picture in pictures.items():
-                    write_picture(folder / f"{name}.png", picture[..., ::-1])
+                for name, image in shown.items():
+                    write_image(folder / f"{name}.png", image)
                 if distances is not None:
-                    write_picture(folder / f"{stem}_depth.tiff", distances)
+                    write_image(folder / f"{stem}_depth.tiff", distances)
             if film is not None:
-                film.add(np.hstack([fitted(picture, *colour.shape[:2]) for picture in pictures.values()]))
+                film.add(np.hstack([fitted(image, *colour.shape[:2]) for image in shown.values()]))
             bar.advance()
 
 
@@ -80,24 +80,12 @@ def picture_names(cameras: list[Camera]) -> list[str]:
 
 def depth_range(renderer: SceneRenderer, cameras: list[Camera], samples: int = 5) -> tuple[float, float]:
     """Nearest and farthest depth for the colours of a whole path, from a few of its pictures."""
-    chosen = [cameras[i] for i in np.unique(np.linspace(0, len(cameras) - 1, samples).round().astype(int))]
-    depths = [
-        depth[depth > 0] for _, depth in (renderer.render(camera, True) for camera in chosen) if depth is not None
-    ]
-    seen = np.concatenate(depths)
+    depths = [renderer.depth(camera).cpu().numpy() for camera in evenly(cameras, samples)]
+    seen = np.concatenate([depth[depth > 0] for depth in depths])
     if not seen.size:
         return 1.0, 2.0
     near, far = np.percentile(seen, [1, 99])
     return float(near), float(max(far, near * 1.01))
-
-
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write [H, W, 3] uint8 BGR or [H, W] float32 in the format of the suffix."""
-    done, data = cv2.imencode(path.suffix, np.ascontiguousarray(picture))
-    if not done:
-        raise SplatError(f"cannot write {path}: OpenCV has no encoder for it")
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data.tobytes())
 
 
 @contextlib.contextmanager

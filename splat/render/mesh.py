@@ -14,12 +14,13 @@ from splat.files import atomic_path
 from splat.formats.scene_file import NO_ORIGIN, Origin
 from splat.render.config import MESH_SUFFIXES, MeshOptions
 from splat.render.mesh_file import WRITERS, Surface
+from splat.render.pictures import picture
 
 if TYPE_CHECKING:
     import open3d
 
     from splat.cameras import Camera
-    from splat.render.pictures import SceneRenderer
+    from splat.render.scene import SceneRenderer
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def frames_of(
     """Colour and reliable depth of every camera."""
     frames = []
     for camera in cameras:
-        color, depth = renderer.render(camera, depth=True)
+        color, depth = picture(renderer, camera, depth=True)
         assert depth is not None
         frames.append(Frame(camera, color, reliable(depth, edge)))
         advance()

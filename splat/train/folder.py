@@ -27,7 +27,8 @@ from splat.train.priors import depth_digest
 from splat.train.strategies import STRATEGIES
 
 if TYPE_CHECKING:
-    from splat.capture.types import Capture
+    pass
+from splat.capture.types import Capture
 
 PACKAGES = ("torch", "gsplat", "numpy", "pycolmap", "opencv-python-headless")
 
@@ -190,11 +191,15 @@ def write_config(
         background: RGB, 0 to 1, behind the scene in evaluations.
         backend: gsplat or cpu.
     """
+    from splat.cameras import radius
+
     names = {schema: name for name, schema in STRATEGIES.items()}
+    drawn = config.render.scaled(radius(capture.cameras("train")))
     record = {
         "train": dataclasses.asdict(config),
         "strategy": names.get(type(config.strategy)),
         "plan": dataclasses.asdict(plan),
+        "render": {name: getattr(drawn, name) for name in ("antialiased", "near_plane", "far_plane", "eps2d")},
         "capture": {**loaded, "data": str(capture.root.resolve())},
         "depth_maps": depth_digest(capture, config.strategy),
         "background": background,

@@ -76,7 +76,7 @@ def seed_points(
     per_view = int(np.ceil(count / max(len(cameras), 1)))
     positions, colours = [], []
     for index, camera in enumerate(cameras):
-        pixels, depths = _project(camera, xyz)
+        pixels, depths = _seen(camera, xyz)
         if len(depths) < FEWEST_POINTS:
             continue
         keep = mask(index)
@@ -90,9 +90,7 @@ def seed_points(
         if len(picked) == 0:
             continue
         depth = np.median(depths[nearest(pixels, picked, NEIGHBOURS)[1]], axis=1)
-        rays = np.column_stack([picked, np.ones(len(picked))]) @ np.linalg.inv(camera.K.numpy()).T
-        camtoworld = camera.camtoworld.numpy()
-        positions.append(rays * depth[:, None] @ camtoworld[:3, :3].T + camtoworld[:3, 3])
+        positions.append(camera.unproject(torch.from_numpy(picked), torch.from_numpy(depth)).numpy())
         colours.append(image(index)[picked[:, 1].astype(int), picked[:, 0].astype(int)])
     if not positions:
         return np.zeros((0, 3)), np.zeros((0, 3), np.uint8)
@@ -100,15 +98,11 @@ def seed_points(
     return np.concatenate(positions)[order], np.concatenate(colours)[order]
 
 
-def _project(camera: Camera, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels [V, 2] and depths [V] of the points that a camera sees."""
-    viewmat = camera.viewmat.numpy()
-    local = xyz @ viewmat[:3, :3].T + viewmat[:3, 3]
-    local = local[local[:, 2] > 1e-6]
-    pixels = local @ camera.K.numpy().T
-    pixels = pixels[:, :2] / pixels[:, 2:]
-    inside = ((pixels >= 0) & (pixels < [camera.width, camera.height])).all(axis=1)
-    return pixels[inside], local[inside, 2]
+def _seen(camera: Camera, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels [V, 2] and depths [V] of the points [P, 3] that a camera sees."""
+    pixels, depth = camera.project(torch.from_numpy(xyz))
+    inside = (depth > 1e-6) & camera.contains(pixels)
+    return pixels[inside].numpy(), depth[inside].numpy()
 
 
 def _stratified_pixels(width: int, height: int, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from splat.cameras import Camera
-from splat.errors import SplatError
+from splat.cameras import Camera, radius
 from splat.gaussians import Gaussians
-
-FARTHEST = 1e15  # units between cameras
-
-if TYPE_CHECKING:
-    from splat.render.config import RenderOptions
-    from splat.run import Run
 
 
 @dataclass(frozen=True)
@@ -36,16 +28,8 @@ class Normalization:
         Raises:
             SplatError: without cameras, or where they lie farther apart than numbers can hold.
         """
-        if not cameras:
-            raise SplatError("there are no cameras; is cameras.json damaged?")
-        positions = torch.stack([camera.position for camera in cameras])
-        center = positions.mean(dim=0)
-        radius = float((positions - center).norm(dim=1).max())
-        if not radius < FARTHEST:
-            raise SplatError(
-                f"the cameras lie {radius:.3g} units apart, farther than numbers can hold; are they damaged?"
-            )
-        return cls(center, 1.0 / radius if radius > 1e-9 else 1.0)
+        unit = radius(cameras)
+        return cls(torch.stack([camera.position for camera in cameras]).mean(dim=0), 1.0 / unit)
 
     def camera(self, camera: Camera) -> Camera:
         """The camera in the training frame: same pixels, depths times `scale`."""
@@ -63,13 +47,3 @@ class Normalization:
         transform[:3, :3] /= self.scale
         transform[:3, 3] = self.center
         return gaussians.transformed(transform)
-
-
-def capture_options(run: Run, backend: str = "auto") -> RenderOptions:
-    """How the scene of a run was drawn in training, in the capture's own units, on this machine.
-
-    The planes are set in units of the training frame; with a capture of tiny units (kilometres, say) the nearest one
-    taken as it is would cut the whole scene away.
-    """
-    unit = 1 / Normalization.from_cameras(run.cameras("train") or run.cameras()).scale
-    return dataclasses.replace(run.render_options().scaled(unit), backend=backend)

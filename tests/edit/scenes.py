@@ -9,10 +9,11 @@ import torch
 import yaml
 
 from splat.cameras import Camera
-from splat.edit.stage import Stage
 from splat.files import write_json
 from splat.formats import write_scene
 from splat.gaussians import Gaussians
+from splat.render.config import RenderOptions
+from splat.render.scene import SceneRenderer
 from splat.sh import rgb_to_sh0
 
 SIZE = (96, 72)
@@ -69,15 +70,17 @@ def three_balls() -> Gaussians:
     )
 
 
-def stage(scene: Gaussians | None = None, views: int = 8) -> Stage:
+def renderer_of(scene: Gaussians | None = None, views: int = 8) -> SceneRenderer:
     cameras = [camera(360 / views * index, f"photos/{index}.png") for index in range(views)]
-    return Stage(three_balls() if scene is None else scene, cameras, render={"backend": "cpu", "num_threads": 1})
+    return SceneRenderer(
+        three_balls() if scene is None else scene, RenderOptions(backend="cpu", num_threads=1), cameras=cameras
+    )
 
 
 def write_run(folder: Path, scene: Gaussians | None = None) -> Path:
     """A run folder; its photos are gone."""
     folder.mkdir(parents=True)
-    made = stage(scene)
+    made = renderer_of(scene)
     write_scene(folder / "scene.ply", made.scene)
     frames = [
         {

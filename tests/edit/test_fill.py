@@ -9,10 +9,11 @@ from splat.edit.config import FillOptions
 from splat.edit.fill import fill
 from splat.edit.operations.keep import remove
 from splat.edit.selection import Selection
-from splat.edit.stage import Stage
 from splat.gaussians import Gaussians
+from splat.render.config import RenderOptions
+from splat.render.scene import SceneRenderer
 from splat.sh import rgb_to_sh0
-from tests.edit.scenes import RED, ball, camera, join, stage
+from tests.edit.scenes import RED, ball, camera, join, renderer_of
 
 WALL = (0.3, 0.6, 0.5)
 
@@ -33,9 +34,9 @@ def wall(hole: float) -> Gaussians:
     )
 
 
-def front(scene: Gaussians) -> Stage:
+def front(scene: Gaussians) -> SceneRenderer:
     cameras = [camera(degrees, f"{index}.png") for index, degrees in enumerate((-24, -16, -8, 0, 8, 16, 24))]
-    return Stage(scene, cameras, render={"backend": "cpu", "num_threads": 1})
+    return SceneRenderer(scene, RenderOptions(backend="cpu", num_threads=1), cameras=cameras)
 
 
 def test_a_hole_in_a_wall_takes_the_walls_colour_and_depth() -> None:
@@ -44,17 +45,17 @@ def test_a_hole_in_a_wall_takes_the_walls_colour_and_depth() -> None:
     chosen = Selection.from_mask(torch.arange(len(made.scene)) >= len(around))
     bare = remove(made.scene, chosen)
     middle = (slice(32, 41), slice(44, 53))
-    empty = made.picture(made.cameras[3], bare.scene)[1][middle]
+    empty = made.of(bare.scene).render(made.cameras[3])[1][middle]
     assert float(empty.mean()) < 0.3  # there is a hole
     edited = fill(made, chosen, bare, FillOptions(steps=150))
     new = edited.origin < 0
     assert int(new.sum()) > 20 and not new[: int((~new).sum())].any()
     for view in (1, 3, 5):
-        picture, alpha = made.picture(made.cameras[view], edited.scene, depth=True)
+        picture, alpha = made.of(edited.scene).render(made.cameras[view], "RGB+ED")[:2]
         colour = picture[..., :3][middle].reshape(-1, 3)
         assert float(alpha[middle].mean()) > 0.9
         assert torch.allclose(colour.mean(dim=0), torch.tensor(WALL), atol=0.06)
-    depth = made.picture(made.cameras[3], edited.scene, depth=True)[0][..., 3][middle]
+    depth = made.of(edited.scene).render(made.cameras[3], "RGB+ED")[:2][0][..., 3][middle]
     assert np.allclose(depth.numpy(), 4.5, atol=0.15)
     old = ~new
     for name, value in bare.scene.as_dict().items():  # what was kept has not moved
@@ -63,7 +64,7 @@ def test_a_hole_in_a_wall_takes_the_walls_colour_and_depth() -> None:
 
 
 def test_before_an_empty_background_nothing_is_filled() -> None:
-    made = stage()
+    made = renderer_of()
     chosen = Selection.from_mask(torch.arange(900) < 300)
     edited = fill(made, chosen, remove(made.scene, chosen), FillOptions(views=4, steps=10))
     new = edited.scene[edited.origin < 0]  # a few where it stood before the other balls, none where it stood alone
@@ -72,7 +73,7 @@ def test_before_an_empty_background_nothing_is_filled() -> None:
 
 
 def test_no_views_leave_the_hole() -> None:
-    made = stage()
+    made = renderer_of()
     chosen = Selection.from_mask(torch.arange(900) < 300)
     bare = remove(made.scene, chosen)
     assert fill(made, chosen, bare, FillOptions(views=0)) is bare

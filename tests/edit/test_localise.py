@@ -10,7 +10,7 @@ from splat.edit.localise import Evidence, confirmed, ground_of, localised, steep
 from splat.edit.words import meant
 from splat.gaussians import Gaussians
 from splat.language.clusters import Cluster
-from tests.edit.scenes import ball, join, stage, three_balls
+from tests.edit.scenes import ball, join, renderer_of, three_balls
 
 RED, GREEN, BLUE = (np.arange(900) // 300 == number for number in range(3))
 
@@ -93,7 +93,7 @@ def test_colours_tell_where_an_answer_that_bleeds_ends() -> None:
 
 
 def test_views_confirm_what_they_show() -> None:
-    made = stage()
+    made = renderer_of()
     rough = RED & ~scattered(0.15, 3)
     stray = np.zeros(900, bool)
     stray[[310, 400, 500, 700, 850]] = True
@@ -107,7 +107,7 @@ def test_what_no_view_sees_stays_as_it_is() -> None:
     scene = join(three_balls(), ball((0, 80, 0), 0.4, (1, 0, 0), count=30))
     picked = np.zeros(930, bool)
     picked[:300] = picked[900:915] = True
-    after = confirmed(stage(scene), picked)
+    after = confirmed(renderer_of(scene), picked)
     assert after[900:915].all() and not after[915:].any()
 
 

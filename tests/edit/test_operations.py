@@ -18,7 +18,7 @@ from splat.errors import SplatError
 from splat.gaussians import Gaussians
 from splat.sh import sh0_to_rgb, sh_basis
 from splat.train.losses import psnr
-from tests.edit.scenes import GREEN, RED, ball, camera, join, stage, three_balls
+from tests.edit.scenes import GREEN, RED, ball, camera, join, renderer_of, three_balls
 
 
 def shiny(scene: Gaussians, degree: int = 3) -> Gaussians:
@@ -30,8 +30,8 @@ def shiny(scene: Gaussians, degree: int = 3) -> Gaussians:
 
 
 def picture(scene: Gaussians, one: Camera) -> Tensor:
-    made = stage(scene)
-    return made.picture(one)[0].clamp(0, 1)
+    made = renderer_of(scene)
+    return made.image(one).clamp(0, 1)
 
 
 def moved(one: Camera, matrix: Tensor) -> Camera:

@@ -17,11 +17,11 @@ from splat.edit.restyle.images import read_images
 from splat.edit.restyle.loop import Loop, aimed_shots
 from splat.edit.restyle.workpiece import Workpiece
 from splat.edit.selection import Selection
-from splat.edit.stage import Stage
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
+from splat.render.scene import SceneRenderer
 from splat.sh import sh0_to_rgb
-from tests.edit.scenes import SIZE, stage, three_balls
+from tests.edit.scenes import SIZE, renderer_of, three_balls
 
 GREEN_BALL = torch.arange(900) // 300 == 1
 
@@ -59,24 +59,26 @@ def test_filters_with_a_closed_form() -> None:
         filtered(flat, "stylisation")
 
 
-def error(made: Stage, scene: Gaussians | None, target: list[Tensor], inside: list[Tensor], within: bool) -> float:
+def error(
+    made: SceneRenderer, scene: Gaussians | None, target: list[Tensor], inside: list[Tensor], within: bool
+) -> float:
     """Mean absolute difference to targets over the pixels inside or outside of regions [H, W] bool."""
     found = []
     for camera, wanted, mask in zip(made.cameras, target, inside):
-        difference = (made.picture(camera, scene)[0].clamp(0, 1) - wanted).abs().mean(dim=-1)
+        difference = (made.of(scene).image(camera).clamp(0, 1) - wanted).abs().mean(dim=-1)
         found.append(difference[mask if within else ~mask])
     return float(torch.cat(found).mean())
 
 
 @pytest.mark.parametrize("name", ["invert", "gray"])
 def test_a_filter_changes_the_selected_ball_alone(name: str) -> None:
-    made = stage()
+    made = renderer_of()
     chosen = Selection.from_mask(GREEN_BALL, "the green ball")
     options = GuideOptions(views=8)
     shots = aimed_shots(made, chosen, lambda shown: filtered(shown, name), options)
     edited = Loop(made, chosen.mask, shots, options, 200).run()
-    before = [made.picture(camera)[0].clamp(0, 1) for camera in made.cameras]
-    covered = [made.spread(camera, GREEN_BALL[:, None].float())[..., 0] for camera in made.cameras]
+    before = [made.image(camera).clamp(0, 1) for camera in made.cameras]
+    covered = [made.features(camera, GREEN_BALL[:, None].float())[..., 0] for camera in made.cameras]
     wanted = [torch.from_numpy(filtered((one * 255).round().byte().numpy(), name)) for one in before]
     solid = [one > 0.95 for one in covered]
     assert error(made, None, wanted, solid, True) > 0.15
@@ -86,7 +88,7 @@ def test_a_filter_changes_the_selected_ball_alone(name: str) -> None:
     assert torch.equal(edited.origin.unique(), torch.arange(900)) and len(edited.scene) > 900  # children too
 
 
-def keeps_bits(made: Stage, scene: Gaussians, origin: Tensor, moved: Tensor) -> None:
+def keeps_bits(made: SceneRenderer, scene: Gaussians, origin: Tensor, moved: Tensor) -> None:
     """What was not selected is there, once, in order, with the very bits it had; what was has changed."""
     rest = ~moved[origin]
     assert torch.equal(origin[rest], (~moved).nonzero()[:, 0])
@@ -96,7 +98,7 @@ def keeps_bits(made: Stage, scene: Gaussians, origin: Tensor, moved: Tensor) -> 
 
 
 def test_colours_alone_leave_shapes_as_they_are_and_a_seed_repeats_itself() -> None:
-    made, options = stage(), GuideOptions(views=4, shape=False, seed=3)
+    made, options = renderer_of(), GuideOptions(views=4, shape=False, seed=3)
     chosen = Selection.from_mask(GREEN_BALL)
     results = []
     for seed in (3, 3, 4):
@@ -108,11 +110,11 @@ def test_colours_alone_leave_shapes_as_they_are_and_a_seed_repeats_itself() -> N
     assert torch.equal(results[0].sh0, results[1].sh0) and not torch.equal(results[0].sh0, results[2].sh0)
 
 
-def write_edited(folder: Path, made: Stage, views: range, scale: int = 1) -> None:
+def write_edited(folder: Path, made: SceneRenderer, views: range, scale: int = 1) -> None:
     """Pictures of some views with the green ball painted yellow."""
     folder.mkdir()
     for camera in made.cameras[views.start : views.stop : views.step]:
-        shown, covered = made.picture(camera)[0], made.spread(camera, GREEN_BALL[:, None].float())
+        shown, covered = made.image(camera), made.features(camera, GREEN_BALL[:, None].float())
         yellow = shown.new_tensor([0.9, 0.8, 0.1]) * covered + (1 - covered) * shown
         image = Image.fromarray((yellow.clamp(0, 1) * 255).round().byte().numpy())
         image = image.resize((image.width * scale, image.height * scale))
@@ -121,7 +123,7 @@ def write_edited(folder: Path, made: Stage, views: range, scale: int = 1) -> Non
 
 @pytest.mark.parametrize("scale", [1, 2])
 def test_pictures_of_the_user_are_followed(tmp_path: Path, scale: int, capsys: pytest.CaptureFixture[str]) -> None:
-    made, options = stage(), GuideOptions()
+    made, options = renderer_of(), GuideOptions()
     write_edited(tmp_path / "mine", made, range(0, 8, 2), scale)
     (tmp_path / "mine" / "0_photo.png").write_bytes(b"")  # what splat render puts beside its pictures
     chosen = Selection.from_mask(GREEN_BALL)
@@ -129,14 +131,14 @@ def test_pictures_of_the_user_are_followed(tmp_path: Path, scale: int, capsys: p
     assert ("scaled" in capsys.readouterr().err) == (scale == 2) and len(pictures) == 4
     edited = Loop(made, chosen.mask, aimed_shots(made, chosen, pictures, options), options, 200).run()
     other = made.cameras[3]  # no picture of this view was given
-    solid = made.spread(other, GREEN_BALL[:, None].float())[..., 0] > 0.95
-    colour = made.picture(other, edited.scene)[0][solid].mean(dim=0)
+    solid = made.features(other, GREEN_BALL[:, None].float())[..., 0] > 0.95
+    colour = made.of(edited.scene).image(other)[solid].mean(dim=0)
     assert torch.allclose(colour, torch.tensor([0.9, 0.8, 0.1]), atol=0.06)
     keeps_bits(made, edited.scene, edited.origin, GREEN_BALL)
 
 
 def test_pictures_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    made = stage()
+    made = renderer_of()
     with pytest.raises(SplatError, match="no folder"):
         read_images(made, tmp_path / "gone")
     (tmp_path / "mine").mkdir()

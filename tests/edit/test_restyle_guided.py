@@ -16,7 +16,7 @@ from splat.edit.restyle.guided import Guide, GuidedLoop, threshold_at
 from splat.edit.restyle.shots import take_shot
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
-from tests.edit.scenes import camera, stage, three_balls
+from tests.edit.scenes import camera, renderer_of, three_balls
 
 pytest.importorskip("diffusers", reason="needs the package diffusers")
 
@@ -48,12 +48,12 @@ def picture(height: int = 24, width: int = 32) -> torch.Tensor:
 
 def test_a_label_is_the_attention_by_blending_weight() -> None:
     scene = three_balls()[::30]
-    made = stage(scene)
+    made = renderer_of(scene)
     g = torch.Generator().manual_seed(0)
     views = made.cameras[:3]
     maps = [(view, torch.rand(view.height, view.width, generator=g)) for view in views]
     labels, seen = attention.lifted(made, scene, maps)
-    weights = [made.spread(view, torch.eye(len(scene))) for view in views]  # w_ip, each Gaussian a channel of its own
+    weights = [made.features(view, torch.eye(len(scene))) for view in views]  # w_ip, each Gaussian a channel of its own
     above = sum((one * values[..., None]).sum(dim=(0, 1)) for one, (_, values) in zip(weights, maps))
     below = sum(one.sum(dim=(0, 1)) for one in weights)
     assert bool(seen.any()) and torch.equal(seen, below > 0.02)
@@ -66,7 +66,7 @@ def test_a_label_is_the_attention_by_blending_weight() -> None:
 def test_what_no_view_sees_has_no_label() -> None:
     behind = Gaussians(**{name: value[:5] for name, value in three_balls().as_dict().items()})
     behind.means = torch.tensor([[0.0, 0.0, -50.0]]).expand(5, 3).clone()
-    labels, seen = attention.lifted(stage(behind), behind, [(camera(0), torch.ones(72, 96))])
+    labels, seen = attention.lifted(renderer_of(behind), behind, [(camera(0), torch.ones(72, 96))])
     assert not bool(seen.any()) and not bool(labels.any())
 
 
@@ -213,7 +213,7 @@ def tiny(**more: object) -> GuideOptions:
 
 
 def test_labels_spread_and_what_never_takes_part_keeps_its_bits(models: dict[str, Diffusion]) -> None:
-    made, options = stage(views=4), tiny()
+    made, options = renderer_of(views=4), tiny()
     guide = Guide(models["describe"], PROMPT, "", options)
     labels = (torch.arange(900) < 200).float() * 0.55  # part of the red ball first
     candidates = torch.arange(900) < 600  # red and green may
@@ -247,7 +247,7 @@ def test_labels_spread_and_what_never_takes_part_keeps_its_bits(models: dict[str
 
 def test_pictures_of_the_model_are_followed_in_the_end(models: dict[str, Diffusion]) -> None:
     """With repainting alone the render comes nearer to what the model painted."""
-    made = stage(views=4)
+    made = renderer_of(views=4)
     options = tiny(coarse=0.0, steps=120, refresh_every=1000, densify_every=0, views=1, strength=0.3, localise=False)
     guide = Guide(models["describe"], PROMPT, "", options)
     chosen = torch.arange(900) // 300 == 1
@@ -258,7 +258,7 @@ def test_pictures_of_the_model_are_followed_in_the_end(models: dict[str, Diffusi
     target = shot.target
     assert target is not None
     before = (shot.original[shot.window] - target).abs().mean()
-    after = (made.picture(made.cameras[0], edited.scene)[0][shot.window] - target).abs().mean()
+    after = (made.of(edited.scene).image(made.cameras[0])[shot.window] - target).abs().mean()
     assert float(after) < 0.5 * float(before)
 
 
@@ -315,18 +315,18 @@ def test_distillation_goes_where_the_model_points(
     models: dict[str, Diffusion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that knows a yellow ball: by distillation alone the latents come nearer to that picture's."""
-    made, model = stage(views=4), models["describe"]
+    made, model = renderer_of(views=4), models["describe"]
     options = tiny(coarse=1.0, steps=80, views=1, resolution=72, densify_every=0, localise=False, anchor=0.0)
     chosen = torch.arange(900) // 300 == 1
     shot = take_shot(made, made.cameras[0], chosen, 1)
     assert shot is not None
     size = model.size(shot.camera, options.resolution)
-    covered = made.spread(shot.camera, chosen[:, None].float())
+    covered = made.features(shot.camera, chosen[:, None].float())
     wanted = model.fitted(covered * torch.tensor([0.9, 0.8, 0.1]) + (1 - covered) * shot.original, size)
     guide = Guide(model, PROMPT, "", options)
     monkeypatch.setattr(model, "unet", Oracle(model, wanted))
     edited = GuidedLoop(made, chosen, [shot], guide, None, options.steps or 0, 900).run()
-    after = made.picture(shot.camera, edited.scene)[0]
+    after = made.of(edited.scene).image(shot.camera)
     far, near = (
         float((model.encode(model.fitted(one, size)) - model.encode(wanted)).square().mean())
         for one in (shot.original, after)

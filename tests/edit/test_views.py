@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from splat.edit.preview import best_views, overlay, write_preview
+from splat.edit.preview import overlay, write_preview
 from splat.edit.regions import sphere
 from splat.edit.selection import Selection
-from splat.edit.stage import Stage
 from splat.edit.views import clicked_points, clicks, from_masks, polygon, read_masks
 from splat.errors import SplatError
-from tests.edit.scenes import SIZE, stage
+from splat.render.scene import SceneRenderer
+from tests.edit.scenes import SIZE, renderer_of
 
 
 def pixel(world: tuple[float, float, float], made: object, view: int) -> list[float]:
@@ -26,10 +26,10 @@ def pixel(world: tuple[float, float, float], made: object, view: int) -> list[fl
 
 
 def test_masks_of_views_vote_for_the_ball_they_show(tmp_path: Path) -> None:
-    made = stage()
+    made = renderer_of()
     red = Selection.from_mask(torch.arange(900) < 300)
     for camera in made.cameras:
-        label = (made.spread(camera, red.weights[:, None])[..., 0] > 0.5).numpy().astype(np.uint8) * 7
+        label = (made.features(camera, red.weights[:, None])[..., 0] > 0.5).numpy().astype(np.uint8) * 7
         Image.fromarray(label).save(tmp_path / f"{Path(camera.name).stem}.png")
     found = from_masks(made, read_masks(made, tmp_path, value=7))
     agree = (found.mask & red.mask).sum() / (found.mask | red.mask).sum()
@@ -43,8 +43,8 @@ def test_masks_of_views_vote_for_the_ball_they_show(tmp_path: Path) -> None:
         from_masks(made, {"x.png": np.ones((4, 4))})
 
 
-def rig(names: list[str]) -> Stage:
-    made = stage(views=len(names))
+def rig(names: list[str]) -> SceneRenderer:
+    made = renderer_of(views=len(names))
     cameras = [dataclasses.replace(camera, name=name) for camera, name in zip(made.cameras, names)]
     return dataclasses.replace(made, cameras=cameras)
 
@@ -102,20 +102,20 @@ def test_a_damaged_mask_is_an_error_that_names_it(tmp_path: Path) -> None:
 
 
 def test_the_vote_is_the_share_of_blending_weight() -> None:
-    made = stage()
+    made = renderer_of()
     camera, mask = made.cameras[0], np.zeros((SIZE[1], SIZE[0]), bool)
     mask[:, : SIZE[0] // 3] = True
     vote = from_masks(made, {camera.name: mask}).weights
     for index in (10, 150, 290):  # one at a time: its own picture inside the mask over its whole picture
         one = torch.zeros(900, 1)
         one[index] = 1
-        drawn = made.spread(camera, one)[..., 0].numpy()
+        drawn = made.features(camera, one)[..., 0].numpy()
         if drawn.sum() > 0.1:
             assert float(vote[index]) == pytest.approx(drawn[mask].sum() / drawn.sum(), abs=1e-4)
 
 
 def test_a_polygon_takes_the_surface_that_is_seen_and_nothing_behind_it() -> None:
-    made = stage()
+    made = renderer_of()
     found = polygon(made, made.cameras[0], [0, 0, 47, 0, 47, 71, 0, 71])  # the left half: red before blue
     front = made.scene.means[:300, 2] < -0.2
     assert found.mask[:300][front].float().mean() > 0.9
@@ -126,7 +126,7 @@ def test_a_polygon_takes_the_surface_that_is_seen_and_nothing_behind_it() -> Non
 
 
 def test_a_click_takes_the_whole_ball_under_it() -> None:
-    made = stage()
+    made = renderer_of()
     place = pixel((0.6, 0.0, -0.4), made, 0)
     point = clicked_points(made, made.cameras[0], place)[0]
     assert torch.allclose(point, torch.tensor([0.6, 0, -0.4]).double(), atol=0.1)
@@ -144,7 +144,7 @@ def test_a_click_takes_the_whole_ball_under_it() -> None:
 
 
 def test_a_preview_shows_the_selection(tmp_path: Path) -> None:
-    made = stage()
+    made = renderer_of()
     green = sphere(made.scene, [0.6, 0, 0], 0.5)
     picture, seen = overlay(made, made.cameras[0], green)
     x, y = (int(v) for v in pixel((0.6, 0, -0.4), made, 0))
@@ -154,5 +154,5 @@ def test_a_preview_shows_the_selection(tmp_path: Path) -> None:
     assert grey[0] - grey[1] < 80  # red has lost most of its colour
     paths = write_preview(made, green, tmp_path, count=3)
     assert len(paths) == 3 and Image.open(paths[0]).size == SIZE
-    nearest = best_views(made, green, 1)[0]  # the ball is largest from its own side
+    nearest = made.best_views(green.weights, 1)[0]  # the ball is largest from its own side
     assert float((nearest.position - torch.tensor([0.6, 0, 0]).double()).norm()) < 3.6

@@ -11,7 +11,7 @@ from splat.edit.choose import Chooser, numbers
 from splat.edit.config import SelectOptions
 from splat.edit.selection import save_selection
 from splat.errors import SplatError
-from tests.edit.scenes import stage
+from tests.edit.scenes import renderer_of
 
 RED, GREEN, BLUE = (list(range(start, start + 300)) for start in (0, 300, 600))
 SPHERES = {"red": "sphere(-0.6,0,0,0.5)", "green": "sphere(0.6,0,0,0.5)", "blue": "sphere(-0.8,0,1.4,0.4)"}
@@ -19,7 +19,7 @@ SPHERES = {"red": "sphere(-0.6,0,0,0.5)", "green": "sphere(0.6,0,0,0.5)", "blue"
 
 @pytest.fixture(scope="module")
 def chooser() -> Chooser:
-    return Chooser(stage(), "abc")
+    return Chooser(renderer_of(), "abc")
 
 
 @pytest.mark.parametrize(

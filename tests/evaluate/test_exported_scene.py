@@ -11,13 +11,14 @@ from splat.cameras import Camera
 from splat.capture.types import Capture
 from splat.commands.tables import metrics_table
 from splat.evaluate.config import EvaluateConfig
-from splat.evaluate.evaluate import evaluate_views, scene_renderer
+from splat.evaluate.evaluate import evaluate_views
 from splat.evaluate.metrics import psnr
-from splat.evaluate.pictures import to_bytes
 from splat.evaluate.run_evaluation import evaluate_scene
 from splat.formats import read_scene, write_scene
 from splat.gaussians import Gaussians
+from splat.images import to_bytes
 from splat.render.config import RenderOptions
+from splat.render.scene import SceneRenderer
 from splat.run_records import train_rules
 from splat.train.normalize import Normalization
 
@@ -46,7 +47,7 @@ def photographed(scene: Gaussians, make_capture: MakeCapture, views: int = 4) ->
     import numpy as np
 
     empty = make_capture([np.zeros((70, 90, 3), np.uint8)] * views)
-    render, _ = scene_renderer(scene, torch.zeros(3), RenderOptions(backend="cpu"))
+    render = SceneRenderer(scene, RenderOptions(backend="cpu")).image
     return make_capture([to_bytes(render(camera)) for camera in empty.cameras()])
 
 
@@ -56,8 +57,7 @@ def test_a_scene_read_back_renders_the_same_image(memory_capture: MakeCapture, t
     capture = photographed(scene, memory_capture)
     images = []
     for each in (scene, read_scene(tmp_path / "scene.ply")):
-        render, backend = scene_renderer(each, torch.tensor([0.1, 0.2, 0.3]), RenderOptions(backend="cpu"))
-        assert backend == "cpu"
+        render = SceneRenderer(each, RenderOptions(backend="cpu"), torch.tensor([0.1, 0.2, 0.3])).image
         images.append(torch.stack([render(camera) for camera in capture.cameras()]))
     assert images[0].std() > 0.1  # there is something to see
     assert torch.equal(images[0], images[1])
@@ -81,8 +81,9 @@ def test_leaving_the_frame_of_training_changes_no_score(memory_capture: MakeCapt
     assert scores[1].psnr == pytest.approx(scores[0].psnr, abs=0.01)
     # and training saw the same picture
     camera = capture.frames[0].camera
-    inside, _ = scene_renderer(trained, torch.zeros(3), RenderOptions(backend="cpu"))
-    outside, _ = scene_renderer(wrong, torch.zeros(3), RenderOptions(backend="cpu"), unit=1 / frame.scale)
+    options = RenderOptions(backend="cpu")
+    inside = SceneRenderer(trained, options).image
+    outside = SceneRenderer(wrong, options.scaled(1 / frame.scale)).image
     assert (inside(frame.camera(camera)) - outside(camera)).abs().max() < 1e-3
 
 
@@ -156,7 +157,7 @@ def test_other_programs_files_of_one_scene_look_the_same(shared_data, tmp_path: 
     camera = Camera(viewmat, K, 120, 140)
     images = []
     for scene in scenes:
-        render, _ = scene_renderer(scene, torch.full((3,), 0.3), RenderOptions(backend="cpu"))
+        render = SceneRenderer(scene, RenderOptions(backend="cpu"), torch.full((3,), 0.3)).image
         images.append(render(camera))
     assert images[0].std() > 0.05  # a man in black before grey
     assert psnr(images[1], images[0]) > 45

@@ -10,9 +10,9 @@ import pytest
 from splat.errors import SplatError
 from splat.evaluate.charts import line_chart, read_csv, ticks
 from splat.evaluate.compare import compare_runs, comparison_picture, rule_differences, write_comparison
-from splat.evaluate.pictures import write_picture
 from splat.evaluate.report import build_report, gap_sentence, write_report
 from splat.files import read_json, write_json, write_text
+from splat.images import write_image
 
 NASTY = '<script>alert("1")</script>&.png'
 
@@ -53,7 +53,7 @@ def make_run(folder: Path, psnrs: dict[str, float], train: float | None = None, 
         views.append({"name": name, "psnr": psnr, "ssim": 0.9, "lpips": None, "image": image})
         colour = np.full((30, 40, 3), 10 * index, np.uint8)
         for file in (image, image.replace(".png", "_photo.png"), image.replace(".png", "_error.jpg")):
-            write_picture(folder / file, colour)
+            write_image(folder / file, colour)
     metrics = {
         "psnr": sum(psnrs.values()) / len(psnrs),
         "ssim": 0.9,

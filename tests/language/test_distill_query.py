@@ -21,7 +21,7 @@ from splat.formats import read_scene, write_scene
 from splat.language.field import load_field
 from splat.language.selection import read_selection
 from splat.render import rasterize
-from splat.render.pictures import SceneRenderer
+from splat.render.scene import SceneRenderer
 from splat.run import write_cameras
 from tests.language.scenes import balls, ring
 
@@ -274,7 +274,7 @@ def test_an_answer_that_cannot_be_drawn_leaves_the_earlier_one_whole(
     def fail(*arguments: object) -> None:
         raise SplatError("the renderer fails")
 
-    monkeypatch.setattr(SceneRenderer, "render", fail)
+    monkeypatch.setattr(SceneRenderer, "image", fail)
     assert main(["query", str(run), "cup", "views=1"]) == 2
     assert bytes_below(run / "queries" / "cup") == earlier
     monkeypatch.undo()

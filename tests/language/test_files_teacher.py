@@ -13,8 +13,8 @@ from splat.capture.images import PhotoPlan, labels_as_the_camera_sees
 from splat.capture.photo import oriented
 from splat.errors import SplatError
 from splat.files import write_json
+from splat.images import nearest_cells
 from splat.language.cache import cached_features
-from splat.language.lifting import scaled_labels
 from splat.language.teachers import TeacherOptions, load_teacher
 from splat.language.types import Teacher
 
@@ -107,7 +107,7 @@ def test_labels_of_a_distorted_photo_are_undistorted_with_it(tmp_path: Path, fac
     capture = load_capture(photos, points="none", test_every=0, data_factor=factor)
     (found,) = cached_features(teacher(files), capture, [0], tmp_path / "cache")
     camera = capture.frames[0].camera
-    seen = scaled_labels(found.labels[0], camera.height, camera.width)
+    seen = nearest_cells(found.labels[0], camera.height, camera.width)
     shown = capture.images.image(0)[..., 0].astype(int)
     inside = np.abs(shown - np.roll(shown, 1, 0)) + np.abs(shown - np.roll(shown, 1, 1)) == 0  # not between cells
     assert inside.mean() > 0.3 and (seen >= 0).mean() > 0.95

@@ -10,9 +10,10 @@ from torch.nn.functional import normalize
 from splat.cameras import Camera, stack_cameras
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
-from splat.language.lifting import Lifted, confidence, feature_basis, lift_features, scaled_labels
+from splat.language.lifting import Lifted, confidence, feature_basis, lift_features
 from splat.language.types import MASKED, ViewFeatures
 from splat.render import rasterize
+from splat.render.scene import SceneRenderer
 from tests.language.scenes import balls, ring
 
 
@@ -35,7 +36,7 @@ def test_lifting_is_the_explicit_sum_of_weights(regions: int, dim: int) -> None:
         labels = rng.integers(-2, regions, (2, 18, 24)).astype(np.int32)
         vectors = rng.normal(size=(regions, dim)).astype(np.float32)
         views.append(ViewFeatures(labels, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)))
-    lifted = lift_features(scene, zip(cameras, views), 2)
+    lifted = lift_features(SceneRenderer(scene), zip(cameras, views), 2)
     for level in range(2):
         sums, mass = torch.zeros(len(scene), dim, dtype=torch.float64), torch.zeros(len(scene), dtype=torch.float64)
         total = torch.zeros(len(scene), dtype=torch.float64)
@@ -64,7 +65,7 @@ def test_a_basis_changes_nothing_where_it_holds_all_energy() -> None:
     views = [(camera, ViewFeatures(labels, vectors.numpy())) for camera in cameras]
     basis = feature_basis(vectors, 0.99999, 64)
     assert basis is not None and basis.shape == (3, 64)
-    full, short = lift_features(scene, views, 1), lift_features(scene, views, 1, basis)
+    full, short = lift_features(SceneRenderer(scene), views, 1), lift_features(SceneRenderer(scene), views, 1, basis)
     assert torch.allclose(short.features @ basis, full.features, atol=1e-4)
     assert feature_basis(torch.eye(4), 1.0, 4) is None and feature_basis(torch.eye(4), 0.5, 4).shape == (2, 4)  # type: ignore[union-attr]
 
@@ -79,10 +80,7 @@ def test_the_gate_leaves_out_what_is_contradicted_or_unseen() -> None:
     assert torch.allclose(confidence(lifted, 0.5, 0.5, 1.0)[:, 0], torch.tensor([0.72, 0, 0, 0]))
 
 
-def test_nothing_seen_is_told_and_labels_scale_by_pixel_centres() -> None:
+def test_nothing_seen_is_told() -> None:
     nothing = ViewFeatures(np.full((1, 4, 4), -1, np.int32), np.zeros((0, 3), np.float32))
     with pytest.raises(SplatError, match="says nothing"):
-        lift_features(balls([(0, 0, 0)]), [(ring(1)[0], nothing)], 1)
-    labels = np.arange(6).reshape(2, 3)
-    assert scaled_labels(labels, 4, 6).tolist() == labels.repeat(2, 0).repeat(2, 1).tolist()
-    assert scaled_labels(labels.repeat(3, 0).repeat(3, 1), 2, 3).tolist() == labels.tolist()
+        lift_features(SceneRenderer(balls([(0, 0, 0)])), [(ring(1)[0], nothing)], 1)

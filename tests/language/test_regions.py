@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from splat.language.cache import nearest
 from splat.language.regions.crops import Look, boxes, crops, pool
-from splat.language.regions.painting import mask_nms, numbered, paint, shrunk
+from splat.language.regions.painting import mask_nms, numbered, paint
 from splat.language.regions.segments import SegmentOptions, Segments, cut
 
 
@@ -141,12 +140,3 @@ def test_segments_find_plain_and_patterned_things() -> None:
 def test_segments_of_a_photo_of_one_colour(colour: int) -> None:
     labels = Segments()(np.full((50, 70, 3), colour, np.uint8))
     assert labels.shape == (3, 50, 70) and (labels >= 0).all()
-
-
-def test_sizes() -> None:
-    assert shrunk(np.zeros((100, 300, 3), np.uint8), 150).shape == (50, 150, 3)
-    image = np.zeros((10, 10, 3), np.uint8)
-    assert shrunk(image, 150) is image
-    values = np.arange(12).reshape(3, 4)
-    assert nearest(values, (6, 8)).tolist() == np.repeat(np.repeat(values, 2, 0), 2, 1).tolist()
-    assert nearest(np.repeat(np.repeat(values, 2, 0), 2, 1), (3, 4)).tolist() == values.tolist()

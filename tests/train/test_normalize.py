@@ -1,13 +1,9 @@
-from dataclasses import dataclass
-
-import pytest
 import torch
 
 from splat.cameras import Camera
 from splat.gaussians import Gaussians, quat_to_matrix
-from splat.render.config import RenderOptions
 from splat.sh import sh_basis
-from splat.train.normalize import Normalization, capture_options
+from splat.train.normalize import Normalization
 
 
 def ring(count: int = 6, radius: float = 3.0, offset: float = 1000.0) -> list[Camera]:
@@ -87,24 +83,3 @@ def test_a_similarity_turns_shape_and_colour_along() -> None:
 def covariance(scene: Gaussians) -> torch.Tensor:
     half = quat_to_matrix(scene.quats) * scene.scales.exp()[:, None, :]
     return half @ half.transpose(1, 2)
-
-
-@dataclass
-class OpenedRun:
-    """What `capture_options` asks of a run, whose training cameras stand on a ring."""
-
-    radius: float
-
-    def render_options(self) -> RenderOptions:
-        return RenderOptions(near_plane=0.02, far_plane=50.0, antialiased=True, eps2d=0.1)
-
-    def cameras(self, split: str | None = None) -> list[Camera]:
-        return ring(radius=self.radius) if split == "train" else []
-
-
-@pytest.mark.parametrize("radius", [3.0, 0.003])
-def test_planes_follow_the_units_of_the_capture(radius: float) -> None:
-    options = capture_options(OpenedRun(radius), "cpu")  # type: ignore[arg-type]
-    assert options.near_plane == pytest.approx(0.02 * radius) and options.far_plane == pytest.approx(50 * radius)
-    assert (options.antialiased, options.eps2d, options.backend) == (True, 0.1, "cpu")
-    assert options.arguments()["rasterize_mode"] == "antialiased"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from splat.cameras import find_camera
 from splat.cli import main
-from splat.commands.weather import named_camera
 from splat.errors import SplatError
 from splat.files import read_json
 from splat.formats import read_scene
@@ -131,12 +131,12 @@ def test_an_own_folder_is_never_overwritten(run: Path, tmp_path: Path, capsys: p
 
 def test_photos_of_one_name_in_two_folders_are_told_apart() -> None:
     cameras = [dataclasses.replace(camera(), name=name) for name in ("left/01.jpg", "left/02.jpg", "right/01.jpg")]
-    assert named_camera(cameras, "left/01.jpg").name == named_camera(cameras, "left/01").name == "left/01.jpg"
-    assert named_camera(cameras, "right/01.jpg").name == "right/01.jpg"
-    assert named_camera(cameras, "02").name == named_camera(cameras, "02.png").name == "left/02.jpg"
+    assert find_camera(cameras, "left/01.jpg").name == find_camera(cameras, "left/01").name == "left/01.jpg"
+    assert find_camera(cameras, "right/01.jpg").name == "right/01.jpg"
+    assert find_camera(cameras, "02").name == find_camera(cameras, "02.png").name == "left/02.jpg"
     dotted = [dataclasses.replace(camera(), name=f"IMG.2024.{number}.jpg") for number in range(2)]
-    assert named_camera(dotted, "IMG.2024.1").name == named_camera(dotted, "IMG.2024.1.jpg").name == "IMG.2024.1.jpg"
+    assert find_camera(dotted, "IMG.2024.1").name == find_camera(dotted, "IMG.2024.1.jpg").name == "IMG.2024.1.jpg"
     with pytest.raises(SplatError, match=r"2 photos of that name, such as left/01\.jpg and right/01\.jpg"):
-        named_camera(cameras, "01")
+        find_camera(cameras, "01")
     with pytest.raises(SplatError, match="no photo of that name"):
-        named_camera(cameras, "middle/01.jpg")
+        find_camera(cameras, "middle/01.jpg")

@@ -34,21 +34,7 @@ class Edited:
         """With Gaussians added at the end; `origin` [K] tells where they come from, None: nowhere."""
         if origin is None:
             origin = torch.full((len(more),), NEW, device=self.origin.device)
-        return Edited(joined(self.scene, more), torch.cat([self.origin, origin.to(self.origin)]))
-
-
-def joined(first: Gaussians, second: Gaussians) -> Gaussians:
-    """Both scenes in one; directional colour as rich as the richer one's."""
-    count = max(first.shN.shape[1], second.shN.shape[1])
-    parts = [padded(part, count).as_dict() for part in (first, second)]
-    return Gaussians(**{name: torch.cat([value, parts[1][name].to(value)]) for name, value in parts[0].items()})
-
-
-def padded(gaussians: Gaussians, count: int) -> Gaussians:
-    """With `count` bands of directional colour above the first; the added ones are 0."""
-    missing = count - gaussians.shN.shape[1]
-    shN = torch.cat([gaussians.shN, gaussians.shN.new_zeros(len(gaussians), missing, 3)], dim=1)
-    return Gaussians.from_dict({**gaussians.as_dict(), "shN": shN})
+        return Edited(Gaussians.cat([self.scene, more]), torch.cat([self.origin, origin.to(self.origin)]))
 
 
 def replaced(gaussians: Gaussians, mask: Tensor, part: Gaussians) -> Gaussians:

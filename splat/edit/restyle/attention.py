@@ -15,11 +15,11 @@ from torch import Tensor
 
 from splat.cameras import Camera
 from splat.edit.restyle.diffusion import Condition, Diffusion
-from splat.edit.stage import Stage
 from splat.edit.views import LEAST
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
 from splat.language.meaning import SMALL
+from splat.render.scene import SceneRenderer
 
 LEVELS = (0.2, 0.4, 0.6)  # noise at which the attention is looked at: outlines are still there, words matter already
 ORDERS = frozenset(("make", "turn", "change", "let", "give", "add", "look"))  # say that, not what
@@ -133,7 +133,7 @@ def layer_grid(count: int, latents: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def lifted(stage: Stage, scene: Gaussians, maps: Iterable[tuple[Camera, Tensor]]) -> tuple[Tensor, Tensor]:
+def lifted(renderer: SceneRenderer, scene: Gaussians, maps: Iterable[tuple[Camera, Tensor]]) -> tuple[Tensor, Tensor]:
     """Labels of Gaussians from maps of views: label_i = sum_vp w_ip A_v(p) / sum_vp w_ip, w = alpha T.
 
     Args:
@@ -145,7 +145,7 @@ def lifted(stage: Stage, scene: Gaussians, maps: Iterable[tuple[Camera, Tensor]]
     inside = torch.zeros(len(scene), device=scene.means.device)
     total = torch.zeros_like(inside)
     for camera, values in maps:
-        sums, weights = stage.gather(camera, values[..., None], scene)
+        sums, weights = renderer.of(scene).lift(camera, values[..., None])
         inside += sums[:, 0]
         total += weights
     seen = total > LEAST

@@ -8,6 +8,7 @@ import numpy as np
 
 from splat.edit.restyle.config import FILTERS
 from splat.errors import SplatError
+from splat.images import LUMA
 from splat.options import wrong_choice
 
 SEPIA = ((0.393, 0.769, 0.189), (0.349, 0.686, 0.168), (0.272, 0.534, 0.131))
@@ -101,7 +102,7 @@ def _sepia(picture: np.ndarray) -> np.ndarray:
 
 
 def _gray(picture: np.ndarray) -> np.ndarray:
-    grey = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    grey = picture.astype(np.float32) @ np.array(LUMA, np.float32)
     return np.repeat(grey[..., None], 3, axis=-1)
 
 

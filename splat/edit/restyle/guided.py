@@ -14,15 +14,14 @@ from torch import Tensor
 
 from splat.cameras import Camera
 from splat.console import info, progress, warn
-from splat.edit.operations.base import joined
 from splat.edit.restyle.attention import attention_map, lifted, remembered, token_places
 from splat.edit.restyle.config import GuideOptions
 from splat.edit.restyle.diffusion import Condition, Diffusion
 from splat.edit.restyle.distillation import distillation_loss, moment
 from splat.edit.restyle.loop import Loop
 from splat.edit.restyle.shots import Shot, draw, keep_near, region
-from splat.edit.stage import Stage
 from splat.gaussians import Gaussians
+from splat.render.scene import SceneRenderer
 
 
 class Guide:
@@ -33,27 +32,27 @@ class Guide:
         self.condition = model.condition(prompt, avoid)
         self.places = token_places(model.tokenizer, prompt, options.focus)
 
-    def labels(self, stage: Stage, scene: Gaussians, originals: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def labels(self, renderer: SceneRenderer, scene: Gaussians, originals: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Labels [N] of a scene and which Gaussians [N] bool were seen; see `attention.lifted`.
 
         Args:
             originals: by view name, the pictures [H, W, 3] before the edit, for models that look at them.
         """
         generator = torch.Generator().manual_seed(self.options.seed)
-        picked = np.linspace(0, len(stage.cameras) - 1, min(self.options.label_views, len(stage.cameras)))
-        cameras = [stage.cameras[index] for index in picked.round().astype(int)]
+        picked = np.linspace(0, len(renderer.cameras) - 1, min(self.options.label_views, len(renderer.cameras)))
+        cameras = [renderer.cameras[index] for index in picked.round().astype(int)]
         maps = []
         with progress("looking where the text is", len(cameras), unit="view") as bar:
             for camera in cameras:
                 size = self.model.size(camera, self.options.resolution)
-                shown = stage.picture(camera, scene)[0].clamp(0, 1)
+                shown = renderer.of(scene).image(camera).clamp(0, 1)
                 picture = self.model.fitted(shown, size)
                 before = self.model.fitted(originals.get(camera.name, shown), size)
                 condition = self.model.about(self.condition, before)
                 found = attention_map(self.model, picture, condition, self.places, generator)
                 maps.append((camera, _scaled(found[..., None], shown.shape[:2])[..., 0].to(shown)))
                 bar.advance()
-        return lifted(stage, scene, maps)
+        return lifted(renderer, scene, maps)
 
 
 def threshold_at(done: float, options: GuideOptions) -> float:
@@ -70,8 +69,8 @@ class GuidedLoop(Loop):
     """Moves the chosen Gaussians until the model sees in them what the text says."""
 
     def __init__(
-        self, stage: Stage, chosen: Tensor, shots: list[Shot], guide: Guide, labels: Tensor | None, steps: int,
-        most: int,
+        self, renderer: SceneRenderer, chosen: Tensor, shots: list[Shot], guide: Guide, labels: Tensor | None,
+        steps: int, most: int,
     ) -> None:  # fmt: skip
         """
         Args:
@@ -79,7 +78,7 @@ class GuidedLoop(Loop):
             labels: [N] the first look at the attention; None: all of the chosen take part throughout.
             most: Gaussians that may take part at once.
         """
-        super().__init__(stage, chosen, shots, guide.options, steps)
+        super().__init__(renderer, chosen, shots, guide.options, steps)
         self.guide, self.model, self.most = guide, guide.model, most
         self.localised = labels is not None
         self.draws = torch.Generator().manual_seed(guide.options.seed)
@@ -106,7 +105,7 @@ class GuidedLoop(Loop):
     def _distillation(self, shot: Shot, done: float) -> tuple[Tensor, dict[str, Any], Any]:
         """Score distillation of the whole view, which the model must see to know what it sees; outside the region the
         view stays as it was."""
-        picture, told = draw(self.stage, shot.camera, self.piece.gaussians, self.still)
+        picture, told = draw(self.renderer, shot.camera, self.piece.gaussians, self.still)
         size = self.sizes[shot.camera.name]
         now = moment(done, self.options)
         level = now.lowest + (now.highest - now.lowest) * float(torch.rand((), generator=self.draws))
@@ -131,7 +130,7 @@ class GuidedLoop(Loop):
     def _repaint_next(self, turn: int) -> None:
         """Repaint the next view from what it shows now; it is the view's target until its next turn."""
         shot = self.shots[turn % len(self.shots)]
-        picture, _ = draw(self.stage, shot.camera, self.piece.gaussians, self.still)
+        picture, _ = draw(self.renderer, shot.camera, self.piece.gaussians, self.still)
         size = self.sizes[shot.camera.name]
         noise = self.model.draw_noise(size, self.draws)
         made = self.model.repaint(
@@ -144,9 +143,9 @@ class GuidedLoop(Loop):
     @torch.no_grad()
     def _relabel(self, done: float) -> None:
         """Look at the attention again: the labels move, and with them who takes part and what may change."""
-        scene = joined(self.piece.gaussians.detach(), self.still)
+        scene = Gaussians.cat([self.piece.gaussians.detach(), self.still])
         originals = {shot.camera.name: shot.original for shot in self.shots}
-        labels, seen = self.guide.labels(self.stage, scene, originals)
+        labels, seen = self.guide.labels(self.renderer, scene, originals)
         state, count = self.piece.state, len(self.piece)
         state["label"] = remembered(state["label"], labels[:count], seen[:count], self.options.label_memory)
         live = live_mask(state["label"], threshold_at(done, self.options))
@@ -158,8 +157,8 @@ class GuidedLoop(Loop):
         info(f"attention at {done:.0%}: {int(live.sum()):,} Gaussians take part")
         taking_part = torch.cat([live, live.new_zeros(len(self.still))])
         for shot in self.shots:
-            shot.widen(region(self.stage, shot.camera, scene, taking_part, margin_of(shot.camera, self.options)))
-            keep_near(self.stage, shot, self.still)
+            shot.widen(region(self.renderer, shot.camera, scene, taking_part, margin_of(shot.camera, self.options)))
+            keep_near(self.renderer, shot, self.still)
 
 
 def margin_of(camera: Camera, options: GuideOptions) -> int:

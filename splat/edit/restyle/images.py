@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from splat.cameras import Camera
+from splat.cameras import Camera, stem
 from splat.console import count, warn
-from splat.edit.stage import Stage, stem
 from splat.errors import SplatError
+from splat.render.scene import SceneRenderer
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 BESIDE = ("_photo", "_depth")  # what `splat render` writes beside its pictures
 ASPECT = 0.02  # relative difference of width over height up to which a picture is scaled to its view
 
 
-def read_images(stage: Stage, folder: Path) -> dict[str, np.ndarray]:
+def read_images(renderer: SceneRenderer, folder: Path) -> dict[str, np.ndarray]:
     """The pictures [H, W, 3] float32 RGB 0..1 of a folder, at their views' sizes, by the views' names.
 
     A file may be named as its photo, or as `splat render path=train` names its picture (folders joined with "__").
@@ -26,7 +26,7 @@ def read_images(stage: Stage, folder: Path) -> dict[str, np.ndarray]:
     """
     if not folder.is_dir():
         raise SplatError(f"no folder with edited pictures at {folder}")
-    cameras = _named(stage.cameras)
+    cameras = _named(list(renderer.cameras))
     found: dict[str, np.ndarray] = {}
     resized, strange = [], []
     for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES):

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from splat.console import progress
-from splat.edit.framing import watching
-from splat.edit.operations.base import Edited, joined
+from splat.edit.operations.base import Edited
 from splat.edit.restyle.anchors import anchor_loss
 from splat.edit.restyle.config import GuideOptions
 from splat.edit.restyle.shots import Shot, draw, keep_near, take_shot
 from splat.edit.restyle.workpiece import Workpiece
 from splat.edit.selection import Selection
-from splat.edit.stage import Stage
 from splat.edit.views import LEAST
 from splat.errors import SplatError
+from splat.gaussians import Gaussians
+from splat.render.scene import SceneRenderer
 from splat.sh import SH_C0
 from splat.train.losses import l1_ssim
 
@@ -27,21 +27,23 @@ from splat.train.losses import l1_ssim
 class Loop:
     """Moves the chosen Gaussians until the views show their targets; nothing else moves."""
 
-    def __init__(self, stage: Stage, chosen: Tensor, shots: list[Shot], options: GuideOptions, steps: int) -> None:
+    def __init__(
+        self, renderer: SceneRenderer, chosen: Tensor, shots: list[Shot], options: GuideOptions, steps: int
+    ) -> None:
         """
         Args:
             chosen: [N] bool, the Gaussians that may move.
             shots: views of them.
         """
-        self.stage, self.shots, self.options, self.steps = stage, shots, options, steps
-        self.piece = Workpiece(stage.scene, chosen, options.anchor, options.shape)
+        self.renderer, self.shots, self.options, self.steps = renderer, shots, options, steps
+        self.piece = Workpiece(renderer.scene, chosen, options.anchor, options.shape)
         self.first = len(self.piece)
-        self.still = stage.scene[~chosen]
+        self.still = renderer.scene[~chosen]
         self.random = np.random.default_rng(options.seed)
-        self.generator = torch.Generator(stage.scene.means.device).manual_seed(options.seed)
+        self.generator = torch.Generator(renderer.scene.means.device).manual_seed(options.seed)
         self.queue: list[int] = []
         for shot in shots:
-            keep_near(stage, shot, self.still)
+            keep_near(renderer, shot, self.still)
         self._start_colours()
 
     def run(self, description: str = "restyling") -> Edited:
@@ -64,7 +66,7 @@ class Loop:
                 bar.advance(loss=float(loss.detach()), gaussians=len(self.piece))
         if not all(bool(torch.isfinite(value).all()) for value in self.piece.params.values()):
             raise SplatError("restyle broke down, numbers ran away; give a larger guide.anchor, or guide.shape=false")
-        return self.piece.finished(self.stage.scene)
+        return self.piece.finished(self.renderer.scene)
 
     def before(self, step: int) -> None:
         """What is due before a step."""
@@ -76,7 +78,7 @@ class Loop:
     def picture_loss(self, shot: Shot) -> tuple[Tensor, dict[str, Any], Any]:
         """L1 + 0.2 (1 - SSIM) toward the shot's target, as a mean over the region that may change."""
         assert shot.near is not None and shot.target is not None
-        render, info = draw(self.stage, shot.cut, self.piece.gaussians, shot.near)
+        render, info = draw(self.renderer, shot.cut, self.piece.gaussians, shot.near)
         return l1_ssim(render, shot.target, 0.2) * shot.weight, info, shot.camera
 
     @torch.no_grad()
@@ -91,9 +93,9 @@ class Loop:
         for shot in self.shots:
             if shot.target is None or shot.near is None:
                 continue
-            scene = joined(self.piece.gaussians.detach(), shot.near)
+            scene = Gaussians.cat([self.piece.gaussians.detach(), shot.near])
             change = shot.target - shot.original[shot.window]
-            sums, weights = self.stage.gather(shot.cut, change, scene)
+            sums, weights = self.renderer.of(scene).lift(shot.cut, change)
             asked += sums[: self.first]
             total += weights[: self.first]
         change = torch.where(total[:, None] > LEAST, asked / total.clamp(min=LEAST)[:, None], 0.0)
@@ -116,7 +118,7 @@ class Loop:
 
 
 def aimed_shots(
-    stage: Stage,
+    renderer: SceneRenderer,
     chosen: Selection,
     pictures: Mapping[str, np.ndarray] | Callable[[np.ndarray], np.ndarray],
     options: GuideOptions,
@@ -130,10 +132,12 @@ def aimed_shots(
         SplatError: when no view shows the selection.
     """
     if callable(pictures):
-        cameras = watching(stage, chosen, options.views)
+        cameras = renderer.views_of(chosen.weights, options.views)
     else:
-        cameras = [camera for camera in stage.cameras if camera.name in pictures]
-    shots = [shot for one in cameras if (shot := take_shot(stage, one, chosen.mask, options.margin or 0)) is not None]
+        cameras = [camera for camera in renderer.cameras if camera.name in pictures]
+    shots = [
+        shot for one in cameras if (shot := take_shot(renderer, one, chosen.mask, options.margin or 0)) is not None
+    ]
     if not shots:
         raise SplatError(f"none of the {'training views' if callable(pictures) else 'pictures'} shows {chosen.source}")
     for shot in shots:

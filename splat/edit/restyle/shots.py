@@ -8,13 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splat.cameras import Camera, stack_cameras
-from splat.edit.framing import cut_around
-from splat.edit.operations.base import joined
-from splat.edit.stage import Stage
+from splat.cameras import Camera
 from splat.gaussians import Gaussians
-from splat.render import render_gaussians
+from splat.render.scene import SceneRenderer
 
+MARGIN = 24  # pixels around a region that are rendered with it
 SEEN = 0.02  # of a pixel that the selection must give for it to belong to the region
 
 
@@ -39,7 +37,7 @@ class Shot:
     def widen(self, coverage: Tensor) -> None:
         """Let more change; what was open stays so."""
         self.coverage = torch.maximum(self.coverage, coverage)
-        self.cut, self.window = cut_around(self.camera, (self.coverage > 0).cpu().numpy())
+        self.cut, self.window = self.camera.around(self.coverage > 0, MARGIN)
         self.aim(self.wanted)
 
     def aim(self, wanted: Tensor | None) -> None:
@@ -57,22 +55,22 @@ class Shot:
         return float(inside.numel() / inside.sum().clamp(min=1))
 
 
-def take_shot(stage: Stage, camera: Camera, chosen: Tensor, margin: int) -> Shot | None:
+def take_shot(renderer: SceneRenderer, camera: Camera, chosen: Tensor, margin: int) -> Shot | None:
     """A view of the Gaussians in `chosen` [N] bool; None if it shows nothing of them.
 
     Args:
         margin: pixels by which the region is larger than what they show.
     """
-    original = stage.picture(camera)[0].clamp(0, 1)
-    coverage = region(stage, camera, stage.scene, chosen, margin)
+    original = renderer.image(camera).clamp(0, 1)
+    coverage = region(renderer, camera, renderer.scene, chosen, margin)
     return Shot(camera, original, coverage) if bool((coverage > 0).any()) else None
 
 
-def region(stage: Stage, camera: Camera, scene: Gaussians, chosen: Tensor, margin: int) -> Tensor:
+def region(renderer: SceneRenderer, camera: Camera, scene: Gaussians, chosen: Tensor, margin: int) -> Tensor:
     """[H, W] how much of each pixel the Gaussians in `chosen` [N] bool show, spread by `margin` pixels."""
     import cv2
 
-    shown = stage.spread(camera, chosen.float()[:, None], scene)[..., 0].clamp(0, 1)
+    shown = renderer.of(scene).features(camera, chosen.float()[:, None])[..., 0].clamp(0, 1)
     shown = torch.where(shown >= SEEN, shown, 0.0)
     if margin == 0:
         return shown
@@ -83,22 +81,18 @@ def region(stage: Stage, camera: Camera, scene: Gaussians, chosen: Tensor, margi
 
 
 @torch.no_grad()
-def keep_near(stage: Stage, shot: Shot, still: Gaussians) -> None:
+def keep_near(renderer: SceneRenderer, shot: Shot, still: Gaussians) -> None:
     """Note which of the Gaussians that never move can show in the cut, so that only those are drawn."""
-    viewmats, Ks = stack_cameras([shot.cut], still.means.device)
-    if not len(still):
-        shot.near = still
-        return
-    _, _, info = render_gaussians(still, viewmats, Ks, shot.cut.width, shot.cut.height, **stage.render)
-    shot.near = still[(info["radii"][0] > 0).all(dim=-1)]
+    shot.near = still
+    if len(still):
+        drawn = renderer.of(still).render(shot.cut).meta["radii"][0] > 0
+        shot.near = still[drawn.all(dim=-1)]
 
 
-def draw(stage: Stage, camera: Camera, moving: Gaussians, still: Gaussians) -> tuple[Tensor, dict[str, Tensor]]:
+def draw(
+    renderer: SceneRenderer, camera: Camera, moving: Gaussians, still: Gaussians
+) -> tuple[Tensor, dict[str, Tensor]]:
     """The picture [H, W, 3] of both parts with gradients, the moving ones first, and what the renderer tells."""
-    both = joined(moving, still)
-    viewmats, Ks = stack_cameras([camera], both.means.device)
-    renders, _, info = render_gaussians(
-        both, viewmats, Ks, camera.width, camera.height, backgrounds=stage.background.to(both.means)[None],
-        **stage.render,
-    )  # fmt: skip
-    return renders[0], info
+    both = Gaussians.cat([moving, still])
+    image, _, meta = renderer.of(both).render(camera)
+    return image, meta

@@ -13,8 +13,8 @@ from splat.edit.config import EditOptions
 from splat.edit.operations.base import Edited
 from splat.edit.restyle.config import MODEL_STEPS, STEPS, GuideOptions
 from splat.edit.selection import Selection
-from splat.edit.stage import Stage
 from splat.errors import SplatError
+from splat.render.scene import SceneRenderer
 
 
 class Restyle:
@@ -49,7 +49,7 @@ class Restyle:
         """Whether a model's attention decides what is edited, so that no selection is needed."""
         return self.guide is not None and self.settings.localise
 
-    def localised(self, stage: Stage, chosen: Selection) -> Selection:
+    def localised(self, renderer: SceneRenderer, chosen: Selection) -> Selection:
         """The part of a selection that takes part from the start.
 
         Raises:
@@ -57,7 +57,7 @@ class Restyle:
         """
         if self.guide is None or not self.settings.localise:
             return chosen
-        labels, _ = self.guide.labels(stage, stage.scene, {})
+        labels, _ = self.guide.labels(renderer, renderer.scene, {})
         self.labels = labels
         mask = chosen.mask & (labels >= self.settings.threshold)
         if not bool(mask.any()):
@@ -69,7 +69,7 @@ class Restyle:
         source = f"attention({self.prompt})"
         return Selection.from_mask(mask, source if chosen.source == "all" else f"({chosen.source} & {source})")
 
-    def edit(self, stage: Stage, candidates: Selection, selection: Selection, force: bool) -> Edited:
+    def edit(self, renderer: SceneRenderer, candidates: Selection, selection: Selection, force: bool) -> Edited:
         """Optimise.
 
         Args:
@@ -80,39 +80,38 @@ class Restyle:
         from splat.edit.restyle.loop import Loop, aimed_shots
 
         if self.guide is not None:
-            return self._guided(stage, candidates, selection, force)
+            return self._guided(renderer, candidates, selection, force)
         options = self.settings
         steps = STEPS if options.steps is None else options.steps
-        shots = aimed_shots(stage, selection, self._pictures(stage), options)
+        shots = aimed_shots(renderer, selection, self._pictures(renderer), options)
         info(f"restyling {count(selection.count, 'Gaussian')} toward {count(len(shots), 'picture')}")
-        return Loop(stage, selection.mask, shots, options, steps).run()
+        return Loop(renderer, selection.mask, shots, options, steps).run()
 
-    def _pictures(self, stage: Stage) -> Mapping[str, np.ndarray] | Callable[[np.ndarray], np.ndarray]:
+    def _pictures(self, renderer: SceneRenderer) -> Mapping[str, np.ndarray] | Callable[[np.ndarray], np.ndarray]:
         """The user's pictures by view name, or the function that makes them."""
         from splat.edit.restyle.filters import filtered
         from splat.edit.restyle.images import read_images
 
         if self.options.images is not None:
-            return read_images(stage, Path(self.options.images).expanduser())
+            return read_images(renderer, Path(self.options.images).expanduser())
         name, amount, hue = self.options.filter or "", self.settings.amount, self.options.hue
         return lambda picture: filtered(picture, name, amount, hue)
 
-    def _guided(self, stage: Stage, candidates: Selection, selection: Selection, force: bool) -> Edited:
-        from splat.edit.framing import watching
+    def _guided(self, renderer: SceneRenderer, candidates: Selection, selection: Selection, force: bool) -> Edited:
         from splat.edit.restyle.guided import GuidedLoop, margin_of
         from splat.edit.restyle.shots import take_shot
 
         options, guide = self.settings, self.guide
         assert guide is not None
-        cameras = watching(stage, selection, options.views)
-        shots = [take_shot(stage, one, selection.mask, margin_of(one, options)) for one in cameras]
+        cameras = renderer.views_of(selection.weights, options.views)
+        shots = [take_shot(renderer, one, selection.mask, margin_of(one, options)) for one in cameras]
         seen = [shot for shot in shots if shot is not None]
         if not seen:
             raise SplatError(f"none of the training views shows {selection.source}")
         steps = MODEL_STEPS if options.steps is None else options.steps
-        most = len(stage.scene) if force else len(stage.scene) // 2
+        most = len(renderer.scene) if force else len(renderer.scene) // 2
         info(f"restyling {count(selection.count, 'Gaussian')} in {count(len(seen), 'view')}: {self.prompt!r}")
-        return GuidedLoop(stage, candidates.mask, seen, guide, self.labels, steps, most).run()
+        return GuidedLoop(renderer, candidates.mask, seen, guide, self.labels, steps, most).run()
 
 
 def _check(options: EditOptions, guide: GuideOptions, prompt: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splat.edit.operations.base import Edited, joined
+from splat.edit.operations.base import Edited
 from splat.gaussians import Gaussians
 from splat.train.optimizers import FusedAdam
 from splat.train.strategies import ops
@@ -137,7 +137,7 @@ class Workpiece:
         shown = (torch.sigmoid(own.opacities) >= FAINT) | (was < FAINT)
         rest = torch.ones(len(scene), dtype=torch.bool, device=origin.device)
         rest[origin] = False
-        everything = joined(scene[rest], own[shown])
+        everything = Gaussians.cat([scene[rest], own[shown]])
         origins = torch.cat([rest.nonzero()[:, 0], origin[shown]])
         order = torch.argsort(origins, stable=True)
         return Edited(everything[order], origins[order])

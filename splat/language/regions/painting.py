@@ -53,14 +53,3 @@ def numbered(labels: np.ndarray) -> np.ndarray:
     values, inverse = np.unique(labels, return_inverse=True)
     shift = int(len(values) > 0 and values[0] < 0)
     return (inverse.reshape(labels.shape) - shift).astype(np.int32)
-
-
-def shrunk(image: np.ndarray, longest: int) -> np.ndarray:
-    """The photo with its longer side at most `longest` pixels."""
-    import cv2
-
-    scale = longest / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    height, width = (max(round(side * scale), 1) for side in image.shape[:2])
-    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

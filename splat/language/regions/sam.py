@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from splat import hub
-from splat.language.regions.painting import mask_nms, paint, shrunk
+from splat.images import shrunk
+from splat.language.regions.painting import mask_nms, paint
 from splat.language.teachers.options import TeacherOptions
 
 WITHOUT = "masks=segments finds regions by colour and edges without a model"

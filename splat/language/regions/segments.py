@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from splat.language.regions.painting import numbered, shrunk
+from splat.images import shrunk
+from splat.language.regions.painting import numbered
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from splat import __version__, console
 from splat.capture.config import CaptureOptions
 from splat.errors import SplatError
 from splat.files import atomic_path, write_json
+from splat.images import evenly
 from splat.options import flat
 from splat.weather.clean import folder as folders
 from splat.weather.clean.config import CleanConfig
@@ -19,7 +20,7 @@ from splat.weather.clean.detect import Verdict, look
 from splat.weather.clean.lens import LensMasks, find_lens_masks
 from splat.weather.clean.restore import Restored, choose_restorer
 from splat.weather.clean.sheet import Row, make_row, make_sheet
-from splat.weather.clean.source import Photo, Source, open_source, sample, say_notes
+from splat.weather.clean.source import Photo, Source, open_source, say_notes
 
 RECORD, SHEET = "clean.json", "clean.png"
 
@@ -52,7 +53,7 @@ def clean(config: CleanConfig) -> Path:
         restorer = choose_restorer(plan.weather, plan.verdict, source, config)
         console.info(sentence(plan, restorer.name, source, config.weather))
         rows, photos = [], []
-        shown = {photo.name for photo in sample(source.photos, config.sheet)}
+        shown = {photo.name for photo in evenly(source.photos, config.sheet)}
         with console.progress("Writing photos", len(source.photos), "photo") as bar:
             for photo in source.photos:
                 row, facts = _write(photo, restorer.restore(photo), plan, folder, config, photo.name in shown)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from splat import console
+from splat.images import evenly, shrunk
 from splat.weather.clean import signs
 from splat.weather.clean.classical import Flakes, Streaks, learn_flakes, learn_streaks
 from splat.weather.clean.config import CleanConfig
 from splat.weather.clean.haze import Colour, airlight
-from splat.weather.clean.source import Photo, Source, sample, shrunk
+from splat.weather.clean.source import Photo, Source
 
 # Measured on the demo, fox, desk and lego, clean and with weather added: see docs/weather.md.
 TRANSIENT = 5e-4  # mean brightness that only one photo has; clean captures stay below 2e-4
@@ -92,7 +93,7 @@ class Verdict:
 def look(source: Source, config: CleanConfig) -> Verdict:
     """Ask photos spread over the training photos: what is held out decides nothing."""
     photos = source.side("train") or source.photos
-    asked = sample(photos, config.photos)
+    asked = evenly(photos, config.photos)
     places = {photo.name: index for index, photo in enumerate(photos)}
     images, edges = [], []
     with console.progress("Looking for weather", len(asked), "photo") as bar:
@@ -143,7 +144,7 @@ def of_held_out(verdict: Verdict, source: Source, kind: str) -> Verdict:
     Args:
         kind: the weather that is taken out.
     """
-    asked = sample(source.side("test"), LEARNED_FROM)
+    asked = evenly(source.side("test"), LEARNED_FROM)
     if not asked or len(asked) == len(source.photos):
         return verdict
     images = [small(photo) for photo in asked]
@@ -160,7 +161,7 @@ def _with_models(verdict: Verdict, asked: Sequence[Photo], weather: str) -> Verd
         return verdict
     images = [
         shrunk(photo.upright(np.ascontiguousarray(photo.pixels()[..., :3])), LEARNED_SIDE)
-        for photo in sample(list(asked), LEARNED_FROM)
+        for photo in evenly(list(asked), LEARNED_FROM)
     ]
     if kind == "rain":
         return replace(verdict, streaks=learn_streaks(images, verdict.degrees))

@@ -12,8 +12,8 @@ import numpy as np
 from splat.errors import SplatError
 from splat.files import read_json
 from splat.hub import find_model, load_pretrained, torch_device
+from splat.images import shrunk
 from splat.weather.clean.config import LearnedRestorer
-from splat.weather.clean.source import shrunk
 
 if TYPE_CHECKING:
     import torch

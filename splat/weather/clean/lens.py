@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from splat import console
+from splat.images import evenly, shrunk
 from splat.weather.clean.config import LensOptions
 from splat.weather.clean.fixed import Sums, surface
 from splat.weather.clean.lines import disk, luma
-from splat.weather.clean.source import Photo, Source, resized_mask, sample, shrunk
+from splat.weather.clean.source import Photo, Source, resized_mask
 
 FEWEST = 8  # photos
 SEED, EDGE = 1.3, 1.0  # lack of detail (natural logarithm) at which a spot is found, and how far it reaches
@@ -123,7 +124,7 @@ def find_lens_masks(source: Source, options: LensOptions) -> LensMasks:
 
 
 def _group(photos: Sequence[Photo], training: Sequence[Photo], options: LensOptions) -> Group:
-    asked = sample(list(training), options.photos)
+    asked = evenly(list(training), options.photos)
     sums = Sums()
     with console.progress("Looking at the lens", len(asked), "photo") as bar:
         for photo in asked:

@@ -11,7 +11,7 @@ import functools
 
 import numpy as np
 
-LUMA = (0.299, 0.587, 0.114)
+from splat.images import LUMA
 
 
 def luma(image: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ import numpy as np
 
 from splat.capture.lens import Lens, undistorted_matrix
 from splat.errors import SplatError
+from splat.images import shrunk
 from splat.weather.clean.config import MultiviewRestorer
 from splat.weather.clean.lines import luma
-from splat.weather.clean.source import shrunk
 from splat.weather.clean.sweep import View, depth_range, neighbour_order, pixel_maps, sweep
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def open_multiview(path: Path, options: MultiviewRestorer, test_every: int, brig
     for index, frame in enumerate(capture.frames):
         picture = shrunk(capture.images.image(index), options.size)
         camera = frame.camera.resized(picture.shape[1], picture.shape[0])
-        views.append(View(luma(picture), camera.K.numpy(), camera.viewmat.numpy()))
+        views.append(View(luma(picture), camera))
     depths = scene_depths(options.scene, capture) if options.scene else None
     return Multiview(capture, options, views, brighter_only, depths)
 
@@ -215,10 +215,7 @@ def scene_depths(run: str, capture: Capture) -> dict[str, np.ndarray]:
     """
     import torch
 
-    from splat.cameras import stack_cameras
-    from splat.render import render_gaussians
     from splat.run import open_run
-    from splat.train.normalize import capture_options
 
     opened = open_run(Path(run).expanduser())
     cameras = {camera.name: camera for camera in opened.cameras()}
@@ -232,14 +229,9 @@ def scene_depths(run: str, capture: Capture) -> dict[str, np.ndarray]:
             f"restorer.scene={run} was trained on {len(leaked)} of the photos that are held out here"
             f" (first: {leaked[0]}); give test_every= as it was trained with"
         )
-    scene, depths = opened.scene(), {}
-    options = capture_options(opened)
+    renderer, depths = opened.renderer(), {}
     with torch.no_grad():
         for name in wanted:
-            camera = cameras[name]
-            viewmats, Ks = stack_cameras([camera])
-            found = render_gaussians(
-                scene, viewmats, Ks, camera.width, camera.height, render_mode="RGB+ED", **options.arguments()
-            )[0]
-            depths[name] = found[0, ..., 3].clamp(min=options.near_plane).numpy()
+            depth = renderer.render(cameras[name], "ED").image[..., 0]
+            depths[name] = depth.clamp(min=renderer.options.near_plane).cpu().numpy()
     return depths

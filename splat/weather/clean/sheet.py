@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from splat.weather.clean.source import resized_mask, shrunk
+from splat.images import shrunk
+from splat.weather.clean.source import resized_mask
 
 SIDE = 420  # longer side in pixels of each picture on the sheet
 GAP, TITLE = 6, 22

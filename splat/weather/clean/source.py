@@ -186,24 +186,6 @@ def _inside(name: str) -> str:
     return safe_name(parts[-1] if leads_out else name)
 
 
-def sample(photos: list[Photo], count: int) -> list[Photo]:
-    """At most `count` photos, evenly spread, the first and the last among them."""
-    if len(photos) <= count:
-        return photos
-    return [photos[i] for i in np.unique(np.linspace(0, len(photos) - 1, count).round().astype(int))]
-
-
-def shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
-    """Scaled down by area so that the longer side has at most `side` pixels."""
-    import cv2
-
-    factor = side / max(pixels.shape[:2])
-    if factor >= 1:
-        return pixels
-    size = max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-
-
 def resized_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     """A bool mask [H, W] at another size."""
     import cv2

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+
+from splat.cameras import Camera
 
 TRUNCATED = 0.15  # differences of brightness beyond this count as this: weather and what only one view sees
 WINDOW = 9  # pixels over which differences are averaged
@@ -13,11 +16,20 @@ LOCAL = 31  # pixels whose mean brightness is taken off first: exposure and ligh
 
 @dataclass(frozen=True)
 class View:
-    """One picture with its pinhole camera, at the working size."""
+    """One picture with its camera, at the working size."""
 
     picture: np.ndarray  # [h, w] float32 0..1 brightness
-    K: np.ndarray  # [3, 3]
-    viewmat: np.ndarray  # [4, 4] world to camera
+    camera: Camera
+
+    @property
+    def K(self) -> np.ndarray:
+        """[3, 3]."""
+        return self.camera.K.numpy()
+
+    @property
+    def viewmat(self) -> np.ndarray:
+        """[4, 4] world to camera."""
+        return self.camera.viewmat.numpy()
 
     def without_mean(self) -> np.ndarray:
         """The picture less its local mean."""
@@ -42,17 +54,12 @@ def neighbour_order(viewmats: np.ndarray, index: int) -> np.ndarray:
 def depth_range(view: View, points: np.ndarray | None, others: list[View]) -> tuple[float, float]:
     """Nearest and farthest depth to try: of the points [P, 3] that it shows, else from the distance between cameras."""
     if points is not None and len(points):
-        local = points @ view.viewmat[:3, :3].T + view.viewmat[:3, 3]
-        pixels = local @ view.K.T
-        height, width = view.picture.shape
-        with np.errstate(divide="ignore", invalid="ignore"):
-            x, y = pixels[:, 0] / pixels[:, 2], pixels[:, 1] / pixels[:, 2]
-        seen = local[(local[:, 2] > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height), 2]
+        pixels, depth = view.camera.project(torch.from_numpy(points))
+        seen = depth[(depth > 0) & view.camera.contains(pixels)]
         if len(seen) >= 8:
-            near, far = np.percentile(seen, (1, 99))
+            near, far = np.percentile(seen.numpy(), (1, 99))
             return 0.75 * float(near), 1.5 * float(far)
-    centre = -view.viewmat[:3, :3].T @ view.viewmat[:3, 3]
-    steps = [np.linalg.norm(other.viewmat[:3, :3].T @ other.viewmat[:3, 3] + centre) for other in others]
+    steps = [float((other.camera.position - view.camera.position).norm()) for other in others]
     step = float(np.median(steps)) or 1.0
     return step, 200.0 * step
 

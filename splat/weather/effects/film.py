@@ -9,7 +9,8 @@ from torch import Tensor
 
 from splat.cameras import Camera
 from splat.console import progress, warn
-from splat.render.film import optional_video, picture_names, write_picture
+from splat.images import write_image
+from splat.render.film import optional_video, picture_names
 from splat.weather.effects.renderer import WeatherRenderer
 
 FASTEST = 5.0  # m/s: a camera that moves faster is not carried by a person, but shown with few frames
@@ -38,7 +39,7 @@ def film(
         for index, (camera, stem) in enumerate(zip(cameras, picture_names(cameras))):
             picture = renderer.render(camera, times[index], velocities[index] if velocities else None)
             if folder is not None:
-                write_picture(folder / f"{stem}.png", picture[..., ::-1])
+                write_image(folder / f"{stem}.png", picture)
             if film is not None:
                 film.add(picture)
             bar.advance()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +10,8 @@ from torch import Tensor
 
 from splat.cameras import Camera, stack_cameras
 from splat.gaussians import Gaussians
+from splat.render import rasterize
+from splat.render.scene import SceneRenderer
 from splat.sh import SH_C0, rgb_to_sh0, sh_basis
 from splat.weather.effects.air import HORIZON, graded, optical_depth, scattered
 from splat.weather.effects.drawing import Shutter, Splats, drawn
@@ -38,21 +38,14 @@ class Weather:
 class WeatherRenderer:
     """Renders one scene in one weather; the scene's surfaces are already snowed on or wet."""
 
-    def __init__(
-        self, scene: Gaussians, weather: Weather, options: Mapping[str, Any], background: tuple[float, float, float]
-    ) -> None:
+    def __init__(self, clear: SceneRenderer, weather: Weather) -> None:
         """
         Args:
-            scene: on the device that renders.
-            options: of `rasterize`, such as backend, planes and rasterize_mode.
-            background: RGB 0..1 behind the scene; it is taken to lie `HORIZON` away.
+            clear: the scene without what hangs in the air; its background is taken to lie `HORIZON` away.
+            weather: what hangs in the air.
         """
-        self.weather = weather
-        self.device = scene.means.device
-        self.options = dict(options)
-        self.scene = scene
-        self._scales, self._opacities = scene.scales.exp(), torch.sigmoid(scene.opacities)
-        self._background = torch.tensor(background, dtype=torch.float32, device=self.device)
+        self.weather, self.clear, self.scene, self.device = weather, clear, clear.scene, clear.device
+        self._activated = clear.scene.activated()
 
     @torch.no_grad()
     def render(self, camera: Camera, time: float, camera_velocity: Tensor | None = None) -> np.ndarray:
@@ -68,32 +61,31 @@ class WeatherRenderer:
         air before it: for an opaque surface at distance d that is I = J exp(-beta d) + A (1 - exp(-beta d)), and at
         edges and in the half-transparent it blends as light does.
         """
-        from splat.render import rasterize
-
         scene, weather = self.scene, self.weather
         parts = self.particles(camera, time, camera_velocity)
         means = torch.cat([scene.means, parts.means])
         colours = torch.cat([view_colours(scene, camera), self._light * parts.shades[:, None]])
-        background = self._background
+        background = self.clear.background
         if weather.fog > 0 or weather.haze > 0:
             begins = weather.shutter.reach if weather.shutter else 0.0
             distances = (means - camera.position.to(means)).norm(dim=1) * weather.place.metres
             colours = scattered(colours, optical_depth(distances, weather.fog, weather.haze, begins), self._light)
             far = optical_depth(distances.new_tensor(HORIZON), weather.fog, weather.haze, begins)
             background = scattered(background, far, self._light)
+        _, quats, scales, opacities = self._activated
         viewmats, Ks = stack_cameras([camera], self.device)
         renders, _, _ = rasterize(
             means,
-            torch.cat([scene.quats, parts.quats]),
-            torch.cat([self._scales, parts.scales]),
-            torch.cat([self._opacities, parts.opacities]),
+            torch.cat([quats, parts.quats]),
+            torch.cat([scales, parts.scales]),
+            torch.cat([opacities, parts.opacities]),
             colours,
             viewmats,
             Ks,
             camera.width,
             camera.height,
             backgrounds=background[None],
-            **self.options,
+            **self.clear.options.arguments(),
         )
         return renders[0]
 
@@ -145,4 +137,4 @@ def joined(scene: Gaussians, parts: Splats, light: Tensor) -> Gaussians:
         "sh0": rgb_to_sh0(colours)[:, None],
         "shN": parts.means.new_zeros(len(parts), scene.shN.shape[1], 3),
     }
-    return Gaussians(**{name: torch.cat([value, added[name].to(value)]) for name, value in scene.as_dict().items()})
+    return Gaussians.cat([scene, Gaussians(**{name: value.to(scene.means) for name, value in added.items()})])

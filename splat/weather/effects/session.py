@@ -15,7 +15,9 @@ from splat.cameras import Camera
 from splat.console import info
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
-from splat.render.pictures import SceneRenderer
+from splat.images import evenly, to_bytes
+from splat.render.config import RenderOptions
+from splat.render.scene import SceneRenderer
 from splat.weather import physics
 from splat.weather.effects import particles, place, surfaces
 from splat.weather.effects.config import EFFECTS, EffectOptions
@@ -103,7 +105,7 @@ def prepare(wishes: Wishes, clear: SceneRenderer, cameras: list[Camera], path: l
         weather = _falling(weather, options, wind, path, clear.options)
         if options.shelter:
             weather = dataclasses.replace(weather, sky=sky)
-    renderer = WeatherRenderer(scene, weather, clear.options, tuple(clear.background.tolist()))  # type: ignore[arg-type]
+    renderer = WeatherRenderer(clear.of(scene), weather)
     return Prepared(renderer, _record(options, weather, wind))
 
 
@@ -131,9 +133,9 @@ def _wind(wishes: Wishes, first: Camera, where: place.Place) -> np.ndarray:
 
 def _ambient(clear: SceneRenderer, cameras: list[Camera], views: int = 6) -> Tensor:
     """The light that a few small pictures of the scene show."""
-    chosen = [cameras[i] for i in np.unique(np.linspace(0, len(cameras) - 1, views).round().astype(int))]
+    chosen = evenly(cameras, views)
     small = [camera.resized(160, max(2, round(160 * camera.height / camera.width))) for camera in chosen]
-    light = place.ambient_light([clear.render(camera)[0] for camera in small])
+    light = place.ambient_light([to_bytes(clear.image(camera)) for camera in small])
     info(f"the light in the air is {','.join(f'{value:.2f}' for value in light.tolist())}; light= sets it")
     return light
 
@@ -168,7 +170,7 @@ def _falling(
     options: EffectOptions,
     wind: np.ndarray,
     path: list[Camera],
-    render: dict[str, Any],
+    render: RenderOptions,
 ) -> Weather:
     """The weather with the particles that fall."""
     effect, rate = options.effect, options.rate or 0.0
@@ -183,7 +185,7 @@ def _falling(
         )
     field = particles.field_of(effect, rate, wind, weather.place.up, side, options.seed)
     info(f"{len(field):,} particles, {density:,.0f} in a cubic metre, drawn one by one up to {reach:.1f} m")
-    blur = 0.0 if render.get("rasterize_mode") == "antialiased" else float(render.get("eps2d", 0.3))
+    blur = 0.0 if render.antialiased else render.eps2d
     shutter = Shutter(options.exposure, reach, options.strength or 1.0, particles.OPACITY[effect], blur)
     haze = particles.haze_of(effect, rate)
     return dataclasses.replace(weather, haze=haze, field=field, shutter=shutter, ahead=ahead)

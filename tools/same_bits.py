@@ -23,6 +23,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = "max_steps=200 cap_max=4000 initial.seeds=1000 schedule.save_every=100"
 VOLATILE = {  # keys of JSON files that may differ between two runs of one program
@@ -121,6 +124,9 @@ def digests(folder: Path) -> dict[str, str]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name not in UNCOMPARED and "checkpoints" not in path.parts:
             content = path.read_bytes()
+            if path.suffix in (".png", ".jpg", ".tiff"):  # pixels: another encoder may write them in other bytes
+                pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+                content = str(pixels.shape).encode() + pixels.tobytes()
             if path.suffix == ".json":
                 content = json.dumps(stable(json.loads(content)), sort_keys=True).replace(str(folder), "").encode()
             found[path.relative_to(folder).as_posix()] = hashlib.sha256(content).hexdigest()[:16]

@@ -159,13 +159,13 @@ def find_camera(cameras: Iterable[Camera], name: str) -> Camera:
     ):
         if len(same) > 1:
             names = " and ".join(camera.name for camera in same[:2])
-            raise SplatError(f"view={name}: there are {len(same)} photos of that name, such as {names}; say which")
+            raise SplatError(f"{len(same)} views are called {name}, such as {names}; say which")
         if same:
             return same[0]
-    stems = [stem(camera.name) for camera in cameras]
-    near = nearest(name, stems)
-    hint = f"did you mean {near}?" if near else f"they are {stems[0]} and so on" if stems else "there are none"
-    raise SplatError(f"view={name}: there is no photo of that name; {hint}")
+    names = [camera.name for camera in cameras]
+    near = nearest(name, names) or nearest(name, map(stem, names))
+    hint = f"did you mean {near}?" if near else f"the first is {names[0]}" if names else "there are no views"
+    raise SplatError(f"there is no view {name}; {hint}")
 
 
 def stem(name: str) -> str:

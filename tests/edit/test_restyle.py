@@ -65,7 +65,7 @@ def error(
     """Mean absolute difference to targets over the pixels inside or outside of regions [H, W] bool."""
     found = []
     for camera, wanted, mask in zip(made.cameras, target, inside):
-        difference = (made.of(scene).image(camera).clamp(0, 1) - wanted).abs().mean(dim=-1)
+        difference = ((made if scene is None else made.of(scene)).image(camera).clamp(0, 1) - wanted).abs().mean(dim=-1)
         found.append(difference[mask if within else ~mask])
     return float(torch.cat(found).mean())
 

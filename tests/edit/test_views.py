@@ -39,7 +39,7 @@ def test_masks_of_views_vote_for_the_ball_they_show(tmp_path: Path) -> None:
         from_masks(made, {})
     with pytest.raises(SplatError, match="no folder"):
         read_masks(made, tmp_path / "gone")
-    with pytest.raises(SplatError, match="no training view"):
+    with pytest.raises(SplatError, match="there is no view x"):
         from_masks(made, {"x.png": np.ones((4, 4))})
 
 

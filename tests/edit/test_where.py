@@ -57,7 +57,7 @@ def test_expressions(chooser: Chooser, text: str, expected: list[int]) -> None:
         ("connected(all, 0)", "whole number, 1 or more"),
         ("file('a.safetensors', 1.5)", "whole number, 1 or more"),
         ("masks('.', 0.5)", "whole number, 0 or more"),
-        ("polygon('9', 1,1,2,2,3,3)", "no training view"),
+        ("polygon('9', 1,1,2,2,3,3)", "no view 9"),
     ],
 )
 def test_mistakes_in_expressions(chooser: Chooser, text: str, message: str) -> None:

@@ -98,7 +98,7 @@ def test_an_edit_has_weather_too(run: Path, capsys: pytest.CaptureFixture[str]) 
         (["effect=rain", "wind=strong"], "wind=strong"),
         (["effect=rain", "up=0,0,0"], "not all 0"),
         (["effect=rain", "light=reddish"], "light=reddish"),
-        (["effect=rain", "path=still", "view=77"], "view=77"),
+        (["effect=rain", "path=still", "view=77"], "no view 77"),
         (["effect=rain", "path=orbits"], "did you mean orbit"),
         (["effect=rain", "reach=100", "rate=100"], "lower reach or raise particles"),
         (["effect=rain", "video=false", "pictures=false"], "leave nothing to write"),
@@ -136,7 +136,7 @@ def test_photos_of_one_name_in_two_folders_are_told_apart() -> None:
     assert find_camera(cameras, "02").name == find_camera(cameras, "02.png").name == "left/02.jpg"
     dotted = [dataclasses.replace(camera(), name=f"IMG.2024.{number}.jpg") for number in range(2)]
     assert find_camera(dotted, "IMG.2024.1").name == find_camera(dotted, "IMG.2024.1.jpg").name == "IMG.2024.1.jpg"
-    with pytest.raises(SplatError, match=r"2 photos of that name, such as left/01\.jpg and right/01\.jpg"):
+    with pytest.raises(SplatError, match=r"2 views are called 01, such as left/01\.jpg and right/01\.jpg"):
         find_camera(cameras, "01")
-    with pytest.raises(SplatError, match="no photo of that name"):
+    with pytest.raises(SplatError, match="there is no view middle"):
         find_camera(cameras, "middle/01.jpg")

@@ -155,7 +155,7 @@ def find_camera(cameras: Iterable[Camera], name: str) -> Camera:
     for same in (
         [camera for camera in cameras if camera.name == name],
         [camera for camera in cameras if PurePosixPath(camera.name).with_suffix("") in plain],
-        [camera for camera in cameras if PurePosixPath(stem(camera.name)) in {PurePosixPath(p.name) for p in plain}],
+        [camera for camera in cameras if PurePosixPath(stem(camera.name)) in plain],
     ):
         if len(same) > 1:
             names = " and ".join(camera.name for camera in same[:2])

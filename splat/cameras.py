@@ -158,8 +158,8 @@ def find_camera(cameras: Iterable[Camera], name: str) -> Camera:
         [camera for camera in cameras if PurePosixPath(stem(camera.name)) in plain],
     ):
         if len(same) > 1:
-            names = " and ".join(camera.name for camera in same[:2])
-            raise SplatError(f"{len(same)} views are called {name}, such as {names}; say which")
+            two = " and ".join(camera.name for camera in same[:2])
+            raise SplatError(f"{len(same)} views are called {name}, such as {two}; say which")
         if same:
             return same[0]
     names = [camera.name for camera in cameras]

@@ -26,13 +26,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from splat.capture.photo import read_photo  # noqa: E402
+from splat.images import shrunk  # noqa: E402
 from splat.weather.clean import signs  # noqa: E402
 from splat.weather.clean.classical import learn_streaks, remove_streaks  # noqa: E402
 from splat.weather.clean.config import LearnedRestorer, LensOptions  # noqa: E402
 from splat.weather.clean.fixed import Sums  # noqa: E402
 from splat.weather.clean.lens import find_spots  # noqa: E402
 from splat.weather.clean.lines import disk, luma  # noqa: E402
-from splat.weather.clean.source import shrunk  # noqa: E402
 from tools.weather_effects import add_drops  # noqa: E402
 
 

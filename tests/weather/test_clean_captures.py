@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from splat.cameras import Camera
 from splat.capture import load_capture
 from splat.capture.config import CaptureOptions
 from splat.capture.photo import read_photo
@@ -142,7 +143,9 @@ def test_views_take_rain_out(tmp_path: Path) -> None:
 
 def test_depth_of_a_corner_by_a_sweep() -> None:
     poses = room_poses(7)
-    views = [View(room_photo(pose, K, 320, 240)[..., 1].astype(np.float32) / 255, K, pose) for pose in poses]
+    cameras = [Camera(torch.from_numpy(pose), torch.from_numpy(K), 320, 240) for pose in poses]
+    photos = [room_photo(pose, K, 320, 240)[..., 1].astype(np.float32) / 255 for pose in poses]
+    views = [View(photo, camera) for photo, camera in zip(photos, cameras)]
     found = sweep(views[3], [views[i] for i in (1, 2, 4, 5)], 2.0, 8.0, 64)
     u, v = np.meshgrid(np.arange(320) + 0.5, np.arange(240) + 0.5)
     rays = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones_like(u)], axis=-1)

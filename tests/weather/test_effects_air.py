@@ -64,9 +64,9 @@ def test_colours_are_those_of_the_renderer() -> None:
     scene.shN = 0.2 * torch.randn(scene.shN.shape, generator=g)
     view = camera((0.2, 0.1, 0.0))
     viewmats, Ks = stack_cameras([view])
-    expected = render_gaussians(scene, viewmats, Ks, view.width, view.height, **CPU)[0]
+    expected = render_gaussians(scene, viewmats, Ks, view.width, view.height, **CPU.arguments())[0]
     shape = (scene.means, scene.quats, scene.scales.exp(), torch.sigmoid(scene.opacities))
-    image = rasterize(*shape, view_colours(scene, view), viewmats, Ks, view.width, view.height, **CPU)[0]
+    image = rasterize(*shape, view_colours(scene, view), viewmats, Ks, view.width, view.height, **CPU.arguments())[0]
     assert torch.allclose(image, expected, atol=1e-5)
 
 

@@ -43,8 +43,7 @@ def test_a_streak_is_as_long_as_speed_times_exposure(exposure: float) -> None:
     field = single((0.0, 0.0, 4.0), (0.0, 8.0, 0.0), 0.05)
     shutter = Shutter(exposure, reach=30.0, strength=1000.0)
     renderer = alone(field, shutter)
-    renderer.scene = renderer.scene[:0]
-    renderer._scales, renderer._opacities = renderer._scales[:0], renderer._opacities[:0]
+    renderer = WeatherRenderer(renderer.clear.of(renderer.scene[:0]), renderer.weather)
     image = picture(renderer)[..., 0].astype(np.float64)
     assert image.max() > 0.05
     rows = np.arange(72) + 0.5
@@ -95,7 +94,7 @@ def test_a_drop_takes_as_much_of_the_picture_as_its_disc(diameter: float, exposu
     assert float(parts.opacities[0]) > 2.001 / 255  # fainter ones are drawn by lot, see below
     _, alphas, _ = rasterize(
         parts.means, parts.quats, parts.scales, parts.opacities.clamp(max=0.9), torch.ones(1, 3),
-        view.viewmat[None].float(), view.K[None].float(), view.width, view.height, **CPU,
+        view.viewmat[None].float(), view.K[None].float(), view.width, view.height, **CPU.arguments(),
     )  # fmt: skip
     kept = float(parts.opacities[0].clamp(max=0.9) / parts.opacities[0])
     assert float(alphas.sum()) == pytest.approx(area * kept, rel=0.12)  # renderers cut at alpha 1/255
@@ -160,7 +159,7 @@ def test_an_exported_moment_looks_as_the_picture_of_that_moment() -> None:
     scene = renderer.moment(camera(), 0.5)
     assert len(scene) > len(renderer.scene)
     viewmats, Ks = stack_cameras([camera()])
-    exported = render_gaussians(scene, viewmats, Ks, 96, 72, **CPU)[0][0].numpy()
+    exported = render_gaussians(scene, viewmats, Ks, 96, 72, **CPU.arguments())[0][0].numpy()
     assert np.allclose(exported, picture(renderer, 0.5), atol=2e-3)
 
 

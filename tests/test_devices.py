@@ -24,7 +24,7 @@ from tests.language.test_distill_query import distill, write_three_balls
 from tests.pretended_cuda import There, pretended
 from tests.reference import random_scene
 from tests.train.blobs import write_blob_capture
-from tests.train.test_weather_training import PARTS
+from tests.weather.training.test_hook import PARTS
 from tools.gpu_reference import Reference
 
 pytest.importorskip("gsplat")

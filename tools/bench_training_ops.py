@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 
 from splat import native
-from splat.train.losses import TargetStatistics, l1_ssim, torch_l1_ssim
+from splat.train.losses import l1_ssim, torch_l1_ssim
 from splat.train.optimizers import make_optimizers, set_active_sh_degree
 from splat.train.strategies import DefaultStrategy, MCMCStrategy
 
@@ -33,16 +33,14 @@ def report(name: str, function: Callable[[], object], repeats: int = 15) -> None
 
 
 def bench_loss(height: int, width: int, with_torch: bool) -> None:
-    """Loss and gradient, with and without known statistics of the target."""
+    """Loss and gradient, of floats and bytes, with a mask and without."""
     render, target = torch.rand(height, width, 3, requires_grad=True), torch.rand(height, width, 3)
     coarse = (255 * target).to(torch.uint8)
     mask = torch.rand(height, width) < 0.9
-    statistics = TargetStatistics.of(target)
     size = f"loss and gradient {width}x{height}"
     report(size, lambda: l1_ssim(render, target))
     report(f"{size}, one thread", lambda: l1_ssim(render, target, num_threads=1))
     report(f"{size}, bytes", lambda: l1_ssim(render, coarse))
-    report(f"{size}, bytes, known statistics", lambda: l1_ssim(render, coarse, statistics=statistics))
     report(f"{size}, masked", lambda: l1_ssim(render, target, mask=mask))
     if with_torch:
         report(f"{size}, torch", lambda: torch_l1_ssim(render, target).backward(), 3)

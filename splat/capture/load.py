@@ -65,7 +65,7 @@ def load_planned(path: str | Path, options: CaptureOptions, factor: Callable[[in
     check(options)
     found = _found(Path(path), options)
     options = dataclasses.replace(options, data_factor=factor(*largest_size(found)))
-    folders = {folder for shot in found.shots for folder in shot.path.parents}
+    folders = {folder for shot in found.shots for folder in shot.path.parents if folder.name}
     if any(reduced_folder(folder, options.data_factor) is not None for folder in folders):
         found = _found(Path(path), options)
     return _built(found, options)

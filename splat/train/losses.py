@@ -1,10 +1,9 @@
-"""The photometric loss of 3DGS, (1 - λ) L1 + λ (1 - SSIM), and the measures PSNR and SSIM.
+"""The photometric loss of 3DGS, (1 - λ) L1 + λ (1 - SSIM), and PSNR.
 
 SSIM is that of Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004: a
 Gaussian window of 11 x 11 pixels, σ = 1.5, C1 = 0.01², C2 = 0.03², per channel. As in 3DGS and in fused_ssim, pixels
-outside the image count as 0 in both images; padding="same" averages over all pixels, padding="valid" over those whose
-window lies inside the image (what gsplat's trainer and skimage's mean do). Values above 1 are not clamped in the loss,
-as in gsplat, so that pixels that are too bright still get a gradient.
+outside the image count as 0 in both images, and the average is over all pixels. Values above 1 are not clamped in the
+loss, as in gsplat, so that pixels that are too bright still get a gradient.
 
 A mask [H, W] keeps the pixels that are True. L1 is the mean over the kept pixels. For SSIM both images are multiplied
 by the mask, and the mean is over the windows whose centre is kept. Without a kept pixel the loss is 0.
@@ -13,7 +12,6 @@ by the mask, and the mean is over the windows whose centre is kept. Without a ke
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -24,29 +22,6 @@ from splat import native
 
 RADIUS, SIGMA = 5, 1.5
 C1, C2 = 0.01**2, 0.03**2
-PADDINGS = ("same", "valid")
-
-
-@dataclass(frozen=True)
-class TargetStatistics:
-    """What the loss needs of a training image again at each visit: its blurred channels, mask and padding applied.
-
-    Made once with `TargetStatistics.of`; good only for that target and that mask. Costs 12 bytes a pixel of memory and
-    saves one blur of seven.
-    """
-
-    mean: Tensor  # [H, W, 3] float32, windowed mean of target · mask
-
-    @classmethod
-    def of(cls, target: Tensor, mask: Tensor | None = None) -> TargetStatistics:
-        """Statistics of a target [H, W, 3], uint8 or float32 in 0..1, under a mask [H, W] bool."""
-        if target.device.type == "cpu" and target.dtype in (torch.uint8, torch.float32):
-            mean = torch.empty(target.shape, dtype=torch.float32)
-            threads = native.default_threads()
-            native.kernels().blur_target(**_target_arguments(target), mask=_mask_bytes(mask), out=mean, threads=threads)
-            return cls(mean)
-        planes = _planes(_as_float(target, torch.float32))
-        return cls(_blur(planes if mask is None else planes * mask.to(planes)).movedim(0, -1).contiguous())
 
 
 def l1_ssim(
@@ -55,8 +30,6 @@ def l1_ssim(
     ssim_lambda: float = 0.2,
     mask: Tensor | None = None,
     *,
-    padding: str = "same",
-    statistics: TargetStatistics | None = None,
     num_threads: int | None = None,
 ) -> Tensor:
     """The loss of 3DGS, a scalar that can be differentiated with respect to `render`.
@@ -66,26 +39,22 @@ def l1_ssim(
         target: [H, W, 3], floating point in 0..1, or uint8 (divided by 255).
         ssim_lambda: weight λ of 1 - SSIM; with 0 SSIM is not computed at all.
         mask: [H, W] bool, True where pixels count; None for all.
-        padding: "same" or "valid", see above.
-        statistics: `TargetStatistics.of(target, mask)`, to save time.
         num_threads: for the CPU kernel; None for all that the process may use.
 
     Raises:
-        ValueError: shapes or padding do not fit.
+        ValueError: shapes do not fit.
     """
-    _check(render, target, mask, padding)
+    _check(render, target, mask)
     if render.device.type == "cpu" and render.dtype == torch.float32 and target.dtype in (torch.uint8, torch.float32):
-        mean = None if statistics is None else statistics.mean
-        crop = RADIUS if padding == "valid" else 0
         threads = native.default_threads() if num_threads is None else num_threads
-        return _KernelLoss.apply(render, target, mask, mean, ssim_lambda, crop, threads)
+        return _KernelLoss.apply(render, target, mask, ssim_lambda, threads)
     if render.is_cuda and mask is None and render.dtype == torch.float32:
         fused = _fused_ssim()
         if fused is not None:
             target = _as_float(target, render.dtype)
-            index = fused(_planes(render)[None], _planes(target)[None], padding=padding)
+            index = fused(_planes(render)[None], _planes(target)[None], padding="same")
             return (1 - ssim_lambda) * (render - target).abs().mean() + ssim_lambda * (1 - index)
-    return torch_l1_ssim(render, target, ssim_lambda, mask, padding, statistics)
+    return torch_l1_ssim(render, target, ssim_lambda, mask)
 
 
 class _KernelLoss(torch.autograd.Function):
@@ -97,16 +66,14 @@ class _KernelLoss(torch.autograd.Function):
         render: Tensor,
         target: Tensor,
         mask: Tensor | None,
-        mean: Tensor | None,
         ssim_lambda: float,
-        crop: int,
         threads: int,
     ) -> Tensor:
         image = render.detach().contiguous()
         gradient = torch.empty_like(image) if ctx.needs_input_grad[0] else None
         loss = native.kernels().l1_ssim(
-            image, **_target_arguments(target), mask=_mask_bytes(mask), target_mean=mean, gradient=gradient,
-            ssim_lambda=ssim_lambda, crop=crop, threads=threads,
+            image, **_target_arguments(target), mask=_mask_bytes(mask), target_mean=None, gradient=gradient,
+            ssim_lambda=ssim_lambda, crop=0, threads=threads,
         )  # fmt: skip
         ctx.gradient = gradient
         return torch.tensor(loss, dtype=render.dtype)
@@ -116,7 +83,7 @@ class _KernelLoss(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         factor = upstream.item()
         gradient = ctx.gradient if factor == 1 else ctx.gradient * factor
-        return (gradient, None, None, None, None, None, None)
+        return (gradient, None, None, None, None)
 
 
 def _target_arguments(target: Tensor) -> dict[str, Tensor | None]:
@@ -139,14 +106,7 @@ def _fused_ssim() -> Any:
     return fused_ssim
 
 
-def torch_l1_ssim(
-    render: Tensor,
-    target: Tensor,
-    ssim_lambda: float = 0.2,
-    mask: Tensor | None = None,
-    padding: str = "same",
-    statistics: TargetStatistics | None = None,
-) -> Tensor:
+def torch_l1_ssim(render: Tensor, target: Tensor, ssim_lambda: float = 0.2, mask: Tensor | None = None) -> Tensor:
     """`l1_ssim` with torch operations, on any device and in any floating point type.
 
     Written in the difference d of the images, so that nothing cancels where they are nearly equal: with windowed means
@@ -160,16 +120,10 @@ def torch_l1_ssim(
     l1 = _kept_mean(difference.abs(), keep)
     if ssim_lambda == 0:
         return l1
-    fields = [difference, difference.square(), x * y] + ([y] if statistics is None else [])
-    means = _blur(torch.cat(fields)).split(3)
-    d, dd, xy = means[:3]
-    v = means[3] if statistics is None else _planes(statistics.mean.to(x))
+    d, dd, xy, v = _blur(torch.cat([difference, difference.square(), x * y, y])).split(3)
     u = v + d
     a, b, var = 2 * u * v + C1, 2 * (xy - u * v) + C2, dd - d * d
     error = (a * var + b * d * d + var * d * d) / ((a + d * d) * (b + var))  # 1 - SSIM
-    if padding == "valid":
-        error = error[:, RADIUS:-RADIUS, RADIUS:-RADIUS]
-        keep = None if keep is None else keep[RADIUS:-RADIUS, RADIUS:-RADIUS]
     return (1 - ssim_lambda) * l1 + ssim_lambda * _kept_mean(error, keep)
 
 
@@ -181,15 +135,6 @@ def _planes(image: Tensor) -> Tensor:
 def _kept_mean(planes: Tensor, keep: Tensor | None) -> Tensor:
     """Mean of [3, H, W] over the kept pixels, 0 where there is none. The count stays on the device."""
     return planes.mean() if keep is None else (planes * keep).sum() / (3 * keep.sum()).clamp(min=1)
-
-
-@torch.no_grad()
-def ssim(a: Tensor, b: Tensor, mask: Tensor | None = None, padding: str = "same") -> float:
-    """Mean SSIM of two images [H, W, 3] in 0..1 (or uint8), as in the loss; 1 for equal images. Not clamped.
-
-    Fast, for use while training; reported figures come from `splat.evaluate.metrics`, in float64 and with its borders.
-    """
-    return 1.0 - float(l1_ssim(_as_float(a, torch.float32), b, 1.0, mask, padding=padding))
 
 
 @torch.no_grad()
@@ -224,13 +169,9 @@ def _as_float(image: Tensor, dtype: torch.dtype) -> Tensor:
     return image.to(dtype) / 255 if image.dtype == torch.uint8 else image.to(dtype)
 
 
-def _check(render: Tensor, target: Tensor, mask: Tensor | None, padding: str) -> None:
+def _check(render: Tensor, target: Tensor, mask: Tensor | None) -> None:
     shapes: list[Any] = [tuple(render.shape), tuple(target.shape)]
     if render.ndim != 3 or render.shape[-1] != 3 or render.shape != target.shape:
         raise ValueError(f"render and target must both be [H, W, 3], not {shapes[0]} and {shapes[1]}")
     if mask is not None and mask.shape != render.shape[:2]:
         raise ValueError(f"the mask must be [H, W] as the images are, not {tuple(mask.shape)} for {shapes[0]}")
-    if padding not in PADDINGS:
-        raise ValueError(f"padding must be one of {', '.join(PADDINGS)}, not {padding!r}")
-    if padding == "valid" and min(render.shape[:2]) <= 2 * RADIUS:
-        raise ValueError(f"padding='valid' needs images of more than {2 * RADIUS} pixels a side, not {shapes[0]}")

@@ -76,6 +76,7 @@ def test_the_wheel_holds_weights_configuration_and_demo_and_nothing_of_the_repos
         "splat/data/demo/images/0000.jpg",
         "splat/data/demo/truth/objects.json",
         "splat/py.typed",
+        "splat/__init__.pyi",
     } <= names
     source = {path.relative_to(REPOSITORY / "data").as_posix() for path in (REPOSITORY / "data" / "demo").rglob("*.*")}
     assert source <= {name.removeprefix("splat/data/") for name in names}

@@ -11,8 +11,8 @@ from splat.commands.app import Command, user_path
 from splat.errors import SplatError
 from splat.formats.registry import FORMATS
 from splat.options import option
-from splat.render.config import MESH_SUFFIXES, MeshOptions, RenderOptions
-from splat.run import Run, open_run
+from splat.render.config import MESH_SUFFIXES, MeshOptions
+from splat.run import open_run
 
 WRITABLE = tuple(name for name, entry in FORMATS.items() if entry.writable)
 SUFFIXES = tuple(suffix for name in WRITABLE for suffix in FORMATS[name].suffixes)
@@ -39,7 +39,7 @@ class ExportConfig:
 
 def run(config: ExportConfig) -> None:
     """Write the scene and print the file's name."""
-    from splat.formats.registry import detect_format, format_for_writing, read_scene_file, write_scene
+    from splat.formats.registry import detect_format, format_for_writing
 
     if not config.run:
         raise SplatError("which one? splat export RUN format=splat")
@@ -56,32 +56,12 @@ def run(config: ExportConfig) -> None:
         return
     if config.format is None and output.suffix.lower() in set(MESH_SUFFIXES) - set(SUFFIXES):
         raise SplatError(f"{output.name} has the name of a mesh; format=mesh writes the surface of a run as one")
-    entry = format_for_writing(output, config.format)
-    from splat.formats.losses import losses  # torch, which takes seconds: everything else is refused before
+    format_for_writing(output, config.format)
+    from splat.exporting import export_scene  # torch, which takes seconds: everything else is refused before
 
-    found = read_scene_file(scene)
-    gaussians, notes = found.gaussians, found.notes
-    if source.is_dir():
-        notes = open_run(source).notes  # what was trained rules, and older scenes have no notes
-        for remark in drawn_otherwise(open_run(source)):
-            console.warn(f"{output.name}: {remark}")
-    write_scene(output, gaussians, format=config.format, notes=notes)
-    for loss in losses(entry.name, gaussians, notes):
-        console.warn(f"{output.name}: {loss}")
-    console.info(f"{console.count(len(gaussians), 'Gaussian')}, {output.stat().st_size / 1e6:.1f} MB")
+    written = export_scene(open_run(source) if source.is_dir() else source, output, config.format, config.overwrite)
+    console.info(f"{console.count(len(written), 'Gaussian')}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
-
-
-def drawn_otherwise(run: Run) -> list[str]:
-    """What a scene file cannot say about how the run is drawn."""
-    blur, usual = run.render_options().eps2d, RenderOptions().eps2d
-    found = []
-    if blur != usual:
-        found.append(f"the run is drawn with render.eps2d={blur:g}, other viewers blur Gaussians by {usual:g}")
-    if any(run.background):
-        listed = ", ".join(f"{value:g}" for value in run.background)
-        found.append(f"the scene was trained before the background ({listed}); viewers show another one, mostly black")
-    return found
 
 
 def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:

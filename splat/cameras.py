@@ -47,18 +47,20 @@ class Camera:
             points: [P, 3] in the world.
 
         Returns:
-            pixels [P, 2] float64, whatever they are worth behind the camera, and depth [P] along the optical axis.
+            pixels [P, 2], whatever they are worth behind the camera, and depth [P] along the optical axis; both of the
+            points' type and on their device.
         """
-        local = points.to(self.viewmat) @ self.viewmat[:3, :3].T + self.viewmat[:3, 3]
-        return PROJECTIONS[self.camera_model](self.K, local), local[:, 2]
+        viewmat, K = self.viewmat.to(points), self.K.to(points)
+        local = points @ viewmat[:3, :3].T + viewmat[:3, 3]
+        return PROJECTIONS[self.camera_model](K, local), local[:, 2]
 
     def rays(self, pixels: Tensor) -> Tensor:
-        """[P, 3] float64 directions in the world through pixels [P, 2], one unit long along the optical axis."""
-        return RAYS[self.camera_model](self.K, pixels.to(self.K)) @ self.camtoworld[:3, :3].T
+        """[P, 3] directions in the world through pixels [P, 2], one unit long along the optical axis."""
+        return RAYS[self.camera_model](self.K.to(pixels), pixels) @ self.viewmat[:3, :3].to(pixels)
 
     def unproject(self, pixels: Tensor, depth: Tensor) -> Tensor:
-        """[P, 3] float64 points in the world at pixels [P, 2] and depths [P] along the optical axis."""
-        return self.position + self.rays(pixels) * depth.to(self.K)[:, None]
+        """[P, 3] points in the world at pixels [P, 2] and depths [P] along the optical axis."""
+        return self.position.to(pixels) + self.rays(pixels) * depth.to(pixels)[:, None]
 
     def sees(self, points: Tensor, nearest: float = 0.0) -> Tensor:
         """[P] bool: whether points [P, 3] lie farther than `nearest` before the camera, and inside its picture."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from splat.train.hooks import HookContext, TrainingHook
-from splat.train.priors import FEWEST_POINTS, make_prior, project, sample_depth, visible_points
+from splat.train.priors import FEWEST_POINTS, make_prior, sample_depth, visible_points
 from splat.train.strategies import ops
 from splat.train.strategies.geotex import GeoTexRules
 from splat.train.strategies.view_scores import some_views
@@ -93,11 +93,10 @@ class DepthPull:
         """
         known = ~log_depth.isnan()
         target = torch.where(known, log_depth, 0.0)
-        view = self.access.views[position]
-        local = params["means"] @ view.viewmat[0, :3, :3].T + view.viewmat[0, :3, 3]
-        depths = local[:, 2].clamp_min(1e-6).log()
-        moments, alphas = self.access.draw(params, position, torch.stack([depths, depths**2], 1))
-        apart = moments[..., 1] - 2 * target * moments[..., 0] + target**2 * alphas[..., 0]
+        camera = self.access.camera(position)
+        depths = camera.project(params["means"])[1].clamp_min(1e-6).log()
+        moments, alpha = self.access.renderer(params).blended(camera, torch.stack([depths, depths**2], 1))
+        apart = moments[..., 1] - 2 * target * moments[..., 0] + target**2 * alpha
         return (apart * known).sum() / known.sum().clamp_min(1)
 
     @torch.no_grad()
@@ -118,17 +117,15 @@ class DepthPull:
             found = self.log_depth(position, params)
             if found is None:
                 continue
-            view = self.access.views[position]
-            viewmat = view.viewmat[0]
-            pixels, depths = project(means, viewmat, view.K[0])
-            size = pixels.new_tensor([view.width, view.height])
-            inside = (depths > 1e-6) & ((pixels >= 0) & (pixels < size)).all(dim=1)
+            camera = self.access.camera(position)
+            pixels, depths = camera.project(means)
+            inside = (depths > 1e-6) & camera.contains(pixels)
             place = torch.where(inside[:, None], pixels, 0.0).long()
             away = found[place[:, 1], place[:, 0]] - depths.clamp_min(1e-6).log()
             better = inside & ~away.isnan() & (away.abs() < least)
             least = torch.where(better, away.abs(), least)
             change = torch.where(better, away, change)
-            origin = torch.where(better[:, None], -viewmat[:3, :3].T @ viewmat[:3, 3], origin)
+            origin = torch.where(better[:, None], camera.position.to(means), origin)
         moved = least.isfinite() & (least > tolerance) & ~self._known(means)
         change = torch.where(moved, change, 0.0)[:, None]
         params["means"].data.copy_(torch.where(moved[:, None], origin + (means - origin) * change.exp(), means))
@@ -201,6 +198,7 @@ def factor_from_points(access: StrategyContext, position: int, depth: Tensor) ->
 
 def factor_from_scene(access: StrategyContext, position: int, params: Params, depth: Tensor) -> float:
     """The same from the scene as it is drawn: the median ratio; 1 where nothing is drawn."""
-    drawn, alpha = access.picture(params, position, "ED")
-    ratios = (drawn[..., 0] / depth)[(alpha[..., 0] > 0.5) & ~depth.isnan()]
+    with torch.no_grad():
+        drawn, alpha, _ = access.renderer(params).render(access.camera(position), "ED")
+    ratios = (drawn[..., 0] / depth)[(alpha > 0.5) & ~depth.isnan()]
     return float(ratios.median()) if len(ratios) else 1.0

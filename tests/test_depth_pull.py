@@ -44,8 +44,8 @@ def test_distance_of_a_wall_in_front_is_the_square_of_the_logarithm() -> None:
     known = ~depth.isnan()
     assert torch.allclose(depth[known], torch.tensor(math.log(DISTANCE)), atol=1e-4)
     assert known[1:-1, 1:-1].all()
-    _, alpha = found.access.picture(params, 0)
-    expected = float(alpha[..., 0][known].mean()) * math.log(1.8 / 2.0) ** 2
+    alpha = found.access.renderer(params).render(found.access.camera(0)).alpha
+    expected = float(alpha[known].mean()) * math.log(1.8 / 2.0) ** 2
     assert float(found.distance(params, 0, depth).detach()) == pytest.approx(expected, rel=1e-3)
 
 

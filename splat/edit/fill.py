@@ -194,7 +194,7 @@ def _seeds(patches: list[Patch], scene: Gaussians, options: FillOptions) -> Gaus
         y, x = y[keep], x[keep]
         depth = patch.depth[y, x].double()
         fine = (depth > 0) & depth.isfinite()
-        means.append(patch.camera.unproject(torch.stack([x + 0.5, y + 0.5], dim=1), depth)[fine])
+        means.append(patch.camera.unproject(torch.stack([x + 0.5, y + 0.5], dim=1).double(), depth)[fine])
         colours.append(patch.target[y, x][fine])
         sizes.append((options.stride * depth / patch.camera.K[0, 0])[fine])
     points, colour, size = torch.cat(means), torch.cat(colours), torch.cat(sizes)

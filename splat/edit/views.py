@@ -146,7 +146,7 @@ def clicked_points(renderer: SceneRenderer, camera: Camera, clicks: list[float])
         depth = float(picture[int(y), int(x), 3])
         if float(alpha[int(y), int(x)]) < 0.5 or depth <= 0:
             raise SplatError(f"there is nothing under the click {x:g},{y:g} in {camera.name}")
-        points.append(camera.unproject(torch.tensor([[x, y]]), torch.tensor([depth])))
+        points.append(camera.unproject(torch.tensor([[x, y]], dtype=torch.float64), torch.tensor([depth])))
     return torch.cat(points)
 
 

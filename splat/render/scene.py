@@ -101,7 +101,11 @@ class SceneRenderer:
 
     def features(self, camera: Camera, values: Tensor) -> Tensor:
         """[H, W, D]: values [N, D] of the Gaussians, blended as their colours are, over 0."""
-        renders, _, _ = rasterize(
+        return self.blended(camera, values)[0]
+
+    def blended(self, camera: Camera, values: Tensor) -> tuple[Tensor, Tensor]:
+        """`features`, and the opacity [H, W] that they are blended with."""
+        renders, alphas, _ = rasterize(
             *self.scene.activated(),
             values.to(self.scene.means),
             *stack_cameras([camera], self.device),
@@ -109,7 +113,7 @@ class SceneRenderer:
             camera.height,
             **self.options.arguments(),
         )
-        return renders[0]
+        return renders[0], alphas[0, ..., 0]
 
     @torch.no_grad()
     def lift(self, camera: Camera, features: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:

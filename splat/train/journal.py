@@ -12,12 +12,13 @@ import numpy as np
 import torch
 
 from splat.console import Progress, progress
+from splat.images import over
 from splat.memory import give_back
 from splat.train.config import TrainConfig
 from splat.train.history import History
 from splat.train.hooks import TrainingHook
 from splat.train.kept import RunFiles
-from splat.train.loop import StepReport, composite, on_device, render_view
+from splat.train.loop import StepReport, on_device, render_view
 from splat.train.losses import psnr
 from splat.train.plan import Plan
 from splat.train.resuming import save_state
@@ -121,6 +122,6 @@ def measured_psnr(training: Training) -> float:
         image = render_view(
             training.state.params, view, config.render, config.schedule.sh_degree, color, absgrad=False
         )[0][0]
-        target = view.target if view.alpha is None else composite(view.target, view.alpha, color)
+        target = view.target if view.alpha is None else over(view.target, view.alpha, color)
         values.append(psnr(image, target, view.mask))
     return float(np.mean(values))

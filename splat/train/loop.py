@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from splat.errors import SplatError
+from splat.images import over
 from splat.render import render_gaussians
 from splat.render.config import RenderOptions
 from splat.train.coarse import CoarseViews
@@ -119,7 +120,7 @@ def train_step(
     renders, _, info = render_view(
         state.params, view, config.render, degree, background, strategy.needs_absgrad, render_mode(hooks)
     )
-    target = view.target if view.alpha is None else composite(view.target, view.alpha, background)
+    target = view.target if view.alpha is None else over(view.target, view.alpha, background)
     image, target = compared(hooks, step, position, view, renders[0], target)
     strategy.step_pre_backward(state.params, state.optimizers, state.strategy_state, step, info)
     for hook in hooks:
@@ -198,12 +199,6 @@ def read_loss(state: TrainState, loss: Tensor, every: int, last: bool) -> float 
         at = f"step {state.step}" if every == 1 else f"step {state.step} or just before"
         raise SplatError(f"training broke down at {at}: the loss is not a number; lower the rates under optim")
     return float(loss)
-
-
-def composite(target: Tensor, alpha: Tensor, background: Tensor) -> Tensor:
-    """[H, W, 3] float32: a photo [H, W, 3] uint8 with its opacity [H, W, 1] uint8 over a colour [3]."""
-    weight = alpha.float() / 255.0
-    return target.float() / 255.0 * weight + on_device(background, target.device) * (1.0 - weight)
 
 
 def regularization(params: dict[str, Parameter], options: LossOptions) -> Tensor | float:

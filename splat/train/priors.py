@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 METRIC_MODELS = ("zoedepth", "glpn", "depth_pro")  # model types that predict depth; all others predict disparity
 FEWEST_POINTS = 12  # known points that a view must see for its disparity to be fitted
 WITHOUT = "depth=capture (its depth maps) and depth=scene need no model"
-LEAST_OPACITY = 0.5  # below this a rendered depth is of no surface
 
 
 def make_prior(name: str, access: StrategyContext, kind: str = "auto", offline: bool = False) -> DepthPrior | None:
@@ -62,8 +61,7 @@ class SceneDepth:
         self.access = access
 
     def depth(self, position: int, params: Params) -> Tensor | None:
-        depth, alpha = self.access.picture(params, position, "ED")
-        return torch.where(alpha > LEAST_OPACITY, depth, 0.0)[..., 0]
+        return self.access.renderer(params).depth(self.access.camera(position))
 
 
 class CaptureDepth:
@@ -199,19 +197,10 @@ def _load_model(name: str, device: torch.device, offline: bool) -> Any:
 
 def visible_points(access: StrategyContext, position: int) -> tuple[Tensor, Tensor]:
     """Pixels [V, 2] and depths [V] of the known points in a view's picture (hidden ones are among them)."""
-    view = access.views[position]
-    pixels, depths = project(access.points, view.viewmat[0], view.K[0])
-    size = pixels.new_tensor([view.width, view.height])
-    inside = (depths > 1e-6) & ((pixels >= 0) & (pixels < size)).all(dim=1)
+    camera = access.camera(position)
+    pixels, depths = camera.project(access.points)
+    inside = (depths > 1e-6) & camera.contains(pixels)
     return pixels[inside], depths[inside]
-
-
-def project(points: Tensor, viewmat: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
-    """Pixels [M, 2] and depths [M] of world points [M, 3]; pixels of points behind the camera mean nothing."""
-    local = points @ viewmat[:3, :3].T + viewmat[:3, 3]
-    depths = local[:, 2]
-    image = local @ K.T
-    return image[:, :2] / depths.abs().clamp_min(1e-9)[:, None], depths
 
 
 def fit_line(x: np.ndarray, y: np.ndarray, seed: int = 0, trials: int = 300) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ from splat.capture import load_capture
 from splat.errors import SplatError
 from splat.render.config import RenderOptions
 from splat.train.normalize import Normalization
-from splat.train.priors import depth_normals, fit_line, make_prior, project, sample_depth, visible_points
+from splat.train.priors import depth_normals, fit_line, make_prior, sample_depth, visible_points
 from splat.train.strategies import STRATEGIES
 from splat.train.strategies.context import StrategyContext
 from splat.train.views import TrainingViews
@@ -59,7 +59,7 @@ def test_depth_of_the_scene_is_that_of_the_wall() -> None:
     depth = prior.depth(0, wall_params(side=40, size=0.04))
     assert depth is not None
     truth = torch.from_numpy(wall_pixels(camera)).float()
-    expected = project(truth.reshape(-1, 3), camera.viewmat.float(), camera.K.float())[1].view(SIZE, SIZE)
+    expected = camera.project(truth.reshape(-1, 3))[1].view(SIZE, SIZE)
     inner = truth[..., :2].abs().amax(-1) < 0.8
     assert (depth[inner] / expected[inner] - 1).abs().max() < 0.02
 
@@ -68,7 +68,7 @@ def test_plane_is_sampled_exactly_and_has_its_normal() -> None:
     camera = wall_camera(0.1, 0.3)
     world = torch.from_numpy(wall_pixels(camera)).float()
     viewmat, K = camera.viewmat.float(), camera.K.float()
-    depth = 7 * project(world.reshape(-1, 3), viewmat, K)[1].view(SIZE, SIZE)
+    depth = 7 * camera.project(world.reshape(-1, 3))[1].view(SIZE, SIZE)
     pixels = torch.rand(500, 2, generator=torch.Generator().manual_seed(0)) * 60 + 2
     rays = torch.cat([pixels, torch.ones(500, 1)], 1) @ torch.linalg.inv(K).T
     centre, turn = camera.position.float(), viewmat[:3, :3]

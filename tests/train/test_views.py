@@ -12,7 +12,6 @@ from splat.capture.types import Capture, Frame
 from splat.errors import SplatError
 from splat.render.config import RenderOptions
 from splat.train.config import TrainConfig
-from splat.train.loop import composite
 from splat.train.normalize import Normalization
 from splat.train.strategies.context import StrategyContext
 from splat.train.views import TrainingViews
@@ -76,11 +75,3 @@ def test_photos_that_show_nothing_are_said_and_refused_where_all_are(
         console._warned.clear()  # said once a process
         train(config)
         assert "some photos show nothing (first: 2.png)" in capsys.readouterr().err
-
-
-def test_transparency_shows_the_colour_behind() -> None:
-    behind = torch.tensor([0.2, 0.9, 0.0])
-    mixed = composite(torch.from_numpy(PIXELS), torch.from_numpy(OPACITY)[..., None], behind)
-    weight = OPACITY[..., None] / 255.0
-    expected = PIXELS / 255.0 * weight + behind.numpy() * (1 - weight)
-    np.testing.assert_allclose(mixed.numpy(), expected, atol=1e-6)

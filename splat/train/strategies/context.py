@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
-from splat.render import lift, rasterize, render_gaussians
+from splat.cameras import Camera
+from splat.gaussians import Gaussians
+from splat.images import luma
 from splat.render.config import RenderOptions
+from splat.render.scene import SceneRenderer
 from splat.train.params import Params
 from splat.train.views import TrainingViews
-
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 class DepthPrior(Protocol):
@@ -49,32 +49,12 @@ class StrategyContext:
 
     def grey(self, position: int) -> Tensor:
         """[H, W] float32, 0 to 1: the photo's luma."""
-        return self.photo(position) @ torch.tensor(LUMA, device=self.views.device)
+        return luma(self.photo(position))
 
-    @torch.no_grad()
-    def picture(self, params: Params, position: int, render_mode: str = "RGB") -> tuple[Tensor, Tensor]:
-        """The scene over black [H, W, X] and its opacity [H, W, 1], as `splat.render.render_gaussians` draws them."""
-        view = self.views[position]
-        renders, alphas, _ = render_gaussians(
-            dict(params.items()), view.viewmat, view.K, view.width, view.height, render_mode=render_mode,
-            **self.render.arguments(),
-        )  # fmt: skip
-        return renders[0], alphas[0]
+    def camera(self, position: int) -> Camera:
+        """The camera of a training view, in the training frame."""
+        return self.views.cameras[position]
 
-    def draw(self, params: Params, position: int, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Features [N, D] of the Gaussians drawn over black [H, W, D], and opacity [H, W, 1]; with gradients."""
-        view = self.views[position]
-        renders, alphas, _ = rasterize(
-            params["means"], params["quats"], params["scales"].exp(), params["opacities"].sigmoid(), features,
-            view.viewmat, view.K, view.width, view.height,
-            **self.render.arguments(),
-        )  # fmt: skip
-        return renders[0], alphas[0]
-
-    def lift(self, params: Params, position: int, features: Tensor) -> tuple[Tensor, Tensor]:
-        """For each Gaussian the sums [N, D] over the pixels of weight times `features` [H, W, D], and of weight [N]."""
-        view = self.views[position]
-        return lift(
-            dict(params.items()), view.viewmat, view.K, view.width, view.height, features[None],
-            **self.render.arguments(),
-        )  # fmt: skip
+    def renderer(self, params: Params) -> SceneRenderer:
+        """Draws the scene as it is now, over black."""
+        return SceneRenderer(Gaussians.from_dict(dict(params.items())), self.render)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from splat.cameras import Camera
 from splat.gaussians import quat_to_matrix
-from splat.train.priors import LEAST_OPACITY, depth_normals, project, sample_depth
+from splat.train.priors import depth_normals, sample_depth
 
 if TYPE_CHECKING:
     from splat.train.params import Params
@@ -32,15 +33,13 @@ class SurfaceRules:
 class _Look:
     """One view with what the prior says of it."""
 
-    viewmat: Tensor  # [4, 4]
-    K: Tensor
-    size: tuple[int, int]
+    camera: Camera
     depth: Tensor  # [h, w]
 
     def at(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pixels, depths and the prior's depths (0: unknown) of world points."""
-        pixels, depths = project(points, self.viewmat, self.K)
-        prior = sample_depth(self.depth, pixels, self.size)
+        pixels, depths = self.camera.project(points)
+        prior = sample_depth(self.depth, pixels, (self.camera.width, self.camera.height))
         return pixels, depths, torch.where(depths > 0, prior, 0.0)
 
 
@@ -102,18 +101,16 @@ def _choose_views(
         depth = prior.depth(position, params)
         if depth is None:
             continue
-        view = access.views[position]
-        look = _Look(view.viewmat[0], view.K[0], (view.width, view.height), depth)
+        camera = access.camera(position)
+        size, look = (camera.width, camera.height), _Look(camera, depth)
         pixels, depths, known = look.at(parents)
-        rendered, alpha = access.picture(params, position, "ED")
-        front = torch.where(alpha > LEAST_OPACITY, rendered, 0.0)[..., 0]
-        surface = sample_depth(front, pixels, look.size)
-        footprint = look.K[0, 0] / depths.clamp_min(1e-9)
+        surface = sample_depth(access.renderer(params).depth(camera), pixels, size)
+        footprint = float(camera.K[0, 0]) / depths.clamp_min(1e-9)
         better = (known > 0) & ((depths - surface).abs() < seen * surface) & (footprint > largest)
-        field = depth_normals(depth, look.viewmat, look.K, look.size)
+        field = depth_normals(depth, camera.viewmat.to(depth), camera.K.to(depth), size)
         h, w = depth.shape
-        x = (pixels[:, 0] * w / view.width).clamp(0, w - 1).nan_to_num().long()
-        y = (pixels[:, 1] * h / view.height).clamp(0, h - 1).nan_to_num().long()
+        x = (pixels[:, 0] * w / camera.width).clamp(0, w - 1).nan_to_num().long()
+        y = (pixels[:, 1] * h / camera.height).clamp(0, h - 1).nan_to_num().long()
         normals = torch.where(better[:, None], field[y, x], normals)
         largest = torch.where(better, footprint, largest)
         chosen = torch.where(better, len(looks), chosen)
@@ -125,7 +122,7 @@ def _validated(
     look: _Look, parents: Tensor, offsets: Tensor, reach: Tensor, rules: SurfaceRules
 ) -> tuple[Tensor, Tensor]:
     """Offsets [2, R, 3] after the check of depth ratios and its repair, and accepted [R] bool."""
-    centre = -look.viewmat[:3, :3].T @ look.viewmat[:3, 3]
+    centre = look.camera.position.to(parents)
     _, parent_depths, parent_prior = look.at(parents)
     children = parents + offsets
     _, depths, known = look.at(children.reshape(-1, 3))

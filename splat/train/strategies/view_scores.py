@@ -45,7 +45,7 @@ def edge_scores(access: StrategyContext, params: Params, positions: Sequence[int
         mask = access.views[position].mask
         if mask is not None:  # no edge where the photo merely ends
             edges = edges * mask
-        sums = access.lift(params, position, edges[..., None])[0][:, 0]
+        sums = access.renderer(params).lift(access.camera(position), edges[..., None])[0][:, 0]
         positive = sums > 0
         if positive.any():
             total += sums.clamp_min(0) / sums[positive].mean()
@@ -69,13 +69,14 @@ def error_scores(
     importance = torch.zeros(len(params["means"]), device=params["means"].device)
     blame = torch.zeros_like(importance)
     for position in positions:
-        picture = access.picture(params, position)[0]
+        renderer, camera = access.renderer(params), access.camera(position)
+        picture = renderer.image(camera)
         mask = access.views[position].mask
         error = (picture - access.photo(position)).abs().mean(dim=-1)
         error = error if mask is None else error * mask
         span = (error.max() - error.min()).clamp_min(1e-12)
         wrong = ((error - error.min()) / span > threshold).float()
-        pixels = access.lift(params, position, wrong[..., None])[0][:, 0].clamp_min(0)
+        pixels = renderer.lift(camera, wrong[..., None])[0][:, 0].clamp_min(0)
         importance += pixels / max(len(positions), 1)
         blame += pixels * error.mean()
     least, most = blame.min(), blame.max()

@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from splat.sh import rgb_to_sh0, sh0_to_rgb
-from splat.train.priors import project
 from splat.weather.training.brightness import box
 from splat.weather.training.haze_fit import HazeFit, fit_haze
 
@@ -133,8 +132,8 @@ def measured_haze(access: StrategyContext, params: Params, generator: torch.Gene
 
 def _solid_depth(access: StrategyContext, params: Params, position: int) -> Tensor:
     """[H, W] depth, 0 where there is no surface or the photo's pixel does not count."""
-    depth, alpha = access.picture(params, position, "ED")
-    solid = alpha[..., 0] > SOLID
+    depth, alpha, _ = access.renderer(params).render(access.camera(position), "ED")
+    solid = alpha > SOLID
     mask = access.views[position].mask
     return torch.where(solid if mask is None else solid & mask, depth[..., 0], 0.0)
 
@@ -143,21 +142,18 @@ def _surface_points(
     access: StrategyContext, depth: Tensor, position: int, count: int, generator: torch.Generator
 ) -> Tensor:
     """[<= count, 3] points of the world on random pixels of a view that show a surface."""
-    view = access.views[position]
-    picked = torch.randint(0, view.width * view.height, (count,), generator=generator).to(depth.device)
+    camera = access.camera(position)
+    picked = torch.randint(0, camera.width * camera.height, (count,), generator=generator).to(depth.device)
     z = depth.reshape(-1)[picked]
-    rows, columns = picked // view.width, picked % view.width
-    pixels = torch.stack([columns + 0.5, rows + 0.5, torch.ones_like(z)], dim=1)
-    local = pixels @ torch.linalg.inv(view.K[0]).T * z[:, None]
-    R, t = view.viewmat[0, :3, :3], view.viewmat[0, :3, 3]
-    return ((local - t) @ R)[z > 0]
+    pixels = torch.stack([picked % camera.width, picked // camera.width], dim=1).to(z) + 0.5
+    return camera.unproject(pixels, z)[z > 0]
 
 
 def _look_up(access: StrategyContext, depth: Tensor, position: int, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Colours [P, 3] of points in a photo, distances [P] from its camera, and [P] bool where they are seen."""
-    view = access.views[position]
-    pixels, z = project(points, view.viewmat[0], view.K[0])
-    size = pixels.new_tensor([view.width, view.height])
+    camera = access.camera(position)
+    pixels, z = camera.project(points)
+    size = pixels.new_tensor([camera.width, camera.height])
     place = (pixels / size * 2 - 1)[None, None]
     photo = access.photo(position)
     smooth = torch.stack([box(photo[..., channel]) for channel in range(3)])
@@ -165,8 +161,7 @@ def _look_up(access: StrategyContext, depth: Tensor, position: int, points: Tens
     surface = grid_sample(depth[None, None], place, mode="nearest", align_corners=False)[0, 0, 0]
     inside = (z > 1e-6) & ((pixels >= 1) & (pixels < size - 1)).all(dim=1)
     seen = inside & (surface > 0) & ((z - surface).abs() < AGREES * z)
-    camera = -view.viewmat[0, :3, :3].T @ view.viewmat[0, :3, 3]
-    return colours, (points - camera).norm(dim=1).clamp(min=1e-6), seen
+    return colours, (points - camera.position.to(points)).norm(dim=1).clamp(min=1e-6), seen
 
 
 @torch.no_grad()
@@ -174,11 +169,9 @@ def transmittances(access: StrategyContext, means: Tensor, beta: float) -> Tenso
     """[N]: mean of exp(-beta d) of the Gaussians over the training views that they lie in front of."""
     total, views = torch.zeros(len(means), device=means.device), torch.zeros(len(means), device=means.device)
     for position in range(len(access)):
-        view = access.views[position]
-        pixels, z = project(means, view.viewmat[0], view.K[0])
-        inside = (z > 0) & ((pixels >= 0) & (pixels < pixels.new_tensor([view.width, view.height]))).all(dim=1)
-        camera = -view.viewmat[0, :3, :3].T @ view.viewmat[0, :3, 3]
-        total += torch.exp(-beta * (means - camera).norm(dim=1)) * inside
+        camera = access.camera(position)
+        inside = camera.sees(means)
+        total += torch.exp(-beta * (means - camera.position.to(means)).norm(dim=1)) * inside
         views += inside
     return torch.where(views > 0, total / views.clamp(min=1), 1.0)
 
@@ -195,7 +188,7 @@ def recolor(access: StrategyContext, params: Params, haze: Haze) -> None:
 
 def farthest(access: StrategyContext, position: int) -> float:
     """Depth beyond which nothing is in a view, from the points known from the photos; infinite with too few of them."""
-    view = access.views[position]
-    pixels, z = project(access.points, view.viewmat[0], view.K[0])
-    inside = (z > 0) & ((pixels >= 0) & (pixels < pixels.new_tensor([view.width, view.height]))).all(dim=1)
+    camera = access.camera(position)
+    pixels, z = camera.project(access.points)
+    inside = (z > 0) & camera.contains(pixels)
     return BEYOND * float(z[inside].quantile(NEARLY_ALL)) if int(inside.sum()) >= FEW_POINTS else math.inf

@@ -84,19 +84,20 @@ class RainSnowModel:
     @torch.no_grad()
     def compare(self, params: Params) -> None:
         """Find the surfaces' own part, with the scene as it is now, and whether there is any weather."""
+        renderer = self.access.renderer(params)
         sums = torch.zeros(len(params["means"]), 2, device=self.access.views.device)  # of opacity, and of weight
         for position in range(len(self.access)):
             view = self.access.views[position]
             opacity = resized(self.opacity(position).float() / 255, view.height, view.width)
             counts = torch.ones_like(opacity) if view.mask is None else view.mask.float()
-            sums += self.access.lift(params, position, torch.stack([opacity * counts, counts], dim=2))[0]
+            sums += renderer.lift(self.access.camera(position), torch.stack([opacity * counts, counts], dim=2))[0]
         weights = sums[:, 1:]
         means = sums[:, :1] / weights.clamp(min=1e-8)
         held = means[weights >= weights.median()]
         self.everywhere = float(held.quantile(SHELTERED))
         surplus = torch.where(weights > 0, means - held.median(), 0.0)
         for position in range(len(self.access) if self.there else 0):
-            own = self.access.draw(params, position, surplus)[0]
+            own = renderer.features(self.access.camera(position), surplus)
             own = torch.where(own > 0, BLURRED * own, own if self.misses else 0.0)
             height, width = self.opacity(position).shape
             self.own[position] = (resized(own[..., 0], height, width).clamp(-1, 1) * 127).round().to(torch.int8)

@@ -191,7 +191,7 @@ def test_edits(tmp_path: Path, name: str) -> None:
                     frame["K"][0][0] *= 0.7
             write_json(run / "cameras.json", record)
         training = [frame["name"] for frame in open_run(run).camera_record()["frames"] if frame["split"] == "train"]
-        assert [camera.name for camera in open_run.renderer((run), "cpu").cameras] == training
+        assert [camera.name for camera in open_run(run).renderer("cpu").cameras] == training
         assert main(["edit", str(run), *EDITS[name], "backend=cpu"]) == 0
         found.append(next((run / "edits").glob("*/scene.ply")).read_bytes())
         shutil.rmtree(run)

@@ -69,7 +69,7 @@ def _saturated(gaussians: Gaussians) -> Gaussians:
 
 def usable_rows(gaussians: Gaussians) -> torch.Tensor:
     """[N] bool, True where every value of the Gaussian is finite."""
-    rows = torch.ones(len(gaussians), dtype=torch.bool)
+    rows = torch.ones(len(gaussians), dtype=torch.bool, device=gaussians.means.device)
     if not len(gaussians):
         return rows
     for tensor in gaussians.as_dict().values():

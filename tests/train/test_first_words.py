@@ -50,6 +50,6 @@ def test_a_start_that_fails_leaves_no_folder(capture: Path, tmp_path: Path) -> N
     config = settings(capture, tmp_path)
     config.strategy = STRATEGIES["geotex"]()
     config.strategy.depth = "/no/such/model"  # type: ignore[attr-defined]
-    with pytest.raises(SplatError, match="no depth-estimation model"):
+    with pytest.raises(SplatError, match="neither a folder nor a hub name"):
         train(config)
     assert not (tmp_path / "runs").exists()

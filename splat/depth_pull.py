@@ -108,7 +108,7 @@ class DepthPull:
         for: their place decides the shape of the walls. Sizes change with the depth: they look as large as before.
 
         Returns:
-            [N] bool: which ones were moved; the memory of their optimisers is of another place.
+            [N] bool: which ones were moved; the memory of their optimizers is of another place.
         """
         means = params["means"].detach()
         least = torch.full((len(means),), torch.inf, device=means.device)

@@ -1,7 +1,7 @@
 """The training loop that gsplat documents, with its example's settings: what `tools/gpu_check.py` measures against.
 
 Written from gsplat's documentation of its API and of the defaults of its `simple_trainer` (no code of it): one view a
-step, `rasterization` without packing, (1 - 0.2) L1 + 0.2 (1 - SSIM) with "valid" padding, one
+step, `rasterization` without packing, (1 - 0.2) L1 + 0.2 (1 - SSIM) over all pixels ("valid" ones there), one
 fused Adam for each parameter, exponential decay of the means' rate, one more band of harmonics every 1,000 steps, the
 loss read for the progress line at every step, gsplat's own strategy. Trainings shorter than 30,000 steps have all its
 schedules shortened in proportion, as its `steps_scaler` does. Photos, cameras, first Gaussians and the measured PSNR
@@ -122,7 +122,7 @@ class Reference:
         target = view.target.to(self.device, non_blocking=True).float() / 255.0
         if self.strategy != "mcmc":
             self.plan.step_pre_backward(self.params, self.optimizers, self.state, step, info)
-        loss = l1_ssim(image, target, 0.2, view.mask, padding="valid")
+        loss = l1_ssim(image, target, 0.2, view.mask)
         if self.strategy == "mcmc":
             loss = loss + 0.01 * torch.sigmoid(self.params["opacities"]).mean()
             loss = loss + 0.01 * torch.exp(self.params["scales"]).mean()

@@ -28,7 +28,7 @@ def initial_gaussians(
 
     Args:
         xyz: [N, 3] positions in the training frame.
-        rgb: [N, 3] colours, 0 to 255.
+        rgb: [N, 3] colors, 0 to 255.
         options: opacity and relative size of a new Gaussian.
         sh_degree: 0 to 3.
         rng: gives the first rotations.
@@ -71,10 +71,10 @@ def seed_points(
         rng: picks the pixels.
 
     Returns:
-        positions [S, 3] float64 and colours [S, 3] uint8, S <= count.
+        positions [S, 3] float64 and colors [S, 3] uint8, S <= count.
     """
     per_view = int(np.ceil(count / max(len(cameras), 1)))
-    positions, colours = [], []
+    positions, colors = [], []
     for index, camera in enumerate(cameras):
         pixels, depths = _seen(camera, xyz)
         if len(depths) < FEWEST_POINTS:
@@ -91,11 +91,11 @@ def seed_points(
             continue
         depth = np.median(depths[nearest(pixels, picked, NEIGHBOURS)[1]], axis=1)
         positions.append(camera.unproject(torch.from_numpy(picked), torch.from_numpy(depth)).numpy())
-        colours.append(image(index)[picked[:, 1].astype(int), picked[:, 0].astype(int)])
+        colors.append(image(index)[picked[:, 1].astype(int), picked[:, 0].astype(int)])
     if not positions:
         return np.zeros((0, 3)), np.zeros((0, 3), np.uint8)
     order = rng.permutation(sum(map(len, positions)))[:count]
-    return np.concatenate(positions)[order], np.concatenate(colours)[order]
+    return np.concatenate(positions)[order], np.concatenate(colors)[order]
 
 
 def _seen(camera: Camera, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -134,13 +134,13 @@ def first_points(
         chosen = rng.permutation(len(xyz))[:total]
         return xyz[chosen], rgb[chosen]
     missing = total - len(xyz)
-    seeds, colours = seed_points(cameras, image, mask, xyz, int(1.5 * missing), rng)
+    seeds, colors = seed_points(cameras, image, mask, xyz, int(1.5 * missing), rng)
     if len(seeds) > missing:
         distance = nearest(xyz, seeds, 1)[0][:, 0]
         nearest_camera = nearest(np.stack([camera.position.numpy() for camera in cameras]), seeds, 1)[0][:, 0]
         farthest = np.argsort(-distance / np.maximum(nearest_camera, 1e-9))[:missing]
-        seeds, colours = seeds[farthest], colours[farthest]
-    return np.concatenate([xyz, seeds]), np.concatenate([rgb, colours])
+        seeds, colors = seeds[farthest], colors[farthest]
+    return np.concatenate([xyz, seeds]), np.concatenate([rgb, colors])
 
 
 def scene_scale(cameras: list[Camera]) -> float:

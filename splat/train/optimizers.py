@@ -1,4 +1,4 @@
-"""Adam for Gaussians: one optimiser for each kind of parameter, as gsplat's strategies expect."""
+"""Adam for Gaussians: one optimizer for each kind of parameter, as gsplat's strategies expect."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FusedAdam(torch.optim.Optimizer):
         """Update every parameter that has a gradient.
 
         Args:
-            closure: evaluates the loss again, as in any torch optimiser.
+            closure: evaluates the loss again, as in any torch optimizer.
             visibility: [N] bool; rows that are False keep their value and their moments (after Mallick et al., "Taming
                 3DGS", 2024). The bias of the moments is corrected with the number of steps, not of a row's updates.
         """
@@ -187,6 +187,6 @@ def make_optimizers(
 
 
 def set_active_sh_degree(optimizers: Mapping[str, torch.optim.Optimizer], degree: int) -> None:
-    """Let the optimiser of shN [N, K-1, 3] skip the bands above `degree`, whose gradients are all zero."""
+    """Let the optimizer of shN [N, K-1, 3] skip the bands above `degree`, whose gradients are all zero."""
     if "shN" in optimizers and isinstance(optimizers["shN"], FusedAdam):
         optimizers["shN"].param_groups[0]["active_columns"] = 3 * ((degree + 1) ** 2 - 1)

@@ -115,7 +115,7 @@ class ImprovedStrategy(CappedStrategy):
         )
 
     def updates_at(self, step: int) -> bool:
-        """Whether the optimisers move at this step, with the gradients of all steps since they last did."""
+        """Whether the optimizers move at this step, with the gradients of all steps since they last did."""
         if step < self.second_interval_iter:
             return True
         if step < self.third_interval_iter:

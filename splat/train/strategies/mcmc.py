@@ -98,7 +98,7 @@ class MCMCStrategy(CappedStrategy):
         """Move and add when it is time, then add noise to the centres.
 
         Args:
-            lr: learning rate of the means now; taken from their optimiser when it is not given.
+            lr: learning rate of the means now; taken from their optimizer when it is not given.
 
         Returns:
             Numbers of Gaussians "relocated" and "added"; empty at steps without refinement.

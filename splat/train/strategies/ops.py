@@ -1,4 +1,4 @@
-"""Changes to the set of Gaussians that keep parameters, optimiser states and strategy state row by row in step.
+"""Changes to the set of Gaussians that keep parameters, optimizer states and strategy state row by row in step.
 
 All functions work in place on the three mappings: `params` (every tensor one row a Gaussian), `optimizers` (one for
 each trainable parameter, holding that one parameter) and `state` (its tensors have one row a Gaussian; numbers are left
@@ -31,7 +31,7 @@ def _replace(
     new_moment: Callable[[Tensor], Tensor],
     names: Iterable[str] | None = None,
 ) -> None:
-    """Put new parameters in place, and carry each optimiser's per-row tensors over with `new_moment`."""
+    """Put new parameters in place, and carry each optimizer's per-row tensors over with `new_moment`."""
     for name in list(params.keys()) if names is None else names:
         old = params[name]
         new = torch.nn.Parameter(new_param(name, old.detach()), requires_grad=old.requires_grad)

@@ -1,7 +1,7 @@
 """Fog between the cameras and the scene: what is trained and written is the clear scene, what is compared is not.
 
 The fog, one density and one airlight for the capture, is measured once on points of the surface as it is by then (see
-`haze_fit`). The Gaussians then take the colours that they have without it, so that the picture in the fog stays what
+`haze_fit`). The Gaussians then take the colors that they have without it, so that the picture in the fog stays what
 it was. From then on density and airlight are learned with the scene: it knows what `haze_fit` does not, that detail
 fades with distance in clear air too, because the pixels of a photo are farther apart there.
 """
@@ -33,7 +33,7 @@ FEWEST = 200  # points that must be seen in three views each
 DENSITY_REACH, AIRLIGHT_REACH = 3.0, 0.3  # how far steps in one direction would lead, times the density; of 1
 NEARLY_ALL, BEYOND = 0.98, 1.05  # of the points are no farther than the farthest surface is, times that
 FEW_POINTS = 20  # in a view
-FAINTEST = 0.08  # transmittance below which colours are not told from the airlight
+FAINTEST = 0.08  # transmittance below which colors are not told from the airlight
 
 
 @dataclass
@@ -123,11 +123,11 @@ def measured_haze(access: StrategyContext, params: Params, generator: torch.Gene
     if len(points) < FEWEST:
         return None
     looked = [_look_up(access, depths[place], place, points) for place in places]
-    colours, distances, valid = (torch.stack([look[part] for look in looked], dim=1) for part in range(3))
+    colors, distances, valid = (torch.stack([look[part] for look in looked], dim=1) for part in range(3))
     enough = valid.sum(dim=1) >= 3
     if int(enough.sum()) < FEWEST:
         return None
-    return fit_haze(colours[enough], distances[enough], valid[enough])
+    return fit_haze(colors[enough], distances[enough], valid[enough])
 
 
 def _solid_depth(access: StrategyContext, params: Params, position: int) -> Tensor:
@@ -157,11 +157,11 @@ def _look_up(access: StrategyContext, depth: Tensor, position: int, points: Tens
     place = (pixels / size * 2 - 1)[None, None]
     photo = access.photo(position)
     smooth = torch.stack([box(photo[..., channel]) for channel in range(3)])
-    colours = grid_sample(smooth[None], place, align_corners=False, padding_mode="border")[0, :, 0].T
+    colors = grid_sample(smooth[None], place, align_corners=False, padding_mode="border")[0, :, 0].T
     surface = grid_sample(depth[None, None], place, mode="nearest", align_corners=False)[0, 0, 0]
     inside = (z > 1e-6) & ((pixels >= 1) & (pixels < size - 1)).all(dim=1)
     seen = inside & (surface > 0) & ((z - surface).abs() < AGREES * z)
-    return colours, (points - camera.position.to(points)).norm(dim=1).clamp(min=1e-6), seen
+    return colors, (points - camera.position.to(points)).norm(dim=1).clamp(min=1e-6), seen
 
 
 @torch.no_grad()
@@ -178,7 +178,7 @@ def transmittances(access: StrategyContext, means: Tensor, beta: float) -> Tenso
 
 @torch.no_grad()
 def recolor(access: StrategyContext, params: Params, haze: Haze) -> None:
-    """Give the Gaussians, in place, the colours that look in the fog as their own do now."""
+    """Give the Gaussians, in place, the colors that look in the fog as their own do now."""
     assert haze.airlight is not None and haze.beta is not None
     t = transmittances(access, params["means"], float(haze.beta)).clamp(min=FAINTEST)[:, None]
     clear = (sh0_to_rgb(params["sh0"][:, 0]) - haze.airlight * (1 - t)) / t

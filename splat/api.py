@@ -20,6 +20,7 @@ from splat.edit.session import edit as apply_edit
 from splat.edit.words import Words
 from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
+from splat.evaluate.evaluate import usual_options
 from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
 from splat.exporting import export_scene
 from splat.formats import read_scene_file
@@ -31,7 +32,6 @@ from splat.language.query import query_run
 from splat.options import check, wrong_choice
 from splat.presets import training_config, with_options
 from splat.render.api import rasterize
-from splat.render.config import RenderOptions
 from splat.run import Run, open_run
 from splat.train.strategies import Strategy
 from splat.training import train as train_scene
@@ -299,7 +299,7 @@ def evaluate(
             raise SplatError(f"{scene} lacks the origin {notes.origin}; load the capture with origin={[*notes.origin]}")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    return evaluate_scene(gaussians, photos, folder, config, options=RenderOptions(antialiased=bool(notes.antialiased)))
+    return evaluate_scene(gaussians, photos, folder, config, options=usual_options(photos, bool(notes.antialiased)))
 
 
 def export(

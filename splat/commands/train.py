@@ -34,7 +34,7 @@ def run(config: HookedTrainConfig) -> None:
     }
     folder = shlex.quote(str(result.folder))
     try:
-        metrics = evaluate_scene(result.gaussians, result.capture, result.folder, options=config.render, facts=facts)
+        metrics = evaluate_scene(result.gaussians, result.capture, result.folder, options=result.render, facts=facts)
     except KeyboardInterrupt as stop:
         raise Interrupted(f"the scene is trained, but not scored; score it with: splat evaluate {folder}") from stop
     if sentence := gap_sentence(metrics):

@@ -199,6 +199,12 @@ def score_views(
     )
 
 
+def usual_options(capture: Capture, antialiased: bool = False) -> RenderOptions:
+    """How a scene of a capture is rendered unless somebody knows better: as training does it by default."""
+    cameras = capture.cameras("train") or capture.cameras()
+    return RenderOptions(antialiased=antialiased).scaled(radius(cameras))
+
+
 def evaluate_views(
     gaussians: Gaussians,
     capture: Capture,
@@ -232,9 +238,7 @@ def evaluate_views(
     """
     rules = get_protocol(protocol)
     color = torch.tensor(background_color(capture, background))
-    if options is None:
-        options = RenderOptions().scaled(radius(capture.cameras("train") or capture.cameras()))
-    renderer = SceneRenderer(gaussians.detach(), options, color)
+    renderer = SceneRenderer(gaussians.detach(), options or usual_options(capture), color)
     return score_views(
         renderer.image,
         capture,

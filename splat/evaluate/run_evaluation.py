@@ -10,7 +10,7 @@ from splat.capture.types import Capture
 from splat.console import warn
 from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
-from splat.evaluate.evaluate import Color, EvaluationResult, evaluate_views
+from splat.evaluate.evaluate import Color, EvaluationResult, evaluate_views, usual_options
 from splat.evaluate.results import metrics_dict
 from splat.files import write_json
 from splat.gaussians import Gaussians
@@ -46,7 +46,7 @@ def evaluate_scene(
         capture: its photos.
         folder: the run folder; an earlier metrics.json in it is updated.
         config: the options; the defaults where None.
-        options: how to render, as trained.
+        options: how to render, as trained, planes in the capture's units; None for the defaults of training.
         background: colour behind the scene where the options say auto; None lets the photos decide.
         facts: what training knows, see `metrics_dict`.
 
@@ -58,7 +58,7 @@ def evaluate_scene(
     """
     config = config or EvaluateConfig()
     check(config)
-    render = dataclasses.replace(options or RenderOptions())
+    render = dataclasses.replace(options or usual_options(capture))
     if config.backend != "auto":
         render.backend = config.backend
     chosen = {"test": capture.indices("test"), "train": capture.indices("train")}

@@ -22,6 +22,7 @@ from splat.memory import give_back
 from splat.options import check
 from splat.render import select_backend
 from splat.render.backends import Backend
+from splat.render.config import RenderOptions
 from splat.run import POINTS, resume_command, write_cameras
 from splat.train.config import TrainConfig
 from splat.train.estimate import announce
@@ -51,6 +52,7 @@ class TrainResult:
     max_steps: int
     train_seconds: float
     backend: str
+    render: RenderOptions  # how the scene was drawn, planes in the capture's units
 
     @property
     def steps_per_second(self) -> float:
@@ -213,5 +215,11 @@ def finish(training: Training, loaded: Loaded, folder: Path) -> TrainResult:
         hook.write(folder, loaded.normalization)
     gaussians = loaded.normalization.to_capture(training.state.gaussians().to("cpu"))
     return TrainResult(
-        folder, gaussians, loaded.capture, training.plan.max_steps, training.state.seconds, loaded.backend.name
+        folder,
+        gaussians,
+        loaded.capture,
+        training.plan.max_steps,
+        training.state.seconds,
+        loaded.backend.name,
+        loaded.config.render.scaled(1 / loaded.normalization.scale),
     )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
+from plyfile import PlyData
 
 from splat.cameras import Camera
 from splat.capture.types import Capture, Frame
+from splat.cli import main
 from splat.evaluate.evaluate import evaluate_views
 from splat.render.config import RenderOptions
 from tests.evaluate.conftest import ArrayImages
-from tests.train.blobs import blob_scene, ring_camera
+from tests.train.blobs import blob_scene, ring_camera, write_blob_capture
 
 HALF = 3.6  # distance of the middle of the scene from every camera
 HELD_OUT = (0, 1)  # beside each other: with them the cameras would have another middle and span
@@ -57,3 +61,34 @@ def test_scores_in_any_unit(cut: str) -> None:
         scaled = blob_scene().transformed(torch.diag(torch.tensor([unit, unit, unit, 1.0], dtype=torch.float64)))
         found = evaluate_views(scaled, capture_in(unit, images), list(HELD_OUT), options=options, lpips_net="none")
         assert found.psnr is not None and found.psnr > 50, (unit, found.psnr)
+
+
+def trained_in(unit: float, folder: Path) -> list[float]:
+    """PSNR by `splat train`, by `splat evaluate`, and by that with the config.yaml of an older version."""
+    write_blob_capture(folder / "photos")
+    record = json.loads((folder / "photos" / "transforms.json").read_text())
+    for frame in record["frames"]:
+        for row in frame["transform_matrix"][:3]:
+            row[3] *= unit
+    (folder / "photos" / "transforms.json").write_text(json.dumps(record))
+    points = PlyData.read(folder / "photos" / "points.ply", mmap=False)
+    for axis in "xyz":
+        points["vertex"][axis] *= unit
+    points.write(folder / "photos" / "points.ply")
+    scores, run = [], folder / "run"
+    for words in (["train", str(folder / "photos"), "max_steps=100", f"out={run}"], ["evaluate", str(run)]):
+        assert main(words) == 0
+        scores.append(json.loads((run / "metrics.json").read_text())["psnr"])
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["render"]["near_plane"] == pytest.approx(0.01 * HALF * unit, rel=0.1)
+    del config["render"]
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    assert main(["evaluate", str(run)]) == 0
+    return [*scores, json.loads((run / "metrics.json").read_text())["psnr"]]
+
+
+def test_a_training_in_any_unit_is_scored_with_the_planes_of_its_training(tmp_path: Path) -> None:
+    metres = trained_in(1.0, tmp_path / "metres")
+    assert metres == [metres[0]] * 3
+    for unit in (1e-3, 1e3):
+        assert trained_in(unit, tmp_path / f"{unit}") == pytest.approx(metres, abs=0.02)

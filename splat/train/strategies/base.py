@@ -67,6 +67,23 @@ class Strategy:
         Raises:
             SplatError: the capture lacks what the options ask for.
         """
+        self._scene = scene
+
+    @property
+    def attached(self) -> StrategyContext | None:
+        """What `attach` was given; None before."""
+        return vars(self).get("_scene")
+
+    @property
+    def scene(self) -> StrategyContext:
+        """What `attach` was given.
+
+        Raises:
+            ValueError: it was not called.
+        """
+        if self.attached is None:
+            raise ValueError(f"{type(self).__name__} looks at the photos: call attach() before training")
+        return self.attached
 
     def updates_at(self, step: int) -> bool:
         """Whether the optimizers move at this step; else its gradients are added to those of the next."""

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from splat.train.params import Optimizers, Params
-    from splat.train.strategies.context import StrategyContext
 
 
 @dataclass
@@ -55,9 +54,6 @@ class FastStrategy(DefaultStrategy):
     @property
     def needs_absgrad(self) -> bool:
         return True
-
-    def attach(self, scene: StrategyContext) -> None:
-        self._scene = scene
 
     def scaled(self, max_steps: int) -> FastStrategy:
         """As DefaultStrategy's; later removals keep their places in the training (the last ends at its length)."""
@@ -101,10 +97,8 @@ class FastStrategy(DefaultStrategy):
     def _scores(self, params: Params, state: State) -> tuple[Tensor, Tensor]:
         from splat.train.strategies.view_scores import error_scores, some_views
 
-        scene = getattr(self, "_scene", None)
-        if scene is None:
-            raise ValueError("FastStrategy looks at the photos: call attach() before training")
-        return error_scores(scene, params, some_views(state, len(scene), self.score_views), self.wrong_error)
+        views = some_views(state, len(self.scene), self.score_views)
+        return error_scores(self.scene, params, views, self.wrong_error)
 
     def _wanted(self, params: Params, state: State) -> tuple[Tensor, Tensor]:
         import torch

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class GeoTexRules(Strategy):
-    """What GeoTexStrategy and GeoTexDefaultStrategy add to the strategies that they stand on."""
+    """What GeoTexStrategy and GeoTexDefaultStrategy add to the strategies that they stand on.
+
+    `settle`, `depth_weight` and `depth_every` are for the hook `splat.depth_pull`, which `splat.training.train` adds.
+    """
 
     texture: float = option(
         0.5, "how much texture counts: gradients are multiplied by 1 - this to 1 + this (0: not)", minimum=0, maximum=1
@@ -73,7 +76,6 @@ class GeoTexRules(Strategy):
         from splat.train.priors import make_prior
 
         super().attach(scene)
-        self._scene = scene
         self._prior = make_prior(self.depth, scene, self.depth_kind, self.offline)
         self._textures: Textures | None = None
 
@@ -95,10 +97,11 @@ class GeoTexRules(Strategy):
 
         from splat.train.strategies.texture import Textures
 
-        if "view" not in info or getattr(self, "_scene", None) is None:
-            raise ValueError("GeoTexStrategy looks at the photos: call attach(), and put the view into info")
+        scene = self.scene
+        if "view" not in info:
+            raise ValueError(f"{type(self).__name__} looks at the photos: put the view into info")
         if self._textures is None:
-            self._textures = Textures(self._scene, self.texture_tau)
+            self._textures = Textures(scene, self.texture_tau)
         count = len(params["means"])
         for name in ("texture", "screen_radius"):
             if name not in state:
@@ -109,7 +112,7 @@ class GeoTexRules(Strategy):
             packed = info["means2d"].ndim == 2
             rows = info["gaussian_ids"][seen] if packed else seen
             # a coarse part of the training renders smaller pictures than the photos
-            photo = self._scene.views.cameras[info["view"]]
+            photo = scene.views.cameras[info["view"]]
             enlarged = centres.new_tensor([photo.width / info["width"], photo.height / info["height"]])
             texture = self._textures.at(info["view"], centres[seen] * enlarged)
             state["texture"].index_add_(0, rows, texture)
@@ -140,15 +143,15 @@ class GeoTexRules(Strategy):
         self, params: Params, state: State, step: int, mask: Tensor, offsets: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The parents [N] bool that may be split, of those in `mask`, and their children's offsets on the surface."""
-        prior = getattr(self, "_prior", None)
+        prior = None if self.attached is None else self._prior
         if prior is None or (self.depth == "scene" and step < self.scene_depth_iter) or not self.guide:
             return mask, offsets
         from splat.train.strategies.surface import SurfaceRules, surface_offsets
         from splat.train.strategies.view_scores import some_views
 
         rules = SurfaceRules(self.flatten, self.flat_cosine, self.max_depth_ratio, self.repair, self.seen)
-        positions = some_views(state, len(self._scene), self.prior_views)
-        offsets, accepted = surface_offsets(self._scene, prior, params, mask, offsets, positions, rules)
+        positions = some_views(state, len(self.scene), self.prior_views)
+        offsets, accepted = surface_offsets(self.scene, prior, params, mask, offsets, positions, rules)
         mask = mask.clone()
         mask[mask.nonzero().squeeze(1)[~accepted]] = False
         return mask, offsets[:, accepted]

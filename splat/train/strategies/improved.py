@@ -79,7 +79,7 @@ class ImprovedStrategy(CappedStrategy):
     def attach(self, scene: StrategyContext) -> None:
         import torch
 
-        self._scene = scene
+        super().attach(scene)
         self._positions = torch.stack([camera.position for camera in scene.views.cameras])
 
     def without_resets(self) -> Self:
@@ -227,9 +227,7 @@ class ImprovedStrategy(CappedStrategy):
     def _edge_scores(self, params: Params, state: State) -> Tensor:
         from splat.train.strategies.view_scores import edge_scores, some_views
 
-        scene = getattr(self, "_scene", None)
-        if scene is None:
-            raise ValueError("ImprovedStrategy looks at the photos: call attach() before training")
+        scene = self.scene
         everywhere = state.get("look_everywhere", True)
         state["look_everywhere"] = False
         count = min(len(scene), self.score_views * (4 if everywhere else 1))
@@ -241,8 +239,7 @@ class ImprovedStrategy(CappedStrategy):
 
         from splat.train.strategies.enclosing import enclosing
 
-        scene = getattr(self, "_scene", None)
-        if scene is None or self.prune_around == 0:
+        if self.attached is None or self.prune_around == 0:
             return torch.zeros(len(params["means"]), dtype=torch.bool, device=params["means"].device)
         return enclosing(params, self._positions.to(params["means"]), self.prune_around)
 

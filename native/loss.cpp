@@ -1,14 +1,14 @@
 // The photometric loss (1 - lambda) L1 + lambda (1 - SSIM) and its gradient, in one pass over tiles of the image.
 //
-// SSIM: Wang et al. 2004, 11 x 11 Gaussian window, zeros outside. The formulas are written in the difference d = x - t of
-// render and target, so that nothing cancels where the two are nearly equal. With windowed means u = E[x], v = E[t],
+// SSIM: Wang et al. 2004, 11 x 11 Gaussian window, zeros outside. The formulas are written in the difference d = x - t
+// of render and target, so that nothing cancels where the two are nearly equal. With windowed means u = E[x], v = E[t],
 // e = E[d] = u - v, s = E[d^2] - e^2 (variance of d), c = E[xt] - uv:
 //     A1 = 2uv + C1,  B1 = A1 + e^2,  A2 = 2c + C2,  B2 = A2 + s,   1 - SSIM = (A1 s + e^2 B2) / (B1 B2)
 // The gradient at a pixel is G*(dS/du) + 2d G*(dS/dE[d^2]) + t G*(dS/dE[xt]), G* being the same blur.
 //
 // A tile walks down its rows with the last 11 rows of every field in rings, so that it works in the cache: the newest
-// input row is y, statistics are complete at y - 5, the gradient at y - 10. Colours stay interleaved: a step to the next
-// pixel is a step by 3 floats.
+// input row is y, statistics are complete at y - 5, the gradient at y - 10. Colours stay interleaved: a step to the
+// next pixel is a step by 3 floats.
 #include "bindings.h"
 #include "parallel.h"
 #include "simd.h"
@@ -44,14 +44,14 @@ const Window window;
 
 struct Job {
     int64_t height, width;
-    const float* render;           // [H, W, 3]; null when only the target is blurred
-    const float* target;           // [H, W, 3] or null
-    const uint8_t* target_bytes;   // [H, W, 3] or null
-    const uint8_t* mask;           // [H, W] 0 or 1, or null
-    const float* target_mean;      // [H, W, 3] blurred masked target, or null
-    float* gradient;               // [H, W, 3] or null
-    float* mean_out;               // [H, W, 3]: where the blurred target goes, or null
-    int64_t crop;                  // pixels at each side whose windows do not count
+    const float* render;  // [H, W, 3]; null when only the target is blurred
+    const float* target;  // [H, W, 3] or null
+    const uint8_t* target_bytes;  // [H, W, 3] or null
+    const uint8_t* mask;  // [H, W] 0 or 1, or null
+    const float* target_mean;  // [H, W, 3] blurred masked target, or null
+    float* gradient;  // [H, W, 3] or null
+    float* mean_out;  // [H, W, 3]: where the blurred target goes, or null
+    int64_t crop;  // pixels at each side whose windows do not count
     float l1_weight, ssim_weight;  // of one channel of one pixel
 };
 
@@ -111,7 +111,8 @@ public:
             if (y < y0 + R) continue;
             down_one(target_, y - R, wide_, down_[0].data());
             blur_along_row(down_[0].data(), across_[0].data(), mid_);
-            std::memcpy(job.mean_out + ((y - R) * job.width + x0) * CHANNELS, across_[0].data() + CHANNELS * R, bytes());
+            std::memcpy(job.mean_out + ((y - R) * job.width + x0) * CHANNELS, across_[0].data() + CHANNELS * R,
+                        bytes());
         }
     }
 
@@ -219,7 +220,8 @@ private:
     // The given blurred target of row y, at mid columns, zeros outside the image.
     const float* known_mean(int64_t y) {
         int64_t left = std::max<int64_t>(x0_ - R, 0), right = std::min(x1_ + R, job_->width);
-        std::memcpy(across_[3].data() + (left - (x0_ - R)) * CHANNELS, job_->target_mean + (y * job_->width + left) * CHANNELS,
+        std::memcpy(across_[3].data() + (left - (x0_ - R)) * CHANNELS,
+                    job_->target_mean + (y * job_->width + left) * CHANNELS,
                     static_cast<size_t>((right - left) * CHANNELS) * sizeof(float));
         return across_[3].data();
     }
@@ -318,7 +320,8 @@ int64_t for_tiles(int64_t height, int64_t width, int threads, Body&& body) {
 
 // Pixels that are kept, and among them those whose windows count.
 void count_kept(const Job& job, double& pixels, double& windows) {
-    int64_t inner_height = std::max<int64_t>(job.height - 2 * job.crop, 0), inner_width = std::max<int64_t>(job.width - 2 * job.crop, 0);
+    int64_t inner_height = std::max<int64_t>(job.height - 2 * job.crop, 0),
+            inner_width = std::max<int64_t>(job.width - 2 * job.crop, 0);
     pixels = static_cast<double>(job.height * job.width);
     windows = static_cast<double>(inner_height * inner_width);
     if (!job.mask) return;
@@ -340,11 +343,13 @@ using MaskBytes = Array<const uint8_t, nb::shape<-1, -1>>;
 
 template <class A, class B>
 void same_size(const A& a, const std::optional<B>& b) {
-    if (b && (a.shape(0) != b->shape(0) || a.shape(1) != b->shape(1))) throw nb::value_error("arrays differ in height or width");
+    if (b && (a.shape(0) != b->shape(0) || a.shape(1) != b->shape(1)))
+        throw nb::value_error("arrays differ in height or width");
 }
 
-double l1_ssim(Image render, std::optional<Image> target, std::optional<ImageBytes> target_bytes, std::optional<MaskBytes> mask,
-               std::optional<Image> target_mean, std::optional<ImageOut> gradient, float ssim_lambda, int crop, int threads) {
+double l1_ssim(Image render, std::optional<Image> target, std::optional<ImageBytes> target_bytes,
+               std::optional<MaskBytes> mask, std::optional<Image> target_mean, std::optional<ImageOut> gradient,
+               float ssim_lambda, int crop, int threads) {
     if (!target == !target_bytes) throw nb::value_error("exactly one of target and target_bytes is needed");
     same_size(render, target), same_size(render, target_bytes), same_size(render, mask);
     same_size(render, target_mean), same_size(render, gradient);
@@ -361,17 +366,18 @@ double l1_ssim(Image render, std::optional<Image> target, std::optional<ImageByt
     const double ssim_weight = windows > 0 ? ssim_lambda / (CHANNELS * windows) : 0;
     job.l1_weight = static_cast<float>(l1_weight), job.ssim_weight = static_cast<float>(ssim_weight);
     std::vector<Sums> sums(static_cast<size_t>(for_tiles(job.height, job.width, 0, [](auto...) {})));
-    for_tiles(job.height, job.width, std::max(threads, 1), [&](int64_t tile, int64_t x0, int64_t x1, int64_t y0, int64_t y1) {
-        static thread_local Tile worker;
-        sums[static_cast<size_t>(tile)] = worker.run(job, x0, x1, y0, y1);
-    });
+    for_tiles(job.height, job.width, std::max(threads, 1),
+              [&](int64_t tile, int64_t x0, int64_t x1, int64_t y0, int64_t y1) {
+                  static thread_local Tile worker;
+                  sums[static_cast<size_t>(tile)] = worker.run(job, x0, x1, y0, y1);
+              });
     double loss = 0;
     for (const Sums& part : sums) loss += l1_weight * part.absolute + ssim_weight * part.dissimilarity;
     return loss;
 }
 
-void blur_target(std::optional<Image> target, std::optional<ImageBytes> target_bytes, std::optional<MaskBytes> mask, ImageOut out,
-                 int threads) {
+void blur_target(std::optional<Image> target, std::optional<ImageBytes> target_bytes, std::optional<MaskBytes> mask,
+                 ImageOut out, int threads) {
     if (!target == !target_bytes) throw nb::value_error("exactly one of target and target_bytes is needed");
     same_size(out, target), same_size(out, target_bytes), same_size(out, mask);
     Job job{};
@@ -379,19 +385,20 @@ void blur_target(std::optional<Image> target, std::optional<ImageBytes> target_b
     job.target = data_or_null(target), job.target_bytes = data_or_null(target_bytes), job.mask = data_or_null(mask);
     job.mean_out = out.data();
     nb::gil_scoped_release release;
-    for_tiles(job.height, job.width, std::max(threads, 1), [&](int64_t, int64_t x0, int64_t x1, int64_t y0, int64_t y1) {
-        static thread_local Tile worker;
-        worker.blur_target(job, x0, x1, y0, y1);
-    });
+    for_tiles(job.height, job.width, std::max(threads, 1),
+              [&](int64_t, int64_t x0, int64_t x1, int64_t y0, int64_t y1) {
+                  static thread_local Tile worker;
+                  worker.blur_target(job, x0, x1, y0, y1);
+              });
 }
 
 }  // namespace
 
 void bind_loss(nb::module_& m) {
     using namespace nb::literals;
-    m.def("l1_ssim", &l1_ssim, "render"_a, "target"_a.none(), "target_bytes"_a.none(), "mask"_a.none(), "target_mean"_a.none(),
-          "gradient"_a.none(), "ssim_lambda"_a, "crop"_a, "threads"_a,
+    m.def("l1_ssim", &l1_ssim, "render"_a, "target"_a.none(), "target_bytes"_a.none(), "mask"_a.none(),
+          "target_mean"_a.none(), "gradient"_a.none(), "ssim_lambda"_a, "crop"_a, "threads"_a,
           "Loss of a render [H, W, 3]; writes the gradient [H, W, 3] where one is given. `mask` is [H, W] uint8.");
-    m.def("blur_target", &blur_target, "target"_a.none(), "target_bytes"_a.none(), "mask"_a.none(), "out"_a, "threads"_a,
-          "Windowed mean of the masked target [H, W, 3] into `out`.");
+    m.def("blur_target", &blur_target, "target"_a.none(), "target_bytes"_a.none(), "mask"_a.none(), "out"_a,
+          "threads"_a, "Windowed mean of the masked target [H, W, 3] into `out`.");
 }

@@ -94,16 +94,20 @@ void adam_rows(const Adam& adam, int64_t rows, int stride, int columns, const ui
 }
 
 void adam(Floats param, Array<const float> grad, Floats exp_avg, Floats exp_avg_sq, int64_t rows, int columns,
-          std::optional<Array<const uint8_t>> visible, double lr, double beta1, double beta2, double eps, double step, int threads) {
+          std::optional<Array<const uint8_t>> visible, double lr, double beta1, double beta2, double eps, double step,
+          int threads) {
     const int64_t size = static_cast<int64_t>(param.size());
     if (rows <= 0 || size == 0) return;
-    if (grad.size() != param.size() || exp_avg.size() != param.size() || exp_avg_sq.size() != param.size() || size % rows != 0)
+    if (grad.size() != param.size() || exp_avg.size() != param.size() || exp_avg_sq.size() != param.size() ||
+        size % rows != 0)
         throw nb::value_error("parameter, gradient and moments differ in size");
-    if (visible && static_cast<int64_t>(visible->size()) != rows) throw nb::value_error("visible needs one entry per row");
+    if (visible && static_cast<int64_t>(visible->size()) != rows)
+        throw nb::value_error("visible needs one entry per row");
     const int stride = static_cast<int>(size / rows);
     columns = std::min(columns, stride);
     Adam kernel{};
-    kernel.param = param.data(), kernel.exp_avg = exp_avg.data(), kernel.exp_avg_sq = exp_avg_sq.data(), kernel.grad = grad.data();
+    kernel.param = param.data(), kernel.exp_avg = exp_avg.data(), kernel.exp_avg_sq = exp_avg_sq.data(),
+    kernel.grad = grad.data();
     kernel.lr = static_cast<float>(lr / (1 - std::pow(beta1, step)));
     kernel.momentum = static_cast<float>(1 - beta1);
     kernel.beta2 = static_cast<float>(beta2);
@@ -118,7 +122,8 @@ void adam(Floats param, Array<const float> grad, Floats exp_avg, Floats exp_avg_
         adam_rows(kernel, rows, stride, columns, data_or_null(visible), threads);
 }
 
-// means += R S^2 R^T eps * sigmoid(-steepness (o - middle)) * scaler for W Gaussians from `first`, of which `count` exist.
+// means += R S^2 R^T eps * sigmoid(-steepness (o - middle)) * scaler for W Gaussians from `first`, of which `count`
+// exist.
 struct Noise {
     float* means;
     const float *quats, *scales, *opacities;
@@ -163,18 +168,20 @@ struct Noise {
     }
 };
 
-void inject_noise(Floats means, Array<const float> quats, Array<const float> scales, Array<const float> opacities, double scaler,
-                  double steepness, double middle, uint64_t seed, int threads) {
+void inject_noise(Floats means, Array<const float> quats, Array<const float> scales, Array<const float> opacities,
+                  double scaler, double steepness, double middle, uint64_t seed, int threads) {
     const int64_t rows = static_cast<int64_t>(opacities.size());
     if (static_cast<int64_t>(means.size()) != 3 * rows || static_cast<int64_t>(scales.size()) != 3 * rows ||
         static_cast<int64_t>(quats.size()) != 4 * rows)
         throw nb::value_error("means, quats, scales and opacities differ in rows");
     if (scaler == 0) return;
     Noise noise{};
-    noise.means = means.data(), noise.quats = quats.data(), noise.scales = scales.data(), noise.opacities = opacities.data();
+    noise.means = means.data(), noise.quats = quats.data(), noise.scales = scales.data(),
+    noise.opacities = opacities.data();
     noise.scaler = static_cast<float>(scaler), noise.steepness = static_cast<float>(steepness);
     noise.middle = static_cast<float>(middle), noise.seed = seed;
-    // Above this opacity the gate times the scaler is below 1e-12: too little to move even a Gaussian of size 1000 visibly.
+    // Above this opacity the gate times the scaler is below 1e-12: too little to move even a Gaussian of size 1000
+    // visibly.
     double highest = middle + std::log(std::max(std::fabs(scaler) * 1e12, 1.0)) / steepness;
     noise.highest_logit = highest < 1 ? static_cast<float>(std::log(highest / (1 - highest))) : INFINITY;
     nb::gil_scoped_release release;
@@ -185,16 +192,19 @@ void inject_noise(Floats means, Array<const float> quats, Array<const float> sca
 
 // Adds one step's image-plane gradients of C views to the running sums of densification.
 void accumulate_gradients(Array<const float> grads, Array<const int32_t> radii, Floats grad2d, Floats count,
-                          std::optional<Floats> largest_radius, double scale_x, double scale_y, double radius_scale, int threads) {
+                          std::optional<Floats> largest_radius, double scale_x, double scale_y, double radius_scale,
+                          int threads) {
     const int64_t rows = static_cast<int64_t>(grad2d.size());
     const int64_t views = rows > 0 ? static_cast<int64_t>(grads.size()) / (2 * rows) : 0;
     if (static_cast<int64_t>(grads.size()) != 2 * rows * views || radii.size() != grads.size() ||
-        static_cast<int64_t>(count.size()) != rows || (largest_radius && static_cast<int64_t>(largest_radius->size()) != rows))
+        static_cast<int64_t>(count.size()) != rows ||
+        (largest_radius && static_cast<int64_t>(largest_radius->size()) != rows))
         throw nb::value_error("gradients, radii and sums differ in rows");
     const float* g = grads.data();
     const int32_t* r = radii.data();
     float *sum = grad2d.data(), *seen = count.data(), *largest = data_or_null(largest_radius);
-    const float sx = static_cast<float>(scale_x), sy = static_cast<float>(scale_y), sr = static_cast<float>(radius_scale);
+    const float sx = static_cast<float>(scale_x), sy = static_cast<float>(scale_y),
+                sr = static_cast<float>(radius_scale);
     nb::gil_scoped_release release;
     parallel_for(rows, threads, GRAIN, [&](int64_t begin, int64_t end) {
         for (int64_t view = 0; view < views; view++)
@@ -204,7 +214,8 @@ void accumulate_gradients(Array<const float> grads, Array<const int32_t> radii, 
                 const float x = g[at] * sx, y = g[at + 1] * sy;
                 sum[i] += visible ? std::sqrt(x * x + y * y) : 0.0f;
                 seen[i] += visible ? 1.0f : 0.0f;
-                if (largest && visible) largest[i] = std::max(largest[i], static_cast<float>(std::max(r[at], r[at + 1])) * sr);
+                if (largest && visible)
+                    largest[i] = std::max(largest[i], static_cast<float>(std::max(r[at], r[at + 1])) * sr);
             }
     });
 }
@@ -213,12 +224,14 @@ void accumulate_gradients(Array<const float> grads, Array<const int32_t> radii, 
 
 void bind_optimise(nb::module_& m) {
     using namespace nb::literals;
-    m.def("adam", &adam, "param"_a, "grad"_a, "exp_avg"_a, "exp_avg_sq"_a, "rows"_a, "columns"_a, "visible"_a.none(), "lr"_a,
-          "beta1"_a, "beta2"_a, "eps"_a, "step"_a, "threads"_a,
+    m.def("adam", &adam, "param"_a, "grad"_a, "exp_avg"_a, "exp_avg_sq"_a, "rows"_a, "columns"_a, "visible"_a.none(),
+          "lr"_a, "beta1"_a, "beta2"_a, "eps"_a, "step"_a, "threads"_a,
           "One step of Adam in place on the first `columns` numbers of each row that `visible` [rows] uint8 names.");
-    m.def("accumulate_gradients", &accumulate_gradients, "grads"_a, "radii"_a, "grad2d"_a, "count"_a, "largest_radius"_a.none(),
-          "scale_x"_a, "scale_y"_a, "radius_scale"_a, "threads"_a,
-          "Add the norms of image-plane gradients [C, N, 2] of visible Gaussians to grad2d [N], and their number to count [N].");
-    m.def("inject_noise", &inject_noise, "means"_a, "quats"_a, "scales"_a, "opacities"_a, "scaler"_a, "steepness"_a, "middle"_a,
-          "seed"_a, "threads"_a, "Move the centres by the noise of 3DGS-MCMC; the same seed gives the same noise.");
+    m.def("accumulate_gradients", &accumulate_gradients, "grads"_a, "radii"_a, "grad2d"_a, "count"_a,
+          "largest_radius"_a.none(), "scale_x"_a, "scale_y"_a, "radius_scale"_a, "threads"_a,
+          "Add the norms of image-plane gradients [C, N, 2] of visible Gaussians to grad2d [N], and their number to "
+          "count [N].");
+    m.def("inject_noise", &inject_noise, "means"_a, "quats"_a, "scales"_a, "opacities"_a, "scaler"_a, "steepness"_a,
+          "middle"_a, "seed"_a, "threads"_a,
+          "Move the centres by the noise of 3DGS-MCMC; the same seed gives the same noise.");
 }

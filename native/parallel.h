@@ -29,7 +29,7 @@ void parallel_chunks(int64_t count, int threads, int64_t grain, Body&& body) {
         chunk_count(count, grain), threads,
         [](void* raw, int64_t chunk) {
             auto& c = *static_cast<Closure*>(raw);
-            (*c.body)(chunk, chunk * c.grain, std::min(c.count, (chunk + 1) * c.grain));
+            (*c.body)(chunk, chunk* c.grain, std::min(c.count, (chunk + 1) * c.grain));
         },
         &closure);
 }

@@ -37,7 +37,8 @@ inline void sin_cos_turn(Vf x, Vf& sine, Vf& cosine) {
     Vf s = a * (1.0f + aa * (-1.0f / 6 + aa * (1.0f / 120 + aa * (-1.0f / 5040 + aa * (1.0f / 362880)))));
     Vf c = 1.0f + aa * (-0.5f + aa * (1.0f / 24 + aa * (-1.0f / 720 + aa * (1.0f / 40320))));
     const Vf q = quarter;  // 0 to 4
-    simd::Mask odd = simd::mask_or(simd::gt(0.5f - simd::abs(q - 1.0f), Vf{}), simd::gt(0.5f - simd::abs(q - 3.0f), Vf{}));
+    simd::Mask odd =
+        simd::mask_or(simd::gt(0.5f - simd::abs(q - 1.0f), Vf{}), simd::gt(0.5f - simd::abs(q - 3.0f), Vf{}));
     Vf first = simd::select(odd, c, s), second = simd::select(odd, s, c);
     simd::Mask lower = simd::mask_and(simd::gt(q, simd::broadcast(1.5f)), simd::lt(q, simd::broadcast(3.5f)));
     simd::Mask left = simd::mask_and(simd::gt(q, simd::broadcast(0.5f)), simd::lt(q, simd::broadcast(2.5f)));

@@ -28,8 +28,10 @@ inline Four sum_four(Four a, Four b, Four c, Four d) {
 #if defined(__AVX512F__) && !defined(SPLAT_WIDTH)
 // One vector of four 128-bit lanes; each lane holds four partial sums of one of the arguments.
 inline __m512 fold_four(Vf a, Vf b, Vf c, Vf d) {
-    __m512 ab = _mm512_add_ps(_mm512_shuffle_f32x4((__m512)a, (__m512)b, 0x44), _mm512_shuffle_f32x4((__m512)a, (__m512)b, 0xee));
-    __m512 cd = _mm512_add_ps(_mm512_shuffle_f32x4((__m512)c, (__m512)d, 0x44), _mm512_shuffle_f32x4((__m512)c, (__m512)d, 0xee));
+    __m512 ab = _mm512_add_ps(_mm512_shuffle_f32x4((__m512)a, (__m512)b, 0x44),
+                              _mm512_shuffle_f32x4((__m512)a, (__m512)b, 0xee));
+    __m512 cd = _mm512_add_ps(_mm512_shuffle_f32x4((__m512)c, (__m512)d, 0x44),
+                              _mm512_shuffle_f32x4((__m512)c, (__m512)d, 0xee));
     return _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
 }
 inline Four sum_four(Vf a, Vf b, Vf c, Vf d) {
@@ -38,7 +40,9 @@ inline Four sum_four(Vf a, Vf b, Vf c, Vf d) {
                     (Four)_mm512_extractf32x4_ps(f, 2), (Four)_mm512_extractf32x4_ps(f, 3));
 }
 #elif defined(__AVX__)
-inline Four fold(Vf a) { return (Four)_mm_add_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1)); }
+inline Four fold(Vf a) {
+    return (Four)_mm_add_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
+}
 inline Four sum_four(Vf a, Vf b, Vf c, Vf d) { return sum_four(fold(a), fold(b), fold(c), fold(d)); }
 #endif
 

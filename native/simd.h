@@ -54,7 +54,6 @@ inline Vf bit_cast_float(Vi v) { return reinterpret_cast<Vf>(v); }
 inline Vf to_float(Vi v) { return __builtin_convertvector(v, Vf); }
 inline Vi truncate(Vf v) { return __builtin_convertvector(v, Vi); }
 
-
 #if defined(__AVX512F__) && !defined(SPLAT_WIDTH)
 // ---- AVX-512: masks are 16 bits in a mask register
 typedef __mmask16 Mask;

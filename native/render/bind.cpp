@@ -13,8 +13,9 @@ std::vector<projection::Camera> make_cameras(const Floats& viewmats, const Float
     return cameras;
 }
 
-projection::Gaussians make_gaussians(const Floats& means, const Floats& quats, const Floats& scales, const Floats& opacities,
-                                     const std::optional<Floats>& sh0, const std::optional<Floats>& shN) {
+projection::Gaussians make_gaussians(const Floats& means, const Floats& quats, const Floats& scales,
+                                     const Floats& opacities, const std::optional<Floats>& sh0,
+                                     const std::optional<Floats>& shN) {
     projection::Gaussians g;
     g.count = static_cast<int64_t>(means.shape(0));
     g.means = means.data(), g.quats = quats.data(), g.scales = scales.data(), g.opacities = opacities.data();
@@ -36,9 +37,9 @@ void project_forward(const projection::Options& options, Floats means, Floats qu
 
 void project_backward(const projection::Options& options, Floats means, Floats quats, Floats scales, Floats opacities,
                       std::optional<Floats> sh0, std::optional<Floats> shN, Floats viewmats, Floats Ks, Ints radii,
-                      std::optional<Floats> colors, std::optional<Floats> grad_means2d, std::optional<Floats> grad_depths,
-                      std::optional<Floats> grad_conics, std::optional<Floats> grad_white,
-                      std::optional<Floats> grad_opacities2d,
+                      std::optional<Floats> colors, std::optional<Floats> grad_means2d,
+                      std::optional<Floats> grad_depths, std::optional<Floats> grad_conics,
+                      std::optional<Floats> grad_white, std::optional<Floats> grad_opacities2d,
                       std::optional<Floats> grad_colors, Floats grad_means, Floats grad_quats, Floats grad_scales,
                       Floats grad_opacities, std::optional<Floats> grad_sh0, std::optional<Floats> grad_shN,
                       std::optional<Floats> grad_cameras) {
@@ -65,15 +66,16 @@ void rasterize_forward(raster::TileLists& lists, Floats colors, std::optional<Fl
                        Floats alphas, std::optional<Floats> transmittance) {
     nb::gil_scoped_release release;
     const int channels = static_cast<int>(colors.shape(1));
-    const raster::Image out{channels, image.data(), alphas.data(), data_or_null(transmittance), data_or_null(background)};
+    const raster::Image out{channels, image.data(), alphas.data(), data_or_null(transmittance),
+                            data_or_null(background)};
     if (channels > raster::INLINE_CHANNELS) return raster::forward_features(lists, colors.data(), out);
     lists.set_colors(colors.data(), channels);
     raster::forward(lists, out);
 }
 
 void rasterize_backward(raster::TileLists& lists, Floats colors, Floats image, Floats transmittance, Floats grad_image,
-                        std::optional<Floats> grad_alphas, Floats grad_means2d, Floats grad_white, Floats grad_opacities,
-                        Floats grad_colors, std::optional<Floats> absolute) {
+                        std::optional<Floats> grad_alphas, Floats grad_means2d, Floats grad_white,
+                        Floats grad_opacities, Floats grad_colors, std::optional<Floats> absolute) {
     nb::gil_scoped_release release;
     const int channels = static_cast<int>(colors.shape(1));
     const raster::ImageGradients in{channels, image.data(), transmittance.data(), grad_image.data(),

@@ -245,7 +245,8 @@ struct BlockGradients {
     }
 };
 
-// Where the sums of one splat stand in its row: those of the geometry, with the first chunk, before those of the channels.
+// Where the sums of one splat stand in its row: those of the geometry, with the first chunk, before those of the
+// channels.
 template <bool absolute>
 struct Layout {
     static constexpr int GEOMETRY = MOMENTS + (absolute ? 2 : 0);
@@ -257,8 +258,8 @@ struct Layout {
 
 // One chunk of a tile. False where a careful walk is needed.
 template <bool absolute, bool careful>
-bool backward_tile(const TileLists& lists, int64_t tile, const float* colors, const Chunk& chunk, const ImageGradients& in,
-                   const PixelGradients& pixels, float* rows) {
+bool backward_tile(const TileLists& lists, int64_t tile, const float* colors, const Chunk& chunk,
+                   const ImageGradients& in, const PixelGradients& pixels, float* rows) {
     const Layout<absolute> at(chunk);
     Compositor compositor(lists, static_cast<int>(tile));
     std::unique_ptr<BlockGradients> blocks;
@@ -297,7 +298,8 @@ void backward_chunk(const TileLists& lists, const float* colors, const Chunk& ch
     const Scratch rows(static_cast<size_t>(lists.entries()) * at.stride);
     parallel_for(lists.tiles(), lists.threads, 1, [&](int64_t tile, int64_t) {
         if (lists.tile_start[tile] == lists.tile_start[tile + 1]) return;
-        auto pixels = std::make_unique<PixelGradients>(lists, TileRect(lists, static_cast<int>(tile)), chunk, in.colors);
+        auto pixels =
+            std::make_unique<PixelGradients>(lists, TileRect(lists, static_cast<int>(tile)), chunk, in.colors);
         if (!backward_tile<absolute, false>(lists, tile, colors, chunk, in, *pixels, rows.data()))
             backward_tile<absolute, true>(lists, tile, colors, chunk, in, *pixels, rows.data());
     });
@@ -320,12 +322,14 @@ void forward_features(TileLists& lists, const float* colors, const Image& out) {
     lists.touched.resize(lists.list.size());
     each_chunk(out.channels, CHUNK, [&](const Chunk& chunk) {
         parallel_for(lists.tiles(), lists.threads, 1, [&](int64_t tile, int64_t) {
-            if (!forward_tile<false>(lists, tile, colors, chunk, out)) forward_tile<true>(lists, tile, colors, chunk, out);
+            if (!forward_tile<false>(lists, tile, colors, chunk, out))
+                forward_tile<true>(lists, tile, colors, chunk, out);
         });
     });
 }
 
-void backward_features(const TileLists& lists, const float* colors, const ImageGradients& in, const SplatGradients& out) {
+void backward_features(const TileLists& lists, const float* colors, const ImageGradients& in,
+                       const SplatGradients& out) {
     each_chunk(in.channels, backward_step(lists), [&](const Chunk& chunk) {
         if (out.absolute)
             backward_chunk<true>(lists, colors, chunk, in, out);

@@ -33,8 +33,7 @@ struct ForwardTile {
         if (out.background) std::copy(out.background, out.background + channels, background);
         compositor.rect.each_pixel(image_width, [&](int at, int64_t pixel) {
             const float* values = c + at / W * W * channels + at % W;
-            for (int k = 0; k < channels; k++)
-                out.colors[pixel * channels + k] = values[k * W] + t[at] * background[k];
+            for (int k = 0; k < channels; k++) out.colors[pixel * channels + k] = values[k * W] + t[at] * background[k];
             out.alphas[pixel] = 1.0f - t[at];
             if (out.transmittance) out.transmittance[pixel] = t[at];
         });

@@ -48,8 +48,8 @@ inline void add_moments(const Splat& s, const Step& step, Vf g, Vf* sums) {
     }
 }
 
-// Calls emit(id, splat or null, sums) for each Gaussian, in the order of their index. The stride is a multiple of 4; given
-// as a template argument, the sums stay in registers.
+// Calls emit(id, splat or null, sums) for each Gaussian, in the order of their index. The stride is a multiple of 4;
+// given as a template argument, the sums stay in registers.
 template <int fixed_stride = 0, class Emit>
 void gather(const TileLists& lists, const float* rows, int dynamic_stride, Emit&& emit) {
     const int stride = fixed_stride ? fixed_stride : dynamic_stride;
@@ -64,7 +64,8 @@ void gather(const TileLists& lists, const float* rows, int dynamic_stride, Emit&
             if (i >= 0)
                 for (int64_t k = lists.first_slot[i]; k < lists.first_slot[i + 1]; k++) {
                     // The rows lie far apart: fetch early.
-                    if (k + AHEAD < entries) __builtin_prefetch(rows + static_cast<int64_t>(lists.slots[k + AHEAD]) * stride);
+                    if (k + AHEAD < entries)
+                        __builtin_prefetch(rows + static_cast<int64_t>(lists.slots[k + AHEAD]) * stride);
                     const int64_t entry = lists.slots[k];
                     if (!lists.touched[entry]) continue;
                     const float* row = rows + entry * stride;
@@ -75,8 +76,9 @@ void gather(const TileLists& lists, const float* rows, int dynamic_stride, Emit&
     });
 }
 
-// From moments to the gradients of centre, factors (p, m, s) and opacity. With k = WHITE_TO_LOG2 a splat's p is k p, its q
-// -k p m and its c (k s)^2, and log alpha = log opacity - (p^2 (dx - m dy)^2 + s^2 dy^2) / 2, with dx = pixel - x.
+// From moments to the gradients of centre, factors (p, m, s) and opacity. With k = WHITE_TO_LOG2 a splat's p is k p,
+// its q -k p m and its c (k s)^2, and log alpha = log opacity - (p^2 (dx - m dy)^2 + s^2 dy^2) / 2, with dx = pixel -
+// x.
 inline void store_geometry(int64_t id, const Splat* splat, const float* m, bool absolute, const SplatGradients& out) {
     float values[8] = {};
     if (splat) {

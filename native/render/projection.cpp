@@ -95,7 +95,8 @@ Footprint footprint(const Shape& s, const View& v, const Options& options, Vf me
     ok = simd::mask_and(ok, simd::ge(f.opacity, simd::broadcast(constants::ALPHA_MIN)));
     Vf ratio = simd::max(f.opacity * (1.0f / constants::ALPHA_MIN), simd::broadcast(1.0f));
     const float two_ln2 = 1.3862943611198906f;
-    Vf reach = simd::min(simd::sqrt(simd::max(simd::log2(ratio) * two_ln2, Vf{})), simd::broadcast(constants::EXTENT_MAX));
+    Vf reach =
+        simd::min(simd::sqrt(simd::max(simd::log2(ratio) * two_ln2, Vf{})), simd::broadcast(constants::EXTENT_MAX));
     f.extent_x = reach * simd::sqrt(v.c00);
     f.extent_y = reach * simd::sqrt(v.c11);
     f.radius_x = simd::ceil(f.extent_x);
@@ -128,7 +129,8 @@ void forward_lanes(const Gaussians& in, const Camera& camera, const Options& opt
     Vf extents[2] = {simd::keep(visible, f.extent_x), simd::keep(visible, f.extent_y)};
     // A radius beyond the range of int32 would be garbage; nothing on the screen is that large.
     Vf limit = simd::broadcast(1e9f);
-    Vf radii[2] = {simd::keep(visible, simd::min(f.radius_x, limit)), simd::keep(visible, simd::min(f.radius_y, limit))};
+    Vf radii[2] = {simd::keep(visible, simd::min(f.radius_x, limit)),
+                   simd::keep(visible, simd::min(f.radius_y, limit))};
     store_rows(out.means2d + 2 * row, means2d, count);
     store_rows(out.conics + 3 * row, conics, count);
     store_rows(out.white + 3 * row, white, count);

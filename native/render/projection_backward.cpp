@@ -56,8 +56,9 @@ void add_conic(const View& view, const Vf* conic, Vf* white) {
     white[2] += s * 2.0f * conic[2];
 }
 
-// With F = [[p, -p m], [0, s]] the exponent is -|F d|^2 / 2, and the gradient of U = [u; v] is F^T Z F U, where Z is the
-// sum over the pixels of (gradient of the exponent) (F d) (F d)^T. F U never exceeds 1, and neither it nor Z cancel.
+// With F = [[p, -p m], [0, s]] the exponent is -|F d|^2 / 2, and the gradient of U = [u; v] is F^T Z F U, where Z is
+// the sum over the pixels of (gradient of the exponent) (F d) (F d)^T. F U never exceeds 1, and neither it nor Z
+// cancel.
 RowGradients through_whitening(const View& view, const Incoming& in, float eps2d) {
     Vf p = view.white[0], m = view.white[1], s = view.white[2];
     Vf white[3] = {in.white[0], in.white[1], in.white[2]};
@@ -96,7 +97,8 @@ void through_compensation(const View& view, Vf gradient, float eps2d, RowGradien
     }
 }
 
-// No gradient of the shape for a Gaussian so large (1e9 pixels) that float32 overflows: it is the same everywhere anyway.
+// No gradient of the shape for a Gaussian so large (1e9 pixels) that float32 overflows: it is the same everywhere
+// anyway.
 constexpr float DET_MAX = 1e36f;
 
 void keep_lanes(Mask lanes, RowGradients& g) {
@@ -178,8 +180,8 @@ void direction_gradient(const float* coefficients, int bases, Four gradient, con
 
 // Colours to coefficients and, through the viewing direction, to the mean and the camera's position.
 void through_colors(const Gaussians& in, const Camera& camera, const Options& options, int64_t first, int64_t row,
-                    const Shape& s, uint32_t visible, const float* colors, const float* grad_colors, const ParameterGradients& out, bool add,
-                    ShapeGradients& shape, CameraGradients* camera_gradients) {
+                    const Shape& s, uint32_t visible, const float* colors, const float* grad_colors,
+                    const ParameterGradients& out, bool add, ShapeGradients& shape, CameraGradients* camera_gradients) {
     const int channels = options.depth_channel ? 4 : 3, degree = options.sh_degree, bases = sh::base_count(degree);
     const Directions direction(s, camera);
     const Vf* d = direction.d;
@@ -252,7 +254,8 @@ uint32_t visible_lanes(const int32_t* radii, int64_t row, int count) {
     return bits;
 }
 
-void clear_bands(const Gaussians& in, const ParameterGradients& out, int64_t first, int count, uint32_t keep, int bases) {
+void clear_bands(const Gaussians& in, const ParameterGradients& out, int64_t first, int count, uint32_t keep,
+                 int bases) {
     for (int i = 0; i < count; i++) {
         bool kept = (keep >> i) & 1;
         if (out.sh0 && !kept) std::fill_n(out.sh0 + 3 * (first + i), 3, 0.0f);

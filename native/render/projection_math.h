@@ -1,18 +1,18 @@
 // The formulas of the projection for W Gaussians at once, shared by the forward and the backward pass.
 #pragma once
 
+#include "reduce.h"
 #include "render/constants.h"
 #include "render/projection.h"
-#include "reduce.h"
 #include "simd.h"
 
 namespace projection {
 
+using simd::Four;
 using simd::Mask;
 using simd::Vf;
 using simd::Vi;
 using simd::W;
-using simd::Four;
 
 constexpr int64_t GRAIN = 512;  // Gaussians a chunk; a multiple of every W
 
@@ -89,7 +89,8 @@ inline void cross_product(const Vf* a, const Vf* b, Vf* out) {
 // The factors p, m, s with which a pixel at (dx, dy) from the centre has the exponent -(t^2 + r^2) / 2, where
 // t = p (dx - m dy) and r = s dy: y spreads by 1 / s, and x by 1 / p around m y. These are the factors of the inverse
 // covariance (its Cholesky decomposition). The entries of the inverse itself would cancel (length / width)^2 times
-// where a needle's exponent is evaluated; t cancels (length / width) times, no more than the pixels' own coordinates do.
+// where a needle's exponent is evaluated; t cancels (length / width) times, no more than the pixels' own coordinates
+// do.
 inline void whiten(View& o) {
     o.white[0] = simd::sqrt(o.c11 / o.det);
     o.white[1] = o.c01 / o.c11;

@@ -39,7 +39,8 @@ void backward(const TileLists& lists, const ImageGradients& in, const SplatGradi
 
 // Any number of channels: colors [N, channels].
 void forward_features(TileLists& lists, const float* colors, const Image& out);
-void backward_features(const TileLists& lists, const float* colors, const ImageGradients& in, const SplatGradients& out);
+void backward_features(const TileLists& lists, const float* colors, const ImageGradients& in,
+                       const SplatGradients& out);
 
 // An image of features, [H, W, channels], and the pixels' weights [H, W] (null: all 1).
 struct PixelFeatures {
@@ -47,8 +48,8 @@ struct PixelFeatures {
     const float *features, *weights;
 };
 
-// For each Gaussian the sum over the pixels of (its weight there) * (the pixel's weight) * feature, [N, channels], which
-// is also the gradient of its colours; and the same without the feature, [N], unless null. Needs no forward pass.
+// For each Gaussian the sum over the pixels of (its weight there) * (the pixel's weight) * feature, [N, channels],
+// which is also the gradient of its colours; and the same without the feature, [N], unless null. Needs no forward pass.
 void backward_colors(TileLists& lists, const PixelFeatures& in, float* sums, float* weight_sums);
 
 }  // namespace raster

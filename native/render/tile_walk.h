@@ -60,9 +60,10 @@ struct OpenPixels {
         LaneOffsets lanes;
         for (int by = 0; by < BLOCKS_Y; by++)
             for (int bx = 0; bx < BLOCKS_X; bx++) {
-                Mask inside = simd::mask_and(
-                    simd::lt(lanes.x + static_cast<float>(bx * BLOCK_W), simd::broadcast(static_cast<float>(rect.width))),
-                    simd::lt(lanes.y + static_cast<float>(by * BLOCK_H), simd::broadcast(static_cast<float>(rect.height))));
+                Mask inside = simd::mask_and(simd::lt(lanes.x + static_cast<float>(bx * BLOCK_W),
+                                                      simd::broadcast(static_cast<float>(rect.width))),
+                                             simd::lt(lanes.y + static_cast<float>(by * BLOCK_H),
+                                                      simd::broadcast(static_cast<float>(rect.height))));
                 open[by * BLOCKS_X + bx] = inside;
                 if (!simd::any(inside)) closed |= block_bit(by * BLOCKS_X + bx);
             }
@@ -82,7 +83,8 @@ struct BlockRange {
     }
 
 private:
-    // First pixel whose centre is at least v, last one whose centre is at most v; truncation instead of a call of floor.
+    // First pixel whose centre is at least v, last one whose centre is at most v; truncation instead of a call of
+    // floor.
     static int first(float v) { return TILE - static_cast<int>(static_cast<float>(TILE) - std::max(v - 0.5f, 0.0f)); }
     static int last(float v, int size) {
         float pixel = std::min(v - 0.5f, static_cast<float>(size - 1));
@@ -98,10 +100,10 @@ struct Step {
     Mask drawn;     // lanes in which it counts
 };
 
-// Lanes that a step does not draw have weight 0, which is all that keeps them apart from what it draws, unless a colour or
-// a gradient is not finite: 0 times that is NaN. Passes therefore look at what a tile came to, and walk it once more where
-// that is not finite, careful to leave out those lanes; so one bad value spoils no pixel and no Gaussian that it does not
-// touch, and the others cost nothing.
+// Lanes that a step does not draw have weight 0, which is all that keeps them apart from what it draws, unless a colour
+// or a gradient is not finite: 0 times that is NaN. Passes therefore look at what a tile came to, and walk it once more
+// where that is not finite, careful to leave out those lanes; so one bad value spoils no pixel and no Gaussian that it
+// does not touch, and the others cost nothing.
 template <bool careful>
 inline Vf only_drawn(const Step& step, Vf v) {
     if constexpr (careful) return simd::keep(step.drawn, v);

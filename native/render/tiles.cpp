@@ -65,11 +65,14 @@ int first_tile(float pixel, int tiles) {
     return static_cast<int>(std::min(std::max(pixel - 0.5f, 0.0f), static_cast<float>(tiles * TILE))) / TILE;
 }
 int last_tile(float pixel, int tiles) {
-    return static_cast<int>(std::min(std::max(pixel - 0.5f, -1.0f), static_cast<float>(tiles * TILE - 1)) + TILE) / TILE - 1;
+    return static_cast<int>(std::min(std::max(pixel - 0.5f, -1.0f), static_cast<float>(tiles * TILE - 1)) + TILE) /
+               TILE -
+           1;
 }
 
-// The tiles in which a splat's alpha reaches ALPHA_MIN: in each row of tiles a range without gaps, because the set is an
-// ellipse, (p x + q y)^2 + c y^2 <= r^2 around the centre. At height y it spans -(q / p) y -+ (r / p) sqrt(1 - y^2 / ey^2).
+// The tiles in which a splat's alpha reaches ALPHA_MIN: in each row of tiles a range without gaps, because the set is
+// an ellipse, (p x + q y)^2 + c y^2 <= r^2 around the centre. At height y it spans -(q / p) y -+ (r / p) sqrt(1 - y^2 /
+// ey^2).
 class TileRows {
 public:
     TileRows(const Splat& s, int tiles_x, int tiles_y) : s_(s), tiles_x_(tiles_x) {

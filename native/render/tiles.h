@@ -60,7 +60,8 @@ struct TileLists {
 
     int tiles() const { return tiles_x * tiles_y; }
     int64_t entries() const { return static_cast<int64_t>(list.size()); }
-    // Pairs of pixel and Gaussian that the backward pass evaluates: every lane of the blocks that the forward pass reached.
+    // Pairs of pixel and Gaussian that the backward pass evaluates: every lane of the blocks that the forward pass
+    // reached.
     int64_t evaluated_pairs() const;
 
     // Fetches the splat of an entry that comes soon: the lists jump about in memory.

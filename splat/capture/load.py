@@ -12,12 +12,13 @@ from splat.capture.colmap import model_folder, read_colmap
 from splat.capture.config import CaptureOptions
 from splat.capture.found import Found
 from splat.capture.origin import near_zero
+from splat.capture.photo import VIDEO_SUFFIXES
 from splat.capture.photos import has_photos, read_photos
 from splat.capture.shots import build_capture, largest_size, reduced_folder
 from splat.capture.transforms import read_transforms
 from splat.capture.triangulate import triangulated_points
 from splat.capture.types import Capture
-from splat.capture.video import VIDEO_SUFFIXES, one_video, read_video, videos_in
+from splat.capture.video import one_video, read_video, videos_in
 from splat.errors import SplatError
 from splat.options import check
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from splat.errors import SplatError
 from splat.options import changeable, check, flat, put
-from splat.run import read_config
+from splat.run_records import read_config
 from splat.train.folder import check_name
 from splat.train.strategies import STRATEGIES
 from splat.training import HookedTrainConfig

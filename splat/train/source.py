@@ -13,7 +13,8 @@ from splat.capture.config import CaptureOptions
 from splat.capture.load import capture_name, capture_root, load_planned
 from splat.capture.types import Capture, Points
 from splat.errors import SplatError
-from splat.run import Run, read_config
+from splat.run import Run
+from splat.run_records import read_config
 from splat.train.config import TrainConfig
 from splat.train.folder import prepare_folder
 from splat.train.plan import Machine, plan_factor

@@ -22,7 +22,7 @@ from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.evaluate import usual_options
 from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
-from splat.exporting import export_scene
+from splat.exporting import export_mesh, export_scene
 from splat.formats import read_scene_file
 from splat.formats.scene_file import NO_NOTES
 from splat.gaussians import Gaussians
@@ -32,6 +32,7 @@ from splat.language.query import query_run
 from splat.options import check, wrong_choice
 from splat.presets import training_config, with_options
 from splat.render.api import rasterize
+from splat.render.config import MeshOptions
 from splat.run import Run, open_run
 from splat.train.strategies import Strategy
 from splat.training import train as train_scene
@@ -303,15 +304,22 @@ def evaluate(
 
 
 def export(
-    source: str | Path | Run | Gaussians, output: str | Path, *, format: str | None = None, overwrite: bool = False
+    source: str | Path | Run | Gaussians,
+    output: str | Path,
+    *,
+    format: str | None = None,
+    overwrite: bool = False,
+    mesh: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a scene in another format.
+    """Write a scene in another format, or its surface as triangles.
 
     Args:
         source: a run, its folder, a scene file, or Gaussians.
         output: the file.
-        format: ply or splat; None for the one of the file's suffix.
+        format: ply, splat, or mesh for the surface of a run (needs Open3D); None for the scene format of the file's
+            suffix.
         overwrite: whether the file may exist already.
+        mesh: keys of `splat.render.config.MeshOptions`, lengths in the scene's units.
 
     Returns:
         The file.
@@ -322,7 +330,14 @@ def export(
     output = Path(output)
     if isinstance(source, (str, Path)):
         source = open_run(source) if Path(source).is_dir() else Path(source)
-    export_scene(source, output, format, overwrite)
+    if format == "mesh":
+        if not isinstance(source, Run):
+            raise SplatError("a mesh needs the cameras that saw the surface; give a run")
+        options = with_options(MeshOptions(), mesh or {})
+        check(options)
+        export_mesh(source, output, options, overwrite)
+    else:
+        export_scene(source, output, format, overwrite)
     return output
 
 

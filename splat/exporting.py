@@ -1,15 +1,15 @@
-"""A run or a scene in a file of another format, with a word about what that file cannot say."""
+"""A scene in a file of another format, or a run's surface as triangles, with a word about what that file cannot say."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from splat.console import warn
+from splat.console import progress, warn
 from splat.errors import SplatError
 from splat.formats.registry import format_for_writing, read_scene_file, write_scene
 from splat.formats.scene_file import NO_NOTES
 from splat.gaussians import Gaussians
-from splat.render.config import RenderOptions
+from splat.render.config import MESH_SUFFIXES, MeshOptions, RenderOptions
 from splat.run import Run
 
 
@@ -31,8 +31,7 @@ def export_scene(
         SplatError: the file exists, no such format, or the source cannot be read.
     """
     entry = format_for_writing(output, format)
-    if output.exists() and not overwrite:
-        raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
+    _may_be_written(output, overwrite)
     from splat.formats.losses import losses  # torch, which takes seconds: everything else is refused before
 
     if isinstance(source, Gaussians):
@@ -48,6 +47,52 @@ def export_scene(
     for loss in losses(entry.name, gaussians, notes):
         warn(f"{output.name}: {loss}")
     return gaussians
+
+
+def export_mesh(run: Run, output: Path, options: MeshOptions | None = None, overwrite: bool = False) -> int:
+    """Fuse the depths that the run's training views see into a surface and write it.
+
+    Args:
+        run: with its training cameras.
+        output: the file; its suffix says which kind of mesh.
+        options: how fine, and what of it is kept.
+        overwrite: whether the file may exist already.
+
+    Returns:
+        The number of triangles.
+
+    Raises:
+        SplatError: no such kind of file, it exists, Open3D is missing, or nothing is seen.
+    """
+    if output.suffix.lower() not in MESH_SUFFIXES:
+        raise SplatError(f"{output.name} is no mesh file; end it in {', '.join(MESH_SUFFIXES)}")
+    _may_be_written(output, overwrite)
+    try:
+        import open3d  # noqa: F401
+    except (ImportError, OSError) as error:
+        message = f"meshes need Open3D, which does not load here ({error}); splat doctor says how to fix it"
+        raise SplatError(message) from error
+    from splat.render.mesh import frames_of, fuse, write_mesh
+    from splat.render.mesh_file import NAMING_ORIGIN
+
+    options = options or MeshOptions()
+    renderer, cameras, origin = run.renderer(), run.cameras("train"), run.notes.origin
+    with progress("Rendering", len(cameras), unit="view") as bar:
+        frames = frames_of(renderer, cameras, options.edge, bar.advance)
+    with progress("Fusing", len(cameras), unit="view") as bar:
+        mesh = fuse(frames, options, bar.advance)
+    write_mesh(output, mesh, origin)
+    if any(origin):
+        listed = ", ".join(f"{value:.12g}" for value in origin)
+        suffix = output.suffix.lower()
+        said = "the file names it" if suffix in NAMING_ORIGIN else f"a {suffix} file cannot name it: keep it"
+        warn(f"{output.name}: everything is written minus the origin ({listed}); {said}")
+    return len(mesh.triangles)
+
+
+def _may_be_written(output: Path, overwrite: bool) -> None:
+    if output.exists() and not overwrite:
+        raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
 
 
 def drawn_otherwise(run: Run) -> list[str]:

@@ -94,6 +94,20 @@ def test_a_scene_is_read_exported_and_rendered(run: Run, tmp_path: Path) -> None
     assert image.shape == (1, camera.height, camera.width, 3) and alpha.mean() > 0.5 and meta["n_cameras"] == 1
 
 
+def test_a_surface_needs_a_run_and_a_mesh_files_name(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(SplatError, match="needs the cameras"):
+        splat.export(splat.load_scene(run), tmp_path / "room.glb", format="mesh")
+    with pytest.raises(SplatError, match=r"room\.splat is no mesh file"):
+        splat.export(run, tmp_path / "room.splat", format="mesh")
+    with pytest.raises(SplatError, match="no option trunc"):
+        splat.export(run, tmp_path / "room.glb", format="mesh", mesh={"trunc": 1})
+    try:
+        import open3d  # noqa: F401
+    except (ImportError, OSError) as error:
+        pytest.skip(f"open3d does not load: {error}")
+    assert splat.export(run, tmp_path / "room.ply", format="mesh").read_bytes().startswith(b"ply")
+
+
 def test_a_run_and_the_same_scene_as_a_strange_file_score_the_same(run: Run, tmp_path: Path) -> None:
     own = splat.evaluate(run, options=NO_LPIPS)
     file = splat.export(run, tmp_path / "scene.ply")

@@ -52,7 +52,7 @@ def run(config: ExportConfig) -> None:
     if output.exists() and not config.overwrite:
         raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
     if config.format == "mesh":
-        export_mesh(source, output, config.mesh)
+        write_mesh(source, output, config)
         return
     if config.format is None and output.suffix.lower() in set(MESH_SUFFIXES) - set(SUFFIXES):
         raise SplatError(f"{output.name} has the name of a mesh; format=mesh writes the surface of a run as one")
@@ -64,36 +64,15 @@ def run(config: ExportConfig) -> None:
     print(output)
 
 
-def export_mesh(source: Path, output: Path, options: MeshOptions) -> None:
-    """Fuse the depths that the run's training views see, write the mesh and print its name."""
+def write_mesh(source: Path, output: Path, config: ExportConfig) -> None:
+    """Write the surface and print the file's name."""
     if not source.is_dir():
         raise SplatError(f"{source} has no cameras, which a mesh needs; give the run folder")
-    if output.suffix.lower() not in MESH_SUFFIXES:
-        raise SplatError(f"{output.name} is no mesh file; end it in {', '.join(MESH_SUFFIXES)}")
-    try:
-        import open3d  # noqa: F401
-    except (ImportError, OSError) as error:
-        message = f"meshes need Open3D, which does not load here ({error}); splat doctor says how to mend it"
-        raise SplatError(message) from error
-    from splat.render.mesh import frames_of, fuse, write_mesh
-    from splat.render.mesh_file import NAMING_ORIGIN
-    from splat.run import open_run
-
     opened = open_run(source)
-    renderer = opened.renderer()
-    cameras = opened.cameras("train")
-    with console.progress("Rendering", len(cameras), unit="view") as bar:
-        frames = frames_of(renderer, cameras, options.edge, bar.advance)
-    with console.progress("Fusing", len(cameras), unit="view") as bar:
-        mesh = fuse(frames, options, bar.advance)
-    origin = opened.notes.origin
-    write_mesh(output, mesh, origin)
-    if any(origin):
-        listed = ", ".join(f"{value:.12g}" for value in origin)
-        suffix = output.suffix.lower()
-        said = "the file names it" if suffix in NAMING_ORIGIN else f"a {suffix} file cannot name it: keep it"
-        console.warn(f"{output.name}: everything is written minus the origin ({listed}); {said}")
-    console.info(f"{console.count(len(mesh.triangles), 'triangle')}, {output.stat().st_size / 1e6:.1f} MB")
+    from splat.exporting import export_mesh
+
+    triangles = export_mesh(opened, output, config.mesh, config.overwrite)
+    console.info(f"{console.count(triangles, 'triangle')}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
 
 

@@ -23,12 +23,10 @@ from splat.running import Held, held, refuse_running
 from splat.temporary import is_temporary
 from splat.train.config import TrainConfig
 from splat.train.plan import Plan
-from splat.train.priors import depth_digest
 from splat.train.strategies import STRATEGIES
 
-if TYPE_CHECKING:
-    pass
-from splat.capture.types import Capture
+if TYPE_CHECKING:  # a folder that is taken is refused without torch
+    from splat.capture.types import Capture
 
 PACKAGES = ("torch", "gsplat", "numpy", "pycolmap", "opencv-python-headless")
 
@@ -192,6 +190,7 @@ def write_config(
         backend: gsplat or cpu.
     """
     from splat.cameras import radius
+    from splat.train.priors import depth_digest
 
     names = {schema: name for name, schema in STRATEGIES.items()}
     drawn = config.render.scaled(radius(capture.cameras("train")))

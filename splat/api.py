@@ -12,12 +12,13 @@ from typing import Any
 
 from splat.capture.load import load_capture
 from splat.capture.types import Capture
-from splat.edit.config import HISTORY, OPERATION_NAMES, EditOptions, FillOptions, SelectOptions
+from splat.edit.config import HISTORY, OPERATION_NAMES, EditOptions, FillOptions
 from splat.edit.history import editing, load_history, redo, undo
-from splat.edit.restyle.config import GuideOptions
+from splat.edit.restyle.options import GuideOptions
+from splat.edit.select.options import SelectOptions
+from splat.edit.select.text import TextQuery
 from splat.edit.session import Request, prepare
 from splat.edit.session import edit as apply_edit
-from splat.edit.words import Words
 from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.evaluate import usual_options
@@ -217,7 +218,7 @@ def edit(
             and redo.
         text: what is edited, in words, after `distill`; several with " | " between them.
         without: what the text does not mean.
-        select: keys of `splat.edit.config.SelectOptions`, `{"box": "0,0,0,1,1,1"}` or `{"file": selection}`.
+        select: keys of `splat.edit.select.options.SelectOptions`, `{"box": "0,0,0,1,1,1"}` or `{"file": selection}`.
         fill: keys of FillOptions: how the hole that remove leaves is filled.
         guide: keys of GuideOptions: how restyle follows its pictures.
         field: name of the language field; None for the newest.
@@ -248,7 +249,7 @@ def edit(
         check(given)
     chosen, made, filled, guided = asked
     prompt = (made.prompt or text).strip() if operation == "restyle" and made.model is not None else ""
-    words = Words(text, without, field, level) if text and (not prompt or made.prompt) else None
+    words = TextQuery(text, without, field, level) if text and (not prompt or made.prompt) else None
     avoid = without if prompt and words is None else ""
     request = Request(
         operation, words, chosen, made, filled, force, name, backend, guide=guided, prompt=prompt, avoid=avoid

@@ -136,6 +136,23 @@ def put(config: Any, name: str, value: Any) -> None:
     setattr(config, leaf, value)
 
 
+def parse_numbers(name: str, text: str, count: int | None = None) -> list[float]:
+    """The numbers of an option such as `0,0,1` or `[0, 0, 1]`.
+
+    Raises:
+        SplatError: naming the option, when they are not finite numbers or not `count` of them.
+    """
+    try:
+        values = [float(part) for part in text.strip().strip("[]()").split(",")]
+    except ValueError:
+        values = []
+    if not values or any(not math.isfinite(value) for value in values):
+        raise SplatError(f"{name}={text}: must be numbers with commas between them")
+    if count is not None and len(values) != count:
+        raise SplatError(f"{name}={text}: must be {count} numbers")
+    return values
+
+
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that a mistyped word most likely meant; None if nothing is near."""
     by_lower = {candidate.lower(): candidate for candidate in candidates}

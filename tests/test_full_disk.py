@@ -15,7 +15,7 @@ from splat import disk
 from splat.capture.photo import photo_header
 from splat.capture.sfm import write_model
 from splat.capture.staging import stage_mask, stage_photo
-from splat.edit.selection import Selection, save_selection
+from splat.edit.select.selection import Selection, save_selection
 from splat.errors import SplatError
 from splat.files import atomic_path, save_image, write_json
 from splat.formats import write_scene

@@ -21,16 +21,16 @@ import torch
 from PIL import Image
 
 from splat.cameras import stem
+from splat.colors import parse_color, rgb_to_lab
 from splat.edit.apply import apply
-from splat.edit.colours import parse_colour, rgb_to_lab
 from splat.edit.config import EditOptions, FillOptions
 from splat.edit.fill import fill
 from splat.edit.operations.base import Edited
-from splat.edit.operations.keep import remove
 from splat.edit.operations.recolor import recolor
-from splat.edit.selection import Selection
-from splat.edit.views import LEAST
-from splat.edit.words import Words, in_words
+from splat.edit.operations.remove import remove
+from splat.edit.select.images import LEAST
+from splat.edit.select.selection import Selection
+from splat.edit.select.text import TextQuery, select_by_text
 from splat.errors import SplatError
 from splat.files import read_json, write_json
 from splat.images import write_image
@@ -99,7 +99,7 @@ def measure_removal(
     return {**found, "outside_change": round(found["outside"] - found["outside_before"], 3)}
 
 
-def measure_recolour(
+def measure_recolor(
     demo: Path, label: int, target: torch.Tensor, before: dict[str, np.ndarray], after: dict[str, np.ndarray]
 ) -> dict[str, float]:
     """Shares over all test views: the object's pixels with the target's hue, and others that visibly change."""
@@ -153,7 +153,7 @@ def select(
 ) -> tuple[Selection, dict[str, float]]:
     """The selection that is edited, and how well it agrees with the lifted true labels."""
     ids = [label_of(demo, name)]
-    chosen = in_words(renderer, run, Words(name)) if in_text else truth.selection(ids, name)
+    chosen = select_by_text(renderer, run, TextQuery(name)) if in_text else truth.selection(ids, name)
     return chosen, truth.agreement(chosen, ids)
 
 
@@ -182,15 +182,15 @@ def bench(run: Run, demo: Path, out: Path, in_text: bool, options: FillOptions) 
     twin = demo / "without_blue_vase" / "images"
     twins = {name: read_image(twin / f"{name}.jpg") for name in after if (twin / f"{name}.jpg").exists()}
     write_rows(out, "remove", [twins, before, images_of(renderer, run, bare.scene), after])
-    for name, colour in (("red mug", "blue"), ("orange cushion", "green")):
+    for name, color in (("red mug", "blue"), ("orange cushion", "green")):
         try:
             chosen, agreement = select(renderer, run, demo, truth, name, in_text)
         except SplatError as missing:
-            results[f"{name} to {colour}"] = {"not_found": str(missing)}
+            results[f"{name} to {color}"] = {"not_found": str(missing)}
             continue
-        painted = images_of(renderer, run, recolor(renderer.scene, chosen, parse_colour(colour)).scene)
-        measured = measure_recolour(demo, label_of(demo, name), parse_colour(colour), before, painted)
-        results[f"{name} to {colour}"] = {**measured, **agreement}
+        painted = images_of(renderer, run, recolor(renderer.scene, chosen, parse_color(color)).scene)
+        measured = measure_recolor(demo, label_of(demo, name), parse_color(color), before, painted)
+        results[f"{name} to {color}"] = {**measured, **agreement}
         write_rows(out, f"recolor_{name.replace(' ', '_')}", [before, painted])
     if in_text:
         queries = {entry["name"]: [entry["id"]] for entry in truth.objects}
@@ -204,7 +204,7 @@ def agreement_of_all(renderer: SceneRenderer, run: Run, truth: Truth, queries: d
     for text, ids in queries.items():
         try:
             started = time.monotonic()
-            measured = truth.agreement(in_words(renderer, run, Words(text)), ids)
+            measured = truth.agreement(select_by_text(renderer, run, TextQuery(text)), ids)
             found[text] = {**measured, "seconds": round(time.monotonic() - started, 2)}
         except SplatError:
             found[text] = {"iou": 0.0, "iou_by_weight": 0.0, "selected": 0, "true": truth.selection(ids).count}

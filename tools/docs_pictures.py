@@ -25,10 +25,10 @@ from PIL import Image
 from splat.cameras import stack_cameras
 from splat.cli import answer
 from splat.edit.history import load_history
-from splat.edit.restyle.config import STEPS, GuideOptions
 from splat.edit.restyle.filters import filtered
-from splat.edit.restyle.loop import Loop, aimed_shots
-from splat.edit.views import from_masks, read_masks
+from splat.edit.restyle.loop import RestyleLoop, target_views
+from splat.edit.restyle.options import STEPS, GuideOptions
+from splat.edit.select.images import from_masks, read_masks
 from splat.files import read_json, save_image, slug
 from splat.images import to_bytes
 from splat.render import render_gaussians
@@ -104,8 +104,8 @@ def restyled(run: Run, view: int, name: str = "patterned rug", style: str = "pen
     objects = {entry["name"]: entry["id"] for entry in read_json(TRUTH / "objects.json")}
     chosen = from_masks(renderer, read_masks(renderer, TRUTH / "labels", objects[name]), name).hard()
     options = GuideOptions()
-    shots = aimed_shots(renderer, chosen, lambda shown: filtered(shown, style), options)
-    edited = Loop(renderer, chosen.mask, shots, options, STEPS).run()
+    views = target_views(renderer, chosen, lambda shown: filtered(shown, style), options)
+    edited = RestyleLoop(renderer, chosen.mask, views, options, STEPS).run()
     camera = run.cameras("test")[view]
     before, after = (
         renderer.of(scene).image(camera).clamp(0, 1).cpu().numpy() for scene in (renderer.scene, edited.scene)

@@ -9,8 +9,9 @@ from pathlib import Path
 from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
-from splat.edit.config import HISTORY, OPERATION_NAMES, EditOptions, FillOptions, SelectOptions
-from splat.edit.restyle.config import GuideOptions
+from splat.edit.config import HISTORY, OPERATION_NAMES, EditOptions, FillOptions
+from splat.edit.restyle.options import GuideOptions
+from splat.edit.select.options import SelectOptions
 from splat.errors import SplatError
 from splat.options import option, wrong_choice
 
@@ -59,13 +60,13 @@ def run(config: EditConfig) -> None:
         travel(path, config.operation)
         return
     from splat.edit.history import editing
+    from splat.edit.select.text import TextQuery
     from splat.edit.session import Request, edit, prepare, preview
-    from splat.edit.words import Words
 
     options = EditOptions(**{item.name: getattr(config, item.name) for item in dataclasses.fields(EditOptions)})
     prompt = prompt_of(config)
     named = config.text and (not prompt or config.prompt)
-    words = Words(config.text, config.without, config.field, config.level) if named else None
+    words = TextQuery(config.text, config.without, config.field, config.level) if named else None
     request = Request(
         config.operation,
         words,

@@ -12,7 +12,7 @@ from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
 from splat.formats.scene_file import Notes
-from splat.options import option
+from splat.options import option, parse_numbers
 from splat.weather.effects.config import EffectOptions
 
 if TYPE_CHECKING:
@@ -104,20 +104,19 @@ def read_wishes(config: WeatherConfig) -> Wishes:
     Raises:
         SplatError: naming what is wrong.
     """
-    from splat.edit.choose import numbers
-    from splat.edit.colours import parse_colour
+    from splat.colors import parse_color
     from splat.weather.effects.session import Wishes, settle
 
     options = EffectOptions(**{item.name: getattr(config, item.name) for item in dataclasses.fields(EffectOptions)})
     settle(options)
-    wind = tuple(numbers("wind", config.wind))
+    wind = tuple(parse_numbers("wind", config.wind))
     if len(wind) not in (1, 3):
         raise SplatError(f"wind={config.wind}: must be a speed in m/s or x,y,z")
     if len(wind) == 3 and config.direction != 0:
         raise SplatError(f"direction={config.direction:g} goes with a wind given as a speed; x,y,z has its own")
-    up = None if config.up is None else tuple(numbers("up", config.up, 3))
+    up = None if config.up is None else tuple(parse_numbers("up", config.up, 3))
     try:
-        light = None if config.light is None else parse_colour(config.light)
+        light = None if config.light is None else parse_color(config.light)
     except SplatError as error:
         raise SplatError(str(error).replace("color=", "light=", 1)) from error
     return Wishes(options, wind, up, light)

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from splat.edit.choose import numbers
-from splat.edit.colours import parse_colour
+from splat.colors import parse_color
 from splat.edit.config import USES, EditOptions, FillOptions
-from splat.edit.operations import keep, place
+from splat.edit.operations import remove, transform
 from splat.edit.operations.base import Edited, pivot_of
 from splat.edit.operations.recolor import recolor
-from splat.edit.restyle.config import GuideOptions
-from splat.edit.selection import Selection
+from splat.edit.restyle.options import GuideOptions
+from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.formats import detect_format, read_scene
 from splat.formats.common import usable_rows
 from splat.gaussians import Gaussians
-from splat.options import flat
+from splat.options import flat, parse_numbers
 from splat.run import Run, open_run
 
 Operation = Callable[[Gaussians, Selection, EditOptions], Edited]
@@ -29,48 +28,48 @@ def _recolor(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edite
         raise SplatError("which colour? recolor takes color=blue (or #rrggbb), or hue=DEGREES")
     if options.color is not None and options.hue != 0:
         raise SplatError("color= and hue= exclude each other; recolor takes one of them")
-    color = None if options.color is None else parse_colour(options.color)
+    color = None if options.color is None else parse_color(options.color)
     return recolor(scene, chosen, color, options.hue, options.lightness, options.keep_pale)
 
 
 def _opacity(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
-    return keep.opacity(scene, chosen, _factor("opacity", options))
+    return remove.opacity(scene, chosen, _factor("opacity", options))
 
 
 def _scale(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
-    return place.scale(scene, chosen, _factor("scale", options), _point("pivot", options.pivot))
+    return transform.scale(scene, chosen, _factor("scale", options), _point("pivot", options.pivot))
 
 
 def _move(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
-    return place.move(scene, chosen, _offset("move", options))
+    return transform.move(scene, chosen, _offset("move", options))
 
 
 def _rotate(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
     if options.degrees == 0:
         raise SplatError("by how much? rotate takes degrees=90 (and axis=x,y,z)")
-    axis = numbers("axis", options.axis, 3)
-    return place.rotate(scene, chosen, axis, options.degrees, _point("pivot", options.pivot))
+    axis = parse_numbers("axis", options.axis, 3)
+    return transform.rotate(scene, chosen, axis, options.degrees, _point("pivot", options.pivot))
 
 
 def _duplicate(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
     factor = 1.0 if options.factor is None else options.factor
     pivot = pivot_of(scene, chosen, _point("pivot", options.pivot))
-    axis, offset = numbers("axis", options.axis, 3), _offset("duplicate", options)
-    return place.duplicate(scene, chosen, place.similarity(pivot, offset, axis, options.degrees, factor))
+    axis, offset = parse_numbers("axis", options.axis, 3), _offset("duplicate", options)
+    return transform.duplicate(scene, chosen, transform.similarity(pivot, offset, axis, options.degrees, factor))
 
 
 def _replace(scene: Gaussians, chosen: Selection, options: EditOptions) -> Edited:
     if options.other is None:
         raise SplatError("by what? replace takes other=FILE, a scene file or a run that holds the object alone")
     other = _read_other(Path(options.other).expanduser())
-    axis = numbers("axis", options.axis, 3)
-    return place.replace(scene, chosen, other, axis, options.degrees, options.factor, _point("up", options.up))
+    axis = parse_numbers("axis", options.axis, 3)
+    return transform.replace(scene, chosen, other, axis, options.degrees, options.factor, _point("up", options.up))
 
 
 OPERATIONS: dict[str, Operation] = {
-    "remove": lambda scene, chosen, options: keep.remove(scene, chosen),
-    "extract": lambda scene, chosen, options: keep.extract(scene, chosen),
-    "crop": lambda scene, chosen, options: keep.crop(scene, chosen, options.deviations),
+    "remove": lambda scene, chosen, options: remove.remove(scene, chosen),
+    "extract": lambda scene, chosen, options: remove.extract(scene, chosen),
+    "crop": lambda scene, chosen, options: remove.crop(scene, chosen, options.deviations),
     "recolor": _recolor,
     "opacity": _opacity,
     "scale": _scale,
@@ -142,11 +141,11 @@ def _factor(operation: str, options: EditOptions) -> float:
 def _offset(operation: str, options: EditOptions) -> list[float]:
     if options.offset is None:
         raise SplatError(f"where to? {operation} takes offset=x,y,z")
-    return numbers("offset", options.offset, 3)
+    return parse_numbers("offset", options.offset, 3)
 
 
 def _point(name: str, text: str | None) -> list[float] | None:
-    return None if text is None else numbers(name, text, 3)
+    return None if text is None else parse_numbers(name, text, 3)
 
 
 def _read_other(path: Path) -> Gaussians:

@@ -18,7 +18,7 @@ from splat.cameras import Camera
 from splat.console import info, progress
 from splat.edit.config import FillOptions
 from splat.edit.operations.base import Edited
-from splat.edit.selection import Selection
+from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
 from splat.render.scene import SceneRenderer
@@ -73,7 +73,7 @@ def fill(renderer: SceneRenderer, chosen: Selection, edited: Edited, options: Fi
     seeds = _seeds(patches, renderer.scene, options)
     if not len(seeds):
         return kept
-    new = _optimise(renderer, kept.scene, seeds, patches, options)
+    new = _optimize(renderer, kept.scene, seeds, patches, options)
     info(f"fill: {len(new):,} new Gaussians, {int(spoilt.sum()):,} old ones dropped, {len(patches)} views")
     return kept.plus(new)
 
@@ -82,7 +82,7 @@ def _spoilt(renderer: SceneRenderer, cameras: list[Camera], chosen: Selection, e
     """[M] bool: what the photos say little about once the object is gone.
 
     Gaussians that the object hid nearly wholly, and those at its edge that were fitted to its pixels: by the vote of
-    its own silhouettes, as in `splat.edit.views.from_masks`.
+    its own silhouettes, as in `splat.edit.select.images.from_masks`.
     """
     size, device = len(renderer.scene), renderer.scene.means.device
     inside, before = torch.zeros(size, device=device), torch.zeros(size, device=device)
@@ -117,10 +117,10 @@ def _patch(
     before = renderer.image(camera).clamp(0, 1).cpu().numpy()[window]
     clear = covered[window] < CLEAR
     open_ = hole[window].astype(bool)
-    colours = np.where((open_ & clear)[..., None], before, picture[window][..., :3].clip(0, 1))
+    colors = np.where((open_ & clear)[..., None], before, picture[window][..., :3].clip(0, 1))
     paint = (open_ & ~clear).astype(np.uint8)
-    painted = _painted((colours * 255).round().astype(np.uint8), paint, options)
-    target = np.where(paint[..., None] > 0, painted / 255.0, colours).astype(np.float32)
+    painted = _painted((colors * 255).round().astype(np.uint8), paint, options)
+    target = np.where(paint[..., None] > 0, painted / 255.0, colors).astype(np.float32)
     depth = _bridged(np.ascontiguousarray(picture[window][..., 3]), hole[window])
     return Patch(cut, torch.from_numpy(target), torch.from_numpy(open_), torch.from_numpy(depth))
 
@@ -187,7 +187,7 @@ def _bridged(depth: np.ndarray, hole: np.ndarray) -> np.ndarray:
 
 def _seeds(patches: list[Patch], scene: Gaussians, options: FillOptions) -> Gaussians:
     """New Gaussians on the surfaces of the holes; where several views see one place, only one of them."""
-    means, colours, sizes = [], [], []
+    means, colors, sizes = [], [], []
     for patch in patches:
         y, x = (values[:: options.stride] for values in patch.hole.nonzero().unbind(1))
         keep = y % options.stride == 0
@@ -195,9 +195,9 @@ def _seeds(patches: list[Patch], scene: Gaussians, options: FillOptions) -> Gaus
         depth = patch.depth[y, x].double()
         fine = (depth > 0) & depth.isfinite()
         means.append(patch.camera.unproject(torch.stack([x + 0.5, y + 0.5], dim=1).double(), depth)[fine])
-        colours.append(patch.target[y, x][fine])
+        colors.append(patch.target[y, x][fine])
         sizes.append((options.stride * depth / patch.camera.K[0, 0])[fine])
-    points, colour, size = torch.cat(means), torch.cat(colours), torch.cat(sizes)
+    points, color, size = torch.cat(means), torch.cat(colors), torch.cat(sizes)
     if not len(points):
         return scene[:0]
     cell = (points / size.median()).floor().long()
@@ -205,7 +205,7 @@ def _seeds(patches: list[Patch], scene: Gaussians, options: FillOptions) -> Gaus
     first = torch.full((int(inverse.max()) + 1,), len(points)).scatter_reduce_(
         0, inverse, torch.arange(len(points)), reduce="amin"
     )[: options.cap]
-    points, colour, size = points[first].float(), colour[first], size[first].float()
+    points, color, size = points[first].float(), color[first], size[first].float()
     quats = torch.zeros(len(points), 4)
     quats[:, 0] = 1
     return Gaussians(
@@ -213,12 +213,12 @@ def _seeds(patches: list[Patch], scene: Gaussians, options: FillOptions) -> Gaus
         quats=quats,
         scales=(0.6 * size).log()[:, None].expand(-1, 3).clone(),
         opacities=torch.full((len(points),), 0.5),
-        sh0=rgb_to_sh0(colour)[:, None],
+        sh0=rgb_to_sh0(color)[:, None],
         shN=torch.zeros(len(points), scene.shN.shape[1], 3),
     ).to(scene.means.device)
 
 
-def _optimise(
+def _optimize(
     renderer: SceneRenderer, rest: Gaussians, seeds: Gaussians, patches: list[Patch], options: FillOptions
 ) -> Gaussians:
     """Fit the new Gaussians to the painted pictures; the rest is drawn with them and never moves."""

@@ -18,11 +18,11 @@ from typing import Any
 import yaml
 
 from splat import __version__, disk
-from splat.edit.carry import carry_fields
 from splat.edit.operations.base import Edited
-from splat.edit.selection import Selection, save_selection
+from splat.edit.select.selection import Selection, save_selection
 from splat.errors import SplatError
 from splat.files import slug, write_json, write_text
+from splat.language.transfer import carry_fields
 from splat.records import json_record
 from splat.run import Run, open_run
 from splat.running import held
@@ -32,7 +32,7 @@ RECORD = "edit.json"
 
 
 @dataclass(frozen=True)
-class History:
+class EditHistory:
     """Where a run stands among its edits."""
 
     root: Path  # the run's folder
@@ -97,7 +97,7 @@ def root_of(path: Path) -> tuple[Path, str | None]:
     return path, None
 
 
-def load_history(path: Path) -> History:
+def load_history(path: Path) -> EditHistory:
     """The history of a run; of an edit's folder that of its run, standing at that edit.
 
     Raises:
@@ -112,11 +112,11 @@ def load_history(path: Path) -> History:
         current = record.name("current") if record.has("current") else None
         undone = record.names("undone")
     if edit is not None and edit != current:
-        return History(root, edit)
+        return EditHistory(root, edit)
     for name in (*undone, *([] if current is None else [current])):
         if not (root / "edits" / name / RECORD).is_file():
             raise SplatError(f"the edit {name} is gone from {root / 'edits'}; put it back or delete {file}")
-    return History(root, current, undone)
+    return EditHistory(root, current, undone)
 
 
 def edit_record(folder: Path) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def edit_record(folder: Path) -> dict[str, Any]:
     return {"parent": None, **found.values}
 
 
-def undo(history: History) -> History:
+def undo(history: EditHistory) -> EditHistory:
     """Back to the scene before the current edit.
 
     Raises:
@@ -142,14 +142,14 @@ def undo(history: History) -> History:
     if history.current is None:
         raise SplatError(f"there is nothing to undo: {history.root} stands at the trained scene")
     before = edit_record(history.place)["parent"]
-    moved = History(history.root, before, (*history.undone, history.current))
+    moved = EditHistory(history.root, before, (*history.undone, history.current))
     if before is not None and not (moved.place / RECORD).is_file():
         raise SplatError(f"the edit {before} is gone from {history.folder}; put it back")
     moved.save()
     return moved
 
 
-def redo(history: History) -> History:
+def redo(history: EditHistory) -> EditHistory:
     """Forward to the edit that was undone last.
 
     Raises:
@@ -157,13 +157,19 @@ def redo(history: History) -> History:
     """
     if not history.undone:
         raise SplatError(f"there is nothing to redo in {history.root}")
-    moved = History(history.root, history.undone[-1], history.undone[:-1])
+    moved = EditHistory(history.root, history.undone[-1], history.undone[:-1])
     moved.save()
     return moved
 
 
 def commit(
-    history: History, base: Run, name: str, record: dict[str, Any], edited: Edited, selection: Selection, digest: str
+    history: EditHistory,
+    base: Run,
+    name: str,
+    record: dict[str, Any],
+    edited: Edited,
+    selection: Selection,
+    digest: str,
 ) -> Path:
     """Write an edit and make it the current one; it is there whole or not at all.
 
@@ -199,11 +205,11 @@ def commit(
     except OSError as error:
         reason = disk.refusal(error)
         raise SplatError(f"cannot write the edit into {history.folder}: {reason}") from error
-    History(history.root, folder.name).save()
+    EditHistory(history.root, folder.name).save()
     return folder
 
 
-def open_current(history: History) -> Run:
+def open_current(history: EditHistory) -> Run:
     """The scene in force, as a run."""
     return open_run(history.place)
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from splat.cameras import Camera, stem
-from splat.edit.selection import Selection
+from splat.edit.select.selection import Selection
 from splat.images import luma, to_bytes, write_image
 from splat.render.scene import SceneRenderer
 

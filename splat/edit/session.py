@@ -10,16 +10,17 @@ from typing import Any
 from splat.console import count, info, warn
 from splat.edit import history as histories
 from splat.edit.apply import apply, check_options, check_share, drawn_otherwise
-from splat.edit.choose import Chooser, selects
-from splat.edit.config import EditOptions, FillOptions, SelectOptions
+from splat.edit.config import EditOptions, FillOptions
 from splat.edit.fill import fill
 from splat.edit.operations.base import Edited
 from splat.edit.preview import write_preview
-from splat.edit.regions import everything
-from splat.edit.restyle.config import GuideOptions
+from splat.edit.restyle.options import GuideOptions
 from splat.edit.restyle.start import Restyle
-from splat.edit.selection import Selection, save_selection
-from splat.edit.words import Words, in_words
+from splat.edit.select.geometry import everything
+from splat.edit.select.options import SelectOptions, selects
+from splat.edit.select.selection import Selection, save_selection
+from splat.edit.select.selector import Selector
+from splat.edit.select.text import TextQuery, select_by_text
 from splat.files import slug
 from splat.language.field import scene_digest
 from splat.options import flat
@@ -32,7 +33,7 @@ class Request:
     """What is to be done."""
 
     operation: str
-    words: Words | None = None
+    words: TextQuery | None = None
     select: SelectOptions = field(default_factory=SelectOptions)
     options: EditOptions = field(default_factory=EditOptions)
     fill: FillOptions = field(default_factory=FillOptions)
@@ -46,10 +47,10 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedEdit:
     """A scene and what of it is selected."""
 
-    history: histories.History
+    history: histories.EditHistory
     run: Run
     renderer: SceneRenderer
     selection: Selection
@@ -58,7 +59,7 @@ class Prepared:
     candidates: Selection | None = None  # what may take part in it later
 
 
-def prepare(path: Path, request: Request) -> Prepared:
+def prepare(path: Path, request: Request) -> PreparedEdit:
     """Open the scene in force and select.
 
     Raises:
@@ -72,16 +73,16 @@ def prepare(path: Path, request: Request) -> Prepared:
     run = histories.open_current(history)
     renderer = run.renderer(request.backend)
     digest = scene_digest(run.scene_path)
-    named = [in_words(renderer, run, request.words)] if request.words is not None else []
+    named = [select_by_text(renderer, run, request.words)] if request.words is not None else []
     if restyle is not None and restyle.localises and not named and not selects(request.select):
         named = [everything(renderer.scene)]
-    candidates = Chooser(renderer, digest).from_options(request.select, named)
+    candidates = Selector(renderer, digest).from_options(request.select, named)
     selection = candidates if restyle is None else restyle.localised(renderer, candidates)
     info(f"{selection.source}: {count(selection.count, 'Gaussian')} of {len(selection):,} ({selection.share:.1%})")
-    return Prepared(history, run, renderer, selection, digest, restyle, candidates)
+    return PreparedEdit(history, run, renderer, selection, digest, restyle, candidates)
 
 
-def preview(prepared: Prepared, request: Request) -> Path:
+def preview(prepared: PreparedEdit, request: Request) -> Path:
     """Write RUN/edits/previews/<slug>/ with pictures of the selection and its file; changes nothing else."""
     name = slug(_name(prepared, request), "edit")
     folder = prepared.history.folder / "previews" / name
@@ -92,7 +93,7 @@ def preview(prepared: Prepared, request: Request) -> Path:
     return folder
 
 
-def edit(prepared: Prepared, request: Request) -> Path:
+def edit(prepared: PreparedEdit, request: Request) -> Path:
     """Do the operation and write its folder.
 
     Raises:
@@ -124,7 +125,7 @@ def edit(prepared: Prepared, request: Request) -> Path:
     return folder
 
 
-def _done(prepared: Prepared, request: Request) -> Edited:
+def _done(prepared: PreparedEdit, request: Request) -> Edited:
     """The scene after the operation."""
     renderer, selection = prepared.renderer, prepared.selection
     if prepared.restyle is not None:
@@ -140,7 +141,7 @@ def _dotted(group: str, values: dict[str, Any]) -> dict[str, Any]:
     return {f"{group}.{name}": value for name, value in values.items()}
 
 
-def _name(prepared: Prepared, request: Request) -> str:
+def _name(prepared: PreparedEdit, request: Request) -> str:
     """Words for a folder."""
     if request.prompt:
         return request.name or f"{request.operation} {request.prompt}"

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from splat.cli import main
-from splat.edit.selection import load_selection
+from splat.edit.select.selection import load_selection
 from splat.files import read_json
 from splat.formats import Notes, read_scene, write_scene
 from splat.run import open_run
@@ -83,8 +83,8 @@ def test_a_preview_changes_nothing(run: Path, capsys: pytest.CaptureFixture[str]
     selected = edit(capsys, run, "select", f"select.file={folder / 'selection.safetensors'}", "select.invert=true")
     assert load_selection(selected / "selection.safetensors", 900).count == 600
     edited = edit(capsys, run, "recolor", "color=blue", f"select.file={folder / 'selection.safetensors'}")
-    colours = read_scene(edited / "scene.ply").sh0[:300, 0]
-    assert (colours[:, 2] > colours[:, 0] + 0.5).all()
+    colors = read_scene(edited / "scene.ply").sh0[:300, 0]
+    assert (colors[:, 2] > colors[:, 0] + 0.5).all()
 
 
 def test_an_object_of_another_run_takes_the_place(
@@ -172,7 +172,7 @@ def test_a_damaged_history_is_named(run: Path, capsys: pytest.CaptureFixture[str
     assert "no run folder" in refused(capsys, run / "nowhere", "list")
 
 
-def test_recoloured_pictures_take_the_hue(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recolored_pictures_take_the_hue(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = edit(capsys, run, "recolor", "color=#8000c0", SPHERE["red"])
     assert main(["render", str(folder), "path=test", "video=false", "backend=cpu"]) == 0
     after = np.asarray(Image.open(Path(capsys.readouterr().out.splitlines()[0]) / "photos__0.png")).astype(int)

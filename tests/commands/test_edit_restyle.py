@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from splat.cli import main
-from splat.edit.selection import load_selection
+from splat.edit.select.selection import load_selection
 from splat.files import read_json
 from splat.formats import read_scene
 from splat.language.compress.none import Uncompressed
@@ -59,8 +59,8 @@ def test_a_filter_makes_an_edit_that_can_be_undone(run: Path, capsys: pytest.Cap
     rest[300:600] = False
     for name, value in before.as_dict().items():
         assert torch.equal(getattr(after, name)[rest], value[rest])
-    colours = after.sh0[300:600, 0]
-    assert float((colours.amax(dim=1) - colours.amin(dim=1)).median()) < 0.3  # grey now
+    colors = after.sh0[300:600, 0]
+    assert float((colors.amax(dim=1) - colors.amin(dim=1)).median()) < 0.3  # grey now
     assert main(["edit", str(run), "undo"]) == 0 and main(["edit", str(run), "redo"]) == 0
     assert capsys.readouterr().out.splitlines() == [str(run.resolve()), str(folder)]
     again = restyle(capsys, run, "filter=invert", "select.sphere=-0.6,0,0,0.5", *QUICK)
@@ -143,16 +143,16 @@ def test_attention_that_finds_nothing_says_so(
 def test_an_interrupted_edit_leaves_nothing(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from splat.edit.restyle.loop import Loop
+    from splat.edit.restyle.loop import RestyleLoop
 
-    whole = Loop.before
+    whole = RestyleLoop.before
 
-    def stop(self: Loop, step: int) -> None:
+    def stop(self: RestyleLoop, step: int) -> None:
         if step == 4:
             raise KeyboardInterrupt
         whole(self, step)
 
-    monkeypatch.setattr(Loop, "before", stop)
+    monkeypatch.setattr(RestyleLoop, "before", stop)
     before = sorted(run.rglob("*"))
     assert main(["edit", str(run), "restyle", "filter=gray", GREEN, *QUICK]) not in (0, None)
     assert sorted(run.rglob("*")) == before and "Traceback" not in capsys.readouterr().err

@@ -22,7 +22,7 @@ SIZE = (96, 72)
 def ball(
     centre: tuple[float, float, float],
     radius: float,
-    colour: tuple[float, float, float],
+    color: tuple[float, float, float],
     count: int = 300,
     seed: int = 0,
 ) -> Gaussians:
@@ -37,7 +37,7 @@ def ball(
         quats=torch.randn(count, 4, generator=g),
         scales=torch.full((count, 3), float(np.log(radius * 1.6 / count**0.5))),
         opacities=torch.full((count,), 4.0),
-        sh0=rgb_to_sh0(torch.tensor(colour)).expand(count, 1, 3).clone(),
+        sh0=rgb_to_sh0(torch.tensor(color)).expand(count, 1, 3).clone(),
         shN=torch.zeros(count, 15, 3),
     )
 

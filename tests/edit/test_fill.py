@@ -7,8 +7,8 @@ import torch
 
 from splat.edit.config import FillOptions
 from splat.edit.fill import fill
-from splat.edit.operations.keep import remove
-from splat.edit.selection import Selection
+from splat.edit.operations.remove import remove
+from splat.edit.select.selection import Selection
 from splat.gaussians import Gaussians
 from splat.render.config import RenderOptions
 from splat.render.scene import SceneRenderer
@@ -39,7 +39,7 @@ def front(scene: Gaussians) -> SceneRenderer:
     return SceneRenderer(scene, RenderOptions(backend="cpu", num_threads=1), cameras=cameras)
 
 
-def test_a_hole_in_a_wall_takes_the_walls_colour_and_depth() -> None:
+def test_a_hole_in_a_wall_takes_the_walls_color_and_depth() -> None:
     around = wall(hole=0.35)
     made = front(join(around, ball((0, 0, 0.2), 0.42, RED)))
     chosen = Selection.from_mask(torch.arange(len(made.scene)) >= len(around))
@@ -52,9 +52,9 @@ def test_a_hole_in_a_wall_takes_the_walls_colour_and_depth() -> None:
     assert int(new.sum()) > 20 and not new[: int((~new).sum())].any()
     for view in (1, 3, 5):
         picture, alpha = made.of(edited.scene).render(made.cameras[view], "RGB+ED")[:2]
-        colour = picture[..., :3][middle].reshape(-1, 3)
+        color = picture[..., :3][middle].reshape(-1, 3)
         assert float(alpha[middle].mean()) > 0.9
-        assert torch.allclose(colour.mean(dim=0), torch.tensor(WALL), atol=0.06)
+        assert torch.allclose(color.mean(dim=0), torch.tensor(WALL), atol=0.06)
     depth = made.of(edited.scene).render(made.cameras[3], "RGB+ED")[:2][0][..., 3][middle]
     assert np.allclose(depth.numpy(), 4.5, atol=0.15)
     old = ~new

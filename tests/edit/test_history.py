@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from splat.cli import main
-from splat.edit.history import History, edit_record, load_history, redo, undo
+from splat.edit.history import EditHistory, edit_record, load_history, redo, undo
 from splat.errors import SplatError
 from splat.files import read_json, write_json
 from tests.edit.scenes import write_run
@@ -32,9 +32,9 @@ def run(tmp_path: Path) -> Path:
 
 def test_a_history_as_it_should_be(run: Path) -> None:
     history = load_history(run)
-    assert history == History(run, "001-a", ("002-b",)) and history.in_force() == ["001-a"]
+    assert history == EditHistory(run, "001-a", ("002-b",)) and history.in_force() == ["001-a"]
     assert redo(history).in_force() == ["002-b", "001-a"]
-    assert undo(undo(load_history(run))) == History(run, None, ("002-b", "001-a"))
+    assert undo(undo(load_history(run))) == EditHistory(run, None, ("002-b", "001-a"))
     assert read_json(run / "edits" / "history.json")["edits"] == ["001-a", "002-b"]
 
 

@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from splat.edit.restyle.anchors import WEIGHTS, anchor_loss
-from splat.edit.restyle.config import FILTERS, GuideOptions
 from splat.edit.restyle.filters import filtered
 from splat.edit.restyle.images import read_images
-from splat.edit.restyle.loop import Loop, aimed_shots
-from splat.edit.restyle.workpiece import Workpiece
-from splat.edit.selection import Selection
+from splat.edit.restyle.loop import RestyleLoop, target_views
+from splat.edit.restyle.options import FILTERS, GuideOptions
+from splat.edit.restyle.regularize import WEIGHTS, anchor_loss
+from splat.edit.restyle.trainable import TrainableSubset
+from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
 from splat.render.scene import SceneRenderer
@@ -75,8 +75,8 @@ def test_a_filter_changes_the_selected_ball_alone(name: str) -> None:
     made = renderer_of()
     chosen = Selection.from_mask(GREEN_BALL, "the green ball")
     options = GuideOptions(views=8)
-    shots = aimed_shots(made, chosen, lambda shown: filtered(shown, name), options)
-    edited = Loop(made, chosen.mask, shots, options, 200).run()
+    views = target_views(made, chosen, lambda shown: filtered(shown, name), options)
+    edited = RestyleLoop(made, chosen.mask, views, options, 200).run()
     before = [made.image(camera).clamp(0, 1) for camera in made.cameras]
     covered = [made.features(camera, GREEN_BALL[:, None].float())[..., 0] for camera in made.cameras]
     wanted = [torch.from_numpy(filtered((one * 255).round().byte().numpy(), name)) for one in before]
@@ -97,14 +97,14 @@ def keeps_bits(made: SceneRenderer, scene: Gaussians, origin: Tensor, moved: Ten
     assert not torch.equal(scene.sh0[~rest][: int(moved.sum())], made.scene.sh0[moved])
 
 
-def test_colours_alone_leave_shapes_as_they_are_and_a_seed_repeats_itself() -> None:
+def test_colors_alone_leave_shapes_as_they_are_and_a_seed_repeats_itself() -> None:
     made, options = renderer_of(), GuideOptions(views=4, shape=False, seed=3)
     chosen = Selection.from_mask(GREEN_BALL)
     results = []
     for seed in (3, 3, 4):
         options.seed = seed
-        shots = aimed_shots(made, chosen, lambda shown: filtered(shown, "sepia"), options)
-        results.append(Loop(made, chosen.mask, shots, options, 25).run().scene)
+        views = target_views(made, chosen, lambda shown: filtered(shown, "sepia"), options)
+        results.append(RestyleLoop(made, chosen.mask, views, options, 25).run().scene)
     for name in ("means", "quats", "scales", "opacities"):
         assert torch.equal(getattr(results[0], name), getattr(made.scene, name))
     assert torch.equal(results[0].sh0, results[1].sh0) and not torch.equal(results[0].sh0, results[2].sh0)
@@ -129,11 +129,11 @@ def test_pictures_of_the_user_are_followed(tmp_path: Path, scale: int, capsys: p
     chosen = Selection.from_mask(GREEN_BALL)
     pictures = read_images(made, tmp_path / "mine")
     assert ("scaled" in capsys.readouterr().err) == (scale == 2) and len(pictures) == 4
-    edited = Loop(made, chosen.mask, aimed_shots(made, chosen, pictures, options), options, 200).run()
+    edited = RestyleLoop(made, chosen.mask, target_views(made, chosen, pictures, options), options, 200).run()
     other = made.cameras[3]  # no picture of this view was given
     solid = made.features(other, GREEN_BALL[:, None].float())[..., 0] > 0.95
-    colour = made.of(edited.scene).image(other)[solid].mean(dim=0)
-    assert torch.allclose(colour, torch.tensor([0.9, 0.8, 0.1]), atol=0.06)
+    color = made.of(edited.scene).image(other)[solid].mean(dim=0)
+    assert torch.allclose(color, torch.tensor([0.9, 0.8, 0.1]), atol=0.06)
     keeps_bits(made, edited.scene, edited.origin, GREEN_BALL)
 
 
@@ -154,20 +154,20 @@ def test_pictures_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 
 def test_anchors_are_the_written_sum_and_count_live_ones_only() -> None:
-    piece = Workpiece(three_balls(), GREEN_BALL, pull=0.5)
-    assert float(anchor_loss(piece).detach()) == 0
+    subset = TrainableSubset(three_balls(), GREEN_BALL, pull=0.5)
+    assert float(anchor_loss(subset).detach()) == 0
     live = torch.arange(300) < 100
-    piece.state["live"] = live
-    piece.state["pull"][:50] = 2.0
+    subset.state["live"] = live
+    subset.state["pull"][:50] = 2.0
     g = torch.Generator().manual_seed(0)
-    moved = {name: 0.1 * torch.randn(value.shape, generator=g) for name, value in piece.params.items()}
-    before = {name: value.detach().clone().double() for name, value in piece.params.items()}
-    for name, value in piece.params.items():
+    moved = {name: 0.1 * torch.randn(value.shape, generator=g) for name, value in subset.params.items()}
+    before = {name: value.detach().clone().double() for name, value in subset.params.items()}
+    for name, value in subset.params.items():
         value.data += moved[name]
-    now = {name: value.detach().double() for name, value in piece.params.items()}
+    now = {name: value.detach().double() for name, value in subset.params.items()}
     unit = torch.nn.functional.normalize
     parts = {
-        "means": (now["means"] - before["means"]) / piece.unit,
+        "means": (now["means"] - before["means"]) / subset.unit,
         "quats": unit(now["quats"], dim=1) - unit(before["quats"], dim=1),
         "scales": now["scales"] - before["scales"],
         "opacities": (now["opacities"].sigmoid() - before["opacities"].sigmoid())[:, None],
@@ -175,21 +175,21 @@ def test_anchors_are_the_written_sum_and_count_live_ones_only() -> None:
         "shN": now["shN"] - before["shN"],
     }
     squares = sum(WEIGHTS[name] * part.square().flatten(1).sum(dim=1) for name, part in parts.items())
-    expected = (piece.state["pull"].double() * squares)[live].sum() / 100
-    assert float(anchor_loss(piece).detach()) == pytest.approx(float(expected), rel=1e-4)
+    expected = (subset.state["pull"].double() * squares)[live].sum() / 100
+    assert float(anchor_loss(subset).detach()) == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_children_inherit_and_older_ones_are_held_more_firmly() -> None:
-    piece = Workpiece(three_balls(), GREEN_BALL, pull=0.1)
-    piece.state["label"] = torch.linspace(0, 1, 300)
-    piece.state["live"] = torch.arange(300) >= 100
-    piece.state["grad2d"], piece.state["count"] = torch.arange(300.0), torch.ones(300)
-    piece.state["grad2d"][:100] = 1e6  # those that do not take part have no children
-    piece.params["scales"].data[290:] += 1.0  # large: halved, the others cloned
-    parents = piece.gaussians.detach()
-    more = piece.densify(0.1, 100, growth=3.0, pull=0.1, generator=torch.Generator().manual_seed(0))
-    assert more == 20 and len(piece) == 320
-    origin, state = piece.state["origin"], piece.state
+    subset = TrainableSubset(three_balls(), GREEN_BALL, pull=0.1)
+    subset.state["label"] = torch.linspace(0, 1, 300)
+    subset.state["live"] = torch.arange(300) >= 100
+    subset.state["grad2d"], subset.state["count"] = torch.arange(300.0), torch.ones(300)
+    subset.state["grad2d"][:100] = 1e6  # those that do not take part have no children
+    subset.params["scales"].data[290:] += 1.0  # large: halved, the others cloned
+    parents = subset.gaussians.detach()
+    more = subset.densify(0.1, 100, growth=3.0, pull=0.1, generator=torch.Generator().manual_seed(0))
+    assert more == 20 and len(subset) == 320
+    origin, state = subset.state["origin"], subset.state
     counts = torch.bincount(origin - 300, minlength=300)
     assert torch.equal((counts == 2).nonzero()[:, 0], torch.arange(280, 300))  # the largest gradients of the live ones
     assert torch.allclose(state["label"], torch.linspace(0, 1, 300)[origin - 300])
@@ -197,29 +197,29 @@ def test_children_inherit_and_older_ones_are_held_more_firmly() -> None:
     young = state["pull"] == 0.1
     assert int(young.sum()) == 10 + 2 * 10 and torch.allclose(state["pull"][~young], torch.tensor(0.3))
     halves = origin - 300 >= 290
-    assert torch.allclose(piece.params["scales"][halves], parents.scales[origin[halves] - 300] - float(np.log(1.6)))
-    for name, value in piece.params.items():
+    assert torch.allclose(subset.params["scales"][halves], parents.scales[origin[halves] - 300] - float(np.log(1.6)))
+    for name, value in subset.params.items():
         assert torch.equal(state[f"anchor.{name}"], value.detach())
-    assert piece.densify(0.5, 0, 3.0, 0.1, torch.Generator()) == 0  # no room
+    assert subset.densify(0.5, 0, 3.0, 0.1, torch.Generator()) == 0  # no room
 
 
 def test_what_the_edit_made_invisible_is_dropped() -> None:
     scene = three_balls()
-    piece = Workpiece(scene, GREEN_BALL, pull=0.1)
-    piece.params["opacities"].data[:5] = -9.0
-    edited = piece.finished(scene)
+    subset = TrainableSubset(scene, GREEN_BALL, pull=0.1)
+    subset.params["opacities"].data[:5] = -9.0
+    edited = subset.finished(scene)
     assert len(edited.scene) == 895 and torch.equal(edited.origin, torch.tensor([*range(300), *range(305, 900)]))
 
 
-def test_scenes_without_directional_colour_can_be_split_too() -> None:
+def test_scenes_without_directional_color_can_be_split_too() -> None:
     scene = three_balls()
     plain = Gaussians.from_dict({**scene.as_dict(), "shN": scene.shN[:, :0]})
-    piece = Workpiece(plain, GREEN_BALL, pull=0.1)
-    piece.state["grad2d"], piece.state["count"] = torch.ones(300), torch.ones(300)
-    piece.params["scales"].data[:10] += 1.0
-    assert piece.densify(1.0, 300, 2.0, 0.1, torch.Generator().manual_seed(0)) == 300
-    edited = piece.finished(plain)
+    subset = TrainableSubset(plain, GREEN_BALL, pull=0.1)
+    subset.state["grad2d"], subset.state["count"] = torch.ones(300), torch.ones(300)
+    subset.params["scales"].data[:10] += 1.0
+    assert subset.densify(1.0, 300, 2.0, 0.1, torch.Generator().manual_seed(0)) == 300
+    edited = subset.finished(plain)
     assert edited.scene.shN.shape == (1200, 0, 3) and torch.equal(
         edited.origin.bincount()[300:600], torch.full((300,), 2)
     )
-    assert float(anchor_loss(piece).detach()) == 0
+    assert float(anchor_loss(subset).detach()) == 0

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from splat.edit.restyle import attention
-from splat.edit.restyle.config import GuideOptions
 from splat.edit.restyle.diffusion import Condition, Diffusion
 from splat.edit.restyle.distillation import distillation_loss, moment
-from splat.edit.restyle.guided import Guide, GuidedLoop, threshold_at
-from splat.edit.restyle.shots import take_shot
+from splat.edit.restyle.guided import Guide, GuidedRestyleLoop, threshold_at
+from splat.edit.restyle.options import GuideOptions
+from splat.edit.restyle.targets import make_target_view
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
 from tests.edit.scenes import camera, renderer_of, three_balls
@@ -37,7 +37,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def models(folders: dict[str, Path]) -> dict[str, Diffusion]:
-    from splat.edit.restyle.hub import load_pipeline
+    from splat.edit.restyle.pipeline import load_pipeline
 
     return {name: load_pipeline(folder, "cpu") for name, folder in folders.items()}
 
@@ -217,22 +217,22 @@ def test_labels_spread_and_what_never_takes_part_keeps_its_bits(models: dict[str
     guide = Guide(models["describe"], PROMPT, "", options)
     labels = (torch.arange(900) < 200).float() * 0.55  # part of the red ball first
     candidates = torch.arange(900) < 600  # red and green may
-    shots = [shot for one in made.cameras[:3] if (shot := take_shot(made, one, labels > 0, 2)) is not None]
-    loop = GuidedLoop(made, candidates, shots, guide, labels, 12, 900)
-    assert int(loop.piece.state["live"].sum()) == 200
+    views = [view for one in made.cameras[:3] if (view := make_target_view(made, one, labels > 0, 2)) is not None]
+    loop = GuidedRestyleLoop(made, candidates, views, guide, labels, 12, 900)
+    assert int(loop.subset.state["live"].sum()) == 200
     alive: list[int] = []
-    step, before = loop.piece.step, {name: value.detach().clone() for name, value in loop.piece.params.items()}
+    step, before = loop.subset.step, {name: value.detach().clone() for name, value in loop.subset.params.items()}
 
     def watched(progress: float) -> None:
-        alive.append(int(loop.piece.state["live"].sum()))
+        alive.append(int(loop.subset.state["live"].sum()))
         if not alive[1:]:
             step(progress)
-            for name, value in loop.piece.params.items():
+            for name, value in loop.subset.params.items():
                 assert torch.equal(value.detach()[200:], before[name][200:])
             return
         step(progress)
 
-    loop.piece.step = watched  # type: ignore[method-assign]
+    loop.subset.step = watched  # type: ignore[method-assign]
     edited = loop.run()
     assert len(alive) == 12 and len(loop.repainted) >= 2
     never = ~candidates[edited.origin]
@@ -251,14 +251,14 @@ def test_pictures_of_the_model_are_followed_in_the_end(models: dict[str, Diffusi
     options = tiny(coarse=0.0, steps=120, refresh_every=1000, densify_every=0, views=1, strength=0.3, localise=False)
     guide = Guide(models["describe"], PROMPT, "", options)
     chosen = torch.arange(900) // 300 == 1
-    shot = take_shot(made, made.cameras[0], chosen, 0)
-    assert shot is not None
-    loop = GuidedLoop(made, chosen, [shot], guide, None, 120, 900)
+    view = make_target_view(made, made.cameras[0], chosen, 0)
+    assert view is not None
+    loop = GuidedRestyleLoop(made, chosen, [view], guide, None, 120, 900)
     edited = loop.run()
-    target = shot.target
+    target = view.target
     assert target is not None
-    before = (shot.original[shot.window] - target).abs().mean()
-    after = (made.of(edited.scene).image(made.cameras[0])[shot.window] - target).abs().mean()
+    before = (view.original[view.window] - target).abs().mean()
+    after = (made.of(edited.scene).image(made.cameras[0])[view.window] - target).abs().mean()
     assert float(after) < 0.5 * float(before)
 
 
@@ -266,7 +266,7 @@ def test_unknown_kinds_code_and_pickles_are_refused(folders: dict[str, Path], tm
     import json
     import shutil
 
-    from splat.edit.restyle.hub import find_pipeline
+    from splat.edit.restyle.pipeline import find_pipeline
 
     assert find_pipeline(str(folders["describe"]), True) == folders["describe"]
     with pytest.raises(SplatError, match="neither a folder nor a hub name"):
@@ -318,18 +318,18 @@ def test_distillation_goes_where_the_model_points(
     made, model = renderer_of(views=4), models["describe"]
     options = tiny(coarse=1.0, steps=80, views=1, resolution=72, densify_every=0, localise=False, anchor=0.0)
     chosen = torch.arange(900) // 300 == 1
-    shot = take_shot(made, made.cameras[0], chosen, 1)
-    assert shot is not None
-    size = model.size(shot.camera, options.resolution)
-    covered = made.features(shot.camera, chosen[:, None].float())
-    wanted = model.fitted(covered * torch.tensor([0.9, 0.8, 0.1]) + (1 - covered) * shot.original, size)
+    view = make_target_view(made, made.cameras[0], chosen, 1)
+    assert view is not None
+    size = model.size(view.camera, options.resolution)
+    covered = made.features(view.camera, chosen[:, None].float())
+    wanted = model.fitted(covered * torch.tensor([0.9, 0.8, 0.1]) + (1 - covered) * view.original, size)
     guide = Guide(model, PROMPT, "", options)
     monkeypatch.setattr(model, "unet", Oracle(model, wanted))
-    edited = GuidedLoop(made, chosen, [shot], guide, None, options.steps or 0, 900).run()
-    after = made.of(edited.scene).image(shot.camera)
-    far, near = (
+    edited = GuidedRestyleLoop(made, chosen, [view], guide, None, options.steps or 0, 900).run()
+    after = made.of(edited.scene).image(view.camera)
+    far, visible = (
         float((model.encode(model.fitted(one, size)) - model.encode(wanted)).square().mean())
-        for one in (shot.original, after)
+        for one in (view.original, after)
     )
-    assert near < 0.6 * far
-    assert float((after - shot.original).abs()[covered[..., 0] == 0].mean()) < 0.01
+    assert visible < 0.6 * far
+    assert float((after - view.original).abs()[covered[..., 0] == 0].mean()) < 0.01

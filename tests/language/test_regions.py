@@ -137,6 +137,6 @@ def test_segments_find_plain_and_patterned_things() -> None:
 
 
 @pytest.mark.parametrize("colour", [0, 128])
-def test_segments_of_a_photo_of_one_colour(colour: int) -> None:
-    labels = Segments()(np.full((50, 70, 3), colour, np.uint8))
+def test_segments_of_a_photo_of_one_color(color: int) -> None:
+    labels = Segments()(np.full((50, 70, 3), color, np.uint8))
     assert labels.shape == (3, 50, 70) and (labels >= 0).all()

@@ -6,8 +6,8 @@ from half_planes import wall_access, wall_params
 from strategy_scenes import check_aligned, make_info, make_params, moments, warm_optimizers
 
 from splat.gaussians import quat_to_matrix
+from splat.random import sample_distinct
 from splat.train.strategies import AbsGradStrategy, ImprovedStrategy, ops
-from splat.train.strategies.draws import sample_distinct
 from splat.train.strategies.view_scores import edge_map, edge_scores
 
 QUAT = torch.tensor([0.8, 0.3, -0.4, 0.2])

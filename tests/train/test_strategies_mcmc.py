@@ -9,8 +9,8 @@ from strategy_scenes import check_aligned, make_info, make_params, moments, snap
 
 from splat import native
 from splat.gaussians import quat_to_matrix
+from splat.random import sample_indices
 from splat.train.strategies import MCMCStrategy, ops
-from splat.train.strategies.draws import sample_indices
 from splat.train.strategies.noise import inject_noise
 from splat.train.strategies.relocation import MAX_RATIO, compute_relocation
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from splat.edit.selection import Selection
+from splat.edit.select.selection import Selection
 from splat.gaussians import Gaussians
 
 NEW = -1
@@ -47,7 +47,7 @@ def replaced(gaussians: Gaussians, mask: Tensor, part: Gaussians) -> Gaussians:
 
 def pivot_of(gaussians: Gaussians, selection: Selection, pivot: list[float] | None) -> Tensor:
     """[3] float64: the point given, or the middle of the box around the selection."""
-    from splat.edit.regions import bounds
+    from splat.edit.select.geometry import bounds
 
     if pivot is not None:
         return torch.tensor(pivot, dtype=torch.float64)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from splat.edit.colours import lab_to_rgb, rgb_to_lab
+from splat.colors import lab_to_rgb, rgb_to_lab
 from splat.edit.operations.base import Edited
-from splat.edit.selection import Selection
+from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
 from splat.sh import rgb_to_sh0, sh0_to_rgb

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from splat.cameras import Camera
 from splat.edit.restyle.diffusion import Condition, Diffusion
-from splat.edit.views import LEAST
+from splat.edit.select.images import LEAST
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
 from splat.language.meaning import SMALL

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from splat.edit.restyle.config import GuideOptions
 from splat.edit.restyle.diffusion import Condition, Diffusion
+from splat.edit.restyle.options import GuideOptions
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from splat.edit.restyle.config import FILTERS
+from splat.edit.restyle.options import FILTERS
 from splat.errors import SplatError
 from splat.images import LUMA
 from splat.options import wrong_choice
@@ -54,8 +54,8 @@ def _pencil(picture: np.ndarray) -> np.ndarray:
 def _color_pencil(picture: np.ndarray) -> np.ndarray:
     import cv2
 
-    colour = cv2.pencilSketch(picture[..., ::-1].copy(), sigma_s=30, sigma_r=0.07, shade_factor=0.05)[1]
-    return np.asarray(colour)[..., ::-1]
+    color = cv2.pencilSketch(picture[..., ::-1].copy(), sigma_s=30, sigma_r=0.07, shade_factor=0.05)[1]
+    return np.asarray(color)[..., ::-1]
 
 
 def _edge_preserving(picture: np.ndarray) -> np.ndarray:
@@ -91,9 +91,9 @@ def _oil(picture: np.ndarray) -> np.ndarray:
     for index in range(OIL_LEVELS):
         inside = (level == index).astype(np.float32)
         count = cv2.boxFilter(inside, -1, size, normalize=False)
-        colour = cv2.boxFilter(picture * inside[..., None], -1, size, normalize=False) / np.maximum(count, 1)[..., None]
+        color = cv2.boxFilter(picture * inside[..., None], -1, size, normalize=False) / np.maximum(count, 1)[..., None]
         wins = count > best
-        best, result = np.where(wins, count, best), np.where(wins[..., None], colour, result)
+        best, result = np.where(wins, count, best), np.where(wins[..., None], color, result)
     return result
 
 
@@ -115,7 +115,7 @@ def _turned(picture: np.ndarray, degrees: float) -> np.ndarray:
     """The hue turned in the a-b plane of CIE Lab, lightness kept."""
     import torch
 
-    from splat.edit.colours import lab_to_rgb, rgb_to_lab
+    from splat.colors import lab_to_rgb, rgb_to_lab
 
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     L, a, b = rgb_to_lab(torch.from_numpy(picture / 255.0)).unbind(-1)

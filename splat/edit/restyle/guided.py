@@ -15,11 +15,11 @@ from torch import Tensor
 from splat.cameras import Camera
 from splat.console import info, progress, warn
 from splat.edit.restyle.attention import attention_map, lifted, remembered, token_places
-from splat.edit.restyle.config import GuideOptions
 from splat.edit.restyle.diffusion import Condition, Diffusion
 from splat.edit.restyle.distillation import distillation_loss, moment
-from splat.edit.restyle.loop import Loop
-from splat.edit.restyle.shots import Shot, draw, keep_near, region
+from splat.edit.restyle.loop import RestyleLoop
+from splat.edit.restyle.options import GuideOptions
+from splat.edit.restyle.targets import TargetView, draw, keep_visible, region
 from splat.gaussians import Gaussians
 from splat.render.scene import SceneRenderer
 
@@ -65,11 +65,11 @@ def live_mask(labels: Tensor, threshold: float) -> Tensor:
     return labels >= threshold
 
 
-class GuidedLoop(Loop):
+class GuidedRestyleLoop(RestyleLoop):
     """Moves the chosen Gaussians until the model sees in them what the text says."""
 
     def __init__(
-        self, renderer: SceneRenderer, chosen: Tensor, shots: list[Shot], guide: Guide, labels: Tensor | None,
+        self, renderer: SceneRenderer, chosen: Tensor, views: list[TargetView], guide: Guide, labels: Tensor | None,
         steps: int, most: int,
     ) -> None:  # fmt: skip
         """
@@ -78,17 +78,17 @@ class GuidedLoop(Loop):
             labels: [N] the first look at the attention; None: all of the chosen take part throughout.
             most: Gaussians that may take part at once.
         """
-        super().__init__(renderer, chosen, shots, guide.options, steps)
+        super().__init__(renderer, chosen, views, guide.options, steps)
         self.guide, self.model, self.most = guide, guide.model, most
         self.localised = labels is not None
         self.draws = torch.Generator().manual_seed(guide.options.seed)
         self.coarse = round(guide.options.coarse * steps)
         self.conditions: dict[str, Condition] = {}
-        self.sizes = {shot.camera.name: self.model.size(shot.camera, guide.options.resolution) for shot in shots}
-        self.repainted: list[Shot] = []
+        self.sizes = {view.camera.name: self.model.size(view.camera, guide.options.resolution) for view in views}
+        self.repainted: list[TargetView] = []
         if labels is not None:
-            self.piece.state["label"] = labels[chosen].clone()
-            self.piece.state["live"] = live_mask(self.piece.state["label"], threshold_at(0, guide.options))
+            self.subset.state["label"] = labels[chosen].clone()
+            self.subset.state["live"] = live_mask(self.subset.state["label"], threshold_at(0, guide.options))
 
     def before(self, step: int) -> None:
         every = self.options.relabel_every
@@ -100,53 +100,53 @@ class GuidedLoop(Loop):
     def loss(self, step: int) -> tuple[Tensor, dict[str, Any], Any]:
         if step >= self.coarse:
             return self.picture_loss(self._next(self.repainted))
-        return self._distillation(self._next(self.shots), step / max(self.coarse, 1))
+        return self._distillation(self._next(self.views), step / max(self.coarse, 1))
 
-    def _distillation(self, shot: Shot, done: float) -> tuple[Tensor, dict[str, Any], Any]:
+    def _distillation(self, view: TargetView, done: float) -> tuple[Tensor, dict[str, Any], Any]:
         """Score distillation of the whole view, which the model must see to know what it sees; outside the region the
         view stays as it was."""
-        picture, told = draw(self.renderer, shot.camera, self.piece.gaussians, self.still)
-        size = self.sizes[shot.camera.name]
+        picture, told = draw(self.renderer, view.camera, self.subset.gaussians, self.frozen)
+        size = self.sizes[view.camera.name]
         now = moment(done, self.options)
         level = now.lowest + (now.highest - now.lowest) * float(torch.rand((), generator=self.draws))
         pull = distillation_loss(
-            self.model, self.model.fitted(picture.clamp(0, 1), size), self._condition(shot),
+            self.model, self.model.fitted(picture.clamp(0, 1), size), self._condition(view),
             self.model.timestep(level), self.model.draw_noise(size, self.draws), now.guidance,
             self.options.image_guidance,
         )  # fmt: skip
-        outside = (1 - shot.coverage)[..., None]
-        stray = (outside * (picture - shot.original)).abs().mean()
-        share = float(shot.coverage.mean().clamp(min=1e-6))
-        return (pull.to(picture) + stray) / share, told, shot.camera
+        outside = (1 - view.coverage)[..., None]
+        stray = (outside * (picture - view.original)).abs().mean()
+        share = float(view.coverage.mean().clamp(min=1e-6))
+        return (pull.to(picture) + stray) / share, told, view.camera
 
-    def _condition(self, shot: Shot) -> Condition:
-        name = shot.camera.name
+    def _condition(self, view: TargetView) -> Condition:
+        name = view.camera.name
         if name not in self.conditions:
-            before = self.model.fitted(shot.original, self.sizes[name])
+            before = self.model.fitted(view.original, self.sizes[name])
             self.conditions[name] = self.model.about(self.guide.condition, before)
         return self.conditions[name]
 
     @torch.no_grad()
     def _repaint_next(self, turn: int) -> None:
         """Repaint the next view from what it shows now; it is the view's target until its next turn."""
-        shot = self.shots[turn % len(self.shots)]
-        picture, _ = draw(self.renderer, shot.camera, self.piece.gaussians, self.still)
-        size = self.sizes[shot.camera.name]
+        view = self.views[turn % len(self.views)]
+        picture, _ = draw(self.renderer, view.camera, self.subset.gaussians, self.frozen)
+        size = self.sizes[view.camera.name]
         noise = self.model.draw_noise(size, self.draws)
         made = self.model.repaint(
-            self.model.fitted(picture.clamp(0, 1), size), self._condition(shot), noise, self.options
+            self.model.fitted(picture.clamp(0, 1), size), self._condition(view), noise, self.options
         )
-        shot.aim(_scaled(made, picture.shape[:2]))
-        if shot not in self.repainted:
-            self.repainted.append(shot)
+        view.aim(_scaled(made, picture.shape[:2]))
+        if view not in self.repainted:
+            self.repainted.append(view)
 
     @torch.no_grad()
     def _relabel(self, done: float) -> None:
         """Look at the attention again: the labels move, and with them who takes part and what may change."""
-        scene = Gaussians.cat([self.piece.gaussians.detach(), self.still])
-        originals = {shot.camera.name: shot.original for shot in self.shots}
+        scene = Gaussians.cat([self.subset.gaussians.detach(), self.frozen])
+        originals = {view.camera.name: view.original for view in self.views}
         labels, seen = self.guide.labels(self.renderer, scene, originals)
-        state, count = self.piece.state, len(self.piece)
+        state, count = self.subset.state, len(self.subset)
         state["label"] = remembered(state["label"], labels[:count], seen[:count], self.options.label_memory)
         live = live_mask(state["label"], threshold_at(done, self.options))
         if not 0 < int(live.sum()) <= self.most:
@@ -155,10 +155,10 @@ class GuidedLoop(Loop):
             return
         state["live"] = live
         info(f"attention at {done:.0%}: {int(live.sum()):,} Gaussians take part")
-        taking_part = torch.cat([live, live.new_zeros(len(self.still))])
-        for shot in self.shots:
-            shot.widen(region(self.renderer, shot.camera, scene, taking_part, margin_of(shot.camera, self.options)))
-            keep_near(self.renderer, shot, self.still)
+        taking_part = torch.cat([live, live.new_zeros(len(self.frozen))])
+        for view in self.views:
+            view.widen(region(self.renderer, view.camera, scene, taking_part, margin_of(view.camera, self.options)))
+            keep_visible(self.renderer, view, self.frozen)
 
 
 def margin_of(camera: Camera, options: GuideOptions) -> int:

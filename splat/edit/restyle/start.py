@@ -11,8 +11,8 @@ import torch
 from splat.console import count, info, warn
 from splat.edit.config import EditOptions
 from splat.edit.operations.base import Edited
-from splat.edit.restyle.config import MODEL_STEPS, STEPS, GuideOptions
-from splat.edit.selection import Selection
+from splat.edit.restyle.options import MODEL_STEPS, STEPS, GuideOptions
+from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.render.scene import SceneRenderer
 
@@ -35,7 +35,7 @@ class Restyle:
         _check(options, guide, prompt)
         if options.model is not None:
             from splat.edit.restyle.guided import Guide
-            from splat.edit.restyle.hub import find_pipeline, load_pipeline
+            from splat.edit.restyle.pipeline import find_pipeline, load_pipeline
             from splat.hub import torch_device
 
             folder = find_pipeline(options.model, guide.offline)
@@ -77,15 +77,15 @@ class Restyle:
             selection: what takes part from the start.
             force: allow more than half of the scene to be changed.
         """
-        from splat.edit.restyle.loop import Loop, aimed_shots
+        from splat.edit.restyle.loop import RestyleLoop, target_views
 
         if self.guide is not None:
             return self._guided(renderer, candidates, selection, force)
         options = self.settings
         steps = STEPS if options.steps is None else options.steps
-        shots = aimed_shots(renderer, selection, self._pictures(renderer), options)
-        info(f"restyling {count(selection.count, 'Gaussian')} toward {count(len(shots), 'picture')}")
-        return Loop(renderer, selection.mask, shots, options, steps).run()
+        views = target_views(renderer, selection, self._pictures(renderer), options)
+        info(f"restyling {count(selection.count, 'Gaussian')} toward {count(len(views), 'picture')}")
+        return RestyleLoop(renderer, selection.mask, views, options, steps).run()
 
     def _pictures(self, renderer: SceneRenderer) -> Mapping[str, np.ndarray] | Callable[[np.ndarray], np.ndarray]:
         """The user's pictures by view name, or the function that makes them."""
@@ -98,20 +98,20 @@ class Restyle:
         return lambda picture: filtered(picture, name, amount, hue)
 
     def _guided(self, renderer: SceneRenderer, candidates: Selection, selection: Selection, force: bool) -> Edited:
-        from splat.edit.restyle.guided import GuidedLoop, margin_of
-        from splat.edit.restyle.shots import take_shot
+        from splat.edit.restyle.guided import GuidedRestyleLoop, margin_of
+        from splat.edit.restyle.targets import make_target_view
 
         options, guide = self.settings, self.guide
         assert guide is not None
         cameras = renderer.views_of(selection.weights, options.views)
-        shots = [take_shot(renderer, one, selection.mask, margin_of(one, options)) for one in cameras]
-        seen = [shot for shot in shots if shot is not None]
+        views = [make_target_view(renderer, one, selection.mask, margin_of(one, options)) for one in cameras]
+        seen = [view for view in views if view is not None]
         if not seen:
             raise SplatError(f"none of the training views shows {selection.source}")
         steps = MODEL_STEPS if options.steps is None else options.steps
         most = len(renderer.scene) if force else len(renderer.scene) // 2
         info(f"restyling {count(selection.count, 'Gaussian')} in {count(len(seen), 'view')}: {self.prompt!r}")
-        return GuidedLoop(renderer, candidates.mask, seen, guide, self.labels, steps, most).run()
+        return GuidedRestyleLoop(renderer, candidates.mask, seen, guide, self.labels, steps, most).run()
 
 
 def _check(options: EditOptions, guide: GuideOptions, prompt: str) -> None:

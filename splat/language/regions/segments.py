@@ -132,13 +132,11 @@ class _Merger:
         return new
 
 
-def _embeddings(
-    colours: np.ndarray, patches: np.ndarray, share: np.ndarray, width: float, size: int = 32
-) -> np.ndarray:
+def _embeddings(colors: np.ndarray, patches: np.ndarray, share: np.ndarray, width: float, size: int = 32) -> np.ndarray:
     """Kernel mean embedding [P, size] of each patch's colours [h, w, 3], over a palette of the photo."""
     import cv2
 
-    pixels = colours.reshape(-1, 3)
+    pixels = colors.reshape(-1, 3)
     sample = pixels[np.random.default_rng(0).integers(len(pixels), size=4000)]
     cv2.setRNGSeed(0)
     criteria = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 12, 0.5)

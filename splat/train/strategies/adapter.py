@@ -64,7 +64,7 @@ class AdaptedStrategy(Strategy):
         """
         import torch
 
-        from splat.train.strategies.draws import next_draw
+        from splat.random import next_draw
 
         device = params["means"].device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):

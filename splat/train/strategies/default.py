@@ -146,8 +146,8 @@ class DefaultStrategy(CappedStrategy):
 
     def _split(self, params: Params, optimizers: Optimizers, state: State, step: int, mask: Tensor) -> int:
         """Split the Gaussians in `mask` [N] bool; returns how many were."""
+        from splat.random import next_generator
         from splat.train.strategies import ops
-        from splat.train.strategies.draws import next_generator
 
         offsets = ops.split_offsets(params, mask, next_generator(state, mask.device))
         ops.split(params, optimizers, state, mask, offsets, self.revised_opacity)

@@ -195,8 +195,8 @@ class GeoTexDefaultStrategy(GeoTexRules, DefaultStrategy):
         return self._textured(grads, state, self.grow_grad2d)
 
     def _split(self, params: Params, optimizers: Optimizers, state: State, step: int, mask: Tensor) -> int:
+        from splat.random import next_generator
         from splat.train.strategies import ops
-        from splat.train.strategies.draws import next_generator
 
         offsets = ops.split_offsets(params, mask, next_generator(state, mask.device))
         mask, offsets = self._on_surface(params, state, step, mask, offsets)

@@ -206,7 +206,7 @@ class ImprovedStrategy(CappedStrategy):
         """Split as many candidates as the budget allows, drawn by their score; each is one Gaussian more."""
         import torch
 
-        from splat.train.strategies.draws import next_generator, sample_distinct
+        from splat.random import next_generator, sample_distinct
 
         present = len(params["means"])
         start = state.setdefault("start", present)

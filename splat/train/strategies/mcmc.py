@@ -103,7 +103,7 @@ class MCMCStrategy(CappedStrategy):
         Returns:
             Numbers of Gaussians "relocated" and "added"; empty at steps without refinement.
         """
-        from splat.train.strategies.draws import next_draw
+        from splat.random import next_draw
         from splat.train.strategies.noise import inject_noise
 
         done: dict[str, int] = {}
@@ -121,8 +121,8 @@ class MCMCStrategy(CappedStrategy):
         return MIN_OPACITY if self.min_opacity is None else self.min_opacity
 
     def _relocate(self, params: Params, optimizers: Optimizers, state: State) -> int:
+        from splat.random import next_generator
         from splat.train.strategies import ops
-        from splat.train.strategies.draws import next_generator
 
         dead = params["opacities"].detach().flatten().sigmoid() <= self._dead
         count = int(dead.sum())
@@ -133,8 +133,8 @@ class MCMCStrategy(CappedStrategy):
         return count
 
     def _add(self, params: Params, optimizers: Optimizers, state: State) -> int:
+        from splat.random import next_generator
         from splat.train.strategies import ops
-        from splat.train.strategies.draws import next_generator
 
         present = len(params["means"])
         factor = GROW_FACTOR if self.grow_factor is None else self.grow_factor

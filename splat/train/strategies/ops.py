@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from splat.gaussians import quat_to_matrix
-from splat.train.strategies.draws import sample_indices
+from splat.random import sample_indices
 from splat.train.strategies.relocation import compute_relocation
 
 if TYPE_CHECKING:

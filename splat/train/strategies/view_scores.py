@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from splat.train.strategies.draws import next_generator
+from splat.random import next_generator
 
 if TYPE_CHECKING:
     from splat.train.params import Params

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from splat.edit.operations.base import Edited
-from splat.edit.selection import Selection
+from splat.edit.select.selection import Selection
 from splat.gaussians import Gaussians
 
 
@@ -26,7 +26,7 @@ def crop(gaussians: Gaussians, selection: Selection, deviations: float = 2.0) ->
         deviations: how many standard deviations of a Gaussian must lie inside the box of the selected centres, widened
             by their usual (median) reach.
     """
-    from splat.edit.regions import bounds
+    from splat.edit.select.geometry import bounds
     from splat.gaussians import quat_to_matrix
 
     low, high = (corner.to(gaussians.means) for corner in bounds(gaussians, selection, share=0.0))

@@ -4,38 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from splat.edit import neighbours, regions, views
-from splat.edit.config import GOES_WITH, SelectOptions
-from splat.edit.selection import Selection, load_selection
-from splat.edit.where import Makers, evaluate
+from splat.edit.select import geometry, images
+from splat.edit.select.expression import Makers, evaluate
+from splat.edit.select.options import GOES_WITH, SelectOptions
+from splat.edit.select.selection import Selection, load_selection
 from splat.errors import SplatError
+from splat.options import parse_numbers
 from splat.render.scene import SceneRenderer
 
 
-def numbers(name: str, text: str, count: int | None = None) -> list[float]:
-    """The numbers of an option such as `0,0,1` or `[0, 0, 1]`.
-
-    Raises:
-        SplatError: naming the option, when they are not finite numbers or not `count` of them.
-    """
-    try:
-        values = [float(part) for part in text.strip().strip("[]()").split(",")]
-    except ValueError:
-        values = []
-    if not values or any(abs(value) == float("inf") or value != value for value in values):
-        raise SplatError(f"{name}={text}: must be numbers with commas between them")
-    if count is not None and len(values) != count:
-        raise SplatError(f"{name}={text}: must be {count} numbers")
-    return values
-
-
-def selects(options: SelectOptions) -> bool:
-    """Whether any option names Gaussians; the others only say more about those that do."""
-    makers = ("box", "sphere", "file", "masks", "opacity", "size", "polygon", "click", "where")
-    return any(getattr(options, name) is not None for name in makers)
-
-
-class Chooser:
+class Selector:
     """Makes selections of one scene."""
 
     def __init__(self, renderer: SceneRenderer, scene_digest: str | None = None) -> None:
@@ -65,11 +43,11 @@ class Chooser:
         if not options.soft:
             chosen = chosen.hard(options.threshold)
         if options.connected:
-            chosen = neighbours.connected(scene, chosen, options.connected)
+            chosen = geometry.connected(scene, chosen, options.connected)
         if options.grow:
-            chosen = neighbours.grow(scene, chosen, options.grow)
+            chosen = geometry.grow(scene, chosen, options.grow)
         if options.shrink:
-            chosen = neighbours.shrink(scene, chosen, options.shrink)
+            chosen = geometry.shrink(scene, chosen, options.shrink)
         if options.invert:
             chosen = ~chosen
         if not bool((chosen.weights > 0).any()):
@@ -79,47 +57,49 @@ class Chooser:
     def _each(self, options: SelectOptions) -> list[Selection]:
         found = []
         if options.box is not None:
-            found.append(self.box(*numbers("select.box", options.box, 6)))
+            found.append(self.box(*parse_numbers("select.box", options.box, 6)))
         if options.sphere is not None:
-            found.append(self.sphere(*numbers("select.sphere", options.sphere, 4)))
+            found.append(self.sphere(*parse_numbers("select.sphere", options.sphere, 4)))
         if options.file is not None:
             found.append(self.file(options.file, options.cluster))
         if options.masks is not None:
             found.append(self.masks(options.masks, options.value))
         if options.opacity is not None:
-            found.append(self.opacity(*numbers("select.opacity", options.opacity, 2)))
+            found.append(self.opacity(*parse_numbers("select.opacity", options.opacity, 2)))
         if options.size is not None:
-            found.append(self.size(*numbers("select.size", options.size, 2)))
+            found.append(self.size(*parse_numbers("select.size", options.size, 2)))
         if options.polygon is not None:
-            found.append(self.polygon(_view(options), *numbers("select.polygon", options.polygon)))
+            found.append(self.polygon(_view(options), *parse_numbers("select.polygon", options.polygon)))
         if options.click is not None:
             camera = self.renderer.camera(_view(options))
-            found.append(views.clicks(self.renderer, camera, numbers("select.click", options.click), options.radius))
+            found.append(
+                images.clicks(self.renderer, camera, parse_numbers("select.click", options.click), options.radius)
+            )
         if options.where is not None:
             found.append(self.where(options.where))
         return found
 
     def where(self, text: str) -> Selection:
-        """The selection of an expression, see `splat.edit.where`."""
+        """The selection of an expression, see `splat.edit.select.expression`."""
         makers: Makers = {
             "box": self.box, "sphere": self.sphere, "file": self.file, "masks": self.masks, "polygon": self.polygon,
             "click": self.click, "opacity": self.opacity, "size": self.size,
-            "all": lambda: regions.everything(self.renderer.scene),
+            "all": lambda: geometry.everything(self.renderer.scene),
         }  # fmt: skip
         changers: Makers = {"grow": self.grow, "shrink": self.shrink, "connected": self.connected}
         return evaluate(text, makers, changers)
 
     def box(self, x0: float, y0: float, z0: float, x1: float, y1: float, z1: float) -> Selection:
-        return regions.box(self.renderer.scene, [x0, y0, z0], [x1, y1, z1])
+        return geometry.box(self.renderer.scene, [x0, y0, z0], [x1, y1, z1])
 
     def sphere(self, x: float, y: float, z: float, radius: float) -> Selection:
-        return regions.sphere(self.renderer.scene, [x, y, z], radius)
+        return geometry.sphere(self.renderer.scene, [x, y, z], radius)
 
     def opacity(self, low: float, high: float) -> Selection:
-        return regions.opacity(self.renderer.scene, low, high)
+        return geometry.opacity(self.renderer.scene, low, high)
 
-    def size(self, low: float, high: float = regions.NO_LIMIT) -> Selection:
-        return regions.size(self.renderer.scene, low, high)
+    def size(self, low: float, high: float = geometry.NO_LIMIT) -> Selection:
+        return geometry.size(self.renderer.scene, low, high)
 
     def file(self, path: str, cluster: float | None = None) -> Selection:
         rank = None if cluster is None else _whole("file", cluster, least=1)
@@ -128,23 +108,23 @@ class Chooser:
 
     def masks(self, folder: str, value: float | None = None) -> Selection:
         marked = None if value is None else _whole("masks", value)
-        found = views.read_masks(self.renderer, Path(folder).expanduser(), marked)
-        return views.from_masks(self.renderer, found, f"masks({Path(folder).name})")
+        found = images.read_masks(self.renderer, Path(folder).expanduser(), marked)
+        return images.from_masks(self.renderer, found, f"masks({Path(folder).name})")
 
     def polygon(self, view: str, *corners: float) -> Selection:
-        return views.polygon(self.renderer, self.renderer.camera(view), list(corners))
+        return images.polygon(self.renderer, self.renderer.camera(view), list(corners))
 
     def click(self, view: str, *places: float) -> Selection:
-        return views.clicks(self.renderer, self.renderer.camera(view), list(places))
+        return images.clicks(self.renderer, self.renderer.camera(view), list(places))
 
     def grow(self, chosen: Selection, distance: float | None = None) -> Selection:
-        return neighbours.grow(self.renderer.scene, chosen, distance)
+        return geometry.grow(self.renderer.scene, chosen, distance)
 
     def shrink(self, chosen: Selection, distance: float | None = None) -> Selection:
-        return neighbours.shrink(self.renderer.scene, chosen, distance)
+        return geometry.shrink(self.renderer.scene, chosen, distance)
 
     def connected(self, chosen: Selection, keep: float = 1) -> Selection:
-        return neighbours.connected(self.renderer.scene, chosen, _whole("connected", keep, least=1))
+        return geometry.connected(self.renderer.scene, chosen, _whole("connected", keep, least=1))
 
 
 def _whole(name: str, value: float, least: int = 0) -> int:

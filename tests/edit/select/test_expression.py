@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from splat.edit.choose import Chooser, numbers
-from splat.edit.config import SelectOptions
-from splat.edit.selection import save_selection
+from splat.edit.select.options import SelectOptions
+from splat.edit.select.selection import save_selection
+from splat.edit.select.selector import Selector
 from splat.errors import SplatError
+from splat.options import parse_numbers
 from tests.edit.scenes import renderer_of
 
 RED, GREEN, BLUE = (list(range(start, start + 300)) for start in (0, 300, 600))
@@ -18,8 +19,8 @@ SPHERES = {"red": "sphere(-0.6,0,0,0.5)", "green": "sphere(0.6,0,0,0.5)", "blue"
 
 
 @pytest.fixture(scope="module")
-def chooser() -> Chooser:
-    return Chooser(renderer_of(), "abc")
+def selector() -> Selector:
+    return Selector(renderer_of(), "abc")
 
 
 @pytest.mark.parametrize(
@@ -37,8 +38,8 @@ def chooser() -> Chooser:
         ("size(10)", []),
     ],
 )
-def test_expressions(chooser: Chooser, text: str, expected: list[int]) -> None:
-    assert sorted(chooser.where(text.format(**SPHERES)).indices.tolist()) == expected
+def test_expressions(selector: Selector, text: str, expected: list[int]) -> None:
+    assert sorted(selector.where(text.format(**SPHERES)).indices.tolist()) == expected
 
 
 @pytest.mark.parametrize(
@@ -60,27 +61,27 @@ def test_expressions(chooser: Chooser, text: str, expected: list[int]) -> None:
         ("polygon('9', 1,1,2,2,3,3)", "no view 9"),
     ],
 )
-def test_mistakes_in_expressions(chooser: Chooser, text: str, message: str) -> None:
+def test_mistakes_in_expressions(selector: Selector, text: str, message: str) -> None:
     with pytest.raises(SplatError, match=message):
-        chooser.where(text)
+        selector.where(text)
 
 
-def test_options_must_all_hold(chooser: Chooser, tmp_path: Path) -> None:
+def test_options_must_all_hold(selector: Selector, tmp_path: Path) -> None:
     both = SelectOptions(box="-2,-2,-2,2,2,0.5", sphere="[-0.6, 0, 0, 0.5]")
-    chosen = chooser.from_options(both)
+    chosen = selector.from_options(both)
     assert chosen.indices.tolist() == RED
     both.invert = True
-    assert chooser.from_options(both).indices.tolist() == GREEN + BLUE
+    assert selector.from_options(both).indices.tolist() == GREEN + BLUE
     save_selection(tmp_path / "red.safetensors", chosen, "abc")
     again = SelectOptions(file=str(tmp_path / "red.safetensors"), opacity="0.5,1", size="0,1", grow=0.01)
-    assert chooser.from_options(again).indices.tolist() == RED
+    assert selector.from_options(again).indices.tolist() == RED
     clicked = SelectOptions(view="0", click="61.5,36", connected=1, shrink=0.0)
-    assert chooser.from_options(clicked).indices.tolist() == GREEN
-    drawn = chooser.from_options(SelectOptions(view="0", polygon="48,0,95,0,95,71,48,71", soft=True))
+    assert selector.from_options(clicked).indices.tolist() == GREEN
+    drawn = selector.from_options(SelectOptions(view="0", polygon="48,0,95,0,95,71,48,71", soft=True))
     assert 0 < float(drawn.weights[300:600].mean()) < 1 and not drawn.mask[:300].any()
 
 
-def test_what_cannot_be_selected(chooser: Chooser) -> None:
+def test_what_cannot_be_selected(selector: Selector) -> None:
     for options, message in (
         (SelectOptions(), "what is edited"),
         (SelectOptions(box="1,2,3"), "must be 6 numbers"),
@@ -89,18 +90,18 @@ def test_what_cannot_be_selected(chooser: Chooser) -> None:
         (SelectOptions(click="1,2"), "need select.view"),
     ):
         with pytest.raises(SplatError, match=message):
-            chooser.from_options(options)
-    assert numbers("a", "(1, -2.5, 3e2)", 3) == [1, -2.5, 300]
+            selector.from_options(options)
+    assert parse_numbers("a", "(1, -2.5, 3e2)", 3) == [1, -2.5, 300]
     with pytest.raises(SplatError, match="a=1,nan"):
-        numbers("a", "1,nan")
+        parse_numbers("a", "1,nan")
 
 
-def test_a_threshold_decides_who_is_in(chooser: Chooser, tmp_path: Path) -> None:
-    from splat.edit.selection import Selection
+def test_a_threshold_decides_who_is_in(selector: Selector, tmp_path: Path) -> None:
+    from splat.edit.select.selection import Selection
 
     weights = torch.zeros(900)
     weights[:300], weights[300:600] = 0.3, 0.8
     save_selection(tmp_path / "s.safetensors", Selection(weights))
     file = str(tmp_path / "s.safetensors")
-    assert chooser.from_options(SelectOptions(file=file)).indices.tolist() == GREEN
-    assert chooser.from_options(SelectOptions(file=file, threshold=0.2)).indices.tolist() == RED + GREEN
+    assert selector.from_options(SelectOptions(file=file)).indices.tolist() == GREEN
+    assert selector.from_options(SelectOptions(file=file, threshold=0.2)).indices.tolist() == RED + GREEN

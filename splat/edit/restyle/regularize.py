@@ -5,25 +5,27 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from splat.edit.restyle.workpiece import Workpiece
+from splat.edit.restyle.trainable import TrainableSubset
 from splat.sh import sh0_to_rgb
 
 WEIGHTS = {"means": 1.0, "quats": 5.0, "scales": 2.0, "opacities": 5.0, "sh0": 1.0, "shN": 1.0}
 
 
-def anchor_loss(piece: Workpiece) -> Tensor:
+def anchor_loss(subset: TrainableSubset) -> Tensor:
     """A scalar: for every Gaussian its pull times the squared distance to its anchor, the mean over the live ones.
 
     After GaussianEditor (Chen et al. 2024), equation 6: the pull of a generation grows at each densification, when
     anchors are also moved to where the Gaussians have come. Distances are counted so that 1 is a large one: places in
     usual sizes of a Gaussian, sizes in logarithms, opacities and colours from 0 to 1, rotations as unit quaternions.
     """
-    pull = torch.where(piece.state["live"], piece.state["pull"], 0.0)
+    pull = torch.where(subset.state["live"], subset.state["pull"], 0.0)
     total = pull.new_zeros(())
-    for name in piece.optimizers:
-        now, then = (_counted(name, value, piece.unit) for value in (piece.params[name], piece.state[f"anchor.{name}"]))
+    for name in subset.optimizers:
+        now, then = (
+            _counted(name, value, subset.unit) for value in (subset.params[name], subset.state[f"anchor.{name}"])
+        )
         total = total + WEIGHTS[name] * (pull * (now - then).square().flatten(1).sum(dim=1)).sum()
-    return total / piece.state["live"].sum().clamp(min=1)
+    return total / subset.state["live"].sum().clamp(min=1)
 
 
 def _counted(name: str, value: Tensor, unit: float) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from splat.edit.graph import joined_to, neighbour_graph, pieces, smoothed
-from splat.edit.localise import Evidence, confirmed, ground_of, localised, steepest
-from splat.edit.words import meant
+from splat.edit.select.graph import joined_to, neighbour_graph, pieces, smoothed
+from splat.edit.select.refine import Evidence, confirmed, ground_of, localised, steepest
+from splat.edit.select.text import meant
 from splat.gaussians import Gaussians
 from splat.language.clusters import Cluster
 from tests.edit.scenes import ball, join, renderer_of, three_balls
@@ -81,7 +81,7 @@ def test_the_unknown_and_the_misjudged_follow_their_neighbours() -> None:
     assert found[RED].mean() > 0.9 > 0.75 > seeds[RED].mean() and not found[~RED].any()
 
 
-def test_colours_tell_where_an_answer_that_bleeds_ends() -> None:
+def test_colors_tell_where_an_answer_that_bleeds_ends() -> None:
     scene = touching()
     means = scene.means.numpy()
     bleeds = GREEN & (means[:, 1] < 0.47)  # the part of the lower ball that touches the upper one

@@ -17,7 +17,7 @@ SEEN = 0.02  # of a pixel that the selection must give for it to belong to the r
 
 
 @dataclass(eq=False)
-class Shot:
+class TargetView:
     """One view. Pictures are RGB 0..1 on the scene's device."""
 
     camera: Camera
@@ -29,7 +29,7 @@ class Shot:
     target: Tensor | None = field(
         init=False
     )  # [h, w, 3] in the cut: the wanted inside the region, the original outside
-    near: Gaussians | None = field(init=False, default=None)  # of those that never move, the ones that the cut shows
+    visible: Gaussians | None = field(init=False, default=None)  # of those that never move, the ones that the cut shows
 
     def __post_init__(self) -> None:
         self.widen(self.coverage)
@@ -55,7 +55,7 @@ class Shot:
         return float(inside.numel() / inside.sum().clamp(min=1))
 
 
-def take_shot(renderer: SceneRenderer, camera: Camera, chosen: Tensor, margin: int) -> Shot | None:
+def make_target_view(renderer: SceneRenderer, camera: Camera, chosen: Tensor, margin: int) -> TargetView | None:
     """A view of the Gaussians in `chosen` [N] bool; None if it shows nothing of them.
 
     Args:
@@ -63,7 +63,7 @@ def take_shot(renderer: SceneRenderer, camera: Camera, chosen: Tensor, margin: i
     """
     original = renderer.image(camera).clamp(0, 1)
     coverage = region(renderer, camera, renderer.scene, chosen, margin)
-    return Shot(camera, original, coverage) if bool((coverage > 0).any()) else None
+    return TargetView(camera, original, coverage) if bool((coverage > 0).any()) else None
 
 
 def region(renderer: SceneRenderer, camera: Camera, scene: Gaussians, chosen: Tensor, margin: int) -> Tensor:
@@ -81,18 +81,18 @@ def region(renderer: SceneRenderer, camera: Camera, scene: Gaussians, chosen: Te
 
 
 @torch.no_grad()
-def keep_near(renderer: SceneRenderer, shot: Shot, still: Gaussians) -> None:
+def keep_visible(renderer: SceneRenderer, view: TargetView, frozen: Gaussians) -> None:
     """Note which of the Gaussians that never move can show in the cut, so that only those are drawn."""
-    shot.near = still
-    if len(still):
-        drawn = renderer.of(still).render(shot.cut).meta["radii"][0] > 0
-        shot.near = still[drawn.all(dim=-1)]
+    view.visible = frozen
+    if len(frozen):
+        drawn = renderer.of(frozen).render(view.cut).meta["radii"][0] > 0
+        view.visible = frozen[drawn.all(dim=-1)]
 
 
 def draw(
-    renderer: SceneRenderer, camera: Camera, moving: Gaussians, still: Gaussians
+    renderer: SceneRenderer, camera: Camera, moving: Gaussians, frozen: Gaussians
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The picture [H, W, 3] of both parts with gradients, the moving ones first, and what the renderer tells."""
-    both = Gaussians.cat([moving, still])
+    both = Gaussians.cat([moving, frozen])
     image, _, meta = renderer.of(both).render(camera)
     return image, meta

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from splat.edit.operations.base import Edited, pivot_of, replaced
-from splat.edit.regions import bounds, everything
-from splat.edit.selection import Selection
+from splat.edit.select.geometry import bounds, everything
+from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
 

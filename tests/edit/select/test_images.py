@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from splat.edit.preview import overlay, write_preview
-from splat.edit.regions import sphere
-from splat.edit.selection import Selection
-from splat.edit.views import clicked_points, clicks, from_masks, polygon, read_masks
+from splat.edit.select.geometry import sphere
+from splat.edit.select.images import clicked_points, clicks, from_masks, polygon, read_masks
+from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.render.scene import SceneRenderer
 from tests.edit.scenes import SIZE, renderer_of

@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from splat.edit import regions
-from splat.edit.neighbours import connected, grow, pieces, shrink
-from splat.edit.selection import Selection, load_selection, save_selection
+from splat.edit.select import geometry
+from splat.edit.select.geometry import connected, grow, pieces, shrink
+from splat.edit.select.selection import Selection, load_selection, save_selection
 from splat.errors import SplatError
 from splat.language.selection import read_selection
 from tests.edit.scenes import ball, join, three_balls
@@ -32,23 +32,23 @@ def test_algebra_of_weights() -> None:
 
 def test_regions_hold_what_lies_in_them() -> None:
     scene = three_balls()
-    assert regions.box(scene, [-1.1, -0.5, -0.5], [-0.1, 0.5, 0.5]).indices.tolist() == list(range(300))
-    assert regions.sphere(scene, [0.6, 0, 0], 0.41).indices.tolist() == list(range(300, 600))
+    assert geometry.box(scene, [-1.1, -0.5, -0.5], [-0.1, 0.5, 0.5]).indices.tolist() == list(range(300))
+    assert geometry.sphere(scene, [0.6, 0, 0], 0.41).indices.tolist() == list(range(300, 600))
     scene.opacities[7], scene.scales[8] = -3.0, torch.tensor([-9.0, 0.0, -9.0])
-    assert regions.opacity(scene, high=0.1).indices.tolist() == [7]
-    assert regions.size(scene, low=0.5).indices.tolist() == [8]
-    assert regions.everything(scene).share == 1
-    low, high = regions.bounds(scene, regions.sphere(scene, [0.6, 0, 0], 0.41), share=0)
+    assert geometry.opacity(scene, high=0.1).indices.tolist() == [7]
+    assert geometry.size(scene, low=0.5).indices.tolist() == [8]
+    assert geometry.everything(scene).share == 1
+    low, high = geometry.bounds(scene, geometry.sphere(scene, [0.6, 0, 0], 0.41), share=0)
     assert torch.allclose(low, torch.tensor([0.2, -0.4, -0.4]).double(), atol=0.02)
     assert torch.allclose(high, torch.tensor([1.0, 0.4, 0.4]).double(), atol=0.02)
     for wrong in ([1.0, 0, 0], [0.0, 0, 0]), ([0.0], [1.0]):
         with pytest.raises(SplatError, match="a box is"):
-            regions.box(scene, *wrong)
+            geometry.box(scene, *wrong)
 
 
 def test_growing_and_shrinking_by_a_distance() -> None:
     scene = three_balls()
-    half = regions.box(scene, [-1.1, -0.5, -0.5], [-0.6, 0.5, 0.5])
+    half = geometry.box(scene, [-1.1, -0.5, -0.5], [-0.6, 0.5, 0.5])
     larger = grow(scene, half, 0.1)
     distance = torch.cdist(scene.means, scene.means[half.mask]).amin(dim=1)
     assert torch.equal(larger.mask, distance <= 0.1)
@@ -65,7 +65,7 @@ def test_growing_and_shrinking_by_a_distance() -> None:
 def test_pieces_of_a_selection() -> None:
     small = ball((0, 2, 0), 0.2, (1, 1, 1), count=100)
     scene = join(three_balls(), small)
-    chosen = regions.everything(scene) - regions.sphere(scene, [-0.8, 0, 1.4], 0.5)
+    chosen = geometry.everything(scene) - geometry.sphere(scene, [-0.8, 0, 1.4], 0.5)
     numbers = pieces(scene, chosen)
     assert (numbers[600:900] == -1).all() and (numbers[900:] == 2).all()
     assert {numbers[0], numbers[300]} == {0, 1} and len(set(numbers[:300])) == len(set(numbers[300:600])) == 1

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from splat.edit.selection import Selection
+from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.options import nearest
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from splat.cameras import Camera
 from splat.capture.beside import SideFolder
 from splat.capture.photo import read_mask
+from splat.colors import rgb_to_lab
 from splat.console import count, progress, warn
-from splat.edit.colours import rgb_to_lab
-from splat.edit.neighbours import components
-from splat.edit.selection import Selection
+from splat.edit.select.geometry import components
+from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.render.scene import SceneRenderer
 from splat.sh import sh0_to_rgb

@@ -18,7 +18,7 @@ LAST = 0.1  # of its start is a learning rate at the end
 FAINT = 0.005  # opacity below which a Gaussian shows nothing
 
 
-class Workpiece:
+class TrainableSubset:
     """M Gaussians under the tools, made from some of a scene's N; the other ones are not here and cannot change.
 
     `state` holds, one row a Gaussian: `origin` (which of the N it comes from), `live` (whether it moves at all),

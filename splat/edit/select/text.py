@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from splat.console import info
-from splat.edit.localise import Evidence, confirmed, ground_of, localised
-from splat.edit.selection import Selection
+from splat.edit.select.refine import Evidence, confirmed, ground_of, localised
+from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.language.ask import Answer3D, Asker, logit, noise_limit
 from splat.language.clusters import Cluster, find_clusters
@@ -30,7 +30,7 @@ LOOKED_AT = (300, 1000, 5000, 20_000)  # of the best Gaussians, until they make 
 
 
 @dataclass(frozen=True)
-class Words:
+class TextQuery:
     """What to look for."""
 
     text: str
@@ -39,8 +39,8 @@ class Words:
     level: str | None = None
 
 
-def in_words(renderer: SceneRenderer, run: Run, words: Words) -> Selection:
-    """The objects that a text names: the large pieces of the field's answer, made whole by `splat.edit.localise`.
+def select_by_text(renderer: SceneRenderer, run: Run, words: TextQuery) -> Selection:
+    """The objects that a text names: the large pieces of the field's answer, made whole by `splat.edit.select.refine`.
 
     Raises:
         SplatError: no field, unknown words, or nothing that matches; names the three nearest objects then.

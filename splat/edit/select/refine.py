@@ -4,7 +4,7 @@ A field says surely where an object is, and vaguely where it ends: parts that th
 what stands beside it answers a little too. From the sure part the borders are found in three steps, each of which can
 only reach what hangs together with it: the threshold at which the answer breaks off most steeply; colours and
 neighbours, as GrabCut (Rother 2004) cuts pictures, on the graph of Gaussians; and the views, in which a Gaussian
-belongs to what most of its pixels show (the vote of `splat.edit.views.from_masks`, here of the selection's own
+belongs to what most of its pixels show (the vote of `splat.edit.select.images.from_masks`, here of the selection's own
 pictures).
 """
 
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from splat.edit.colours import rgb_to_lab
-from splat.edit.graph import Graph, joined_to, neighbour_graph, smoothed
-from splat.edit.selection import Selection
-from splat.edit.views import LEAST
+from splat.colors import rgb_to_lab
+from splat.edit.select.graph import Graph, joined_to, neighbour_graph, smoothed
+from splat.edit.select.images import LEAST
+from splat.edit.select.selection import Selection
 from splat.gaussians import Gaussians
 from splat.render.scene import SceneRenderer
 from splat.sh import sh0_to_rgb
@@ -35,7 +35,7 @@ TIE = 0.02  # thresholds whose border is as steep but for this share are the sam
 
 # Votes on what to take, in the same unit. Unknown Gaussians were hardly ever seen, or the teacher named nothing there.
 UNKNOWN, BOUND = -0.75, 3.0
-COLOUR, COLOUR_BOUND = 0.3, 2.0  # per unit of log likelihood ratio of colours, and where that is cut
+COLOR, COLOR_BOUND = 0.3, 2.0  # per unit of log likelihood ratio of colours, and where that is cut
 BIN = 8.0  # of the colour histograms, in Lab
 ALIKE = 12.0  # Lab: colours of neighbours that differ by this are another thing's
 TOGETHER = 0.6  # how much neighbours pull
@@ -124,11 +124,11 @@ def cut(
     for _ in range(2):
         near = _around(ground, region, reach)
         beside = near & ~region & evidence.known
-        colour = np.zeros(graph.count)
+        color = np.zeros(graph.count)
         if beside.sum() > 10:
-            ratio = _colour_ratio(ground.lab, region & evidence.known, beside)
-            colour = np.where(evidence.known, np.clip(ratio, -COLOUR_BOUND, COLOUR_BOUND), 0.0)
-        votes = np.where(near, opinion + COLOUR * colour, -BOUND)
+            ratio = _color_ratio(ground.lab, region & evidence.known, beside)
+            color = np.where(evidence.known, np.clip(ratio, -COLOR_BOUND, COLOR_BOUND), 0.0)
+        votes = np.where(near, opinion + COLOR * color, -BOUND)
         after = joined_to(graph, smoothed(graph, likeness, votes, TOGETHER) > 0, seeds, reach)
         if after.sum() < 5:
             break
@@ -143,7 +143,7 @@ def _around(ground: Ground, region: np.ndarray, reach: float) -> np.ndarray:
     return np.asarray(((ground.means > low - margin) & (ground.means < high + margin)).all(axis=1))
 
 
-def _colour_ratio(lab: np.ndarray, inside: np.ndarray, beside: np.ndarray) -> np.ndarray:
+def _color_ratio(lab: np.ndarray, inside: np.ndarray, beside: np.ndarray) -> np.ndarray:
     """[N] log of how much likelier each colour is inside than beside, by smoothed histograms."""
     from scipy.ndimage import gaussian_filter
 

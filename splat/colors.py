@@ -39,7 +39,7 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
     return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
 
 
-def parse_colour(text: str) -> Tensor:
+def parse_color(text: str) -> Tensor:
     """[3] float32 sRGB 0..1 of a name, #rrggbb or r,g,b (0 to 1, or 0 to 255 where a number is above 1).
 
     Raises:

@@ -22,7 +22,7 @@ KINDS = ("overlay", "mask")  # of pictures
 
 
 @dataclass
-class Found:
+class AnswerSelection:
     """What the selection of an answer is written from."""
 
     answer: Answer3D
@@ -65,7 +65,10 @@ def old_pictures(folder: Path) -> set[Path]:
 
 
 def write_answer(
-    out: Path, summary: dict[str, Any], pictures: dict[str, np.ndarray] | None = None, found: Found | None = None
+    out: Path,
+    summary: dict[str, Any],
+    pictures: dict[str, np.ndarray] | None = None,
+    found: AnswerSelection | None = None,
 ) -> None:
     """Write an answer in the place of an earlier one: all files are ready before the first takes its place.
 

@@ -14,7 +14,7 @@ from splat.errors import SplatError
 from splat.files import slug
 from splat.gaussians import Gaussians
 from splat.images import to_bytes
-from splat.language.answer import Found, answer_folder, write_answer
+from splat.language.answer import AnswerSelection, answer_folder, write_answer
 from splat.language.ask import Answer2D, Answer3D, Asker
 from splat.language.clusters import Cluster, find_clusters
 from splat.language.config import QueryConfig
@@ -84,7 +84,7 @@ def ask(
             "all": round(time.monotonic() - started, 3),
         }
         scene_facts = {"field": field_folder.name, "scene": field.facts.get("scene")}
-        found = Found(answer, clusters, {"text": text, "without": question.without, **scene_facts})
+        found = AnswerSelection(answer, clusters, {"text": text, "without": question.without, **scene_facts})
         write_answer(out, summary, pictures, found if summary["found"] else None)
         summaries[text] = summary
     return summaries

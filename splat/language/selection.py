@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from splat.errors import SplatError
 from splat.files import atomic_path
-
-if TYPE_CHECKING:
-    from splat.language.ask import Answer3D
-    from splat.language.clusters import Cluster
+from splat.language.ask import Answer3D
+from splat.language.clusters import Cluster
 
 _NAMES = ("indices", "weights", "objects")
 
 
-@dataclass
-class Selection:
-    """Some Gaussians of a scene."""
+class StoredSelection(NamedTuple):
+    """What a selection file says of M Gaussians of a scene."""
 
-    indices: Tensor  # [M] int64, ascending
-    weights: Tensor  # [M] float32 0..1, relevancy
-    objects: Tensor  # [M] int64, rank of the object (1 is the largest), 0 for none of those listed
+    indices: Tensor  # [M] int64
+    weights: Tensor  # [M] float32 0..1
+    objects: Tensor | None  # [M] int64, rank of the object in the answer (1 is the largest), 0 for none of those listed
     facts: dict[str, Any]  # text, field, and `scene`, the digest of the scene file it belongs to
 
 
 def write_selection(path: Path, answer: Answer3D, clusters: list[Cluster], facts: dict[str, Any]) -> None:
     """Write the selected Gaussians as safetensors: indices int64, weights float16, objects int16, and facts as JSON."""
-    from safetensors.torch import save_file
-
     indices = answer.selected.nonzero()[:, 0].cpu()
     objects = np.zeros(len(answer.selected), np.int16)
     for rank, cluster in enumerate(clusters, start=1):
@@ -48,26 +44,12 @@ def write_selection(path: Path, answer: Answer3D, clusters: list[Cluster], facts
         save_file(tensors, str(temporary), {"facts": json.dumps(facts)})
 
 
-def read_selection(path: Path) -> Selection:
-    """Read a selection.
-
-    Raises:
-        SplatError: when it is not one.
-    """
-    indices, weights, objects, facts = read_parts(path)
-    if objects is None:
-        raise SplatError(f"{path} is not a selection file of splat query (it has no objects)")
-    return Selection(indices, weights, objects, facts)
-
-
-def read_parts(path: Path) -> tuple[Tensor, Tensor, Tensor | None, dict[str, Any]]:
-    """Indices [M] int64, weights [M] float32 in [0, 1], objects [M] int64 or None, and facts of a selection file.
+def read_selection(path: Path) -> StoredSelection:
+    """Read a selection file of a query or an edit.
 
     Raises:
         SplatError: when it is none, or damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(str(path), "pt") as file:
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
@@ -87,7 +69,7 @@ def read_parts(path: Path) -> tuple[Tensor, Tensor, Tensor | None, dict[str, Any
     weights = weights.float()
     if not bool(((weights >= 0) & (weights <= 1)).all()):
         raise SplatError(f"{path} is damaged: it needs a weight from 0 to 1 for each index")
-    return indices.long(), weights, None if objects is None else objects.long(), facts
+    return StoredSelection(indices.long(), weights, None if objects is None else objects.long(), facts)
 
 
 def _line(error: BaseException) -> str:

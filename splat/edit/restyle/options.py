@@ -1,4 +1,4 @@
-"""Options of `splat edit RUN restyle`; light to import."""
+"""Options `guide.…` of `splat edit RUN restyle`; light to import."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ STEPS, MODEL_STEPS = 600, 1500  # 2411.10033 gives none; 1,500 is what editing b
 
 
 @dataclass
-class ScheduleOptions:
-    """How long and how freely the selected Gaussians move."""
+class GuideOptions:
+    """How long and how freely the selected Gaussians move, and from `resolution` on how a model guides them."""
 
     steps: int | None = option(
         None, f"optimisation steps, one view each (null: {STEPS}, with a model {MODEL_STEPS:,})", minimum=1
@@ -32,12 +32,6 @@ class ScheduleOptions:
     densify_share: float = option(0.02, "share of the Gaussians that is cloned or split then", above=0, maximum=1)
     cap: int = option(20_000, "new Gaussians at most", minimum=0)
     seed: int = option(0, "of all random draws; without CUDA the same seed gives the same edit, bit for bit", minimum=0)
-
-
-@dataclass
-class GuideOptions(ScheduleOptions):
-    """How restyle follows its pictures; those from `resolution` on are for a model."""
-
     resolution: int = option(512, "shorter side in pixels at which the model sees a view", minimum=16)
     coarse: float = option(0.67, "share of the steps by score distillation, before repainting", minimum=0, maximum=1)
     guidance: float = option(15.0, "pull of the text at the start of the distillation", minimum=1)

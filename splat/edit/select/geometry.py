@@ -148,7 +148,7 @@ def components(points: np.ndarray, link: float = LINK, extra: np.ndarray | None 
     order = np.argsort(-np.bincount(numbers), kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    return rank[numbers]
+    return np.asarray(rank[numbers])
 
 
 def connected(gaussians: Gaussians, selection: Selection, keep: int = 1, link: float = LINK) -> Selection:

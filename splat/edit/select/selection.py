@@ -11,7 +11,7 @@ from torch import Tensor
 
 from splat.errors import SplatError
 from splat.files import atomic_path
-from splat.language.selection import read_parts
+from splat.language.selection import read_selection
 
 INSIDE = 0.5  # a weight from here on counts as selected where a Gaussian is either in or out
 
@@ -106,7 +106,7 @@ def load_selection(path: str | Path, count: int, cluster: int | None = None, sce
     path = Path(path)
     if not path.is_file():
         raise SplatError(f"no selection file at {path}")
-    indices, weights, objects, facts = read_parts(path)
+    indices, weights, objects, facts = read_selection(path)
     made_for = facts.get("count", count)
     other_scene = scene is not None and facts.get("scene") is not None and facts["scene"] != scene
     if other_scene or made_for != count or (len(indices) and (indices.min() < 0 or indices.max() >= count)):

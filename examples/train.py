@@ -20,8 +20,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes, and little detail")
     words = parser.parse_args()
 
-    small = {"max_steps": 100, "data_factor": 6, "cap_max": 4000, "options": {"initial.seeds": 2000}}
-    run = splat.train(words.data, out=words.out, overwrite=True, **(small if words.quick else {}))
+    small = {"max_steps": 100, "data_factor": 6, "cap_max": 4000, "initial.seeds": 2000}
+    run = splat.train(words.data, out=words.out, overwrite=True, options=small if words.quick else None)
     metrics = splat.evaluate(run, options={"lpips_net": "none", "flip": False} if words.quick else None)
     file = splat.export(run, words.out / "exports" / "scene.splat", overwrite=True)
     print(f"{len(run.scene()):,} Gaussians, {metrics['psnr']:.2f} dB on held-out photos: {run.path}, {file}")

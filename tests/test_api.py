@@ -167,3 +167,16 @@ def test_a_strategy_may_be_an_instance(monkeypatch: pytest.MonkeyPatch, run: Run
     with pytest.raises(AttributeError):
         splat.train(DEMO, strategy=MCMCStrategy(noise_lr=1.0), preset="fast")
     assert isinstance(seen[0].strategy, MCMCStrategy) and seen[0].strategy.noise_lr == 1.0 and seen[0].max_steps == 1000
+
+
+@pytest.mark.slow
+def test_type_checkers_see_the_functions_where_packages_have_their_names(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text('import splat\n\nsplat.train(3)\nsplat.evaluate("run", protocl="3dgs")\n')
+    examples = sorted(map(str, (REPOSITORY / "examples").glob("*.py")))
+    for files, expected in (([str(wrong)], 2), *(([name], 0) for name in examples)):
+        command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", "--no-error-summary", *files]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        lines = [line for line in done.stdout.splitlines() if ": error: " in line]
+        assert len(lines) == expected, done.stdout
+    assert len(examples) == 5

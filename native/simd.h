@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -143,9 +144,10 @@ inline Vf round(Vf a) {
     Vf shifted = a + magic;
     return shifted - magic;
 }
+// From 2^23 on every float is whole, and from 2^31 on none is an int.
 inline Vf ceil(Vf a) {
     Vf r = to_float(truncate(a));
-    return select(lt(r, a), r + 1.0f, r);
+    return select(lt(abs(a), broadcast(8388608.0f)), select(lt(r, a), r + 1.0f, r), a);
 }
 #endif
 inline Vf gather(const float* base, Vi index) {
@@ -158,7 +160,24 @@ inline Vf gather(const float* base, Vi index) {
 }
 #endif
 
-inline Vf clamp(Vf v, float low, float high) { return min(max(v, broadcast(low)), broadcast(high)); }
+// a * b - c and c - a * b, rounded once where the machine can: where two places must round alike, this is not left to
+// the compiler.
+#if defined(__AVX512F__) && !defined(SPLAT_WIDTH)
+inline Vf product_minus(Vf a, Vf b, Vf c) { return (Vf)_mm512_fmsub_ps((__m512)a, (__m512)b, (__m512)c); }
+inline Vf minus_product(Vf c, Vf a, Vf b) { return (Vf)_mm512_fnmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+#elif defined(__AVX__) && defined(__FMA__)
+inline Vf product_minus(Vf a, Vf b, Vf c) { return (Vf)_mm256_fmsub_ps((__m256)a, (__m256)b, (__m256)c); }
+inline Vf minus_product(Vf c, Vf a, Vf b) { return (Vf)_mm256_fnmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+#else
+inline Vf product_minus(Vf a, Vf b, Vf c) { return a * b - c; }
+inline Vf minus_product(Vf c, Vf a, Vf b) { return c - a * b; }
+#endif
+
+// NaN stays NaN: `min` and `max` return their second argument where one of them is.
+inline Vf clamp(Vf v, float low, float high) { return min(broadcast(high), max(broadcast(low), v)); }
+
+inline Mask below(Vf v, float limit) { return lt(abs(v), broadcast(limit)); }  // false for NaN
+inline Mask finite(Vf v) { return below(v, std::numeric_limits<float>::infinity()); }
 
 inline float sum(Vf v) {
     float half[W];
@@ -173,6 +192,13 @@ inline bool all_finite(const Vf* v, int n) {
     Vf sum{};
     for (int i = 0; i < n; i++) sum += v[i] * 0.0f;
     return !any(mask_not(ge(sum, Vf{})));
+}
+
+// Whether all lanes of n vectors are nearer to 0 than `limit`.
+inline bool all_below(const Vf* v, int n, float limit) {
+    Mask far = no_lanes();
+    for (int i = 0; i < n; i++) far = mask_or(far, mask_not(below(v[i], limit)));
+    return !any(far);
 }
 
 // 2^x for x in [-126, 127], relative error below 2e-7 (minimax polynomial). Beyond that the result is meaningless.

@@ -46,34 +46,40 @@ struct BackwardTile {
         });
     }
 
+    // `usable` is for careful walks; null otherwise.
     template <bool careful>
-    void draw(const Splat& s, BlockBits blocks, float* row) {
+    void draw(const Splat& s, BlockBits blocks, const UsablePixels* usable, float* row) {
         Sums<channels, absolute> sums;
         compositor.redraw(s, blocks, [&](int q, const Step& step) {
             Vf along = gradient[q][0] * s.color[0];
             for (int c = 1; c < channels; c++) along += gradient[q][c] * s.color[c];
             for (int c = 0; c < channels; c++)
-                sums.v[sums.GEOMETRY + c] += only_drawn<careful>(step, step.weight * gradient[q][c]);
-            add_moments<absolute>(s, step, alpha_gradient<careful>(step, along, rest[q]), sums.v);
+                sums.v[sums.GEOMETRY + c] += step.weight * only_drawn<careful>(step, gradient[q][c]);
+            Vf g = alpha_gradient<careful>(step, along, rest[q]);
+            if constexpr (careful) g = usable->sound(q, g);
+            add_moments<absolute>(s, step, g, sums.v);
         });
         simd::sum_lanes(sums.v, row);
     }
 
     // Whatever is not finite, of the image, its gradient or a colour on its way, ends up in the remainders.
-    bool finite() const { return simd::all_finite(rest, BLOCKS); }
+    bool sound() const { return simd::all_below(rest, BLOCKS, GRADIENT_MAX); }
 };
 
 // False where a careful walk is needed.
 template <int channels, bool absolute, bool careful>
 bool backward_tile(const TileLists& lists, int64_t tile, const ImageGradients& in, float* rows, int stride) {
     BackwardTile<channels, absolute> state(lists, static_cast<int>(tile), in);
+    if (!careful && !state.sound()) return false;
+    std::unique_ptr<UsablePixels> usable;
+    if (careful) usable = std::make_unique<UsablePixels>(lists, state.compositor.rect, in);
     const int64_t end = lists.tile_start[tile + 1];
     for (int64_t entry = lists.tile_start[tile]; entry < end; entry++) {
         lists.prefetch(entry, end);
         if (BlockBits blocks = lists.touched[entry])
-            state.template draw<careful>(lists.splats[lists.list[entry]], blocks, rows + entry * stride);
+            state.template draw<careful>(lists.splats[lists.list[entry]], blocks, usable.get(), rows + entry * stride);
     }
-    return careful || state.finite();
+    return careful || state.sound();
 }
 
 template <int channels, bool absolute>

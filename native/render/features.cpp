@@ -83,7 +83,8 @@ struct FeatureTile {
     template <bool careful>
     void add(int q, const Step& step, const float* feature) {
         if constexpr (careful) {
-            for (int d = 0; d < chunk.size; d++) sums[q][d] += only_drawn<true>(step, step.weight * feature[d]);
+            for (int d = 0; d < chunk.size; d++)
+                sums[q][d] += step.weight * only_drawn<true>(step, simd::broadcast(feature[d]));
             return;
         }
         int at = saved[q]++;
@@ -234,6 +235,9 @@ struct BlockGradients {
         });
     }
 
+    // As in BackwardTile.
+    bool sound() const { return simd::all_below(rest, BLOCKS, GRADIENT_MAX); }
+
     Vf along(int q, const float* feature) const {
         const Vf* g = gradient.get() + q * channels;
         Vf sums[4] = {};
@@ -263,7 +267,12 @@ bool backward_tile(const TileLists& lists, int64_t tile, const float* colors, co
     const Layout<absolute> at(chunk);
     Compositor compositor(lists, static_cast<int>(tile));
     std::unique_ptr<BlockGradients> blocks;
-    if (at.geometry) blocks = std::make_unique<BlockGradients>(lists, compositor.rect, in);
+    std::unique_ptr<UsablePixels> usable;
+    if (at.geometry) {
+        blocks = std::make_unique<BlockGradients>(lists, compositor.rect, in);
+        if (!careful && !blocks->sound()) return false;
+        if (careful) usable = std::make_unique<UsablePixels>(lists, compositor.rect, in);
+    }
     const int64_t end = lists.tile_start[tile + 1];
     for (int64_t entry = lists.tile_start[tile]; entry < end; entry++) {
         lists.prefetch(entry, end);
@@ -277,7 +286,9 @@ bool backward_tile(const TileLists& lists, int64_t tile, const float* colors, co
             Vf sums[Layout<absolute>::GEOMETRY] = {};
             compositor.redraw(s, lists.touched[entry], [&](int q, const Step& step) {
                 Vf along = blocks->along(q, feature);
-                add_moments<absolute>(s, step, alpha_gradient<careful>(step, along, blocks->rest[q]), sums);
+                Vf g = alpha_gradient<careful>(step, along, blocks->rest[q]);
+                if constexpr (careful) g = usable->sound(q, g);
+                add_moments<absolute>(s, step, g, sums);
                 weights.add(q, step.weight);
             });
             simd::sum_lanes(sums, row);
@@ -287,7 +298,7 @@ bool backward_tile(const TileLists& lists, int64_t tile, const float* colors, co
         std::fill(row + at.before + chunk.size, row + at.stride, 0.0f);
         weights.dot(pixels, chunk.size, row + at.before);
     }
-    return careful || !blocks || simd::all_finite(blocks->rest, BLOCKS);
+    return careful || !blocks || blocks->sound();
 }
 
 // Gradients of one chunk's colours and, with the first chunk, of the geometry, to which all channels contribute.

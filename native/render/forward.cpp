@@ -20,7 +20,8 @@ struct ForwardTile {
     template <bool careful>
     BlockBits draw(const Splat& s) {
         return compositor.draw(s, [&](int q, const Step& step) {
-            for (int c = 0; c < channels; c++) color[q][c] += only_drawn<careful>(step, step.weight * s.color[c]);
+            for (int c = 0; c < channels; c++)
+                color[q][c] += step.weight * only_drawn<careful>(step, simd::broadcast(s.color[c]));
         });
     }
 

@@ -22,16 +22,41 @@ constexpr int MOMENTS = 6;
 
 constexpr int padded(int floats) { return (floats + 3) / 4 * 4; }
 
+// Gradients beyond this are nobody's wish: what they are multiplied with on their way would overflow.
+constexpr float GRADIENT_MAX = 1e25f;
+
 // dL/d(log alpha) of one step. `along` is the splat's colour dotted with the gradient of the pixel, `rest` the same for
 // all that lies behind (sum of weight * colour, background and alpha included), which the step brings up to date:
 // dL/dalpha = T along - rest / (1 - alpha). None where alpha is held at its maximum.
 template <bool careful>
 inline Vf alpha_gradient(const Step& step, Vf along, Vf& rest) {
-    Vf weighted = only_drawn<careful>(step, step.weight * along);
-    rest -= weighted;
+    along = only_drawn<careful>(step, along);
+    rest = simd::minus_product(rest, step.weight, along);
     Mask moving = simd::mask_and(step.drawn, simd::le(step.raw, simd::broadcast(constants::ALPHA_MAX)));
-    return simd::keep(moving, weighted - step.alpha * rest / (1.0f - step.alpha));
+    return simd::keep(moving, simd::product_minus(step.weight, along, step.alpha * rest / (1.0f - step.alpha)));
 }
+
+// Pixels whose gradient, as it arrives, is fit for use. Where it is and the gradient of a Gaussian's alpha is not, the
+// colour of another Gaussian is to blame, and the pixel says nothing of the shapes drawn there.
+struct UsablePixels {
+    Mask usable[BLOCKS];
+
+    UsablePixels(const TileLists& lists, const TileRect& rect, const ImageGradients& in) {
+        Vf size[BLOCKS] = {};
+        float* s = reinterpret_cast<float*>(size);
+        rect.each_pixel(lists.width, [&](int at, int64_t pixel) {
+            float sum = in.alphas ? std::abs(in.alphas[pixel]) : 0.0f;
+            for (int c = 0; c < in.channels; c++) sum += std::abs(in.colors[pixel * in.channels + c]);
+            s[at] = sum;
+        });
+        for (int q = 0; q < BLOCKS; q++) usable[q] = simd::below(size[q], GRADIENT_MAX * 1e-6f);
+    }
+
+    Vf sound(int q, Vf gradient) const {
+        Mask lost = simd::mask_and(usable[q], simd::mask_not(simd::below(gradient, GRADIENT_MAX)));
+        return simd::keep(simd::mask_not(lost), gradient);
+    }
+};
 
 template <bool absolute>
 inline void add_moments(const Splat& s, const Step& step, Vf g, Vf* sums) {

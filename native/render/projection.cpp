@@ -27,6 +27,8 @@ Camera::Camera(const float* m, const float* K, int width, int height) {
     for (int i = 0; i < 3; i++) {
         double sum = inverse[3 * i] * b[0] + inverse[3 * i + 1] * b[1] + inverse[3 * i + 2] * b[2];
         position[i] = static_cast<float>(sum * inverse_det);
+        // A matrix without an inverse has no camera centre; colours that depend on it shall be numbers all the same.
+        if (!std::isfinite(position[i])) position[i] = 0.0f;
     }
     fx = K[0], fy = K[4], cx = K[2], cy = K[5];
     float margin_x = constants::FOV_MARGIN * 0.5f * width / fx, margin_y = constants::FOV_MARGIN * 0.5f * height / fy;
@@ -91,7 +93,7 @@ Footprint footprint(const Shape& s, const View& v, const Options& options, Vf me
     f.opacity = options.antialiased ? s.opacity * v.compensation : s.opacity;
     Mask ok = simd::mask_and(simd::ge(v.p[2], simd::broadcast(options.near_plane)),
                              simd::le(v.p[2], simd::broadcast(options.far_plane)));
-    ok = simd::mask_and(ok, simd::gt(v.det, Vf{}));
+    ok = simd::mask_and(ok, simd::mask_and(simd::gt(v.det, Vf{}), simd::finite(v.c00 + v.c11)));
     ok = simd::mask_and(ok, simd::ge(f.opacity, simd::broadcast(constants::ALPHA_MIN)));
     Vf ratio = simd::max(f.opacity * (1.0f / constants::ALPHA_MIN), simd::broadcast(1.0f));
     const float two_ln2 = 1.3862943611198906f;

@@ -109,6 +109,14 @@ void keep_lanes(Mask lanes, RowGradients& g) {
     }
 }
 
+// Lanes in which all of n vectors are finite. What is not, of one Gaussian, must not reach the camera, which all share.
+template <int n>
+Mask all_lanes_finite(const Vf* v) {
+    Vf sum{};
+    for (int i = 0; i < n; i++) sum += v[i] * 0.0f;
+    return simd::finite(sum);
+}
+
 // From the 2D quantities to the mean, M, the scales and the camera.
 void through_projection(const Shape& s, const View& v, const Camera& c, const RowGradients& g, const Incoming& in,
                         Mask visible, ShapeGradients& shape, CameraGradients* camera) {
@@ -134,14 +142,15 @@ void through_projection(const Shape& s, const View& v, const Camera& c, const Ro
             shape.M[3 * k + j] += gK[j] * c.R[k] + gK[3 + j] * c.R[3 + k] + gK[6 + j] * c.R[6 + k];
     }
     if (!camera) return;
-    for (int i = 0; i < 3; i++) {
-        camera->t[i] += gp[i];
+    Vf R[9];
+    for (int i = 0; i < 3; i++)
         for (int k = 0; k < 3; k++) {
-            Vf sum = gp[i] * s.mean[k];
-            for (int j = 0; j < 3; j++) sum += gK[3 * i + j] * s.M[3 * k + j];
-            camera->R[3 * i + k] += sum;
+            R[3 * i + k] = gp[i] * s.mean[k];
+            for (int j = 0; j < 3; j++) R[3 * i + k] += gK[3 * i + j] * s.M[3 * k + j];
         }
-    }
+    Mask told = simd::mask_and(visible, simd::mask_and(all_lanes_finite<3>(gp), all_lanes_finite<9>(R)));
+    for (int i = 0; i < 3; i++) camera->t[i] += simd::keep(told, gp[i]);
+    for (int i = 0; i < 9; i++) camera->R[i] += simd::keep(told, R[i]);
 }
 
 void add_three(float* p, Four v, bool add) {
@@ -196,6 +205,7 @@ void through_colors(const Gaussians& in, const Camera& camera, const Options& op
         simd::store(dz + k * W, vz[k]);
     }
     alignas(64) float turn[3 * W] = {};
+    const Mask seen = simd::from_bits(visible);
     for (; visible; visible &= visible - 1) {
         int lane = __builtin_ctz(visible);
         int64_t i = first + lane;
@@ -217,19 +227,21 @@ void through_colors(const Gaussians& in, const Camera& camera, const Options& op
     for (int k = 0; k < 3; k++) {
         // Of the change of the mean only the part across the direction turns it.
         Vf change = (g[k] - d[k] * along) * direction.inverse_length;
+        change = simd::keep(simd::mask_and(seen, simd::finite(change)), change);
         shape.mean[k] += change;
         if (camera_gradients) camera_gradients->position[k] -= change;
     }
 }
 
-// From M and the activated opacity to the parameters.
-void store_parameters(const Shape& s, const ShapeGradients& g, bool raw, int64_t first, int count,
+// From M and the activated opacity to the parameters, of the Gaussians that a camera has `seen`.
+void store_parameters(const Shape& s, const ShapeGradients& g, bool raw, Mask seen, int64_t first, int count,
                       const ParameterGradients& out) {
     Vf scale[3], G[9];
     for (int j = 0; j < 3; j++) {
         // A scale of 0 counts in squares only, so that nothing changes with it at first.
         Mask some = simd::gt(simd::abs(s.scale[j]), Vf{});
         scale[j] = raw ? g.log_scale[j] : simd::keep(some, g.log_scale[j] / s.scale[j]);
+        scale[j] = simd::keep(seen, scale[j]);
         for (int i = 0; i < 3; i++) G[3 * i + j] = g.M[3 * i + j] * s.scale[j];
     }
     Vf w = s.quat[0], x = s.quat[1], y = s.quat[2], z = s.quat[3];
@@ -239,8 +251,8 @@ void store_parameters(const Shape& s, const ShapeGradients& g, bool raw, int64_t
     q[2] = (x * (G[1] + G[3]) + z * (G[5] + G[7]) + w * (G[2] - G[6]) - y * (G[0] + G[8]) * 2.0f) * 2.0f;
     q[3] = (x * (G[2] + G[6]) + y * (G[5] + G[7]) + w * (G[3] - G[1]) - z * (G[0] + G[4]) * 2.0f) * 2.0f;
     Vf along = q[0] * w + q[1] * x + q[2] * y + q[3] * z;
-    for (int k = 0; k < 4; k++) q[k] = (q[k] - s.quat[k] * along) * s.inverse_norm;
-    Vf opacity[1] = {raw ? g.opacity * s.opacity * (1.0f - s.opacity) : g.opacity};
+    for (int k = 0; k < 4; k++) q[k] = simd::keep(seen, (q[k] - s.quat[k] * along) * s.inverse_norm);
+    Vf opacity[1] = {simd::keep(seen, raw ? g.opacity * s.opacity * (1.0f - s.opacity) : g.opacity)};
     store_rows(out.means + 3 * first, g.mean, count);
     store_rows(out.quats + 4 * first, q, count);
     store_rows(out.scales + 3 * first, scale, count);
@@ -290,10 +302,12 @@ struct Backward {
         Shape shape;
         ShapeGradients g;
         load_shape(in, first, lane, options.raw, shape);
+        uint32_t seen = 0;
         for (int c = 0; c < C; c++) {
             int64_t row = c * in.count + first;
             uint32_t visible = C == 1 ? first_view : visible_lanes(saved.radii, row, count);
             if (!visible) continue;
+            seen |= visible;
             CameraGradients camera;
             one_view(cameras[c], shape, lane, row, visible, g, camera_sums ? &camera : nullptr);
             if (colors)
@@ -301,7 +315,7 @@ struct Backward {
                                C > 1, g, camera_sums ? &camera : nullptr);
             if (camera_sums) add_camera(camera, camera_sums + c * CAMERA_FLOATS);
         }
-        store_parameters(shape, g, options.raw, first, count, out);
+        store_parameters(shape, g, options.raw, simd::from_bits(seen), first, count, out);
     }
 
     void one_view(const Camera& camera, const Shape& shape, Vi lane, int64_t row, uint32_t visible_bits,

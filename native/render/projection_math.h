@@ -48,6 +48,22 @@ inline Vf column(const float* base, int64_t first, int stride, int k, Vi lane) {
     return simd::gather(base + first * stride + k, lane * stride);
 }
 
+// Quaternions whose squares leave the range of float32 are brought into it by powers of two, which round nothing. One
+// of length 0 means no rotation.
+inline void normalise_extreme(const Vf* q, Mask extreme, Vf norm2, Shape& s) {
+    constexpr float UP = 0x1p100f, DOWN = 0x1p-70f, LARGEST_INVERSE = 1e12f;  // of a length: keeps gradients finite
+    const Vf factor = simd::select(simd::lt(norm2, simd::broadcast(1.0f)), simd::broadcast(UP), simd::broadcast(DOWN));
+    Vf near_one[4], scaled_norm2{};
+    for (int k = 0; k < 4; k++) {
+        near_one[k] = q[k] * factor;
+        scaled_norm2 += near_one[k] * near_one[k];
+    }
+    const Vf inverse = 1.0f / simd::sqrt(simd::max(scaled_norm2, simd::broadcast(1e-36f)));
+    for (int k = 0; k < 4; k++) s.quat[k] = simd::select(extreme, near_one[k] * inverse, s.quat[k]);
+    s.inverse_norm =
+        simd::select(extreme, simd::min(inverse * factor, simd::broadcast(LARGEST_INVERSE)), s.inverse_norm);
+}
+
 inline void load_shape(const Gaussians& g, int64_t first, Vi lane, bool raw, Shape& s) {
     for (int k = 0; k < 3; k++) s.mean[k] = column(g.means, first, 3, k, lane);
     Vf q[4], norm2{};
@@ -55,8 +71,10 @@ inline void load_shape(const Gaussians& g, int64_t first, Vi lane, bool raw, Sha
         q[k] = column(g.quats, first, 4, k, lane);
         norm2 += q[k] * q[k];
     }
-    s.inverse_norm = 1.0f / simd::sqrt(simd::max(norm2, simd::broadcast(1e-24f)));
+    s.inverse_norm = 1.0f / simd::sqrt(norm2);
     for (int k = 0; k < 4; k++) s.quat[k] = q[k] * s.inverse_norm;
+    Mask extreme = simd::mask_or(simd::lt(norm2, simd::broadcast(1e-24f)), simd::gt(norm2, simd::broadcast(1e37f)));
+    if (simd::any(extreme)) normalise_extreme(q, extreme, norm2, s);
     Vf w = s.quat[0], x = s.quat[1], y = s.quat[2], z = s.quat[3];
     s.R[0] = 1.0f - (y * y + z * z) * 2.0f;
     s.R[1] = (x * y - w * z) * 2.0f;
@@ -130,7 +148,8 @@ inline void project(const Shape& s, const Camera& c, float eps2d, View& o) {
     cross_product(o.u, o.v, o.cross);
     Vf det_sharp = o.cross[0] * o.cross[0] + o.cross[1] * o.cross[1] + o.cross[2] * o.cross[2];
     o.det = det_sharp + (o.uu + o.vv) * eps2d + eps2d * eps2d;
-    o.compensation = simd::sqrt(det_sharp / o.det);
+    // What is too large for float32 loses nothing by the blur.
+    o.compensation = simd::select(simd::finite(o.det), simd::sqrt(det_sharp / o.det), simd::broadcast(1.0f));
     whiten(o);
 }
 

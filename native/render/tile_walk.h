@@ -103,7 +103,8 @@ struct Step {
 // Lanes that a step does not draw have weight 0, which is all that keeps them apart from what it draws, unless a colour
 // or a gradient is not finite: 0 times that is NaN. Passes therefore look at what a tile came to, and walk it once more
 // where that is not finite, careful to leave out those lanes; so one bad value spoils no pixel and no Gaussian that it
-// does not touch, and the others cost nothing.
+// does not touch, and the others cost nothing. It is a factor that is left out, not the product, so that both walks
+// round alike.
 template <bool careful>
 inline Vf only_drawn(const Step& step, Vf v) {
     if constexpr (careful) return simd::keep(step.drawn, v);

@@ -79,8 +79,9 @@ public:
         first = first_tile(s.y0, tiles_y), last = last_tile(s.y1, tiles_y);
         left_ = first_tile(s.x0, tiles_x), right_ = last_tile(s.x1, tiles_x);
         if (right_ < left_) last = first - 1;
-        single_ = left_ == right_ && first == last;
-        if (single_) return;
+        // Gaussians too large for float32 are the same everywhere in their box.
+        box_ = (left_ == right_ && first == last) || !(s.p > 1e-30f && std::abs(s.q) < 1e30f);
+        if (box_) return;
         const float LOG_ALPHA_MIN = -7.994353436858858f;
         const float reach = std::sqrt(std::max(s.log_opacity - LOG_ALPHA_MIN, 0.0f));
         const float extent_x = s.x1 - s.x;
@@ -96,7 +97,7 @@ public:
         int from, to;  // columns, inclusive; empty when from > to
     };
     Range columns(int row) const {
-        if (single_) return {left_, right_};
+        if (box_) return {left_, right_};
         const float above = static_cast<float>(row * TILE) + 0.5f - s_.y, below = above + (TILE - 1);
         const float from = s_.x + edge(clamp(-y_rightmost_, above, below), -half_) - SLACK;
         const float to = s_.x + edge(clamp(y_rightmost_, above, below), half_) + SLACK;
@@ -112,7 +113,7 @@ private:
 
     const Splat& s_;
     int tiles_x_, left_, right_;
-    bool single_;
+    bool box_;  // every tile from the first row and column to the last
     float slope_ = 0, half_ = 0, inverse_height_ = 0, y_rightmost_ = 0;
 };
 

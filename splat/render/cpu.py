@@ -107,12 +107,15 @@ def _viewmat_gradient(viewmats: Tensor, parts: Tensor) -> Tensor:
     gradient = torch.zeros_like(viewmats)
     gradient[:, :3, :3] = parts[:, :9].reshape(-1, 3, 3)
     gradient[:, :3, 3] = parts[:, 9:12]
-    inverse = torch.linalg.inv(viewmats.double())
+    inverse, singular = torch.linalg.inv_ex(viewmats.double())
     grad_inverse = torch.zeros_like(inverse)
     grad_inverse[:, :3, 3] = parts[:, 12:].double()
     # d(V^-1) = -V^-1 dV V^-1
     transposed = inverse.transpose(1, 2)
-    return gradient - (transposed @ grad_inverse @ transposed).float()
+    change = (transposed @ grad_inverse @ transposed).float()
+    # A matrix without an inverse in the range of float32 has no camera centre; one that is not finite draws nothing.
+    known = (singular == 0) & torch.isfinite(change).all(-1).all(-1)
+    return gradient - torch.where(known[:, None, None], change, 0.0)
 
 
 def composite(

@@ -12,9 +12,8 @@ from typing import Any
 
 from splat.capture.load import load_capture
 from splat.capture.types import Capture
-from splat.edit.config import HISTORY, OPERATION_NAMES, EditOptions, FillOptions
 from splat.edit.history import editing, load_history, redo, undo
-from splat.edit.restyle.options import GuideOptions
+from splat.edit.operations import HISTORY, OPERATIONS, operation_options
 from splat.edit.select.options import SelectOptions
 from splat.edit.select.text import TextQuery
 from splat.edit.session import Request, prepare
@@ -226,7 +225,7 @@ def edit(
         force: edit even if more than half of the scene is touched.
         name: words for the edit's folder.
         backend: renderer: auto, gsplat or cpu.
-        options: what the operation needs (`splat.edit.config.EditOptions`): color="blue", offset="0,0,0.2", degrees=90.
+        options: what the operation needs (`splat.edit.operations`): color="blue", offset="0,0,0.2", degrees=90.
 
     Returns:
         The scene that is in force now, as a run.
@@ -239,21 +238,17 @@ def edit(
         with editing(path):
             history = undo(load_history(path)) if operation == "undo" else redo(load_history(path))
         return open_run(history.place)
-    changing = tuple(word for word in OPERATION_NAMES if word != "select")
+    changing = tuple(word for word in OPERATIONS if word != "select")
     if operation not in changing:
         raise SplatError(wrong_choice("operation", operation, (*changing, *HISTORY[1:])))
-    asked = [with_options(kind(), given or {}) for kind, given in (
-        (SelectOptions, select), (EditOptions, options), (FillOptions, fill), (GuideOptions, guide)
-    )]  # fmt: skip
-    for given in asked:
-        check(given)
-    chosen, made, filled, guided = asked
-    prompt = (made.prompt or text).strip() if operation == "restyle" and made.model is not None else ""
-    words = TextQuery(text, without, field, level) if text and (not prompt or made.prompt) else None
-    avoid = without if prompt and words is None else ""
-    request = Request(
-        operation, words, chosen, made, filled, force, name, backend, guide=guided, prompt=prompt, avoid=avoid
-    )
+    dotted = {f"{group}.{key}": value for group, given in (("fill", fill), ("guide", guide))
+              for key, value in (given or {}).items()}  # fmt: skip
+    made = operation_options(operation, {**options, **dotted})
+    chosen = with_options(SelectOptions(), select or {})
+    check(made)
+    check(chosen)
+    words = TextQuery(text, without, field, level)
+    request = Request(operation, words, chosen, made, force, name, backend)
     with editing(path):
         return open_run(apply_edit(prepare(path, request), request))
 

@@ -28,7 +28,7 @@ def test_importing_splat_loads_nothing_heavy() -> None:
     code = """
 import sys, splat
 from splat import train
-import splat.train.config, splat.edit.config, splat.evaluate.config
+import splat.train.config, splat.edit.operations, splat.evaluate.config
 assert callable(train) and train is splat.train and callable(splat.edit) and callable(splat.evaluate)
 assert "train" in dir(splat) and splat.train.config.TrainConfig().max_steps is None
 loaded = {name.partition(".")[0] for name in sys.modules} & {"torch", "numpy", "hydra", "cv2", "scipy", "PIL"}

@@ -23,8 +23,8 @@ from PIL import Image
 from splat.cameras import stem
 from splat.colors import parse_color, rgb_to_lab
 from splat.edit.apply import apply
-from splat.edit.config import EditOptions, FillOptions
 from splat.edit.fill import fill
+from splat.edit.operations import OPERATIONS, FillOptions, operation_options
 from splat.edit.operations.base import Edited
 from splat.edit.operations.recolor import recolor
 from splat.edit.operations.remove import remove
@@ -230,11 +230,13 @@ def true_field(run: Run, demo: Path, folder: Path) -> tuple[Run, dict[str, list[
 def operation_seconds(run: Run, count: int = 100_000) -> dict[str, float]:
     """Seconds of each operation on `count` Gaussians (those of the scene, repeated), two fifths of them selected."""
     scene = run.scene()[torch.arange(count) % len(run.scene())]
-    chosen = Selection.from_mask(torch.arange(count) < 2 * count // 5, "two fifths")
+    renderer = run.renderer().of(scene)
+    chosen = Selection.from_mask((torch.arange(count) < 2 * count // 5).to(renderer.device), "two fifths")
     found = {}
     for name, given in OPERATIONS_TIMED.items():
+        operation = OPERATIONS[name].make(operation_options(name, given))
         started = time.monotonic()
-        apply(name, scene, chosen, EditOptions(**given))  # type: ignore[arg-type]
+        apply(name, operation, renderer, chosen)
         found[name] = round(time.monotonic() - started, 2)
     return found
 

@@ -41,6 +41,7 @@ class Command:
     schemas: Mapping[str, Mapping[str, type]] = field(default_factory=dict)  # group → option → dataclass
     added_groups: tuple[str, ...] = ()  # groups that are only there as +group=option
     sweeps: bool = True  # whether --multirun makes sense
+    help_config: Callable[[Sequence[str]], type] | None = None  # which keys help shows, by the words
     folder_per_job: bool = False  # whether `out` and `name` tell several jobs of one --multirun apart
 
     def __call__(self, cfg: DictConfig) -> None:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
-from splat.edit.config import HISTORY, OPERATION_NAMES, EditOptions, FillOptions
-from splat.edit.restyle.options import GuideOptions
+from splat.edit.operations import HISTORY, OPERATIONS, operation_options, with_operations
 from splat.edit.select.options import SelectOptions
 from splat.errors import SplatError
-from splat.options import option, wrong_choice
+from splat.options import flat, option, wrong_choice
 
 
 @dataclass
-class EditWords:
-    """The keys of `splat edit` that are not an operation's."""
+class EditConfig:
+    """The keys of `splat edit` that every operation has."""
 
     run: str = option("", "the run folder (its newest edit is edited), or the folder of one of its edits")
     operation: str = option(
         "",
-        f"{', '.join(OPERATION_NAMES)} (only look and keep a file), or the history: {', '.join(HISTORY)}",
+        f"{', '.join(OPERATIONS)} (only look and keep a file), or the history: {', '.join(HISTORY)}",
     )
     text: str = option("", 'what is edited, in words; several with " | " between them (splat distill comes first)')
     without: str = option("", "what the text does not mean")
@@ -35,13 +35,9 @@ class EditWords:
     name: str | None = option(None, "words for the edit's folder (null: operation and selection)")
     backend: str = option("auto", "renderer", choices=("auto", "gsplat", "cpu"))
     select: SelectOptions = option(SelectOptions, "which Gaussians; what several of these select, all must select")
-    fill: FillOptions = option(FillOptions, "how the hole that remove leaves is filled")
-    guide: GuideOptions = option(GuideOptions, "how restyle follows its pictures; from resolution on, for a model")
 
 
-@dataclass
-class EditConfig(EditOptions, EditWords):
-    """`splat edit`."""
+ALL_KEYS = with_operations(EditConfig, *OPERATIONS)  # and the options of all operations
 
 
 def run(config: EditConfig) -> None:
@@ -49,9 +45,9 @@ def run(config: EditConfig) -> None:
     if not config.run:
         raise SplatError('which one? splat edit RUN remove "red mug"')
     if not config.operation:
-        raise SplatError(f"do what? splat edit RUN with one of {', '.join((*OPERATION_NAMES, *HISTORY))}")
-    if config.operation not in (*OPERATION_NAMES, *HISTORY):
-        raise SplatError(wrong_choice("operation", config.operation, (*OPERATION_NAMES, *HISTORY)))
+        raise SplatError(f"do what? splat edit RUN with one of {', '.join((*OPERATIONS, *HISTORY))}")
+    if config.operation not in (*OPERATIONS, *HISTORY):
+        raise SplatError(wrong_choice("operation", config.operation, (*OPERATIONS, *HISTORY)))
     from splat.run import open_run
 
     path = user_path(config.run)
@@ -63,23 +59,15 @@ def run(config: EditConfig) -> None:
     from splat.edit.select.text import TextQuery
     from splat.edit.session import Request, edit, prepare, preview
 
-    options = EditOptions(**{item.name: getattr(config, item.name) for item in dataclasses.fields(EditOptions)})
-    prompt = prompt_of(config)
-    named = config.text and (not prompt or config.prompt)
-    words = TextQuery(config.text, config.without, config.field, config.level) if named else None
     request = Request(
         config.operation,
-        words,
+        TextQuery(config.text, config.without, config.field, config.level),
         config.select,
-        options,
-        config.fill,
+        operation_options(config.operation, given_options(config)),
         config.force,
         config.name,
         config.backend,
         config.views,
-        config.guide,
-        prompt,
-        config.without if prompt and words is None else "",
     )
     if config.preview or config.operation == "select":
         print(preview(prepare(path, request), request))
@@ -90,11 +78,16 @@ def run(config: EditConfig) -> None:
     print(folder)
 
 
-def prompt_of(config: EditConfig) -> str:
-    """What restyle with a model shall make: its own words, or the text, which then selects nothing."""
-    if config.operation != "restyle" or config.model is None:
-        return ""
-    return (config.prompt or config.text).strip()
+def given_options(config: EditConfig) -> dict[str, Any]:
+    """The options of operations that are not as usual, by their names with dots."""
+    usual, common = flat(ALL_KEYS()), flat(EditConfig())
+    return {key: value for key, value in flat(config).items() if key not in common and value != usual[key]}
+
+
+def keys_for_help(words: Sequence[str]) -> type:
+    """The keys of the operation that is among the words; those of all where none is."""
+    named = [word.removeprefix("operation=") for word in words if word.removeprefix("operation=") in OPERATIONS]
+    return with_operations(EditConfig, *named[:1]) if named else ALL_KEYS
 
 
 def travel(path: Path, word: str) -> None:
@@ -122,7 +115,8 @@ def travel(path: Path, word: str) -> None:
 COMMAND = Command(
     name="edit",
     summary=SUMMARIES["edit"],
-    config=EditConfig,
+    config=ALL_KEYS,
+    help_config=keys_for_help,
     run=run,
     words=("run", "operation", "text"),
     examples=(

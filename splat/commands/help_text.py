@@ -50,14 +50,15 @@ def command(command: Command, words: Sequence[str] = ()) -> str:
     parts = [f"splat {command.name}: {command.summary}", f"Usage: {usage}"]
     if command.examples:
         parts.append("Examples:\n" + "\n".join(f"  {example}" for example in command.examples))
-    listed = list(keys.keys_of(command.config))
+    config = command.config if command.help_config is None else command.help_config(words)
+    listed = list(keys.keys_of(config))
     groups = command.groups()
     parts.append("Keys:\n" + _rows([key for key in listed if not key.section and key.name not in groups]))
     if groups:
         parts.append(
             "Groups (group=choice):\n" + "\n".join(_group(name, command, defaults.get(name)) for name in groups)
         )
-    for section, title in keys.section_titles(command.config).items():
+    for section, title in keys.section_titles(config).items():
         rows = [key for key in listed if key.section == section]
         if rows:
             parts.append(textwrap.fill(f"{section}: {title}", WIDTH) + "\n" + _rows(rows))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from splat.cameras import Camera
 from splat.console import info, progress
-from splat.edit.config import FillOptions
+from splat.edit.operations import FillOptions
 from splat.edit.operations.base import Edited
 from splat.edit.select.selection import Selection
 from splat.errors import SplatError

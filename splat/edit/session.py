@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from splat.console import count, info, warn
+from splat.console import count, info
 from splat.edit import history as histories
-from splat.edit.apply import apply, check_options, check_share, drawn_otherwise
-from splat.edit.config import EditOptions, FillOptions
-from splat.edit.fill import fill
-from splat.edit.operations.base import Edited
+from splat.edit.apply import apply
+from splat.edit.operations import OPERATIONS, NoOptions, RestyleOptions
+from splat.edit.operations.base import Operation
 from splat.edit.preview import write_preview
-from splat.edit.restyle.options import GuideOptions
-from splat.edit.restyle.start import Restyle
 from splat.edit.select.geometry import everything
 from splat.edit.select.options import SelectOptions, selects
 from splat.edit.select.selection import Selection, save_selection
@@ -33,17 +31,28 @@ class Request:
     """What is to be done."""
 
     operation: str
-    words: TextQuery | None = None
+    text: TextQuery | None = None
     select: SelectOptions = field(default_factory=SelectOptions)
-    options: EditOptions = field(default_factory=EditOptions)
-    fill: FillOptions = field(default_factory=FillOptions)
+    options: Any = field(default_factory=NoOptions)  # the dataclass of the operation's row
     force: bool = False
     name: str | None = None  # words for the folder
     backend: str = "auto"
     preview_views: int = 4
-    guide: GuideOptions = field(default_factory=GuideOptions)  # of restyle
-    prompt: str = ""  # what restyle with a model makes of it
-    avoid: str = ""  # … and not
+
+    def __post_init__(self) -> None:
+        """A model makes of the selection what the text says, unless it has a prompt: then the text selects."""
+        asked, options, goal = self.text or TextQuery(""), self.options, ""
+        if isinstance(options, RestyleOptions) and options.model is not None:
+            goal = (options.prompt or asked.text).strip()
+        chooses = bool(asked.text) and (not goal or bool(options.prompt))
+        self.text = asked if chooses else None
+        if goal:
+            self.options = dataclasses.replace(options, goal=goal, avoid="" if chooses else asked.without)
+
+    @property
+    def goal(self) -> str:
+        """What a model makes of the selection; empty where none takes part."""
+        return self.options.goal if isinstance(self.options, RestyleOptions) else ""
 
 
 @dataclass(frozen=True)
@@ -53,10 +62,10 @@ class PreparedEdit:
     history: histories.EditHistory
     run: Run
     renderer: SceneRenderer
-    selection: Selection
+    operation: Operation[Any]
+    candidates: Selection  # what may be changed
+    selection: Selection  # what is changed from the start
     digest: str  # of the scene file
-    restyle: Restyle | None = None  # what is to be followed, where that is the operation
-    candidates: Selection | None = None  # what may take part in it later
 
 
 def prepare(path: Path, request: Request) -> PreparedEdit:
@@ -65,21 +74,18 @@ def prepare(path: Path, request: Request) -> PreparedEdit:
     Raises:
         SplatError: whatever is wrong with run, selection, or what a restyle follows.
     """
-    check_options(request.operation, request.options, request.fill, request.guide)
-    restyle = None
-    if request.operation == "restyle":
-        restyle = Restyle(request.options, request.guide, request.prompt, request.avoid)
+    operation: Operation[Any] = OPERATIONS[request.operation].make(request.options, request.force)
     history = histories.load_history(path)
     run = histories.open_current(history)
     renderer = run.renderer(request.backend)
     digest = scene_digest(run.scene_path)
-    named = [select_by_text(renderer, run, request.words)] if request.words is not None else []
-    if restyle is not None and restyle.localises and not named and not selects(request.select):
+    named = [select_by_text(renderer, run, request.text)] if request.text is not None else []
+    if operation.finds_its_place and not named and not selects(request.select):
         named = [everything(renderer.scene)]
     candidates = Selector(renderer, digest).from_options(request.select, named)
-    selection = candidates if restyle is None else restyle.localised(renderer, candidates)
+    selection = operation.narrowed(renderer, candidates)
     info(f"{selection.source}: {count(selection.count, 'Gaussian')} of {len(selection):,} ({selection.share:.1%})")
-    return PreparedEdit(history, run, renderer, selection, digest, restyle, candidates)
+    return PreparedEdit(history, run, renderer, operation, candidates, selection, digest)
 
 
 def preview(prepared: PreparedEdit, request: Request) -> Path:
@@ -101,9 +107,9 @@ def edit(prepared: PreparedEdit, request: Request) -> Path:
     """
     started = time.monotonic()
     scene, selection = prepared.renderer.scene, prepared.selection
-    edited = _done(prepared, request)
-    defaults = flat(EditOptions()) | flat(SelectOptions()) | _dotted("guide", flat(GuideOptions()))
-    given = flat(request.options) | flat(request.select) | _dotted("guide", flat(request.guide))
+    edited = apply(request.operation, prepared.operation, prepared.renderer, selection, prepared.candidates)
+    defaults = flat(type(request.options)()) | flat(SelectOptions())
+    given = flat(request.options) | flat(request.select)
     record = {
         "operation": request.operation,
         "selection": selection.source,
@@ -114,10 +120,10 @@ def edit(prepared: PreparedEdit, request: Request) -> Path:
         "new": int((edited.origin < 0).sum()),
         "seconds": round(time.monotonic() - started, 3),
     }
-    if request.words is not None:
-        record = {**record, "text": request.words.text}
-    if request.prompt:
-        record = {**record, "prompt": request.prompt}
+    if request.text is not None:
+        record = {**record, "text": request.text.text}
+    if request.goal:
+        record = {**record, "prompt": request.goal}
     folder = histories.commit(
         prepared.history, prepared.run, _name(prepared, request), record, edited, selection, prepared.digest
     )
@@ -125,25 +131,7 @@ def edit(prepared: PreparedEdit, request: Request) -> Path:
     return folder
 
 
-def _done(prepared: PreparedEdit, request: Request) -> Edited:
-    """The scene after the operation."""
-    renderer, selection = prepared.renderer, prepared.selection
-    if prepared.restyle is not None:
-        check_share(request.operation, selection, request.force)
-        return prepared.restyle.edit(renderer, prepared.candidates or selection, selection, request.force)
-    edited = apply(request.operation, renderer.scene, selection, request.options, request.force)
-    if request.operation == "replace" and (remark := drawn_otherwise(prepared.run, request.options)):
-        warn(remark)
-    return fill(renderer, selection, edited, request.fill) if request.operation == "remove" else edited
-
-
-def _dotted(group: str, values: dict[str, Any]) -> dict[str, Any]:
-    return {f"{group}.{name}": value for name, value in values.items()}
-
-
 def _name(prepared: PreparedEdit, request: Request) -> str:
     """Words for a folder."""
-    if request.prompt:
-        return request.name or f"{request.operation} {request.prompt}"
-    what = prepared.selection.source if request.words is None else request.words.text
+    what = request.goal or (prepared.selection.source if request.text is None else request.text.text)
     return request.name or f"{request.operation} {what}"

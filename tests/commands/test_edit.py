@@ -10,7 +10,9 @@ import torch
 from PIL import Image
 
 from splat.cli import main
+from splat.edit.operations import FillOptions, RemoveOptions, operation_options
 from splat.edit.select.selection import load_selection
+from splat.errors import SplatError
 from splat.files import read_json
 from splat.formats import Notes, read_scene, write_scene
 from splat.run import open_run
@@ -47,7 +49,7 @@ def test_an_edit_is_a_run_of_its_own(run: Path, capsys: pytest.CaptureFixture[st
     assert load_selection(folder / "selection.safetensors", 900).indices.tolist() == list(range(300, 600))
     record = read_json(folder / "edit.json")
     assert record["operation"] == "remove" and record["parent"] is None and record["gaussians_after"] == 600
-    assert record["options"] == {"sphere": "0.6,0,0,0.5"}
+    assert record["options"] == {"sphere": "0.6,0,0,0.5", "fill.views": 0}
     assert main(["render", str(folder), "path=test", "video=false", "backend=cpu"]) == 0
     pictures = Path(capsys.readouterr().out.splitlines()[0])
     green = np.asarray(Image.open(pictures / "photos__0.png")).astype(int)
@@ -178,3 +180,24 @@ def test_recolored_pictures_take_the_hue(run: Path, capsys: pytest.CaptureFixtur
     after = np.asarray(Image.open(Path(capsys.readouterr().out.splitlines()[0]) / "photos__0.png")).astype(int)
     purple = (after[..., 2] > after[..., 0]) & (after[..., 0] > after[..., 1] + 20)
     assert purple.sum() > 200 and not ((after[..., 0] > 100) & (after[..., 2] < 60)).any()
+
+
+def test_help_shows_the_keys_of_one_operation(capsys: pytest.CaptureFixture[str]) -> None:
+    def keys(*words: str) -> set[str]:
+        assert main(["edit", *words, "--help"]) == 0
+        rows = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+        return {row.partition("=")[0] for row in rows if "=" in row}
+
+    everything, moved, removed = keys(), keys("RUN", "move"), keys("RUN", "operation=remove")
+    assert everything > moved | removed
+    assert moved - removed == {"offset"} and {"fill.views", "fill.steps"} < removed - moved
+    assert {"color", "guide.steps", "deviations"} < everything - moved - removed
+
+
+def test_options_of_operations_by_name() -> None:
+    made = operation_options("remove", {"fill.views": 3})
+    assert made.fill.views == 3 and made == RemoveOptions(FillOptions(views=3))
+    with pytest.raises(SplatError, match="hue=3 is not for scale, but for recolor, restyle"):
+        operation_options("scale", {"hue": 3})
+    with pytest.raises(SplatError, match="move has no option ofset; did you mean offset"):
+        operation_options("move", {"ofset": "0,0,1"})

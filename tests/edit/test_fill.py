@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from splat.edit.config import FillOptions
 from splat.edit.fill import fill
+from splat.edit.operations import FillOptions
 from splat.edit.operations.remove import remove
 from splat.edit.select.selection import Selection
 from splat.gaussians import Gaussians

@@ -1,16 +1,22 @@
-"""What every operation returns."""
+"""What every operation is, takes and returns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
+from splat.edit.select.geometry import bounds
 from splat.edit.select.selection import Selection
+from splat.errors import SplatError
 from splat.gaussians import Gaussians
+from splat.options import parse_numbers
+from splat.render.scene import SceneRenderer
 
 NEW = -1
+Options = TypeVar("Options")
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,69 @@ def replaced(gaussians: Gaussians, mask: Tensor, part: Gaussians) -> Gaussians:
 
 def pivot_of(gaussians: Gaussians, selection: Selection, pivot: list[float] | None) -> Tensor:
     """[3] float64: the point given, or the middle of the box around the selection."""
-    from splat.edit.select.geometry import bounds
-
     if pivot is not None:
         return torch.tensor(pivot, dtype=torch.float64)
     low, high = bounds(gaussians, selection)
     return (low + high) / 2
+
+
+class Operation(Generic[Options]):
+    """One operation with its options; by itself it changes nothing, which is what `select` does."""
+
+    keeps: ClassVar[bool] = False  # what is selected is what stays
+    blends: ClassVar[bool] = False  # weights below one half count too
+
+    def __init__(self, options: Options, force: bool = False) -> None:
+        """
+        Args:
+            options: the dataclass that stands in the operation's row.
+            force: whether more than half of the scene may be changed.
+        """
+        self.options, self.force = options, force
+
+    @property
+    def finds_its_place(self) -> bool:
+        """Whether the operation itself finds what it is about, so that no selection is needed."""
+        return False
+
+    def narrowed(self, renderer: SceneRenderer, chosen: Selection) -> Selection:
+        """The part of a selection that is changed from the start."""
+        return chosen
+
+    def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
+        """The scene after the operation.
+
+        Args:
+            renderer: the scene before, with its cameras.
+            chosen: what is changed.
+            candidates: what was selected before `narrowed`, and may be changed later.
+
+        Raises:
+            SplatError: options that are missing or contradict each other.
+        """
+        return Edited.in_place(renderer.scene)
+
+
+def needed_factor(operation: str, factor: float | None) -> float:
+    """
+    Raises:
+        SplatError: when it is not given.
+    """
+    if factor is None:
+        raise SplatError(f"by how much? {operation} takes factor=0.5")
+    return factor
+
+
+def needed_offset(operation: str, text: str | None) -> list[float]:
+    """
+    Raises:
+        SplatError: when it is not given, or is not three numbers.
+    """
+    if text is None:
+        raise SplatError(f"where to? {operation} takes offset=x,y,z")
+    return parse_numbers("offset", text, 3)
+
+
+def point(name: str, text: str | None) -> list[float] | None:
+    """[3] of an option x,y,z; None where it is not given."""
+    return None if text is None else parse_numbers(name, text, 3)

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from splat.colors import lab_to_rgb, rgb_to_lab
-from splat.edit.operations.base import Edited
+from splat.colors import lab_to_rgb, parse_color, rgb_to_lab
+from splat.edit.operations import RecolorOptions
+from splat.edit.operations.base import Edited, Operation
 from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
+from splat.render.scene import SceneRenderer
 from splat.sh import rgb_to_sh0, sh0_to_rgb
 
 GREY = 8.0  # chroma below which an object has no hue of its own
@@ -66,7 +68,7 @@ def recolor(
     sh0[touched, 0] = rgb_to_sh0(base + blend * (value - base)).to(sh0)
     old = shN[touched].double()
     shN[touched] = (old + blend[..., None] * (directional - old)).to(shN)
-    return Edited.in_place(Gaussians.from_dict({**gaussians.as_dict(), "sh0": sh0, "shN": shN}))
+    return Edited.in_place(gaussians.replace(sh0=sh0, shN=shN))
 
 
 def _usual(gaussians: Gaussians, selection: Selection) -> tuple[float, float]:
@@ -123,3 +125,19 @@ def _with_jacobian(f: Callable[[Tensor], Tensor], points: Tensor) -> tuple[Tenso
             value, slope = result.primal, result.tangent
         columns.append(torch.zeros_like(points) if slope is None else slope)
     return value, torch.stack(columns, dim=-1)
+
+
+class Recolor(Operation[RecolorOptions]):
+    """`recolor`."""
+
+    blends = True
+
+    def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
+        """See `Operation.edited`."""
+        options = self.options
+        if options.color is None and options.hue == 0:
+            raise SplatError("which colour? recolor takes color=blue (or #rrggbb), or hue=DEGREES")
+        if options.color is not None and options.hue != 0:
+            raise SplatError("color= and hue= exclude each other; recolor takes one of them")
+        color = None if options.color is None else parse_color(options.color)
+        return recolor(renderer.scene, chosen, color, options.hue, options.lightness, options.keep_pale)

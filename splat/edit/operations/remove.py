@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from splat.edit.operations.base import Edited
+from splat.edit.fill import fill
+from splat.edit.operations import CropOptions, NoOptions, OpacityOptions, RemoveOptions
+from splat.edit.operations.base import Edited, Operation, needed_factor
+from splat.edit.select.geometry import bounds
 from splat.edit.select.selection import Selection
-from splat.gaussians import Gaussians
+from splat.gaussians import Gaussians, quat_to_matrix
+from splat.render.scene import SceneRenderer
 
 
 def remove(gaussians: Gaussians, selection: Selection) -> Edited:
@@ -26,9 +30,6 @@ def crop(gaussians: Gaussians, selection: Selection, deviations: float = 2.0) ->
         deviations: how many standard deviations of a Gaussian must lie inside the box of the selected centres, widened
             by their usual (median) reach.
     """
-    from splat.edit.select.geometry import bounds
-    from splat.gaussians import quat_to_matrix
-
     low, high = (corner.to(gaussians.means) for corner in bounds(gaussians, selection, share=0.0))
     turned = quat_to_matrix(gaussians.quats) * gaussians.scales.exp()[:, None, :]
     reach = deviations * turned.norm(dim=2)  # of the ellipsoid along each axis of the world
@@ -43,4 +44,42 @@ def opacity(gaussians: Gaussians, selection: Selection, factor: float) -> Edited
     before = torch.sigmoid(gaussians.opacities)
     after = (before * (1 + selection.weights.to(before) * (factor - 1))).clamp(1e-6, 0.999)
     changed = torch.where(selection.weights.to(before) > 0, torch.logit(after), gaussians.opacities)
-    return Edited.in_place(Gaussians.from_dict({**gaussians.as_dict(), "opacities": changed}))
+    return Edited.in_place(gaussians.replace(opacities=changed))
+
+
+class Remove(Operation[RemoveOptions]):
+    """`remove`: the hole is filled from what the views show around it."""
+
+    def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
+        """See `Operation.edited`."""
+        return fill(renderer, chosen, remove(renderer.scene, chosen), self.options.fill)
+
+
+class Extract(Operation[NoOptions]):
+    """`extract`."""
+
+    keeps = True
+
+    def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
+        """See `Operation.edited`."""
+        return extract(renderer.scene, chosen)
+
+
+class Crop(Operation[CropOptions]):
+    """`crop`."""
+
+    keeps = True
+
+    def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
+        """See `Operation.edited`."""
+        return crop(renderer.scene, chosen, self.options.deviations)
+
+
+class Opacity(Operation[OpacityOptions]):
+    """`opacity`."""
+
+    blends = True
+
+    def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
+        """See `Operation.edited`."""
+        return opacity(renderer.scene, chosen, needed_factor("opacity", self.options.factor))

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from splat.edit.operations.base import Edited, pivot_of, replaced
+from splat.console import warn
+from splat.edit.operations import DuplicateOptions, MoveOptions, ReplaceOptions, RotateOptions, ScaleOptions
+from splat.edit.operations.base import (
+    Edited,
+    Operation,
+    needed_factor,
+    needed_offset,
+    pivot_of,
+    point,
+    replaced,
+)
 from splat.edit.select.geometry import bounds, everything
 from splat.edit.select.selection import Selection
 from splat.errors import SplatError
+from splat.formats import detect_format, read_scene
 from splat.gaussians import Gaussians
+from splat.options import parse_numbers
+from splat.render.scene import SceneRenderer
+from splat.run import open_run
 
 
 def similarity(
@@ -116,3 +131,69 @@ def replace(
 def _lowest(gaussians: Gaussians, up: Tensor) -> float:
     heights = gaussians.means.double().cpu() @ up
     return float(torch.quantile(heights[:: max(1, len(heights) // 100_000)], 0.01))
+
+
+class Move(Operation[MoveOptions]):
+    """`move`."""
+
+    def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
+        """See `Operation.edited`."""
+        return move(renderer.scene, chosen, needed_offset("move", self.options.offset))
+
+
+class Rotate(Operation[RotateOptions]):
+    """`rotate`."""
+
+    def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
+        """See `Operation.edited`."""
+        options = self.options
+        if options.degrees == 0:
+            raise SplatError("by how much? rotate takes degrees=90 (and axis=x,y,z)")
+        axis = parse_numbers("axis", options.axis, 3)
+        return rotate(renderer.scene, chosen, axis, options.degrees, point("pivot", options.pivot))
+
+
+class Scale(Operation[ScaleOptions]):
+    """`scale`."""
+
+    def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
+        """See `Operation.edited`."""
+        factor = needed_factor("scale", self.options.factor)
+        return scale(renderer.scene, chosen, factor, point("pivot", self.options.pivot))
+
+
+class Duplicate(Operation[DuplicateOptions]):
+    """`duplicate`."""
+
+    def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
+        """See `Operation.edited`."""
+        options = self.options
+        factor = 1.0 if options.factor is None else options.factor
+        pivot = pivot_of(renderer.scene, chosen, point("pivot", options.pivot))
+        axis, offset = parse_numbers("axis", options.axis, 3), needed_offset("duplicate", options.offset)
+        return duplicate(renderer.scene, chosen, similarity(pivot, offset, axis, options.degrees, factor))
+
+
+class Replace(Operation[ReplaceOptions]):
+    """`replace`."""
+
+    def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
+        """See `Operation.edited`."""
+        options = self.options
+        if options.other is None:
+            raise SplatError("by what? replace takes other=FILE, a scene file or a run that holds the object alone")
+        path = Path(options.other).expanduser()
+        other = open_run(path).scene() if path.is_dir() else read_scene(path)
+        axis, up = parse_numbers("axis", options.axis, 3), point("up", options.up)
+        edited = replace(renderer.scene, chosen, other, axis, options.degrees, options.factor, up)
+        _say_drawn_otherwise(path, renderer.options.antialiased)
+        return edited
+
+
+def _say_drawn_otherwise(path: Path, antialiased: bool) -> None:
+    """A remark where the scene that takes the place was made to be drawn in another way than this one."""
+    notes = open_run(path).notes if path.is_dir() else detect_format(path).read(path).notes
+    if bool(notes.antialiased) != antialiased:
+        ways = {True: "antialiased", False: "without antialiasing"}
+        was, now = ways[bool(notes.antialiased)], ways[antialiased]
+        warn(f"{path} was made to be drawn {was}, and is now drawn {now}: its small Gaussians change their weight")

@@ -13,8 +13,8 @@ from PIL import Image
 
 from splat import disk
 from splat.capture.photo import photo_header
-from splat.capture.sfm import write_model
-from splat.capture.staging import stage_mask, stage_photo
+from splat.capture.sfm.colmap_workspace import stage_mask, stage_photo
+from splat.capture.sfm.solve import write_model
 from splat.edit.select.selection import Selection, save_selection
 from splat.errors import SplatError
 from splat.files import atomic_path, save_image, write_json

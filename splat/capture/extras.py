@@ -18,9 +18,9 @@ from splat.capture.beside import (
 )
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import require_mask
-from splat.capture.found import Found, Shot
 from splat.capture.masks import file_meaning
 from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES
+from splat.capture.reader_result import PosedPhoto, ReaderResult
 from splat.capture.unused import unused_note, walk_notes
 from splat.capture.walk import walk
 from splat.files import is_file
@@ -28,33 +28,35 @@ from splat.files import is_file
 PHOTOS = PHOTO_SUFFIXES | HEIC_SUFFIXES
 
 
-def with_masks(shots: list[Shot], found: Found, options: CaptureOptions, notes: list[str]) -> list[Shot]:
-    """The shots with the masks that lie in the capture's folders or beside the photos, unless none are wanted.
+def with_masks(
+    posed: list[PosedPhoto], found: ReaderResult, options: CaptureOptions, notes: list[str]
+) -> list[PosedPhoto]:
+    """The photos with the masks that lie in the capture's folders or beside the photos, unless none are wanted.
 
     Raises:
         SplatError: a mask that cannot be read.
     """
     if options.masks == "none":
-        return [dataclasses.replace(shot, mask_path=None) for shot in shots]
+        return [dataclasses.replace(photo, mask_path=None) for photo in posed]
     if found.kind not in ("photos", "video"):  # whose features were searched under their masks already
         folders = side_folders(found.sides, MASK_FOLDERS)
-        known = {shot.name: shot.mask_path for shot in shots if shot.mask_path is not None}
-        masks, said = find_masks({shot.name: shot.path for shot in shots}, folders, known)
+        known = {photo.name: photo.mask_path for photo in posed if photo.mask_path is not None}
+        masks, said = find_masks({photo.name: photo.path for photo in posed}, folders, known)
         notes += said
-        shots = [dataclasses.replace(shot, mask_path=masks.get(shot.name)) for shot in shots]
-    masked = [require_mask(shot.mask_path, shot.path) for shot in shots if shot.mask_path is not None]
+        posed = [dataclasses.replace(photo, mask_path=masks.get(photo.name)) for photo in posed]
+    masked = [require_mask(photo.mask_path, photo.path) for photo in posed if photo.mask_path is not None]
     if masked:
-        notes.append(f"masks for {len(masked)} of {len(shots)} photos ({file_meaning(options.masks)})")
-    return shots
+        notes.append(f"masks for {len(masked)} of {len(posed)} photos ({file_meaning(options.masks)})")
+    return posed
 
 
-def with_depth_maps(shots: list[Shot], found: Found, notes: list[str]) -> list[Shot]:
-    """The shots with the depth maps in the capture's folders or beside the photos, where it names none itself."""
-    if any(shot.depth_path for shot in shots):
-        return shots
-    maps = made_beside({shot.name: shot.path for shot in shots}, ("depth",), DEPTH_SUFFIXES)
+def with_depth_maps(posed: list[PosedPhoto], found: ReaderResult, notes: list[str]) -> list[PosedPhoto]:
+    """The photos with the depth maps in the capture's folders or beside the photos, where it names none itself."""
+    if any(photo.depth_path for photo in posed):
+        return posed
+    maps = made_beside({photo.name: photo.path for photo in posed}, ("depth",), DEPTH_SUFFIXES)
     for folder in reversed(side_folders(found.sides, DEPTH_FOLDERS)):
-        maps.update(SideFolder(folder, DEPTH_SUFFIXES).match([shot.name for shot in shots]).files)
+        maps.update(SideFolder(folder, DEPTH_SUFFIXES).match([photo.name for photo in posed]).files)
     pictures = sorted({path for path in maps.values() if not is_depth_map(path)})
     if pictures:
         notes.append(
@@ -62,7 +64,7 @@ def with_depth_maps(shots: list[Shot], found: Found, notes: list[str]) -> list[S
             f" (first: {pictures[0]})"
         )
     maps = {name: path for name, path in maps.items() if path not in set(pictures)}
-    return [dataclasses.replace(shot, depth_path=maps.get(shot.name)) for shot in shots]
+    return [dataclasses.replace(photo, depth_path=maps.get(photo.name)) for photo in posed]
 
 
 def is_depth_map(path: Path) -> bool:
@@ -78,26 +80,28 @@ def is_depth_map(path: Path) -> bool:
         return False
 
 
-def look_around(found: Found, shots: list[Shot], notes: list[str]) -> int:
+def look_around(found: ReaderResult, posed: list[PosedPhoto], notes: list[str]) -> int:
     """Note what of the capture's folder is not read; returns how many photos beside the used ones are not listed."""
     if found.root.is_file():  # a video
         return 0
     seen = found.walk or walk(found.root)
     if found.walk is None:
         notes += walk_notes(seen)
-    used = {file for shot in shots for file in (shot.path, shot.mask_path, shot.depth_path) if file and is_file(file)}
+    used = {
+        file for photo in posed for file in (photo.path, photo.mask_path, photo.depth_path) if file and is_file(file)
+    }
     used |= {*found.left_out, *found.read}
-    folders = {shot.path.parent for shot in shots}
+    folders = {photo.path.parent for photo in posed}
     places = {file.parent for file in used}
     copies = {path for path in seen.files if _is_reduced_copy(path.parent, places)}
     if (note := unused_note(seen, used | copies)) is not None:
         notes.append(note)
     pictures = [path for path in seen.files if path.parent in folders and path.suffix.lower() in PHOTOS]
     unlisted = sorted(set(pictures) - companions(pictures).keys() - used)
-    if len(unlisted) > len(shots):
+    if len(unlisted) > len(posed):
         first = unlisted[0].relative_to(found.root).as_posix()
         notes.append(
-            f"only {console.count(len(shots), 'photo')} have cameras: {len(unlisted):,} beside them have none"
+            f"only {console.count(len(posed), 'photo')} have cameras: {len(unlisted):,} beside them have none"
             f" and are not used (first: {first})"
         )
         console.warn(notes[-1])

@@ -5,34 +5,20 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from splat.capture.lens import Lens, undistortion_maps
 from splat.capture.masks import aligned, aligned_mask
 from splat.capture.photo import oriented, photo_header, read_photo
+from splat.capture.types import PhotoPlan
 
 MAPS_BYTES = 200e6  # of undistortion maps are kept; those of a photo of 24 MP take as much
 OVERSAMPLED = 4  # times the final width and height, at which photos are undistorted
 
 
 @dataclass(frozen=True)
-class PhotoPlan:
-    """How one photo becomes the image of its frame's camera."""
-
-    path: Path
-    orientation: int  # the EXIF turn to apply; 1 for none
-    lens: Lens | None  # None: no undistortion
-    width: int  # of the frame's camera
-    height: int
-    mask_path: Path | None = None
-    alpha_means: str = "transparent"  # ignore, transparent or none
-    mask_means: str = "ignore"
-
-
-@dataclass(frozen=True)
-class Loaded:
+class LoadedPhoto:
     """One photo at working size."""
 
     image: np.ndarray  # [H, W, 3] uint8
@@ -51,7 +37,7 @@ class PhotoImages:
         self.plans = plans
         self.cache_bytes = cache_bytes
         self.cached_bytes = 0
-        self._cache: OrderedDict[int, Loaded] = OrderedDict()
+        self._cache: OrderedDict[int, LoadedPhoto] = OrderedDict()
         self._lock = threading.Lock()
         self._loading = [threading.Lock() for _ in plans]  # so that two threads do not decode the same photo
 
@@ -67,7 +53,7 @@ class PhotoImages:
         """[H, W] bool, True where the pixel counts; None where all do."""
         return self.load(index).mask
 
-    def load(self, index: int) -> Loaded:
+    def load(self, index: int) -> LoadedPhoto:
         """Image, alpha and mask of one frame.
 
         Raises:
@@ -83,7 +69,7 @@ class PhotoImages:
                 self._keep(index, loaded)
             return loaded
 
-    def _keep(self, index: int, loaded: Loaded) -> None:
+    def _keep(self, index: int, loaded: LoadedPhoto) -> None:
         """Keep the photo, and of the others as many as fit; alone it may exceed the bound: it is in use anyway."""
         while self._cache and self.cached_bytes + loaded.nbytes > self.cache_bytes:
             _, dropped = self._cache.popitem(last=False)
@@ -105,7 +91,7 @@ def reading_bytes(plan: PhotoPlan) -> float:
     return 9.0 * whole + 10.0 * max(plan.width * plan.height, min(whole, OVERSAMPLED**2 * plan.width * plan.height))
 
 
-def load_photo(plan: PhotoPlan) -> Loaded:
+def load_photo(plan: PhotoPlan) -> LoadedPhoto:
     """Decode one photo and bring it to its camera's size and pinhole geometry."""
     pixels = oriented(read_photo(plan.path), plan.orientation)
     if pixels.shape[2] == 4 and (plan.alpha_means == "none" or pixels[:, :, 3].min() == 255):
@@ -125,7 +111,7 @@ def load_photo(plan: PhotoPlan) -> Loaded:
         elif means == "ignore":
             counts = layer >= 128
             mask = counts if mask is None else mask & counts
-    return Loaded(image, alpha, mask)
+    return LoadedPhoto(image, alpha, mask)
 
 
 def _user_mask(plan: PhotoPlan) -> np.ndarray | None:

@@ -15,8 +15,7 @@ def inventory(capture: Capture) -> str:
     photos = (
         f"{used:,} of {count(capture.photos_found, 'photo')}" if capture.photos_found > used else count(used, "photo")
     )
-    plans = getattr(capture.images, "plans", [])
-    masks = _of(sum(plan.mask_path is not None for plan in plans), used)
+    masks = _of(sum(plan.mask_path is not None for plan in capture.images.plans), used)
     depth_maps = _of(capture.depth_maps, used)
     return f"{photos}, masks: {masks}, depth maps: {depth_maps}, points: {_points(capture)}"
 

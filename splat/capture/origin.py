@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from splat import console
-from splat.capture.found import Found
+from splat.capture.reader_result import ReaderResult
 from splat.capture.types import Points
 from splat.errors import SplatError
 
@@ -17,7 +17,7 @@ from splat.errors import SplatError
 UNIT = 100.0
 
 
-def near_zero(found: Found, origin: Sequence[float] | None = None) -> Found:
+def near_zero(found: ReaderResult, origin: Sequence[float] | None = None) -> ReaderResult:
     """The same capture with `origin` subtracted from its coordinates.
 
     Scene files, and the renderers of all programs, hold float32. Poses and points are moved in float64, so nothing is
@@ -43,19 +43,19 @@ def near_zero(found: Found, origin: Sequence[float] | None = None) -> Found:
     points = found.points
     if points is not None:
         points = Points(points.xyz - np.array(chosen), points.rgb, points.origin)
-    shots = []
-    for shot in found.shots:
-        viewmat = np.array(shot.viewmat, np.float64)
+    posed = []
+    for photo in found.posed:
+        viewmat = np.array(photo.viewmat, np.float64)
         viewmat[:3, 3] += viewmat[:3, :3] @ np.array(chosen)
-        shots.append(dataclasses.replace(shot, viewmat=viewmat))
-    return dataclasses.replace(found, shots=shots, points=points, origin=chosen, notes=[*found.notes, note])
+        posed.append(dataclasses.replace(photo, viewmat=viewmat))
+    return dataclasses.replace(found, posed=posed, points=points, origin=chosen, notes=[*found.notes, note])
 
 
-def far_origin(found: Found) -> tuple[float, float, float]:
+def far_origin(found: ReaderResult) -> tuple[float, float, float]:
     """A round place amid the cameras; zeros where they are within a hundred times their extent (or units) of zero."""
-    if not found.shots:
+    if not found.posed:
         return 0.0, 0.0, 0.0
-    positions = np.stack([-shot.viewmat[:3, :3].T @ shot.viewmat[:3, 3] for shot in found.shots])
+    positions = np.stack([-photo.viewmat[:3, :3].T @ photo.viewmat[:3, 3] for photo in found.posed])
     centre = np.median(positions, axis=0)  # a camera that was placed absurdly far out does not count
     extent = float(np.median(np.linalg.norm(positions - centre, axis=1)))
     if found.points is not None:

@@ -18,10 +18,10 @@ import torch
 
 from splat.cameras import Camera
 from splat.capture.config import CaptureOptions
-from splat.capture.images import PhotoImages, PhotoPlan
+from splat.capture.images import PhotoImages
 from splat.capture.lens import Lens
-from splat.capture.types import Capture, Frame, Points
-from splat.capture.video import video_frames
+from splat.capture.readers.video import video_frames
+from splat.capture.types import Capture, Frame, PhotoPlan, Points
 from splat.errors import SplatError
 from splat.files import sha256_of
 
@@ -45,7 +45,7 @@ def capture_record(capture: Capture) -> dict[str, Any]:
     Poses are world to camera, OpenCV axes, in the capture's frame minus `origin`; intrinsics are of the image at
     working size. Captures whose pixels are no files record their cameras alone.
     """
-    plans: Sequence[PhotoPlan | None] = getattr(capture.images, "plans", None) or [None] * len(capture.frames)
+    plans: Sequence[PhotoPlan | None] = capture.images.plans or [None] * len(capture.frames)
     digests = _digests([path for plan in plans if plan for path in (plan.path, plan.mask_path) if path])
     base = _base(capture)
     return {

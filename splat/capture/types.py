@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -9,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from splat.cameras import Camera
+from splat.capture.lens import Lens
 
 Split = Literal["train", "test"]
 FARTHEST = 1e18  # from zero that a camera or point may be; what is beyond overflows in what is computed with it
@@ -34,8 +36,27 @@ class Points:
     origin: Literal["capture", "triangulated", "random"] = "capture"
 
 
+@dataclass(frozen=True)
+class PhotoPlan:
+    """How one photo becomes the image of its frame's camera."""
+
+    path: Path
+    orientation: int  # the EXIF turn to apply; 1 for none
+    lens: Lens | None  # None: no undistortion
+    width: int  # of the frame's camera
+    height: int
+    mask_path: Path | None = None
+    alpha_means: str = "transparent"  # ignore, transparent or none
+    mask_means: str = "ignore"
+
+
 class ImageSource(Protocol):
     """Loads pixels on demand and keeps a bounded cache; all arrays have the size of the frame's camera."""
+
+    @property
+    def plans(self) -> Sequence[PhotoPlan]:
+        """How each photo on disk becomes its frame's image; empty where pixels do not come from photos."""
+        ...
 
     def image(self, index: int) -> np.ndarray:
         """[H, W, 3] uint8 sRGB, undistorted; colours of transparent pixels are as stored (not composited)."""

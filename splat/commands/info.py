@@ -94,7 +94,7 @@ def _run(path: Path) -> dict[str, Any]:
 
 def _capture(path: Path) -> dict[str, Any]:
     from splat.capture import load_capture
-    from splat.capture.load import capture_format
+    from splat.capture.readers.registry import capture_format
 
     kind = capture_format(path)
     if kind in ("photos", "video"):  # finding their poses takes minutes, which is not what a question should cost
@@ -103,7 +103,7 @@ def _capture(path: Path) -> dict[str, Any]:
         return {**found, **more, "next": f"{shlex.join(['splat', 'train', str(path)])} finds the poses"}
     capture = load_capture(path, points="capture")
     sizes = sorted({(frame.camera.width, frame.camera.height) for frame in capture.frames})
-    masks = sum(plan.mask_path is not None for plan in getattr(capture.images, "plans", []))
+    masks = sum(plan.mask_path is not None for plan in capture.images.plans)
     return {
         "kind": f"capture ({capture.kind})",
         "path": str(path),
@@ -123,7 +123,7 @@ def _photos(path: Path) -> dict[str, Any]:
     """Number and sizes of the photos that training would read; only the files' headers are looked at."""
     from splat.capture.beside import MASK_FOLDERS, find_masks, side_folders
     from splat.capture.photo import photo_header
-    from splat.capture.photos import list_photos
+    from splat.capture.readers.photos import list_photos
     from splat.capture.unused import unused_note
 
     listing = list_photos(path)
@@ -152,7 +152,7 @@ def _video(path: Path) -> dict[str, Any]:
     """Length and size of a video, as far as its header says."""
     import av
 
-    from splat.capture.video import videos_in
+    from splat.capture.readers.video import videos_in
 
     file = path if path.is_file() else videos_in(path)[0]
     try:

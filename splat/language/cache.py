@@ -68,8 +68,8 @@ def _one(teacher: Teacher, capture: Capture, index: int, path: Path, key: str) -
     camera = capture.frames[index].camera
     name = camera.name or capture.frames[index].path.name
     made = _checked(teacher.features(capture.images.image(index), name), teacher, name)
-    plans = getattr(capture.images, "plans", None)
-    if plans is not None and getattr(teacher, "of_photos", False):
+    plans = capture.images.plans
+    if plans and getattr(teacher, "of_photos", False):
         made = ViewFeatures(labels_as_the_camera_sees(made.labels, plans[index]), made.vectors)
     keep = shown(capture.images.mask(index), capture.images.alpha(index))
     if keep is not None and not keep.all():
@@ -129,8 +129,8 @@ def _key(teacher: Teacher, capture: Capture, index: int) -> str:
         frame.camera.name or frame.path.name,
         f"{_digest(frame.path)} {frame.camera.width}x{frame.camera.height} {capture.data_factor}",
     ]
-    plans = getattr(capture.images, "plans", None)
-    if plans is not None:
+    plans = capture.images.plans
+    if plans:
         plan = plans[index]
         mask = None if plan.mask_path is None else _digest(plan.mask_path)
         parts.append(f"{mask} {dataclasses.replace(plan, path=Path(), mask_path=None)}")  # a capture may be moved

@@ -30,7 +30,7 @@ def announce(state: TrainState, views: TrainingViews, config: TrainConfig, plan:
     pixels = camera.width * camera.height
     seconds = estimated_seconds(state, views, config, plan)
     photos = len(views.capture.frames)
-    reading = max(map(reading_bytes, getattr(views.capture.images, "plans", [])), default=0.0)
+    reading = max(map(reading_bytes, views.capture.images.plans), default=0.0)
     memory = estimated_bytes(plan, pixels, photos, config.capture.cache_gb * 1e9, base, reading)
     advice = too_long(seconds, plan)
     info(

@@ -87,7 +87,7 @@ class CaptureDepth:
         if without:
             missing = f", {len(gone)} of them because the file is missing (first: {gone[0]})" if gone else ""
             warn(f"{len(without)} of {len(frames)} training views have no depth map (first: {without[0]}){missing}")
-        if any(plan.lens is not None for plan in getattr(capture.images, "plans", [])):
+        if any(plan.lens is not None for plan in capture.images.plans):
             warn("photos are undistorted here: depth maps are taken to be of the undistorted pictures")
         _read_depth(next(file for file in self.files if file))  # before anything is trained
 

@@ -9,11 +9,12 @@ import pytest
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cache folder of this test."""
     from splat import console
-    from splat.capture import sfm, shots
+    from splat.capture import assemble
+    from splat.capture.sfm import solve
 
     console._warned.clear()
-    shots._warned.clear()
-    sfm._announced.clear()
+    assemble._warned.clear()
+    solve._announced.clear()
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("SPLAT_CACHE", str(cache))
     return cache

@@ -9,7 +9,7 @@ import pytest
 from capture_scenes import LENSES, H, W, smooth_photo, viewmat, write_colmap, write_photo
 
 from splat.capture import load_capture
-from splat.capture.colmap import read_model
+from splat.capture.colmap.files import read_model
 from splat.capture.lens import MODELS
 from splat.errors import SplatError
 

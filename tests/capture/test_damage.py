@@ -74,7 +74,8 @@ def test_posed_captures_leave_damaged_photos_out(tmp_path, kind, capsys):
         images = [(name, 1, viewmat(index)) for index, name in enumerate(names)]
         write_colmap(tmp_path, [("PINHOLE", (200.0, 200.0, W / 2, H / 2), W, H)], images)
     else:
-        frames = [{"file_path": f"images/{name}", "transform_matrix": np.eye(4).tolist()} for name in names]
+        poses = [np.linalg.inv(viewmat(index)).tolist() for index in range(len(names))]
+        frames = [{"file_path": f"images/{name}", "transform_matrix": pose} for name, pose in zip(names, poses)]
         size = {"w": W, "h": H} if kind == "transforms" else {}
         (tmp_path / "transforms.json").write_text(json.dumps({"fl_x": 200.0, **size, "frames": frames}))
     capture = load_capture(tmp_path, points="none")

@@ -12,7 +12,7 @@ import pytest
 from capture_scenes import viewmat, write_colmap
 
 from splat.capture import load_capture
-from splat.capture.colmap import read_model
+from splat.capture.colmap.files import read_model
 from splat.capture.damage import damage
 from splat.capture.photo import photo_header, read_mask, read_photo
 from splat.capture.ply import read_ply_points

@@ -13,8 +13,9 @@ from PIL import Image, ImageOps
 
 from splat.capture import load_capture
 from splat.capture.beside import SideFolder
-from splat.capture.images import PhotoImages, PhotoPlan
+from splat.capture.images import PhotoImages
 from splat.capture.photo import oriented, photo_header, read_mask, read_photo, turned_back
+from splat.capture.types import PhotoPlan
 from splat.errors import SplatError
 
 

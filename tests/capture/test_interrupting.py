@@ -26,7 +26,7 @@ MOMENTS = ("finding features", "matching photos", "placing cameras")
 STOPPED = """
 import os, signal, sys, time
 from splat import cli
-from splat.capture import features, sfm
+from splat.capture.sfm import features, solve
 
 moment, words = sys.argv[1], sys.argv[2:]
 run_counted = features.run_counted
@@ -44,7 +44,7 @@ def run_stopped(description, total, unit, work):
 
     run_counted(description, total, unit, part)
 
-features.run_counted = sfm.run_counted = run_stopped
+features.run_counted = solve.run_counted = run_stopped
 features.PATIENCE = 600  # however slow the machine is
 sys.exit(cli.main(words))
 """
@@ -99,7 +99,7 @@ sys.exit(cli.main())
 def test_callers_get_an_exception_and_the_worker_ends(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from splat.capture import features
+    from splat.capture.sfm import features
 
     monkeypatch.setattr(features, "PATIENCE", 0.1)
     done = threading.Event()

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from splat.cameras import Camera
-from splat.capture.images import PhotoImages, PhotoPlan
+from splat.capture.images import PhotoImages
 from splat.capture.inventory import inventory
-from splat.capture.types import Capture, Frame, Points
+from splat.capture.types import Capture, Frame, PhotoPlan, Points
 
 
 def capture_of(photos: int, masked: int = 0, **more) -> Capture:

@@ -8,8 +8,8 @@ from capture_scenes import LENSES, H, W, smooth_photo, viewmat, write_colmap, wr
 
 from splat.capture import load_capture, random_points
 from splat.capture.beside import SideFolder
-from splat.capture.load import capture_format
 from splat.capture.points import focus_point
+from splat.capture.readers.registry import capture_format
 from splat.errors import SplatError
 
 

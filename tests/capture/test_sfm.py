@@ -6,9 +6,9 @@ from capture_scenes import align, distance_to_room, room_photo, room_poses, smoo
 from PIL import Image
 
 from splat.capture import load_capture
-from splat.capture.features import choose_pairs
-from splat.capture.sfm import Photo, camera_groups
-from splat.capture.triangulate import keep_inliers, neighbour_pairs
+from splat.capture.sfm.features import choose_pairs
+from splat.capture.sfm.solve import UnposedPhoto, camera_groups
+from splat.capture.sfm.triangulate import keep_inliers, neighbour_pairs
 from splat.errors import SplatError
 
 SIZE = (400, 300)
@@ -65,7 +65,7 @@ def test_cameras_of_a_bare_folder_of_photos(tmp_path, fresh, capsys):
 @pytest.mark.parametrize("kind", ["webp", "turned"])
 def test_photos_that_colmap_cannot_read_are_converted_and_masks_turn_along(tmp_path, kind, monkeypatch):
     """Features of the masked half must not be found, whichever way photo and mask are stored."""
-    from splat.capture import sfm
+    from splat.capture.sfm import solve
 
     keep = np.zeros((300, 400), np.uint8)
     keep[:, :200] = 255
@@ -85,11 +85,11 @@ def test_photos_that_colmap_cannot_read_are_converted_and_masks_turn_along(tmp_p
     found = {}
 
     def look(database, *_):
-        with sfm.quiet_colmap().Database.open(str(database)) as opened:
+        with solve.quiet_colmap().Database.open(str(database)) as opened:
             found.update({image.name: opened.read_keypoints(image.image_id) for image in opened.read_all_images()})
         raise SplatError("seen")
 
-    monkeypatch.setattr(sfm, "match_pairs", look)
+    monkeypatch.setattr(solve, "match_pairs", look)
     with pytest.raises(SplatError, match="seen"):
         load_capture(tmp_path, num_threads=2)
     assert len(found) == 3
@@ -182,8 +182,8 @@ def test_pairs_to_match():
 
 def test_photos_of_the_same_place_look_alike(tmp_path):
     from splat.capture.config import CaptureOptions
-    from splat.capture.features import CameraGroup, extract_features
-    from splat.capture.retrieval import similar_pairs
+    from splat.capture.sfm.features import CameraGroup, extract_features
+    from splat.capture.sfm.retrieval import similar_pairs
 
     names = []
     for style in (1, 2):  # two rooms with other wallpaper, seen from the same places
@@ -215,7 +215,7 @@ def test_cameras_are_shared_by_what_exif_says(tmp_path):
         exif = picture.getexif()
         exif.get_ifd(0x8769)[0x920A] = focal
         picture.save(tmp_path / f"{index}.jpg", exif=exif)
-    photos = [Photo(f"{index}.jpg", tmp_path / f"{index}.jpg") for index in range(4)]
+    photos = [UnposedPhoto(f"{index}.jpg", tmp_path / f"{index}.jpg") for index in range(4)]
     assert [group.names for group in camera_groups(photos)] == [("0.jpg", "1.jpg"), ("2.jpg",), ("3.jpg",)]
 
 

@@ -9,7 +9,7 @@ import pycolmap
 import pytest
 
 from splat.capture import load_capture
-from splat.capture.training_points import training_points
+from splat.capture.sfm.training_points import training_points
 from tests.capture.capture_scenes import room_photo, room_poses, viewmat, write_photo
 
 RED, GREEN = (200, 30, 10), (10, 220, 40)

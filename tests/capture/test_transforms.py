@@ -9,7 +9,7 @@ from capture_scenes import H, W, smooth_photo, write_photo
 
 from splat.capture import load_capture
 from splat.capture.ply import read_ply_points
-from splat.capture.transforms import frame_lens, opengl_to_viewmat
+from splat.capture.readers.transforms import frame_lens, opengl_to_viewmat
 from splat.errors import SplatError
 
 # A camera at (0, 0, 5) with OpenGL axes: looks along -z at the origin, y up.

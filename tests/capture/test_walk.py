@@ -8,8 +8,8 @@ import pytest
 from capture_scenes import LENSES, H, W, smooth_photo, viewmat, write_colmap, write_photo
 
 from splat.capture import load_capture
-from splat.capture.load import capture_format
-from splat.capture.photos import list_photos, photo_files
+from splat.capture.readers.photos import list_photos, photo_files
+from splat.capture.readers.registry import capture_format
 from splat.capture.walk import walk
 from splat.errors import SplatError
 

@@ -15,6 +15,8 @@ from splat.capture.types import Capture, Frame
 class ArrayImages:
     """Photos held as arrays."""
 
+    plans = ()
+
     def __init__(self, images: list[np.ndarray], alphas: list | None = None, masks: list | None = None) -> None:
         self.images, self.alphas, self.masks = images, alphas, masks
 

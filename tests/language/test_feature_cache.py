@@ -21,6 +21,8 @@ from splat.language.types import MASKED, SILENT, ViewFeatures
 class Photos:
     """Three photos; the last one's right half does not count."""
 
+    plans = ()
+
     def image(self, index: int) -> np.ndarray:
         return np.full((8, 12, 3), 10 * index, np.uint8)
 

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from splat.capture import load_capture
-from splat.capture.images import PhotoPlan, labels_as_the_camera_sees
+from splat.capture.images import labels_as_the_camera_sees
 from splat.capture.photo import oriented
+from splat.capture.types import PhotoPlan
 from splat.errors import SplatError
 from splat.files import write_json
 from splat.images import nearest_cells

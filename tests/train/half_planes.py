@@ -20,6 +20,8 @@ SIZE, FOCAL, DISTANCE = 64, 64.0, 2.0  # the wall z = 0 fills the picture from x
 class Arrays:
     """Pictures in memory, as captures hand them out."""
 
+    plans = ()
+
     def __init__(self, images: list[np.ndarray]) -> None:
         self.images = images
 

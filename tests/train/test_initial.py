@@ -68,6 +68,8 @@ def test_seeds_far_from_the_known_points_stay() -> None:
 class TransparentPhoto:
     """An image source of one photo whose right half is transparent and whose top half is masked."""
 
+    plans = ()
+
     def image(self, index: int) -> np.ndarray:
         return np.zeros((30, 40, 3), np.uint8)
 

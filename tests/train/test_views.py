@@ -23,6 +23,8 @@ OPACITY = np.arange(4 * 5, dtype=np.uint8).reshape(4, 5) * 13
 
 
 class OnePhoto:
+    plans = ()
+
     def image(self, index: int) -> np.ndarray:
         return PIXELS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -107,7 +107,7 @@ class Multiview:
 
         from splat.capture.photo import turned_back
 
-        plan: Any = self.capture.images.plans[index]  # type: ignore[attr-defined]
+        plan = self.capture.images.plans[index]
         if plan.lens is not None:
             x, y = distorted_maps(plan.lens, plan.width, plan.height)
             picture = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -10,16 +10,17 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from splat import console
+from splat.capture.assemble import assign_splits
 from splat.capture.beside import LEFT_OUT, MASK_FOLDERS, find_masks, side_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
-from splat.capture.found import Shot
-from splat.capture.load import READERS, capture_format
 from splat.capture.masks import aligned_mask
 from splat.capture.names import printable
 from splat.capture.photo import PhotoHeader, oriented, photo_header, read_photo, turned_back
-from splat.capture.photos import list_photos
-from splat.capture.shots import assign_splits
+from splat.capture.reader_result import PosedPhoto
+from splat.capture.readers.photos import list_photos
+from splat.capture.readers.registry import READERS, capture_format
+from splat.capture.readers.video import extract_frames, videos_in
 from splat.capture.split import LIST, has_list, sides_of
 from splat.capture.types import Split
 from splat.errors import SplatError
@@ -79,7 +80,7 @@ class Source:
     @property
     def posed(self) -> bool:
         """Whether cameras come with it."""
-        return self.kind in ("colmap", "transforms", "blender")
+        return READERS[self.kind].brings_cameras
 
     def side(self, split: Split) -> list[Photo]:
         """The photos of one side of the split, in name order."""
@@ -100,28 +101,22 @@ def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[],
     if not path.exists():
         raise SplatError(f"no such capture: {path}; give a folder of photos, a capture folder or a video")
     kind = capture_format(path)
-    if kind in ("photos", "video"):
+    if not READERS[kind].brings_cameras:
         return _bare(path, kind, options, frames_folder)
-    is_file = path.is_file()
-    if is_file:
-        from splat.capture.transforms import read_transforms
-
-        found = read_transforms(path.parent, options, path)
-    else:
-        found = READERS[kind](path, options)
-    known = {shot.name: shot.mask_path for shot in found.shots if shot.mask_path is not None}
-    files = {shot.name: shot.path for shot in found.shots}
+    found = READERS[kind].read(path, options)
+    known = {shot.name: shot.mask_path for shot in found.posed if shot.mask_path is not None}
+    files = {shot.name: shot.path for shot in found.posed}
     masks, said = find_masks(files, side_folders(found.sides, MASK_FOLDERS), known)
     photos: list[Photo] = []
     taken: set[str] = set()
-    shots = sorted(found.shots, key=lambda shot: shot.name)
-    for shot, split in zip(shots, assign_splits(shots, options.test_every, found.test_lists)):
+    posed = sorted(found.posed, key=lambda shot: shot.name)
+    for shot, split in zip(posed, assign_splits(posed, options.test_every, found.test_lists)):
         mask = masks.get(shot.name)
         target = _target(kind, shot, taken)
         called = _called(kind, shot.name, target)
         photos.append(Photo(shot.name, shot.path, target, photo_header(shot.path), mask, called, split))
-    own = any(shot.split is not None for shot in shots) or has_list([photo.name for photo in photos], found.test_lists)
-    return Source(kind, path, path.parent if is_file else path, photos, [*found.notes, *said], own)
+    own = any(shot.split is not None for shot in posed) or has_list([photo.name for photo in photos], found.test_lists)
+    return Source(kind, path, found.root, photos, [*found.notes, *said], own)
 
 
 def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callable[[], Path]) -> Source:
@@ -129,8 +124,6 @@ def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callabl
     root = path
     notes: list[str] = []
     if kind == "video":
-        from splat.capture.video import extract_frames, videos_in
-
         video = path if path.is_file() else videos_in(path)[0]
         folder = frames_folder()
         files = extract_frames(video, folder, options)
@@ -157,7 +150,7 @@ def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callabl
     return Source(kind, path, root, photos, notes, has_list(names, lists))
 
 
-def _target(kind: str, shot: Shot, taken: set[str]) -> str:
+def _target(kind: str, shot: PosedPhoto, taken: set[str]) -> str:
     """Where a posed photo goes: under its own name, with the suffix of its file."""
     safe = _inside(shot.name)
     name = PurePosixPath(safe)

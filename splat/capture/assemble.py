@@ -13,39 +13,39 @@ from splat import console
 from splat.cameras import Camera
 from splat.capture.config import CaptureOptions
 from splat.capture.extras import look_around, with_depth_maps, with_masks
-from splat.capture.found import Found, Shot
-from splat.capture.images import PhotoImages, PhotoPlan
+from splat.capture.images import PhotoImages
 from splat.capture.lens import undistorted_matrix
 from splat.capture.masks import alpha_meaning, file_meaning
 from splat.capture.oddities import odd_lenses, same_poses, twins_across, twins_in_place
 from splat.capture.photo import PhotoHeader, photo_header
+from splat.capture.reader_result import PosedPhoto, ReaderResult
 from splat.capture.split import has_list, sides_of
-from splat.capture.types import Capture, Frame, Split
+from splat.capture.types import Capture, Frame, PhotoPlan, Split
 from splat.errors import SplatError
 from splat.files import is_file
 
 _warned: set[str] = set()
 
 
-def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
+def build_capture(found: ReaderResult, name: str, options: CaptureOptions) -> Capture:
     """Turn what a reader found into a capture at the working resolution.
 
     Raises:
         SplatError: an unreadable photo, or one whose shape is not its camera's.
     """
-    shots = sorted(found.shots, key=lambda shot: shot.name)
-    repeated = [name for name, count in Counter(shot.name for shot in shots).items() if count > 1]
+    posed = sorted(found.posed, key=lambda photo: photo.name)
+    repeated = [name for name, count in Counter(photo.name for photo in posed).items() if count > 1]
     if repeated:
         raise SplatError(f"{found.root} lists {repeated[0]} more than once; keep one entry for each photo")
-    _refuse_one_photo_twice(found.root, shots)
+    _refuse_one_photo_twice(found.root, posed)
     notes = list(found.notes)
-    shots = with_depth_maps(with_masks(shots, found, options, notes), found, notes)
+    posed = with_depth_maps(with_masks(posed, found, options, notes), found, notes)
     plans: list[PhotoPlan] = []
     frames: list[Frame] = []
-    sides = assign_splits(shots, options.test_every, found.test_lists)
-    notes += _own_split_note(shots, sides, found, options)
-    for shot, split in zip(shots, sides):
-        frame, plan = _frame_and_plan(shot, found.header(shot.path), split, options)
+    sides = assign_splits(posed, options.test_every, found.test_lists)
+    notes += _own_split_note(posed, sides, found, options)
+    for photo, split in zip(posed, sides):
+        frame, plan = _frame_and_plan(photo, found.header(photo.path), split, options)
         frames.append(frame)
         plans.append(plan)
     if any(plan.lens is not None for plan in plans):
@@ -55,7 +55,7 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
     notes += twins_across(frames)
     if found.kind not in ("photos", "video"):  # of which all have been compared with all
         notes += twins_in_place(frames)
-    unlisted = look_around(found, shots, notes)
+    unlisted = look_around(found, posed, notes)
     return Capture(
         name=name,
         root=found.root,
@@ -71,23 +71,27 @@ def build_capture(found: Found, name: str, options: CaptureOptions) -> Capture:
     )
 
 
-def _refuse_one_photo_twice(root: Path, shots: Sequence[Shot]) -> None:
+def _refuse_one_photo_twice(root: Path, posed: Sequence[PosedPhoto]) -> None:
     """Names in other spellings, or without suffix, may lead to the same file.
 
     Raises:
-        SplatError: two of the shots are one photo.
+        SplatError: two entries are one photo.
     """
     names: dict[Path, str] = {}
-    for shot in shots:
-        if (other := names.setdefault(shot.path, shot.name)) != shot.name:
-            raise SplatError(f"{root} lists {other} and {shot.name}, but both are {shot.path}; keep one entry a photo")
+    for photo in posed:
+        if (other := names.setdefault(photo.path, photo.name)) != photo.name:
+            raise SplatError(
+                f"{root} lists {other} and {photo.name}, but both are {photo.path}; keep one entry a photo"
+            )
 
 
-def _own_split_note(shots: Sequence[Shot], sides: Sequence[Split], found: Found, options: CaptureOptions) -> list[str]:
+def _own_split_note(
+    posed: Sequence[PosedPhoto], sides: Sequence[Split], found: ReaderResult, options: CaptureOptions
+) -> list[str]:
     """What is said where the user asks for another split than the capture's own, which wins."""
     if options.test_every == CaptureOptions().test_every:
         return []
-    if all(shot.split is None for shot in shots) and not has_list([shot.name for shot in shots], found.test_lists):
+    if all(photo.split is None for photo in posed) and not has_list([photo.name for photo in posed], found.test_lists):
         return []
     held_out = console.count(sum(side == "test" for side in sides), "photo")
     note = f"test_every={options.test_every} is not used: the capture itself says what is held out ({held_out})"
@@ -95,74 +99,76 @@ def _own_split_note(shots: Sequence[Shot], sides: Sequence[Split], found: Found,
     return [note]
 
 
-def assign_splits(shots: Sequence[Shot], test_every: int, lists: Sequence[Path] = ()) -> list[Split]:
-    """The side of every shot: the capture's own where it has one, else by list or number, as `sides_of` has it."""
-    if any(shot.split is not None for shot in shots):
-        return [shot.split or "train" for shot in shots]
-    return sides_of([shot.name for shot in shots], test_every, lists)
+def assign_splits(posed: Sequence[PosedPhoto], test_every: int, lists: Sequence[Path] = ()) -> list[Split]:
+    """The side of every photo: the capture's own where it has one, else by list or number, as `sides_of` has it."""
+    if any(photo.split is not None for photo in posed):
+        return [photo.split or "train" for photo in posed]
+    return sides_of([photo.name for photo in posed], test_every, lists)
 
 
-def largest_size(found: Found) -> tuple[int, int]:
+def largest_size(found: ReaderResult) -> tuple[int, int]:
     """Width and height in pixels of the largest photo, as its camera sees it.
 
     Raises:
         SplatError: as `build_capture`.
     """
-    sizes = [_size(shot, found.header(shot.path)) for shot in sorted(found.shots, key=lambda shot: shot.name)]
+    sizes = [_size(photo, found.header(photo.path)) for photo in sorted(found.posed, key=lambda photo: photo.name)]
     return max(sizes, key=lambda size: size[0] * size[1])
 
 
-def _size(shot: Shot, header: PhotoHeader) -> tuple[int, int]:
+def _size(photo: PosedPhoto, header: PhotoHeader) -> tuple[int, int]:
     """Width and height in pixels of a photo once it is turned as its camera is."""
-    return header.upright_size if shot_orientation(shot, header) >= 5 else (header.width, header.height)
+    return header.upright_size if photo_orientation(photo, header) >= 5 else (header.width, header.height)
 
 
-def _frame_and_plan(shot: Shot, header: PhotoHeader, split: Split, options: CaptureOptions) -> tuple[Frame, PhotoPlan]:
-    orientation = shot_orientation(shot, header)
-    width, height = _size(shot, header)
-    if shot.reduced == 1:
+def _frame_and_plan(
+    photo: PosedPhoto, header: PhotoHeader, split: Split, options: CaptureOptions
+) -> tuple[Frame, PhotoPlan]:
+    orientation = photo_orientation(photo, header)
+    width, height = _size(photo, header)
+    if photo.reduced == 1:
         width, height = (max(1, round(side / options.data_factor)) for side in (width, height))
-    K = torch.tensor(undistorted_matrix(shot.lens), dtype=torch.float64)
-    viewmat = torch.from_numpy(np.array(shot.viewmat, np.float64))
-    camera = Camera(viewmat, K, shot.lens.width, shot.lens.height, shot.name).resized(width, height)
+    K = torch.tensor(undistorted_matrix(photo.lens), dtype=torch.float64)
+    viewmat = torch.from_numpy(np.array(photo.viewmat, np.float64))
+    camera = Camera(viewmat, K, photo.lens.width, photo.lens.height, photo.name).resized(width, height)
     plan = PhotoPlan(
-        path=shot.path,
+        path=photo.path,
         orientation=orientation,
-        lens=shot.lens if shot.lens.pinhole() is None else None,
+        lens=photo.lens if photo.lens.pinhole() is None else None,
         width=width,
         height=height,
-        mask_path=shot.mask_path,
+        mask_path=photo.mask_path,
         alpha_means=alpha_meaning(options.masks),
         mask_means=file_meaning(options.masks),
     )
     opaque = not header.has_alpha or plan.alpha_means != "transparent"
     opaque &= plan.mask_path is None or plan.mask_means != "transparent"
-    return Frame(camera, split, shot.path, opaque, shot.depth_path), plan
+    return Frame(camera, split, photo.path, opaque, photo.depth_path), plan
 
 
-def shot_orientation(shot: Shot, header: PhotoHeader | None = None) -> int:
+def photo_orientation(photo: PosedPhoto, header: PhotoHeader | None = None) -> int:
     """The EXIF turn that makes the photo fit its camera.
 
     COLMAP and nerfstudio calibrate pixels as stored, phones' own apps the upright photo; the camera's shape tells.
     """
-    lens = shot.lens
+    lens = photo.lens
     if lens.width < 1 or lens.height < 1:
         raise SplatError(
-            f"the camera of {shot.name} is {lens.width}x{lens.height} pixels large; mend the capture's file"
+            f"the camera of {photo.name} is {lens.width}x{lens.height} pixels large; mend the capture's file"
         )
-    header = header or photo_header(shot.path)
+    header = header or photo_header(photo.path)
 
     def fits(width: int, height: int) -> bool:  # within the rounding of an images_8 folder
         return abs(width / height / (lens.width / lens.height) - 1.0) < 0.02 + 1.0 / min(width, height)
 
-    if shot.upright and header.orientation != 1:
+    if photo.upright and header.orientation != 1:
         return header.orientation
     if fits(header.width, header.height):
         return 1
     if fits(*header.upright_size):
         return header.orientation
     raise SplatError(
-        f"{shot.path} is {header.width}x{header.height} but its camera {lens.width}x{lens.height}: another shape;"
+        f"{photo.path} is {header.width}x{header.height} but its camera {lens.width}x{lens.height}: another shape;"
         " use the photos that the cameras were computed from"
     )
 

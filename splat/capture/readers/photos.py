@@ -10,11 +10,11 @@ from splat import console
 from splat.capture.beside import MASK_FOLDERS, companions, find_masks, side_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged, require_mask
-from splat.capture.found import Found
 from splat.capture.names import printable
 from splat.capture.oddities import equal_files, look_alikes
 from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES
-from splat.capture.sfm import Photo, solve_cameras
+from splat.capture.reader_result import ReaderResult
+from splat.capture.sfm.solve import UnposedPhoto, solve_cameras
 from splat.capture.split import LIST
 from splat.capture.unused import own_notes, walk_notes
 from splat.capture.walk import Walk, is_own, walk
@@ -114,7 +114,7 @@ def list_photos(root: Path) -> Listing:
     return listing
 
 
-def read_photos(root: Path, options: CaptureOptions) -> Found:
+def read_photos(root: Path, options: CaptureOptions) -> ReaderResult:
     """Find the cameras of all photos at or below `root`.
 
     Raises:
@@ -144,13 +144,14 @@ def read_photos(root: Path, options: CaptureOptions) -> Found:
         masks, said = find_masks(files, side_folders((root, folder), MASK_FOLDERS))
         notes += said
     photos = [
-        Photo(name, path, require_mask(masks[name], path) if name in masks else None) for name, path in files.items()
+        UnposedPhoto(name, path, require_mask(masks[name], path) if name in masks else None)
+        for name, path in files.items()
     ]
-    shots, points, solved = solve_cameras(photos, options, ordered=False, test_lists=[root / LIST])
-    return Found(
+    posed, points, solved = solve_cameras(photos, options, ordered=False, test_lists=[root / LIST])
+    return ReaderResult(
         "photos",
         root,
-        shots,
+        posed,
         points,
         notes + solved,
         sides=[root, folder],

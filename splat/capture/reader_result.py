@@ -14,7 +14,7 @@ from splat.capture.walk import Walk
 
 
 @dataclass(frozen=True)
-class Shot:
+class PosedPhoto:
     """One posed photo as a reader found it."""
 
     name: str  # relative to the photos' folder, with forward slashes; the order of names is the order of frames
@@ -29,12 +29,12 @@ class Shot:
 
 
 @dataclass
-class Found:
+class ReaderResult:
     """All that a reader found."""
 
     kind: str
     root: Path
-    shots: list[Shot]
+    posed: list[PosedPhoto]
     points: Points | None = None
     notes: list[str] = field(default_factory=list)
     sides: list[Path] = field(default_factory=list)  # folders that may hold masks/ and depth/

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from splat import console
-from splat.capture.colmap_model import ModelImage, add_image, add_lens, finite_points, model_lens, pose_matrix
+from splat.capture.colmap.model import ModelImage, add_image, add_lens, finite_points, model_lens, pose_matrix
 from splat.capture.lens import MODELS, Lens
 from splat.capture.types import Points
 from splat.errors import SplatError

@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from splat import console
+from splat.capture.assemble import assign_splits
 from splat.capture.cache import cache_folder, cache_key, kept_points, require_space
-from splat.capture.colmap import read_model
+from splat.capture.colmap.files import read_model
 from splat.capture.config import CaptureOptions
-from splat.capture.features import (
+from splat.capture.masks import aligned_mask
+from splat.capture.photo import camera_identity, photo_header
+from splat.capture.reader_result import PosedPhoto
+from splat.capture.sfm.colmap_workspace import remove_tree, stage_mask, stage_photo, work_folder
+from splat.capture.sfm.features import (
     CameraGroup,
     choose_pairs,
     extract_features,
@@ -23,13 +28,8 @@ from splat.capture.features import (
     quiet_colmap,
     run_counted,
 )
-from splat.capture.found import Shot
-from splat.capture.masks import aligned_mask
-from splat.capture.photo import camera_identity, photo_header
-from splat.capture.retrieval import similar_pairs
-from splat.capture.shots import assign_splits
-from splat.capture.staging import remove_tree, stage_mask, stage_photo, work_folder
-from splat.capture.training_points import training_points
+from splat.capture.sfm.retrieval import similar_pairs
+from splat.capture.sfm.training_points import training_points
 from splat.capture.types import Points
 from splat.errors import SplatError
 
@@ -42,7 +42,7 @@ _announced: set[Path] = set()
 
 
 @dataclass(frozen=True)
-class Photo:
+class UnposedPhoto:
     """A photo without a camera."""
 
     name: str  # relative to the photos' folder, with forward slashes
@@ -51,8 +51,8 @@ class Photo:
 
 
 def solve_cameras(
-    photos: Sequence[Photo], options: CaptureOptions, *, ordered: bool, test_lists: Sequence[Path] = ()
-) -> tuple[list[Shot], Points | None, list[str]]:
+    photos: Sequence[UnposedPhoto], options: CaptureOptions, *, ordered: bool, test_lists: Sequence[Path] = ()
+) -> tuple[list[PosedPhoto], Points | None, list[str]]:
     """Shots of the photos that could be placed, the points seen in training photos, and notes; kept in the cache.
 
     Args:
@@ -93,19 +93,19 @@ def solve_cameras(
         _announced.add(model_folder)  # commands may read a capture more than once
         model = read_model(model_folder)
         by_name = {staged.name: photo for staged, photo in zip(_numbered(photos), photos)}
-        shots = []
+        posed = []
         for image in model.images.values():
             if image.has_pose:
                 photo = by_name[image.name]
                 lens = model.cameras[image.camera_id]
-                shots.append(Shot(photo.name, photo.path, image.viewmat, lens, photo.mask_path, upright=True))
-        shots.sort(key=lambda shot: shot.name)
-        sides = assign_splits(shots, options.test_every, test_lists)
-        held_out = {shot.name for shot, side in zip(shots, sides) if side == "test"}
+                posed.append(PosedPhoto(photo.name, photo.path, image.viewmat, lens, photo.mask_path, upright=True))
+        posed.sort(key=lambda photo: photo.name)
+        sides = assign_splits(posed, options.test_every, test_lists)
+        held_out = {photo.name for photo, side in zip(posed, sides) if side == "test"}
         training = {name: photo.path for name, photo in by_name.items() if photo.name not in held_out}
         points = _training_points(folder, training) if options.points != "none" else None
-    notes = [f"cameras from structure from motion: {len(shots)} of {len(photos)} photos placed ({matcher} matching)"]
-    return shots, points, notes
+    notes = [f"cameras from structure from motion: {len(posed)} of {len(photos)} photos placed ({matcher} matching)"]
+    return posed, points, notes
 
 
 def _training_points(folder: Path, photos: dict[str, Path]) -> Points | None:
@@ -117,14 +117,14 @@ def _training_points(folder: Path, photos: dict[str, Path]) -> Points | None:
     )
 
 
-def _numbered(photos: Sequence[Photo]) -> list[Photo]:
+def _numbered(photos: Sequence[UnposedPhoto]) -> list[UnposedPhoto]:
     """The photos under plain names in the same order: COLMAP's lists of pairs allow no spaces in names."""
     return [
         dataclasses.replace(photo, name=f"{index:06d}{photo.path.suffix.lower()}") for index, photo in enumerate(photos)
     ]
 
 
-def _reconstruct(photos: Sequence[Photo], matcher: str, options: CaptureOptions, folder: Path) -> None:
+def _reconstruct(photos: Sequence[UnposedPhoto], matcher: str, options: CaptureOptions, folder: Path) -> None:
     """Run the whole pipeline and leave the largest model in `folder`/model."""
     require_space(folder, len(photos), options.sfm_features)
     with work_folder(folder / "work") as work:
@@ -174,7 +174,7 @@ def _matcher(count: int, ordered: bool) -> str:
     return "exhaustive" if count <= EXHAUSTIVE_UP_TO else "similar"
 
 
-def camera_groups(photos: Sequence[Photo]) -> list[CameraGroup]:
+def camera_groups(photos: Sequence[UnposedPhoto]) -> list[CameraGroup]:
     """Photos that share a camera: same size, make, model and focal length.
 
     A camera with many photos gets OpenCV's four distortion terms, one with few only a radial one, which is all that

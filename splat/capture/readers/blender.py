@@ -8,22 +8,22 @@ import numpy as np
 
 from splat import console
 from splat.capture.config import CaptureOptions
-from splat.capture.found import Found
 from splat.capture.ply import read_ply_points
-from splat.capture.transforms import Frames, named_points, read_frames, read_meta
+from splat.capture.reader_result import ReaderResult
+from splat.capture.readers.transforms import TransformsFrames, named_points, read_frames, read_meta
 from splat.capture.types import Points, Split
 
 POINT_FILES = ("points3d.ply", "points3D.ply")  # where 3DGS looks, and where it writes random ones if there are none
 RANDOM_POINTS, RANDOM_REACH = 100_000, 1.3
 
 
-def read_blender(root: Path, options: CaptureOptions) -> Found:
+def read_blender(root: Path, options: CaptureOptions) -> ReaderResult:
     """Read the official split: train from transforms_train.json, test from transforms_test.json (else ..._val.json).
 
     Raises:
         SplatError: a missing or wrong file, or no photo left.
     """
-    frames = Frames()
+    frames = TransformsFrames()
     test_file = root / "transforms_test.json"
     if not test_file.is_file():
         test_file = root / "transforms_val.json"
@@ -45,10 +45,10 @@ def read_blender(root: Path, options: CaptureOptions) -> Found:
     if points is None and options.points != "none":
         points, files = _points_beside(root, frames.notes)
         read += files
-    return Found(
+    return ReaderResult(
         "blender",
         root,
-        frames.shots,
+        frames.posed,
         points,
         frames.notes,
         sides=[root],

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from splat import console
+from splat.capture.assemble import reduced_folder, report_missing
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
-from splat.capture.found import Found, Shot
 from splat.capture.intrinsics import LENS_KEYS, frame_lens
 from splat.capture.named_files import NamedFiles
 from splat.capture.names import clean_name, find_file, find_photo, located, printable
 from splat.capture.ply import read_ply_points
-from splat.capture.shots import reduced_folder, report_missing
+from splat.capture.reader_result import PosedPhoto, ReaderResult
 from splat.capture.split import LIST
 from splat.capture.types import FARTHEST, Points, Split
 from splat.errors import SplatError
@@ -35,36 +35,37 @@ SPLIT_LISTS: tuple[tuple[str, Split], ...] = (("train_filenames", "train"), ("te
 
 
 @dataclass
-class Frames:
+class TransformsFrames:
     """What is read from the frames of one file, or of several of the same capture."""
 
-    shots: list[Shot] = field(default_factory=list)
+    posed: list[PosedPhoto] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     left_out: list[Path] = field(default_factory=list)  # photos that are there but cannot be used
     read: list[Path] = field(default_factory=list)  # further files
     listed: int = 0
 
 
-def read_transforms(root: Path, options: CaptureOptions, file: Path | None = None) -> Found:
-    """Read `root`/transforms.json (or `file`), with its photos, points, masks and depth maps.
+def read_transforms(path: Path, options: CaptureOptions) -> ReaderResult:
+    """Read a transforms.json, or that of a folder, with its photos, points, masks and depth maps.
 
     Raises:
         SplatError: not such a file, or no frame with a photo and a pose.
     """
-    file = file or root / "transforms.json"
+    file = path if path.is_file() else path / "transforms.json"
+    root = file.parent
     meta = read_meta(file)
-    frames = Frames()
+    frames = TransformsFrames()
     read_frames(meta, root, file, options, frames)
-    shots = _own_split(meta, root, frames)
-    if shots and all(shot.split is None for shot in shots):
-        shots = _split_of_files(root, file, shots, frames)
+    posed = _own_split(meta, root, frames)
+    if posed and all(photo.split is None for photo in posed):
+        posed = _split_of_files(root, file, posed, frames)
     if "applied_transform" in meta:
         frames.notes.append("the file's applied_transform is kept: everything is in the frame of the file's poses")
     points, ply = named_points(meta, root, options, frames.notes)
-    return Found(
+    return ReaderResult(
         "transforms",
         root,
-        shots,
+        posed,
         points,
         frames.notes,
         sides=[root],
@@ -87,14 +88,19 @@ def read_meta(file: Path) -> dict[str, Any]:
 
 
 def read_frames(
-    meta: Mapping[str, Any], root: Path, file: Path, options: CaptureOptions, frames: Frames, side: Split | None = None
+    meta: Mapping[str, Any],
+    root: Path,
+    file: Path,
+    options: CaptureOptions,
+    frames: TransformsFrames,
+    side: Split | None = None,
 ) -> None:
-    """Add the shots of a transforms file; frames without a photo or a pose are left out, counted in one warning each.
+    """Add the posed photos of a transforms file; one warning each counts frames without a photo or a pose.
 
     Raises:
         SplatError: no frame is left, a value that cannot be read, or a mask that is not there.
     """
-    shots: list[Shot] = []
+    posed: list[PosedPhoto] = []
     missing: list[str] = []
     damaged: list[tuple[str, str]] = []
     unposed: list[str] = []
@@ -120,17 +126,17 @@ def read_frames(
             continue
         lens = frame_lens(entry, meta, full or path, name, 1 if full else reduced)
         mask, depth = extras.mask(entry, name), extras.depth_map(entry)
-        shots.append(Shot(name, path, viewmat, lens, mask, depth, split=side, reduced=reduced))
-    notes = [report_missing(missing, len(shots) + len(unposed) + len(damaged), str(file))]
-    notes += report_damaged(damaged, len(shots) + len(unposed))
-    if not shots:
+        posed.append(PosedPhoto(name, path, viewmat, lens, mask, depth, split=side, reduced=reduced))
+    notes = [report_missing(missing, len(posed) + len(unposed) + len(damaged), str(file))]
+    notes += report_damaged(damaged, len(posed) + len(unposed))
+    if not posed:
         raise SplatError(f"{file} has no frame with a pose (transform_matrix); use the photos alone instead")
     if unposed:
         notes.append(f"{len(unposed)} frames of {file} have no usable pose (first: {unposed[0]})")
-        console.warn(f"{notes[-1]}; going on with the other {len(shots)}")
+        console.warn(f"{notes[-1]}; going on with the other {len(posed)}")
     notes += [f"photos from {name}/ (figures differ a little from scaling here)" for name in sorted(used_reduced)]
     frames.notes += [note for note in (*notes, *extras.notes(), *_not_read(meta, file)) if note]
-    frames.shots += shots
+    frames.posed += posed
     frames.listed += len(entries)
 
 
@@ -240,7 +246,7 @@ def _photo(root: Path, name: str, options: CaptureOptions, used: set[str]) -> tu
     return find_photo(root, name), 1
 
 
-def _own_split(meta: Mapping[str, Any], root: Path, frames: Frames) -> list[Shot]:
+def _own_split(meta: Mapping[str, Any], root: Path, frames: TransformsFrames) -> list[PosedPhoto]:
     """Apply nerfstudio's lists of file names; frames in none of them are left out, as nerfstudio does."""
     sides: dict[str, Split] = {}
     for key, side in SPLIT_LISTS:
@@ -248,17 +254,17 @@ def _own_split(meta: Mapping[str, Any], root: Path, frames: Frames) -> list[Shot
     if "test" not in sides.values():  # nerfstudio evaluates on the validation list
         sides.update(dict.fromkeys(_names(meta, "val_filenames", root), "test"))
     if not sides:
-        return frames.shots
-    kept = [dataclasses.replace(shot, split=sides[shot.name]) for shot in frames.shots if shot.name in sides]
+        return frames.posed
+    kept = [dataclasses.replace(photo, split=sides[photo.name]) for photo in frames.posed if photo.name in sides]
     if not kept:
         raise SplatError("train_filenames and test_filenames name none of the frames; mend the transforms.json")
-    if len(kept) < len(frames.shots):
-        left = [shot for shot in frames.shots if shot.name not in sides]
-        frames.left_out += [shot.path for shot in left]
+    if len(kept) < len(frames.posed):
+        left = [photo for photo in frames.posed if photo.name not in sides]
+        frames.left_out += [photo.path for photo in left]
         frames.notes.append(f"{len(left)} frames are in no list of the file's own split and are left out")
         console.warn(frames.notes[-1])
     listed = {printable(clean_name(entry["file_path"])) for entry in meta["frames"]}
-    listed |= {shot.name for shot in frames.shots}
+    listed |= {photo.name for photo in frames.posed}
     if strangers := [name for name in sides if name not in listed]:
         frames.notes.append(
             f"{console.count(len(strangers), 'name')} in the lists of the file's own split are of no frame"
@@ -268,22 +274,22 @@ def _own_split(meta: Mapping[str, Any], root: Path, frames: Frames) -> list[Shot
     return kept
 
 
-def _split_of_files(root: Path, file: Path, shots: list[Shot], frames: Frames) -> list[Shot]:
+def _split_of_files(root: Path, file: Path, posed: list[PosedPhoto], frames: TransformsFrames) -> list[PosedPhoto]:
     """Hold out what transforms_test.json (else ..._val.json) beside the file lists, where that is any of the photos."""
     tests = [root / f"transforms_{side}.json" for side in ("test", "val")]
     test_file = next((path for path in tests if path.is_file() and path != file), None)
     if test_file is None or file.name != "transforms.json":
-        return shots
+        return posed
     named = [located(root, entry["file_path"])[1] for entry in read_meta(test_file)["frames"]]
     test = {path for path in named if path is not None}
-    held_out = sum(shot.path in test for shot in shots)
+    held_out = sum(photo.path in test for photo in posed)
     if not held_out:
         frames.notes.append(f"{test_file.name} lists none of the photos of {file.name} and is not used")
         console.warn(f"{frames.notes[-1]}; capture.format=blender reads the split files instead")
-        return shots
+        return posed
     frames.read.append(test_file)
     frames.notes.append(f"held out: the {console.count(held_out, 'photo')} that {test_file.name} lists")
-    return [dataclasses.replace(shot, split="test" if shot.path in test else "train") for shot in shots]
+    return [dataclasses.replace(photo, split="test" if photo.path in test else "train") for photo in posed]
 
 
 def _names(meta: Mapping[str, Any], key: str, root: Path) -> list[str]:

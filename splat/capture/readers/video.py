@@ -11,11 +11,11 @@ import numpy as np
 from splat import console
 from splat.capture.cache import cache_folder, cache_key
 from splat.capture.config import CaptureOptions
-from splat.capture.features import threads
-from splat.capture.found import Found
 from splat.capture.photo import VIDEO_SUFFIXES
-from splat.capture.sfm import Photo, solve_cameras
-from splat.capture.staging import remove_tree
+from splat.capture.reader_result import ReaderResult
+from splat.capture.sfm.colmap_workspace import remove_tree
+from splat.capture.sfm.features import threads
+from splat.capture.sfm.solve import UnposedPhoto, solve_cameras
 from splat.errors import SplatError
 
 SHARPNESS_WIDTH = 480  # sharpness is judged at this width: finer detail is mostly noise
@@ -26,7 +26,7 @@ def videos_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
 
 
-def read_video(path: Path, options: CaptureOptions) -> Found:
+def read_video(path: Path, options: CaptureOptions) -> ReaderResult:
     """Take sharp frames from a video (or the one video in a folder) and find their cameras.
 
     Raises:
@@ -34,9 +34,9 @@ def read_video(path: Path, options: CaptureOptions) -> Found:
     """
     path = one_video(path)
     frames = video_frames(path, options)
-    photos = [Photo(file.name, file) for file in sorted(frames.glob("*.jpg"))]
-    shots, points, notes = solve_cameras(photos, options, ordered=True)
-    return Found("video", path, shots, points, [f"{len(photos)} sharp frames of {path.name}", *notes])
+    photos = [UnposedPhoto(file.name, file) for file in sorted(frames.glob("*.jpg"))]
+    posed, points, notes = solve_cameras(photos, options, ordered=True)
+    return ReaderResult("video", path, posed, points, [f"{len(photos)} sharp frames of {path.name}", *notes])
 
 
 def one_video(path: Path) -> Path:

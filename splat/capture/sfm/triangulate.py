@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from splat import console
+from splat.capture.assemble import photo_orientation
 from splat.capture.cache import cache_folder, cache_key, kept_points, require_space
 from splat.capture.config import CaptureOptions
-from splat.capture.features import CameraGroup, extract_features, match_pairs, quiet_colmap, run_counted, threads
-from splat.capture.found import Shot
-from splat.capture.shots import shot_orientation
-from splat.capture.staging import stage_photo, work_folder
+from splat.capture.reader_result import PosedPhoto
+from splat.capture.sfm.colmap_workspace import stage_photo, work_folder
+from splat.capture.sfm.features import CameraGroup, extract_features, match_pairs, quiet_colmap, run_counted, threads
 from splat.capture.types import Points
 
 NEIGHBOURS = 14  # photos that each photo is matched with
@@ -24,32 +24,32 @@ FEWEST_POINTS = 50
 IMAGE_SIZE = 1000  # known poses need no subpixel features: as many points as at 1600, in a third of the time
 
 
-def triangulated_points(shots: Sequence[Shot], options: CaptureOptions) -> Points | None:
+def triangulated_points(posed: Sequence[PosedPhoto], options: CaptureOptions) -> Points | None:
     """Points triangulated from the photos and their known poses, in the capture's frame; None where too few are found.
 
-    The result is kept in the cache; held-out photos should not be among `shots`.
+    The result is kept in the cache; held-out photos should not be among `posed`.
     """
-    if len(shots) < 2:
+    if len(posed) < 2:
         return None
     options = replace(options, sfm_image_size=IMAGE_SIZE)
     settings = {
         "kind": "triangulation",
         "image_size": IMAGE_SIZE,
         "features": options.sfm_features,
-        "cameras": [[shot.viewmat.tolist(), astuple(shot.lens)] for shot in shots],
+        "cameras": [[photo.viewmat.tolist(), astuple(photo.lens)] for photo in posed],
     }
-    key = cache_key([shot.path for shot in shots], settings)
+    key = cache_key([photo.path for photo in posed], settings)
     with cache_folder(options.cache_dir, "points", key) as folder:
-        found = kept_points(folder / "points.npz", lambda: _announced(shots, options, folder))
+        found = kept_points(folder / "points.npz", lambda: _announced(posed, options, folder))
     return replace(found, origin="triangulated") if found and len(found.xyz) >= FEWEST_POINTS else None
 
 
-def _announced(shots: Sequence[Shot], options: CaptureOptions, folder: Path) -> Points:
+def _announced(posed: Sequence[PosedPhoto], options: CaptureOptions, folder: Path) -> Points:
     """The points, and a line that counts them."""
     start = time.monotonic()
-    points = _triangulate(shots, options, folder)
+    points = _triangulate(posed, options, folder)
     took = console.duration(time.monotonic() - start)
-    console.info(f"{len(points.xyz):,} points triangulated from {len(shots)} photos in {took}")
+    console.info(f"{len(points.xyz):,} points triangulated from {len(posed)} photos in {took}")
     return points
 
 
@@ -74,19 +74,19 @@ def keep_inliers(xyz: np.ndarray) -> np.ndarray:
     return distances <= 20.0 * np.median(distances)
 
 
-def _triangulate(shots: Sequence[Shot], options: CaptureOptions, folder: Path) -> Points:
-    pairs = neighbour_pairs(np.stack([shot.viewmat for shot in shots]))
+def _triangulate(posed: Sequence[PosedPhoto], options: CaptureOptions, folder: Path) -> Points:
+    pairs = neighbour_pairs(np.stack([photo.viewmat for photo in posed]))
     empty = Points(np.zeros((0, 3)), np.zeros((0, 3), np.uint8), "triangulated")
     if not pairs:
         return empty
-    require_space(folder, len(shots), options.sfm_features)
+    require_space(folder, len(posed), options.sfm_features)
     with work_folder(folder / "work") as work:
         photos, database = work / "photos", work / "database.db"
-        names = [f"{index:06d}{shot.path.suffix.lower()}" for index, shot in enumerate(shots)]
-        for shot, name in zip(shots, names):
-            stage_photo(shot.path, photos / name, shot_orientation(shot), IMAGE_SIZE)
+        names = [f"{index:06d}{photo.path.suffix.lower()}" for index, photo in enumerate(posed)]
+        for photo, name in zip(posed, names):
+            stage_photo(photo.path, photos / name, photo_orientation(photo), IMAGE_SIZE)
         extract_features(database, photos, [CameraGroup(tuple(names))], options, own_cameras=True)
-        model = _known_model(database, shots, names)
+        model = _known_model(database, posed, names)
         match_pairs(database, [(names[i], names[j]) for i, j in pairs], options)
         xyz, rgb = _solve(model, database, photos, work / "model", options)
     if not len(xyz):
@@ -95,21 +95,21 @@ def _triangulate(shots: Sequence[Shot], options: CaptureOptions, folder: Path) -
     return Points(xyz[keep], rgb[keep], "triangulated")
 
 
-def _known_model(database: Path, shots: Sequence[Shot], names: Sequence[str]) -> Any:
+def _known_model(database: Path, posed: Sequence[PosedPhoto], names: Sequence[str]) -> Any:
     """A COLMAP model of the known cameras, with the database's own numbers; writes the lenses to the database too."""
     pycolmap = quiet_colmap()
     model = pycolmap.Reconstruction()
     with pycolmap.Database.open(str(database)) as opened:
         images = {image.name: image for image in opened.read_all_images()}
-        for shot, name in zip(shots, names):
+        for photo, name in zip(posed, names):
             image = images[name]
             stored = opened.read_camera(image.camera_id)
-            camera = shot.lens.colmap(image.camera_id)
+            camera = photo.lens.colmap(image.camera_id)
             camera.rescale(stored.width, stored.height)
             camera.has_prior_focal_length = True
             opened.update_camera(camera)
             model.add_camera_with_trivial_rig(camera)
-            pose = pycolmap.Rigid3d(np.ascontiguousarray(shot.viewmat[:3]))
+            pose = pycolmap.Rigid3d(np.ascontiguousarray(photo.viewmat[:3]))
             model.add_image_with_trivial_frame(
                 pycolmap.Image(name=name, camera_id=image.camera_id, image_id=image.image_id), pose
             )

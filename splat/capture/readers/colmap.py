@@ -7,22 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from splat import console
-from splat.capture import colmap_binary, colmap_text
-from splat.capture.colmap_model import Model, ModelImage
+from splat.capture.assemble import reduced_folder, report_missing
+from splat.capture.colmap.files import has_model, read_model
+from splat.capture.colmap.model import Model, ModelImage
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
-from splat.capture.found import Found, Shot
 from splat.capture.names import decoded, located, printable
-from splat.capture.ply import read_ply_points
-from splat.capture.shots import reduced_folder, report_missing
+from splat.capture.reader_result import PosedPhoto, ReaderResult
 from splat.capture.split import LIST
-from splat.capture.types import Points
 from splat.errors import SplatError
 from splat.files import is_file, read_json
 
 MODEL_FOLDERS = ("sparse", "colmap/sparse", ".")
 PHOTO_FOLDERS = ("images", "input", "rgb", ".")
-NEEDED = ("cameras", "images")  # files without which there is no model
 SAMPLE = 50  # names by which the folder of the photos is chosen
 
 
@@ -41,12 +38,7 @@ def model_folder(root: Path, places: Sequence[str] = MODEL_FOLDERS) -> Path | No
     return None
 
 
-def has_model(folder: Path) -> bool:
-    """Whether a folder holds a COLMAP model, whole or not."""
-    return any(is_file(folder / f"{name}{suffix}") for name in ("cameras", "images") for suffix in (".bin", ".txt"))
-
-
-def read_colmap(root: Path, options: CaptureOptions) -> Found:
+def read_colmap(root: Path, options: CaptureOptions) -> ReaderResult:
     """Read the COLMAP model at or below `root`, with its photos.
 
     Raises:
@@ -57,13 +49,13 @@ def read_colmap(root: Path, options: CaptureOptions) -> Found:
         raise SplatError(f"no COLMAP model below {root}; expected cameras.bin or cameras.txt in sparse/0")
     model = read_model(folder)
     notes = [*model.notes, *_other_models(folder)]
-    posed = posed_images(model, notes)
-    if not posed:
+    images = posed_images(model, notes)
+    if not images:
         raise SplatError(f"the COLMAP model {folder} has no posed images; run the mapper again or use the photos alone")
-    photos_root, names = _photos(root, folder, posed, notes)
+    photos_root, names = _photos(root, folder, images, notes)
     reduced, reduction = _reduced(photos_root, options.data_factor, names, notes)
-    shots, missing, damaged, left_out = [], [], [], []
-    for image, name in zip(posed, names):
+    posed, missing, damaged, left_out = [], [], [], []
+    for image, name in zip(images, names):
         path = located(reduced, name)[1]
         if path is None:
             missing.append(printable(name))
@@ -73,16 +65,16 @@ def read_colmap(root: Path, options: CaptureOptions) -> Found:
             left_out.append(path)
             continue
         lens = model.cameras[image.camera_id]
-        shots.append(Shot(printable(name), path, image.viewmat, lens, reduced=reduction))
-    note = report_missing(missing, len(shots) + len(damaged), str(folder))
+        posed.append(PosedPhoto(printable(name), path, image.viewmat, lens, reduced=reduction))
+    note = report_missing(missing, len(posed) + len(damaged), str(folder))
     notes += [note] if note else []
-    notes += report_damaged(damaged, len(shots))
+    notes += report_damaged(damaged, len(posed))
     test_lists = [folder / LIST, root / LIST]
     notes += _unread_split(root, test_lists)
-    return Found(
+    return ReaderResult(
         "colmap",
         root,
-        shots,
+        posed,
         model.points,
         notes,
         sides=list(dict.fromkeys((photos_root.parent, root, photos_root))),
@@ -111,36 +103,6 @@ def _unread_split(root: Path, test_lists: Sequence[Path]) -> list[str]:
     return [note]
 
 
-def read_model(folder: Path) -> Model:
-    """Read a COLMAP model (binary where both forms are there, as COLMAP does).
-
-    Raises:
-        SplatError: a missing or damaged file.
-    """
-    whole = [kind for kind in (".bin", ".txt") if all(is_file(folder / f"{name}{kind}") for name in NEEDED)]
-    suffix = whole[0] if whole else None
-    if suffix is None:
-        suffix = ".txt" if is_file(folder / "cameras.txt") or is_file(folder / "images.txt") else ".bin"
-        name = next(name for name in NEEDED if not is_file(folder / f"{name}{suffix}"))
-        raise SplatError(f"the COLMAP model {folder} has no {name}{suffix}; copy the whole model")
-    notes: list[str] = []
-    if suffix == ".bin":
-        cameras = colmap_binary.read_cameras(folder / "cameras.bin")
-        images = colmap_binary.read_images(folder / "images.bin")
-    else:
-        cameras = colmap_text.read_cameras(folder / "cameras.txt")
-        images = colmap_text.read_images(folder / "images.txt", notes)
-    for number, image in images.items():
-        if image.camera_id not in cameras:
-            raise SplatError(
-                f"the COLMAP model {folder} is damaged: image {number} ({image.name}) has the camera {image.camera_id},"
-                f" which cameras{suffix} lacks; copy the whole model again"
-            )
-    points, file = _points(folder, suffix, notes)
-    files = [folder / f"{name}{suffix}" for name in NEEDED] + ([file] if file else [])
-    return Model(cameras, images, points, notes, files)
-
-
 def posed_images(model: Model, notes: list[str]) -> list[ModelImage]:
     """Images with a finite pose; how many have none is noted."""
     posed = [image for image in model.images.values() if image.has_pose]
@@ -148,20 +110,6 @@ def posed_images(model: Model, notes: list[str]) -> list[ModelImage]:
         notes.append(f"{len(model.images) - len(posed)} of {len(model.images)} images have no pose and are left out")
         console.warn(notes[-1])
     return posed
-
-
-def _points(folder: Path, suffix: str, notes: list[str]) -> tuple[Points | None, Path | None]:
-    """The model's points and their file: the one in the form of the others, else any other that is there."""
-    names = dict.fromkeys((f"points3D{suffix}", "points3D.bin", "points3D.txt", "points3D.ply"))
-    file = next((folder / name for name in names if is_file(folder / name)), None)
-    if file is None:
-        notes.append(f"the COLMAP model {folder} has no points3D{suffix}, so it brings no points")
-        return None, None
-    if file.suffix != suffix:
-        notes.append(f"the points are those of {file.name}: there is no points3D{suffix}")
-    if file.suffix == ".ply":
-        return read_ply_points(file, notes), file
-    return (colmap_binary if file.suffix == ".bin" else colmap_text).read_points(file, notes), file
 
 
 def _numbered_models(folder: Path) -> list[Path]:

@@ -1,0 +1,1 @@
+"""COLMAP's own files: models in binary and text form."""

@@ -1,0 +1,1 @@
+"""The readers of captures, one module each; `registry` lists them."""

@@ -1,0 +1,83 @@
+"""The kinds of captures: how each is recognised and read. A new kind is a module beside this one and a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from splat.capture.config import CaptureOptions
+from splat.capture.photo import VIDEO_SUFFIXES
+from splat.capture.reader_result import ReaderResult
+from splat.capture.readers.blender import read_blender
+from splat.capture.readers.colmap import model_folder, read_colmap
+from splat.capture.readers.photos import has_photos, read_photos
+from splat.capture.readers.transforms import read_transforms
+from splat.capture.readers.video import read_video, videos_in
+from splat.errors import SplatError
+
+
+def _never(path: Path) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class CaptureReader:
+    """One kind of capture."""
+
+    name: str
+    read: Callable[[Path, CaptureOptions], ReaderResult]
+    is_surely: Callable[[Path], bool] = _never  # of a folder: nothing else looks like it
+    may_be: Callable[[Path], bool] = _never  # of a folder that is surely none of the others
+    suffixes: frozenset[str] = frozenset()  # of single files that are such a capture
+    brings_cameras: bool = True  # else structure from motion finds them
+
+
+# In the order in which they are asked
+READERS = {
+    reader.name: reader
+    for reader in (
+        CaptureReader(
+            "colmap",
+            read_colmap,
+            is_surely=lambda path: model_folder(path, ("sparse",)) is not None,
+            may_be=lambda path: model_folder(path) is not None,
+        ),
+        CaptureReader(
+            "transforms",
+            read_transforms,
+            is_surely=lambda path: (path / "transforms.json").is_file(),
+            suffixes=frozenset({".json"}),
+        ),
+        CaptureReader("blender", read_blender, is_surely=lambda path: (path / "transforms_train.json").is_file()),
+        CaptureReader("photos", read_photos, may_be=has_photos, brings_cameras=False),
+        CaptureReader(
+            "video",
+            read_video,
+            may_be=lambda path: len(videos_in(path)) == 1,
+            suffixes=VIDEO_SUFFIXES,
+            brings_cameras=False,
+        ),
+    )
+}
+
+
+def capture_format(path: Path) -> str:
+    """Which reader a file or folder is for: a key of `READERS`.
+
+    Raises:
+        SplatError: nothing in it is recognised.
+    """
+    if path.is_file():
+        kind = next((name for name, reader in READERS.items() if path.suffix.lower() in reader.suffixes), None)
+        if kind is None:
+            videos = ", ".join(sorted(suffix.lstrip(".") for suffix in VIDEO_SUFFIXES))
+            raise SplatError(f"{path} is no capture; give a folder of photos, a capture folder or a video ({videos})")
+        return kind
+    for name, reader in READERS.items():
+        if reader.is_surely(path):
+            return name
+    for name, reader in READERS.items():
+        if reader.may_be(path):
+            return name
+    raise SplatError(f"{path} holds no capture: no COLMAP model, transforms.json, photos or video")

@@ -1,0 +1,1 @@
+"""Cameras and points from photos alone, by COLMAP: features, matching, mapping, triangulation."""

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from splat.console import progress, warn
 from splat.errors import SplatError
+from splat.formats.losses import losses
+from splat.formats.mesh import NAMING_ORIGIN
 from splat.formats.registry import format_for_writing, read_scene_file, write_scene
 from splat.formats.scene_file import NO_NOTES
 from splat.gaussians import Gaussians
-from splat.render.config import MESH_SUFFIXES, MeshOptions, RenderOptions
+from splat.render.config import MeshOptions, RenderOptions
+from splat.render.mesh import frames_of, fuse, write_mesh
 from splat.run import Run
 
 
@@ -32,8 +35,6 @@ def export_scene(
     """
     entry = format_for_writing(output, format)
     _may_be_written(output, overwrite)
-    from splat.formats.losses import losses  # torch, which takes seconds: everything else is refused before
-
     if isinstance(source, Gaussians):
         gaussians, notes = source, NO_NOTES
     else:
@@ -50,7 +51,7 @@ def export_scene(
 
 
 def export_mesh(run: Run, output: Path, options: MeshOptions | None = None, overwrite: bool = False) -> int:
-    """Fuse the depths that the run's training views see into a surface and write it.
+    """Fuse the depths that the run's training views see and write the surface.
 
     Args:
         run: with its training cameras.
@@ -62,28 +63,24 @@ def export_mesh(run: Run, output: Path, options: MeshOptions | None = None, over
         The number of triangles.
 
     Raises:
-        SplatError: no such kind of file, it exists, Open3D is missing, or nothing is seen.
+        SplatError: no such kind of file, it exists, Open3D is missing, or no surface is found.
     """
-    if output.suffix.lower() not in MESH_SUFFIXES:
-        raise SplatError(f"{output.name} is no mesh file; end it in {', '.join(MESH_SUFFIXES)}")
+    format_for_writing(output, "mesh", ("mesh",))
     _may_be_written(output, overwrite)
     try:
         import open3d  # noqa: F401
     except (ImportError, OSError) as error:
         message = f"meshes need Open3D, which does not load here ({error}); splat doctor says how to fix it"
         raise SplatError(message) from error
-    from splat.render.mesh import frames_of, fuse, write_mesh
-    from splat.render.mesh_file import NAMING_ORIGIN
-
     options = options or MeshOptions()
-    renderer, cameras, origin = run.renderer(), run.cameras("train"), run.notes.origin
+    renderer, cameras = run.renderer(), run.cameras("train")
     with progress("Rendering", len(cameras), unit="view") as bar:
-        frames = frames_of(renderer, cameras, options.edge, bar.advance)
+        views = frames_of(renderer, cameras, options.edge, bar.advance)
     with progress("Fusing", len(cameras), unit="view") as bar:
-        mesh = fuse(frames, options, bar.advance)
-    write_mesh(output, mesh, origin)
-    if any(origin):
-        listed = ", ".join(f"{value:.12g}" for value in origin)
+        mesh = fuse(views, options, bar.advance)
+    write_mesh(output, mesh, run.notes)
+    if any(run.notes.origin):
+        listed = ", ".join(f"{value:.12g}" for value in run.notes.origin)
         suffix = output.suffix.lower()
         said = "the file names it" if suffix in NAMING_ORIGIN else f"a {suffix} file cannot name it: keep it"
         warn(f"{output.name}: everything is written minus the origin ({listed}); {said}")

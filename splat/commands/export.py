@@ -9,13 +9,13 @@ from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
-from splat.formats.registry import FORMATS
+from splat.formats.registry import FORMATS, detect_format, format_for_writing
 from splat.options import option
-from splat.render.config import MESH_SUFFIXES, MeshOptions
-from splat.run import open_run
+from splat.render.config import MeshOptions
+from splat.run import Run, open_run
 
-WRITABLE = tuple(name for name, entry in FORMATS.items() if entry.writable)
-SUFFIXES = tuple(suffix for name in WRITABLE for suffix in FORMATS[name].suffixes)
+WRITABLE = {name: entry for name, entry in FORMATS.items() if entry.writable}
+SUFFIXES = [suffix for entry in WRITABLE.values() if entry.content == "scene" for suffix in entry.suffixes]
 
 
 @dataclass
@@ -26,12 +26,12 @@ class ExportConfig:
     format: str | None = option(
         None,
         "the scene's format, or mesh for the surface of a run (null: from output's suffix, else ply)",
-        choices=(*WRITABLE, "mesh"),
+        choices=tuple(WRITABLE),
     )
     output: str | None = option(
         None,
-        f"the file to write, its name ending in {' or '.join(SUFFIXES)}, a mesh's in {', '.join(MESH_SUFFIXES)}"
-        " (null: RUN/exports/scene.FORMAT or mesh.ply)",
+        f"the file to write, its name ending in {' or '.join(SUFFIXES)}, a mesh's in"
+        f" {', '.join(FORMATS['mesh'].suffixes)} (null: RUN/exports/scene.FORMAT or mesh.ply)",
     )
     overwrite: bool = option(False, "replace the file if it exists")
     mesh: MeshOptions = field(default_factory=MeshOptions)
@@ -39,8 +39,6 @@ class ExportConfig:
 
 def run(config: ExportConfig) -> None:
     """Write the scene and print the file's name."""
-    from splat.formats.registry import detect_format, format_for_writing
-
     if not config.run:
         raise SplatError("which one? splat export RUN format=splat")
     source = user_path(config.run)
@@ -51,28 +49,17 @@ def run(config: ExportConfig) -> None:
     output = output_path(source, config.output, config.format)
     if output.exists() and not config.overwrite:
         raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
-    if config.format == "mesh":
-        write_mesh(source, output, config)
-        return
-    if config.format is None and output.suffix.lower() in set(MESH_SUFFIXES) - set(SUFFIXES):
-        raise SplatError(f"{output.name} has the name of a mesh; format=mesh writes the surface of a run as one")
-    format_for_writing(output, config.format)
-    from splat.exporting import export_scene  # torch, which takes seconds: everything else is refused before
-
-    written = export_scene(open_run(source) if source.is_dir() else source, output, config.format, config.overwrite)
-    console.info(f"{console.count(len(written), 'Gaussian')}, {output.stat().st_size / 1e6:.1f} MB")
-    print(output)
-
-
-def write_mesh(source: Path, output: Path, config: ExportConfig) -> None:
-    """Write the surface and print the file's name."""
-    if not source.is_dir():
+    entry = format_for_writing(output, config.format, ("scene", "mesh"))
+    if entry.content == "mesh" and not source.is_dir():
         raise SplatError(f"{source} has no cameras, which a mesh needs; give the run folder")
-    opened = open_run(source)
-    from splat.exporting import export_mesh
+    from splat.exporting import export_mesh, export_scene  # torch, which takes seconds: all else is refused before
 
-    triangles = export_mesh(opened, output, config.mesh, config.overwrite)
-    console.info(f"{console.count(triangles, 'triangle')}, {output.stat().st_size / 1e6:.1f} MB")
+    exported = open_run(source) if source.is_dir() else source
+    if isinstance(exported, Run) and entry.content == "mesh":
+        count = console.count(export_mesh(exported, output, config.mesh, config.overwrite), "triangle")
+    else:
+        count = console.count(len(export_scene(exported, output, config.format, config.overwrite)), "Gaussian")
+    console.info(f"{count}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
 
 

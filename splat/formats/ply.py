@@ -133,3 +133,8 @@ def write(path: Path, gaussians: Gaussians, notes: Notes = NO_NOTES) -> None:
                 rows["quats"],
             ]
             file.write(np.concatenate(blocks, axis=1).astype("<f4", copy=False).tobytes())
+
+
+def lost(gaussians: Gaussians) -> list[str]:
+    """Nothing: the format is as wide as the scene."""
+    return []

@@ -1,36 +1,75 @@
-"""The table of scene formats, and reading and writing through it."""
+"""The table of file formats, and reading and writing through it. A new format is a module and a row of the table."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from splat.console import info, warn
 from splat.errors import SplatError
 from splat.files import atomic_path
 from splat.formats.scene_file import NO_NOTES, Notes, SceneFile
 
 if TYPE_CHECKING:
+    from splat.formats.mesh import Surface
     from splat.gaussians import Gaussians
+
+Content = Literal["scene", "mesh"]
+
+
+def _never(start: bytes, path: Path) -> bool:
+    return False
+
+
+def _is_ply(start: bytes, path: Path) -> bool:
+    return start[:3] == b"ply"
+
+
+def _is_compressed_ply(start: bytes, path: Path) -> bool:
+    if not _is_ply(start, path):
+        return False
+    from splat.formats.ply_file import read_header  # numpy
+
+    return "chunk" in read_header(path).elements
+
+
+def _is_splat(start: bytes, path: Path) -> bool:
+    return path.suffix.lower() == ".splat"  # nothing in the file tells
+
+
+def _is_spz(start: bytes, path: Path) -> bool:
+    return start == b"NGSP" or (start[:2] == b"\x1f\x8b" and path.suffix.lower() == ".spz")
 
 
 @dataclass(frozen=True)
 class Format:
-    """One kind of scene file. Its module is imported on first use, so that `splat --help` stays quick."""
+    """One kind of file. Its module is imported on first use, so that `splat --help` stays quick."""
 
     name: str
     suffixes: tuple[str, ...]  # with the dot, lower case
     description: str
-    module: str  # has read(path) -> SceneFile and, where `writable`, write(path, gaussians, notes)
+    # Has read(path) -> SceneFile, where `readable`; where `writable` write(path, content, notes), and of a scene
+    # lost(gaussians) -> list[str], what the file cannot say of them.
+    module: str
+    recognises: Callable[[bytes, Path], bool] = _never  # whether a file is of this kind, by its first four bytes
+    readable: bool = True
     writable: bool = False
+    keeps_notes: bool = False  # the file says how the scene is drawn and placed
+    content: Content = "scene"
 
     def read(self, path: Path) -> SceneFile:
         """The file as it is, rows with non-finite values included; see `read_scene`."""
         return importlib.import_module(self.module).read(Path(path))
 
-    def write(self, path: Path, gaussians: Gaussians, notes: Notes = NO_NOTES) -> None:
+    def lost(self, gaussians: Gaussians) -> list[str]:
+        """Lines for people about what the file cannot say of the Gaussians."""
+        return importlib.import_module(self.module).lost(gaussians)
+
+    def write(self, path: Path, content: Gaussians | Surface, notes: Notes = NO_NOTES) -> None:
         """Write to `path` directly; see `write_scene` for the atomic way.
 
         Raises:
@@ -38,33 +77,53 @@ class Format:
         """
         if not self.writable:
             raise SplatError(f"{self.name} files are only read; write one of {_names(writable=True)}")
-        importlib.import_module(self.module).write(Path(path), gaussians, notes)
+        importlib.import_module(self.module).write(Path(path), content, notes)
 
 
+# In the order in which they are asked what a file is
 FORMATS: dict[str, Format] = {
     entry.name: entry
     for entry in (
-        Format(
-            "ply",
-            (".ply",),
-            "standard 3DGS attributes, float32, every viewer reads it",
-            "splat.formats.ply",
-            writable=True,
-        ),
         Format(
             "compressed-ply",
             (".compressed.ply",),
             "PlayCanvas/SuperSplat compressed PLY, chunks of 256, about 16 bytes a Gaussian",
             "splat.formats.compressed_ply",
+            _is_compressed_ply,
+        ),
+        Format(
+            "ply",
+            (".ply",),
+            "standard 3DGS attributes, float32, every viewer reads it",
+            "splat.formats.ply",
+            _is_ply,
+            writable=True,
+            keeps_notes=True,
         ),
         Format(
             "splat",
             (".splat",),
             "antimatter15 web viewer, 32 bytes a Gaussian, no directional colour",
             "splat.formats.splat32",
+            _is_splat,
             writable=True,
         ),
-        Format("spz", (".spz",), "Niantic/Scaniverse SPZ, versions 2, 3 and (with zstandard) 4", "splat.formats.spz"),
+        Format(
+            "spz",
+            (".spz",),
+            "Niantic/Scaniverse SPZ, versions 2, 3 and (with zstandard) 4",
+            "splat.formats.spz",
+            _is_spz,
+        ),
+        Format(
+            "mesh",
+            (".ply", ".obj", ".glb", ".stl", ".off"),
+            "the surface of a run as a coloured triangle mesh",
+            "splat.formats.mesh",
+            readable=False,
+            writable=True,
+            content="mesh",
+        ),
     )
 }
 
@@ -81,8 +140,14 @@ _FOREIGN = {
 }
 
 
+def _scenes(writable: bool = False) -> list[Format]:
+    """The formats of scenes that are read, or written."""
+    scenes = [entry for entry in FORMATS.values() if entry.content == "scene"]
+    return [entry for entry in scenes if (entry.writable if writable else entry.readable)]
+
+
 def _names(writable: bool = False) -> str:
-    return ", ".join(name for name, entry in FORMATS.items() if entry.writable or not writable)
+    return ", ".join(entry.name for entry in _scenes(writable))
 
 
 def detect_format(path: str | Path) -> Format:
@@ -102,16 +167,10 @@ def detect_format(path: str | Path) -> Format:
         raise SplatError(f"cannot read {path}: {error.strerror}") from error
     if not start:
         raise SplatError(f"{path} is empty; export or train it again")
-    if start[:3] == b"ply":
-        from splat.formats.ply_file import read_header
-
-        return FORMATS["compressed-ply" if "chunk" in read_header(path).elements else "ply"]
+    if entry := next((entry for entry in FORMATS.values() if entry.recognises(start, path)), None):
+        return entry
     suffix = path.suffix.lower()
-    if start == b"NGSP" or (start[:2] == b"\x1f\x8b" and suffix == ".spz"):
-        return FORMATS["spz"]
-    if suffix == ".splat":
-        return FORMATS["splat"]
-    if suffix == ".ply" or suffix == ".spz":
+    if any(suffix in entry.suffixes for entry in _scenes()):
         raise SplatError(f"{path} does not start as a {suffix} file does; it may be damaged or wrongly named")
     kind = _FOREIGN.get(suffix, "of a kind that is not known here")
     raise SplatError(f"{path} is {kind}, which is not read; convert it to one of {_names()}")
@@ -137,8 +196,7 @@ def read_scene_file(path: str | Path) -> SceneFile:
     Raises:
         SplatError: when the file is missing, damaged, or no Gaussian scene (the message says what it is).
     """
-    from splat.console import info, warn
-    from splat.formats.common import drop_unusable
+    from splat.formats.common import drop_unusable  # torch
 
     raw = detect_format(path).read(Path(path))
     gaussians, dropped = drop_unusable(raw.gaussians)
@@ -151,25 +209,39 @@ def read_scene_file(path: str | Path) -> SceneFile:
     return dataclasses.replace(raw, gaussians=gaussians)
 
 
-def format_for_writing(path: str | Path, format: str | None = None) -> Format:
-    """The format that `write_scene` picks: the named one, else the one of the suffix.
+def format_for_writing(
+    path: str | Path, format: str | None = None, contents: tuple[Content, ...] = ("scene",)
+) -> Format:
+    """The format that a file gets: the named one, else that of the suffix among the formats of scenes.
+
+    Args:
+        path: the file.
+        format: a name in `FORMATS`, or None.
+        contents: what there is to write.
 
     Raises:
         SplatError: when the name or suffix is unknown, the suffix is another format's, or the format is only read.
     """
     name = Path(path).name.lower()
-    matches = [entry for entry in FORMATS.values() if name.endswith(entry.suffixes)]
+    matches = [entry for entry in FORMATS.values() if entry.content == "scene" and name.endswith(entry.suffixes)]
     named = max(matches, key=lambda match: max(len(s) for s in match.suffixes if name.endswith(s)), default=None)
     if format is not None:
-        if format not in FORMATS:
+        entry = FORMATS.get(format)
+        if entry is None or entry.content not in contents:
             raise SplatError(f"unknown scene format '{format}'; choose one of {_names(writable=True)}")
-        entry = FORMATS[format]
-        if named not in (None, entry) or Path(name).suffix in _FOREIGN:
+        if entry.content == "mesh":
+            if not name.endswith(entry.suffixes):
+                raise SplatError(f"{Path(path).name} is no mesh file; end it in {', '.join(entry.suffixes)}")
+        elif named not in (None, entry) or Path(name).suffix in _FOREIGN:
             raise SplatError(
                 f"{name} is named as another kind of file, which readers would take it for; a {format} file ends in "
                 f"{' or '.join(entry.suffixes)}"
             )
     elif named is None:
+        if name.endswith(FORMATS["mesh"].suffixes) and "mesh" in contents:
+            raise SplatError(
+                f"{Path(path).name} has the name of a mesh; format=mesh writes the surface of a run as one"
+            )
         raise SplatError(f"cannot tell a scene format from the name {name}; end it in .ply or .splat")
     else:
         entry = named

@@ -16,8 +16,9 @@ from splat.formats.common import gaussians_from_numpy, logit, sigmoid, to_numpy
 from splat.formats.positions import near_zero
 from splat.formats.scene_file import NO_NOTES, Notes, SceneFile
 from splat.gaussians import Gaussians
-from splat.sh import SH_C0
+from splat.sh import SH_C0, sh0_to_rgb
 
+_HALF_A_BYTE = 0.5 / 255
 RECORD = np.dtype([("means", "<f4", 3), ("scales", "<f4", 3), ("rgba", "u1", 4), ("quats", "u1", 4)])
 
 
@@ -70,3 +71,17 @@ def write(path: Path, gaussians: Gaussians, notes: Notes = NO_NOTES) -> None:
     records["quats"] = _byte(quats * 128 + 128)
     order = np.argsort(-scales.prod(axis=1) * alphas, kind="stable")
     Path(path).write_bytes(records[order].tobytes())
+
+
+def lost(gaussians: Gaussians) -> list[str]:
+    """Directional colour, and colours that a byte has no room for."""
+    found = []
+    if gaussians.sh_degree:
+        found.append(
+            f"directional colour is lost: a .splat file has none (the scene has SH degree {gaussians.sh_degree})"
+        )
+    colors = sh0_to_rgb(gaussians.sh0)
+    clipped = int(((colors < -_HALF_A_BYTE) | (colors > 1 + _HALF_A_BYTE)).any(dim=-1).sum())
+    if clipped:
+        found.append(f"{clipped:,} of {len(gaussians):,} Gaussians have colours beyond 0 to 255, which are cut off")
+    return found

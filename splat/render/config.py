@@ -8,8 +8,6 @@ from typing import Any
 from splat.native import MAX_THREADS
 from splat.options import option
 
-MESH_SUFFIXES = (".ply", ".obj", ".glb", ".stl", ".off")
-
 
 @dataclass
 class RenderOptions:

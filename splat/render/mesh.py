@@ -11,9 +11,10 @@ import numpy as np
 
 from splat.errors import SplatError
 from splat.files import atomic_path
-from splat.formats.scene_file import NO_ORIGIN, Origin
-from splat.render.config import MESH_SUFFIXES, MeshOptions
-from splat.render.mesh_file import WRITERS, Surface
+from splat.formats.mesh import Surface
+from splat.formats.registry import format_for_writing
+from splat.formats.scene_file import NO_NOTES, Notes
+from splat.render.config import MeshOptions
 from splat.render.pictures import picture
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Frame:
+class RenderedView:
     """One rendered view."""
 
     camera: Camera
@@ -53,19 +54,19 @@ def reliable(depth: np.ndarray, share: float) -> np.ndarray:
 
 def frames_of(
     renderer: SceneRenderer, cameras: list[Camera], edge: float, advance: Callable[[], None] = lambda: None
-) -> list[Frame]:
+) -> list[RenderedView]:
     """Colour and reliable depth of every camera."""
     frames = []
     for camera in cameras:
         color, depth = picture(renderer, camera, depth=True)
         assert depth is not None
-        frames.append(Frame(camera, color, reliable(depth, edge)))
+        frames.append(RenderedView(camera, color, reliable(depth, edge)))
         advance()
     return frames
 
 
 def fuse(
-    frames: list[Frame], options: MeshOptions, advance: Callable[[], None] = lambda: None
+    frames: list[RenderedView], options: MeshOptions, advance: Callable[[], None] = lambda: None
 ) -> open3d.geometry.TriangleMesh:
     """The surface that the frames agree on (truncated signed distances, Curless and Levoy 1996; Open3D's voxel blocks).
 
@@ -97,7 +98,7 @@ def fuse(
     return mesh
 
 
-def integrate(grid: open3d.t.geometry.VoxelBlockGrid, frame: Frame, max_depth: float, truncation: float) -> None:
+def integrate(grid: open3d.t.geometry.VoxelBlockGrid, frame: RenderedView, max_depth: float, truncation: float) -> None:
     """Add one view to the field; `truncation` in voxels."""
     import open3d
 
@@ -120,25 +121,24 @@ def drop_loose(mesh: open3d.geometry.TriangleMesh, share: float) -> None:
     mesh.remove_unreferenced_vertices()
 
 
-def write_mesh(path: Path, mesh: open3d.geometry.TriangleMesh, origin: Origin = NO_ORIGIN) -> None:
-    """Write a mesh atomically; the suffix, one of `MESH_SUFFIXES`, picks the format.
+def write_mesh(path: Path, mesh: open3d.geometry.TriangleMesh, notes: Notes = NO_NOTES) -> None:
+    """Write a mesh atomically; the suffix picks the kind of file.
 
     Args:
-        origin: what was subtracted from the capture's coordinates; noted in the file where the format has room.
+        path: the file, its suffix one of a mesh's.
+        mesh: with colours and normals.
+        notes: where the scene belongs.
 
     Raises:
         SplatError: when the suffix is none of them or the disk refuses.
     """
-    writer = WRITERS.get(path.suffix.lower())
-    if writer is None:
-        raise SplatError(f"{path.name} is no mesh file; end it in {', '.join(MESH_SUFFIXES)}")
-    colours = np.rint(np.asarray(mesh.vertex_colors) * 255).clip(0, 255).astype(np.uint8)
+    colors = np.rint(np.asarray(mesh.vertex_colors) * 255).clip(0, 255).astype(np.uint8)
     surface = Surface(
         np.asarray(mesh.vertices, np.float32),
         np.asarray(mesh.vertex_normals, np.float32),
-        colours,
+        colors,
         np.asarray(mesh.triangles),
-        origin,
     )
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        writer(file, surface)
+    entry = format_for_writing(path, "mesh", ("mesh",))
+    with atomic_path(path) as temporary:
+        entry.write(temporary, surface, notes)

@@ -10,9 +10,11 @@ import torch
 
 from splat.cameras import Camera
 from splat.errors import SplatError
-from splat.render.config import MESH_SUFFIXES, MeshOptions
-from splat.render.mesh import Frame, fuse, reliable, write_mesh
-from splat.render.mesh_file import NAMING_ORIGIN
+from splat.formats.mesh import NAMING_ORIGIN, WRITERS
+from splat.formats.registry import FORMATS
+from splat.formats.scene_file import Notes
+from splat.render.config import MeshOptions
+from splat.render.mesh import RenderedView, fuse, reliable, write_mesh
 from tests.limits import files_of_at_most
 
 open3d = pytest.importorskip("open3d", exc_type=ImportError)  # its wheel needs libraries of the system
@@ -44,13 +46,13 @@ def sphere_depth(camera: Camera) -> np.ndarray:
     return np.where(root > 0, z, 0).astype(np.float32)
 
 
-def sphere_frames(count: int = 20) -> list[Frame]:
+def sphere_frames(count: int = 20) -> list[RenderedView]:
     rng = np.random.default_rng(0)
     frames = []
     for _ in range(count):
         camera = looking_at_centre(rng.normal(size=3))
         color = np.full((camera.height, camera.width, 3), (200, 80, 40), np.uint8)
-        frames.append(Frame(camera, color, sphere_depth(camera)))
+        frames.append(RenderedView(camera, color, sphere_depth(camera)))
     return frames
 
 
@@ -103,7 +105,7 @@ def test_a_glb_is_a_gltf_file_of_the_length_that_it_says(tmp_path: Path) -> None
     assert (magic, version, length) == (b"glTF", 2, len(content)) and length > 10_000
 
 
-@pytest.mark.parametrize("suffix", MESH_SUFFIXES)
+@pytest.mark.parametrize("suffix", WRITERS)
 def test_a_full_disk_leaves_the_older_mesh(tmp_path: Path, suffix: str, ball: TriangleMesh) -> None:
     path = tmp_path / f"ball{suffix}"
     write_mesh(path, ball)
@@ -120,7 +122,7 @@ def test_a_full_disk_leaves_the_older_mesh(tmp_path: Path, suffix: str, ball: Tr
 
 @pytest.mark.parametrize("suffix", NAMING_ORIGIN)
 def test_the_origin_stands_in_the_file(tmp_path: Path, suffix: str, ball: TriangleMesh) -> None:
-    write_mesh(tmp_path / f"ball{suffix}", ball, (632600.0, 4512300.5, 200.0))
+    write_mesh(tmp_path / f"ball{suffix}", ball, Notes(origin=(632600.0, 4512300.5, 200.0)))
     data = (tmp_path / f"ball{suffix}").read_bytes()
     assert b"632600.0" in data and b"4512300.5" in data
     write_mesh(tmp_path / f"plain{suffix}", ball)
@@ -177,3 +179,7 @@ def test_an_stl_has_the_corners_and_outward_normals_of_every_triangle(tmp_path: 
 def test_other_suffixes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SplatError, match="no mesh file"):
         write_mesh(tmp_path / "ball.txt", fuse(sphere_frames(4), MeshOptions(voxel_size=0.05)))
+
+
+def test_the_table_of_formats_names_the_kinds_of_mesh_files_that_are_written() -> None:
+    assert FORMATS["mesh"].suffixes == tuple(WRITERS)

@@ -10,11 +10,13 @@ import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from splat.formats.scene_file import Origin
+from splat.errors import SplatError
+from splat.formats.scene_file import NO_NOTES, Notes, Origin
 
 _TRIANGLES, _FLOAT, _UINT32, _VERTICES, _INDICES = 4, 5126, 5125, 34962, 34963  # numbers of glTF and OpenGL
 
@@ -27,20 +29,19 @@ class Surface:
     normals: np.ndarray  # [V, 3] float32, unit vectors
     colours: np.ndarray  # [V, 3] uint8 sRGB
     triangles: np.ndarray  # [T, 3] int, vertices of each
-    origin: Origin  # adding it to vertices gives the coordinates of the capture's files
-
-    @property
-    def named_origin(self) -> str:
-        """The origin as text for a header; empty where there is none."""
-        return "origin: " + " ".join(map(repr, self.origin)) if any(self.origin) else ""
 
 
-def write_ply(file: BinaryIO, surface: Surface) -> None:
+def named_origin(origin: Origin) -> str:
+    """An origin as text for a header; empty where there is none."""
+    return "origin: " + " ".join(map(repr, origin)) if any(origin) else ""
+
+
+def write_ply(file: BinaryIO, surface: Surface, origin: Origin) -> None:
     vertices = np.empty(len(surface.vertices), [("xyz", "<f4", 3), ("normal", "<f4", 3), ("rgb", "u1", 3)])
     vertices["xyz"], vertices["normal"], vertices["rgb"] = surface.vertices, surface.normals, surface.colours
     faces = np.empty(len(surface.triangles), [("count", "u1"), ("corners", "<i4", 3)])
     faces["count"], faces["corners"] = 3, surface.triangles
-    header = ["ply", "format binary_little_endian 1.0", f"comment {surface.named_origin}"]
+    header = ["ply", "format binary_little_endian 1.0", f"comment {named_origin(origin)}"]
     header += [f"element vertex {len(vertices)}"]
     header += [f"property float {name}" for name in ("x", "y", "z", "nx", "ny", "nz")]
     header += [f"property uchar {name}" for name in ("red", "green", "blue")]
@@ -50,34 +51,34 @@ def write_ply(file: BinaryIO, surface: Surface) -> None:
     file.write(faces.tobytes())
 
 
-def write_obj(file: BinaryIO, surface: Surface) -> None:
+def write_obj(file: BinaryIO, surface: Surface, origin: Origin) -> None:
     """Colours stand behind the coordinates, as MeshLab and Blender read them."""
-    if surface.named_origin:
-        file.write(f"# {surface.named_origin}\n".encode("ascii"))
+    if named_origin(origin):
+        file.write(f"# {named_origin(origin)}\n".encode("ascii"))
     np.savetxt(file, np.hstack([surface.vertices, surface.colours / 255]), "v %.9g %.9g %.9g %.4g %.4g %.4g")
     np.savetxt(file, surface.normals, "vn %.5g %.5g %.5g")
     np.savetxt(file, np.repeat(surface.triangles + 1, 2, axis=1), "f %d//%d %d//%d %d//%d")
 
 
-def write_off(file: BinaryIO, surface: Surface) -> None:
+def write_off(file: BinaryIO, surface: Surface, origin: Origin) -> None:
     file.write(f"CNOFF\n{len(surface.vertices)} {len(surface.triangles)} 0\n".encode("ascii"))
     rows = np.hstack([surface.vertices, surface.normals, surface.colours])
     np.savetxt(file, rows, "%.9g %.9g %.9g %.5g %.5g %.5g %d %d %d 255")
     np.savetxt(file, surface.triangles, "3 %d %d %d")
 
 
-def write_stl(file: BinaryIO, surface: Surface) -> None:
+def write_stl(file: BinaryIO, surface: Surface, origin: Origin) -> None:
     corners = surface.vertices[surface.triangles]  # [T, 3, 3]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
     records = np.zeros(len(corners), [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("unused", "<u2")])
     records["normal"], records["corners"] = normals, corners
-    file.write(f"binary {surface.named_origin}".encode("ascii")[:80].ljust(80))
+    file.write(f"binary {named_origin(origin)}".encode("ascii")[:80].ljust(80))
     file.write(struct.pack("<I", len(records)))
     file.write(records.tobytes())
 
 
-def write_glb(file: BinaryIO, surface: Surface) -> None:
+def write_glb(file: BinaryIO, surface: Surface, origin: Origin) -> None:
     """glTF 2.0 with linear vertex colours, as it wants them."""
     arrays = {
         "POSITION": surface.vertices.astype("<f4"),
@@ -99,7 +100,7 @@ def write_glb(file: BinaryIO, surface: Surface) -> None:
     primitive = {"attributes": {"POSITION": 0, "NORMAL": 1, "COLOR_0": 2}, "indices": 3, "mode": _TRIANGLES}
     asset = {"version": "2.0", "generator": "splat"}
     document = {
-        "asset": {**asset, "extras": {"origin": list(surface.origin)}} if any(surface.origin) else asset,
+        "asset": {**asset, "extras": {"origin": list(origin)}} if any(origin) else asset,
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0}],
@@ -123,7 +124,7 @@ def _linear(colours: np.ndarray) -> np.ndarray:
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
-WRITERS: dict[str, Callable[[BinaryIO, Surface], None]] = {
+WRITERS: dict[str, Callable[[BinaryIO, Surface, Origin], None]] = {
     ".ply": write_ply,
     ".obj": write_obj,
     ".glb": write_glb,
@@ -131,3 +132,21 @@ WRITERS: dict[str, Callable[[BinaryIO, Surface], None]] = {
     ".off": write_off,
 }
 NAMING_ORIGIN = (".ply", ".obj", ".glb", ".stl")
+
+
+def write(path: Path, surface: Surface, notes: Notes = NO_NOTES) -> None:
+    """Write a mesh; the suffix, one of `WRITERS`, picks the kind of file.
+
+    Args:
+        path: the file; written directly, see `splat.render.mesh.write_mesh` for the atomic way.
+        surface: the mesh.
+        notes: their origin, what was subtracted from the capture's coordinates, is noted where the file has room.
+
+    Raises:
+        SplatError: when the suffix is none of them.
+    """
+    writer = WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise SplatError(f"{path.name} is no mesh file; end it in {', '.join(WRITERS)}")
+    with path.open("wb") as file:
+        writer(file, surface, notes.origin)

@@ -27,12 +27,12 @@ sys.path.insert(0, str(ROOT))
 
 from splat.capture.photo import read_photo  # noqa: E402
 from splat.images import shrunk  # noqa: E402
-from splat.weather.clean import signs  # noqa: E402
+from splat.weather.clean import cues  # noqa: E402
 from splat.weather.clean.classical import learn_streaks, remove_streaks  # noqa: E402
 from splat.weather.clean.config import LearnedRestorer, LensOptions  # noqa: E402
-from splat.weather.clean.fixed import Sums  # noqa: E402
 from splat.weather.clean.lens import find_spots  # noqa: E402
-from splat.weather.clean.lines import disk, luma  # noqa: E402
+from splat.weather.clean.morphology import disk, luma  # noqa: E402
+from splat.weather.clean.static_marks import Sums  # noqa: E402
 from tools.weather_effects import add_drops  # noqa: E402
 
 
@@ -44,7 +44,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 def derained(image: np.ndarray) -> np.ndarray:
     """A photo [H, W, 3] uint8 as a capture of its own, with rain taken as given."""
-    degrees, _ = signs.fall(signs.directions(image.astype(np.float32) / 255))
+    degrees, _ = cues.fall(cues.directions(image.astype(np.float32) / 255))
     return remove_streaks(image, learn_streaks([image], degrees))
 
 

@@ -122,7 +122,7 @@ def restyled(run: Run, view: int, name: str = "patterned rug", style: str = "pen
 def weathers(run: Run, view: int, width: int = 400) -> np.ndarray:
     """[2h, 2w, 3] uint8: a view of the scene clear, in rain, in snow and in fog."""
     from splat.weather.effects.config import EffectOptions
-    from splat.weather.effects.session import Wishes, prepare
+    from splat.weather.effects.prepare import Wishes, prepare
 
     camera = run.cameras("test")[view]
     camera = camera.resized(width, round(width * camera.height / camera.width))

@@ -18,7 +18,7 @@ from splat.weather.effects.config import EffectOptions
 if TYPE_CHECKING:
     from splat.cameras import Camera
     from splat.run import Run
-    from splat.weather.effects.session import Prepared, Wishes
+    from splat.weather.effects.prepare import EffectRequest, PreparedWeather
 
 
 @dataclass
@@ -72,17 +72,17 @@ def run(config: WeatherConfig) -> None:
     from splat.files import write_json
     from splat.weather.effects.film import camera_velocities, film
 
-    wishes = read_wishes(config)
+    request = read_request(config)
     folder = output_folder(opened.path, config)
     file = None if export is None else export_file(folder, export)
-    prepared, path = prepared_path(opened, config, wishes)
+    prepared, path = prepared_path(opened, config, request)
     fps = frames_per_second(config.path, config.fps) if config.path != "still" else config.fps or 30.0
     say_ignored(config, ("still", *MOVING))
     if config.view is not None and config.path != "still":
         console.warn(f"view={config.view} is not used: it is for path=still")
     if config.video or config.pictures:
         moving = config.path not in ("test", "train", "still")
-        metres = prepared.renderer.weather.place.metres
+        metres = prepared.renderer.weather.world.metres
         velocities = camera_velocities(path, fps, metres) if moving else None
         times = [config.time + index / fps for index in range(len(path))]
         pictures, video = folder if config.pictures else None, folder / "weather.mp4" if config.video else None
@@ -98,14 +98,14 @@ def run(config: WeatherConfig) -> None:
         print(file)
 
 
-def read_wishes(config: WeatherConfig) -> Wishes:
+def read_request(config: WeatherConfig) -> EffectRequest:
     """The options with wind, up and light read from their texts.
 
     Raises:
         SplatError: naming what is wrong.
     """
     from splat.colors import parse_color
-    from splat.weather.effects.session import Wishes, settle
+    from splat.weather.effects.prepare import EffectRequest, settle
 
     options = EffectOptions(**{item.name: getattr(config, item.name) for item in dataclasses.fields(EffectOptions)})
     settle(options)
@@ -119,13 +119,13 @@ def read_wishes(config: WeatherConfig) -> Wishes:
         light = None if config.light is None else parse_color(config.light)
     except SplatError as error:
         raise SplatError(str(error).replace("color=", "light=", 1)) from error
-    return Wishes(options, wind, up, light)
+    return EffectRequest(options, wind, up, light)
 
 
-def prepared_path(opened: Run, config: WeatherConfig, wishes: Wishes) -> tuple[Prepared, list[Camera]]:
+def prepared_path(opened: Run, config: WeatherConfig, request: EffectRequest) -> tuple[PreparedWeather, list[Camera]]:
     """The scene in its weather, and the cameras to render."""
     from splat.commands.render import RenderConfig, path_cameras
-    from splat.weather.effects.session import prepare
+    from splat.weather.effects.prepare import prepare
 
     clear = opened.renderer(config.backend)
     same: dict[str, Any] = {"path": "test" if config.path == "still" else config.path}
@@ -137,7 +137,7 @@ def prepared_path(opened: Run, config: WeatherConfig, wishes: Wishes) -> tuple[P
     else:
         path = path_cameras(opened, wanted, clear.scene)
     console.info(f"renderer: {clear.backend.name} ({clear.backend.reason})")
-    return prepare(wishes, clear, photographed, path), path
+    return prepare(request, clear, photographed, path), path
 
 
 def still_camera(opened: Run, config: WeatherConfig) -> Camera:
@@ -194,7 +194,7 @@ def export_file(folder: Path, export: str) -> Path:
     return file
 
 
-def write_export(prepared: Prepared, camera: Camera, time: float, file: Path, notes: Notes) -> None:
+def write_export(prepared: PreparedWeather, camera: Camera, time: float, file: Path, notes: Notes) -> None:
     """Write the scene with its weather at one moment."""
     from splat.formats.losses import losses
     from splat.formats.registry import format_for_writing, write_scene

@@ -16,13 +16,13 @@ from splat.cameras import Camera
 from splat.errors import SplatError
 from splat.render.camera_file import from_file, placed
 
-__all__ = ["MOVING", "View", "common_view", "from_file", "interpolate", "orbit", "spiral", "typical_camera"]
+__all__ = ["MOVING", "CommonView", "common_view", "from_file", "interpolate", "orbit", "spiral", "typical_camera"]
 
 MOVING = ("orbit", "spiral", "interpolate")  # the paths that are made from cameras
 
 
 @dataclass(frozen=True)
-class View:
+class CommonView:
     """What a set of cameras looks at and how it is held; all in world units, float64."""
 
     focus: np.ndarray  # [3] the point of interest
@@ -31,7 +31,7 @@ class View:
     forward: np.ndarray  # [C, 3] unit viewing directions
 
 
-def common_view(cameras: list[Camera], depth: float | None = None) -> View:
+def common_view(cameras: list[Camera], depth: float | None = None) -> CommonView:
     """The point that the cameras look at and their common up direction.
 
     The focus is the point nearest to all viewing rays in the least-squares sense. Parallel rays have none, so a weak
@@ -52,7 +52,7 @@ def common_view(cameras: list[Camera], depth: float | None = None) -> View:
     across = np.eye(3) - forward[:, :, None] * forward[:, None, :]  # projects onto the plane across each ray
     pull = 0.01 * len(cameras) * np.eye(3)
     right = (across @ positions[:, :, None]).sum(axis=0)[:, 0] + pull @ prior
-    return View(np.linalg.solve(across.sum(axis=0) + pull, right), up, positions, forward)
+    return CommonView(np.linalg.solve(across.sum(axis=0) + pull, right), up, positions, forward)
 
 
 def orbit(cameras: list[Camera], frames: int, depth: float | None = None, degrees: float | None = None) -> list[Camera]:
@@ -123,7 +123,7 @@ def typical_camera(cameras: list[Camera]) -> Camera:
     return dataclasses.replace(cameras[0], K=K, width=width, height=height, name="")
 
 
-def _covered_angle(view: View) -> tuple[float, float]:
+def _covered_angle(view: CommonView) -> tuple[float, float]:
     """Where around the focus the photos begin and how far they reach, in radians; 2π when no gap is over 90°."""
     offsets = view.positions - view.focus
     side, front = _horizontal_axes(view.up)
@@ -146,7 +146,7 @@ def _common_up(rotations: np.ndarray) -> np.ndarray:
     return up if up @ mean_up >= 0 else -up
 
 
-def _looking(positions: np.ndarray, view: View, cameras: list[Camera]) -> list[Camera]:
+def _looking(positions: np.ndarray, view: CommonView, cameras: list[Camera]) -> list[Camera]:
     template = typical_camera(cameras)
     return [placed(template, _look_at(position, view.focus, view.up), position) for position in positions]
 

@@ -27,7 +27,7 @@ from splat.weather.clean.config import CleanConfig
 from splat.weather.clean.detect import look
 from splat.weather.clean.multiview import scene_depths
 from splat.weather.clean.source import open_source
-from splat.weather.clean.sweep import View, sweep
+from splat.weather.clean.sweep import SweepView, sweep
 from tests.capture.capture_scenes import room_photo, room_poses, write_colmap
 from tests.weather.places import camera, wall
 from tools.weather_effects import add_drops, add_fog, add_rain, add_snow
@@ -145,7 +145,7 @@ def test_depth_of_a_corner_by_a_sweep() -> None:
     poses = room_poses(7)
     cameras = [Camera(torch.from_numpy(pose), torch.from_numpy(K), 320, 240) for pose in poses]
     photos = [room_photo(pose, K, 320, 240)[..., 1].astype(np.float32) / 255 for pose in poses]
-    views = [View(photo, camera) for photo, camera in zip(photos, cameras)]
+    views = [SweepView(photo, camera) for photo, camera in zip(photos, cameras)]
     found = sweep(views[3], [views[i] for i in (1, 2, 4, 5)], 2.0, 8.0, 64)
     u, v = np.meshgrid(np.arange(320) + 0.5, np.arange(240) + 0.5)
     rays = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones_like(u)], axis=-1)

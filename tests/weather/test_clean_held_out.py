@@ -23,7 +23,7 @@ from splat.weather.clean.config import LensOptions, MultiviewRestorer
 from splat.weather.clean.lens import find_lens_masks
 from splat.weather.clean.multiview import Multiview
 from splat.weather.clean.source import open_source
-from splat.weather.clean.sweep import View
+from splat.weather.clean.sweep import SweepView
 from tests.capture.capture_scenes import room_photo, room_poses, write_colmap
 from tools.weather_effects import add_drops, add_fog, add_rain, add_snow
 
@@ -211,7 +211,7 @@ def test_points_of_training_photos_are_not_asked_how_far_a_held_out_photo_sees()
         viewmat[0, 3] = -0.1 * index
         split = "test" if index == 0 else "train"
         frames.append(Frame(Camera(viewmat, K, 32, 24, f"{index}.png"), split, Path(f"{index}.png")))  # type: ignore[arg-type]
-        views.append(View(rng.random((24, 32), dtype=np.float32), frames[-1].camera))
+        views.append(SweepView(rng.random((24, 32), dtype=np.float32), frames[-1].camera))
     xyz = np.column_stack([rng.uniform(-0.5, 0.5, (50, 2)), np.full(50, 4.0)])
 
     def depth(index: int, origin: str | None) -> np.ndarray:

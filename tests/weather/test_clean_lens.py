@@ -10,9 +10,9 @@ import pytest
 
 from splat.capture.photo import read_photo
 from splat.images import shrunk
-from splat.weather.clean.fixed import Sums
 from splat.weather.clean.lens import find_spots, presence
-from splat.weather.clean.lines import disk, luma
+from splat.weather.clean.morphology import disk, luma
+from splat.weather.clean.static_marks import Sums
 from tools.weather_effects import add_drops
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo" / "images"

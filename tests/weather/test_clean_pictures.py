@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from splat.errors import SplatError
-from splat.weather.clean import haze, signs
+from splat.weather.clean import cues, haze
 from splat.weather.clean.classical import (
     Flakes,
     Streaks,
@@ -60,7 +60,7 @@ def test_a_streak_is_found_along_its_direction_and_nowhere_across() -> None:
 def test_rain_is_taken_out_and_a_clean_photo_stays() -> None:
     clean = [blotches(seed) for seed in range(3)]
     rainy = [add_rain(image, None, 2, np.random.default_rng(i), angle=-0.1) for i, image in enumerate(clean)]
-    degrees, common = signs.fall(np.concatenate([signs.directions(image) for image in rainy], axis=1))
+    degrees, common = cues.fall(np.concatenate([cues.directions(image) for image in rainy], axis=1))
     assert degrees == pytest.approx(np.degrees(0.1) * -1, abs=4) or degrees == pytest.approx(np.degrees(0.1), abs=4)
     assert common > 3
     model = learn_streaks([to_bytes(image) for image in rainy], degrees)

@@ -8,9 +8,9 @@ import torch
 
 from splat.gaussians import Gaussians
 from splat.sh import sh0_to_rgb
-from splat.weather.effects.place import estimate_metres, estimate_up
 from splat.weather.effects.sky import sky_map
 from splat.weather.effects.surfaces import snow_colour, snow_layer, snowed, surface_normals, wetted
+from splat.weather.effects.world import estimate_metres, estimate_up
 from tests.weather.places import UP, camera, join, sheet, wall
 
 FLOOR = sheet((-2, 1, 0), (4, 0, 0), (0, 0, 4))  # y down: 1 m below the camera

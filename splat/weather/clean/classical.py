@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from splat.weather.clean.lines import disk, line_element, luma, opened, thin
+from splat.weather.clean.morphology import disk, line_element, luma, opened, thin
 
 STRENGTHS = np.array([0.02, 0.03, 0.045, 0.065, 0.09, 0.13, 0.18, 0.25, 0.35, 1.01])  # edges of classes of strength
 WIDTHS = (0.01, 0.015, 0.021, 0.03, 0.04)  # of the longer side: how broad streaks and flakes may be

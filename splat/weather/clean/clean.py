@@ -16,17 +16,17 @@ from splat.images import evenly
 from splat.options import flat
 from splat.weather.clean import folder as folders
 from splat.weather.clean.config import CleanConfig
+from splat.weather.clean.contact_sheet import Row, make_row, make_sheet
 from splat.weather.clean.detect import Verdict, look
 from splat.weather.clean.lens import LensMasks, find_lens_masks
 from splat.weather.clean.restore import Restored, choose_restorer
-from splat.weather.clean.sheet import Row, make_row, make_sheet
-from splat.weather.clean.source import Photo, Source, open_source, say_notes
+from splat.weather.clean.source import Source, SourcePhoto, open_source, say_notes
 
 RECORD, SHEET = "clean.json", "clean.png"
 
 
 @dataclass(frozen=True)
-class Plan:
+class CleaningPlan:
     """What was decided, once for the whole capture."""
 
     weather: tuple[str, ...]  # of rain, snow, fog, drops; empty for none
@@ -68,7 +68,7 @@ def clean(config: CleanConfig) -> Path:
     return out
 
 
-def decide(source: Source, config: CleanConfig) -> Plan:
+def decide(source: Source, config: CleanConfig) -> CleaningPlan:
     """Which weather it is, by the vote of photos from the whole capture, and what sits on the lens."""
     verdict = look(source, config)
     asked = config.weather
@@ -78,10 +78,10 @@ def decide(source: Source, config: CleanConfig) -> Plan:
     lens = find_lens_masks(source, config.lens) if search else None
     if lens is not None and lens.found:
         weather.append("drops")
-    return Plan(tuple(weather), verdict, lens)
+    return CleaningPlan(tuple(weather), verdict, lens)
 
 
-def sentence(plan: Plan, restorer: str, source: Source, asked: str) -> str:
+def sentence(plan: CleaningPlan, restorer: str, source: Source, asked: str) -> str:
     """The decision in one line."""
     found = plan.verdict.sentence()
     parts = [found if asked == "auto" else f"weather={asked} as asked (found: {found})"]
@@ -101,7 +101,7 @@ def split_sentence(source: Source, config: CleanConfig, kept_in: str) -> str:
 
 
 def _write(
-    photo: Photo, restored: Restored | None, plan: Plan, folder: Path, config: CleanConfig, show: bool
+    photo: SourcePhoto, restored: Restored | None, plan: CleaningPlan, folder: Path, config: CleanConfig, show: bool
 ) -> tuple[Row | None, dict[str, Any]]:
     """One photo and its mask; a row for the sheet if asked, and what the record says of it."""
     lens = plan.lens.mask(photo) if plan.lens is not None and plan.lens.found else None
@@ -139,7 +139,9 @@ def write_sheet(path: Path, rows: list[Row]) -> None:
         Image.fromarray(make_sheet(rows)).save(temporary)
 
 
-def record(config: CleanConfig, source: Source, plan: Plan, restorer: Any, photos: list[dict[str, Any]]) -> dict:
+def record(
+    config: CleanConfig, source: Source, plan: CleaningPlan, restorer: Any, photos: list[dict[str, Any]]
+) -> dict:
     """What was found, decided and done, as plain data."""
     return {
         "splat": __version__,

@@ -10,11 +10,11 @@ import numpy as np
 
 from splat import console
 from splat.images import evenly, shrunk
-from splat.weather.clean import signs
+from splat.weather.clean import cues
 from splat.weather.clean.classical import Flakes, Streaks, learn_flakes, learn_streaks
 from splat.weather.clean.config import CleanConfig
 from splat.weather.clean.haze import Colour, airlight
-from splat.weather.clean.source import Photo, Source
+from splat.weather.clean.source import Source, SourcePhoto
 
 # Measured on the demo, fox, desk and lego, clean and with weather added: see docs/weather.md.
 TRANSIENT = 5e-4  # mean brightness that only one photo has; clean captures stay below 2e-4
@@ -102,24 +102,24 @@ def look(source: Source, config: CleanConfig) -> Verdict:
             around = [photos[i] for i in (index - 1, index + 1) if 0 <= i < len(photos)]
             image = small(photo)
             images.append((image, [small(other) for other in around]))
-            edges.append(signs.directions(image))
+            edges.append(cues.directions(image))
             bar.advance()
-    degrees, common = signs.fall(np.concatenate(edges, axis=1))
+    degrees, common = cues.fall(np.concatenate(edges, axis=1))
     found = [_signs(image, around, own, degrees) for (image, around), own in zip(images, edges)]
     verdict = _count(found, degrees, common)
     return _with_models(verdict, asked, config.weather)
 
 
-def small(photo: Photo) -> np.ndarray:
+def small(photo: SourcePhoto) -> np.ndarray:
     """[h, w, 3] float32 0..1 upright, black where the photo is transparent."""
-    pixels = shrunk(photo.upright(photo.pixels()), signs.SIDE).astype(np.float32) / 255.0
+    pixels = shrunk(photo.upright(photo.pixels()), cues.SIDE).astype(np.float32) / 255.0
     return pixels[..., :3] * pixels[..., 3:] if pixels.shape[2] == 4 else pixels
 
 
 def _signs(image: np.ndarray, around: Sequence[np.ndarray], edges: np.ndarray, degrees: float) -> Signs:
     fitting = [other for other in around if other.shape == image.shape]
-    bright, dark = signs.transients(image, *fitting) if len(fitting) == 2 else (None, None)
-    return Signs(bright, dark, signs.standing_out(edges, degrees), signs.veil(image), airlight(image))
+    bright, dark = cues.transients(image, *fitting) if len(fitting) == 2 else (None, None)
+    return Signs(bright, dark, cues.standing_out(edges, degrees), cues.veil(image), airlight(image))
 
 
 def _count(found: Sequence[Signs], degrees: float, common: float) -> Verdict:
@@ -148,13 +148,13 @@ def of_held_out(verdict: Verdict, source: Source, kind: str) -> Verdict:
     if not asked or len(asked) == len(source.photos):
         return verdict
     images = [small(photo) for photo in asked]
-    degrees, _ = signs.fall(np.concatenate([signs.directions(image) for image in images], axis=1))
+    degrees, _ = cues.fall(np.concatenate([cues.directions(image) for image in images], axis=1))
     red, green, blue = (float(v) for v in np.median([airlight(image) for image in images], axis=0))
     own = replace(verdict, degrees=degrees, airlight=(red, green, blue), streaks=None, flakes=None)
     return _with_models(own, asked, kind)
 
 
-def _with_models(verdict: Verdict, asked: Sequence[Photo], weather: str) -> Verdict:
+def _with_models(verdict: Verdict, asked: Sequence[SourcePhoto], weather: str) -> Verdict:
     """The verdict with what is needed to take streaks or flakes out, where they are there."""
     kind = verdict.kind if weather == "auto" else weather
     if kind not in ("rain", "snow"):

@@ -16,7 +16,7 @@ from splat.capture.split import LIST, write_list
 from splat.errors import SplatError
 from splat.files import read_json, save_image, write_json
 from splat.temporary import temporary_folder
-from splat.weather.clean.source import Photo, Source
+from splat.weather.clean.source import Source, SourcePhoto
 
 TRANSFORMS = ("transforms.json", "transforms_train.json", "transforms_test.json", "transforms_val.json")
 MODEL_FILES = (".bin", ".txt")
@@ -60,7 +60,7 @@ def staged(out: Path) -> Iterator[Path]:
         raise SplatError(f"cannot write {out}: {error.strerror}; free some space or choose another out=") from error
 
 
-def copy_photo(photo: Photo, folder: Path) -> None:
+def copy_photo(photo: SourcePhoto, folder: Path) -> None:
     """The photo byte for byte."""
     target = folder / photo.target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def copy_photo(photo: Photo, folder: Path) -> None:
         shutil.copyfile(photo.path, target)
 
 
-def write_photo(photo: Photo, pixels: np.ndarray, folder: Path, quality: int) -> None:
+def write_photo(photo: SourcePhoto, pixels: np.ndarray, folder: Path, quality: int) -> None:
     """Restored pixels [H, W, 3 or 4] uint8, as stored, in the photo's own format and with its EXIF data and profile."""
     from PIL import Image
 
@@ -91,7 +91,7 @@ def write_photo(photo: Photo, pixels: np.ndarray, folder: Path, quality: int) ->
     save_image(target, Image.fromarray(np.ascontiguousarray(pixels)), kind, **options)
 
 
-def write_mask(photo: Photo, mask: np.ndarray, folder: Path) -> None:
+def write_mask(photo: SourcePhoto, mask: np.ndarray, folder: Path) -> None:
     """A mask [H, W] bool as stored, True where the pixel counts: white is kept, black is ignored."""
     from PIL import Image
 

@@ -1,6 +1,6 @@
 """Drops, dirt and smears on the lens: they stay in their place in the picture while the scene moves through it.
 
-Two signs of that, from `fixed`, find spots: closed outlines that are the same in all photos, and places without fine
+Two cues of that, from `static_marks`, find spots: closed outlines that are the same in all photos, and places without fine
 detail. Where the scene hardly moves through the picture neither can be told from the scene, and nothing is marked.
 """
 
@@ -15,9 +15,9 @@ import numpy as np
 from splat import console
 from splat.images import evenly, shrunk
 from splat.weather.clean.config import LensOptions
-from splat.weather.clean.fixed import Sums, surface
-from splat.weather.clean.lines import disk, luma
-from splat.weather.clean.source import Photo, Source, resized_mask
+from splat.weather.clean.morphology import disk, luma
+from splat.weather.clean.source import Source, SourcePhoto, resized_mask
+from splat.weather.clean.static_marks import Sums, surface
 
 FEWEST = 8  # photos
 SEED, EDGE = 1.3, 1.0  # lack of detail (natural logarithm) at which a spot is found, and how far it reaches
@@ -58,7 +58,7 @@ class LensMasks:
         """Whether there is anything."""
         return any(group.spots.any() for group in self.groups.values())
 
-    def mask(self, photo: Photo) -> np.ndarray:
+    def mask(self, photo: SourcePhoto) -> np.ndarray:
         """[H, W] bool as the photo is stored, False on the lens's spots."""
         import cv2
 
@@ -112,7 +112,7 @@ def find_lens_masks(source: Source, options: LensOptions) -> LensMasks:
 
     Only training photos are looked at; what is found on their lens is masked in those that are held out, too.
     """
-    sizes: dict[tuple[int, int], list[Photo]] = {}
+    sizes: dict[tuple[int, int], list[SourcePhoto]] = {}
     for photo in source.photos:
         sizes.setdefault((photo.header.width, photo.header.height), []).append(photo)
     groups = {}
@@ -123,7 +123,7 @@ def find_lens_masks(source: Source, options: LensOptions) -> LensMasks:
     return LensMasks(groups, options.grow)
 
 
-def _group(photos: Sequence[Photo], training: Sequence[Photo], options: LensOptions) -> Group:
+def _group(photos: Sequence[SourcePhoto], training: Sequence[SourcePhoto], options: LensOptions) -> Group:
     asked = evenly(list(training), options.photos)
     sums = Sums()
     with console.progress("Looking at the lens", len(asked), "photo") as bar:
@@ -140,7 +140,7 @@ def _group(photos: Sequence[Photo], training: Sequence[Photo], options: LensOpti
     return Group(spots, present, still, len(photos))
 
 
-def plane_of(photo: Photo, size: int) -> tuple[np.ndarray, np.ndarray | None]:
+def plane_of(photo: SourcePhoto, size: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Brightness [h, w] of a photo as stored, small, and where it is neither transparent nor masked by the user."""
     small = shrunk(photo.pixels(), size)
     plane = luma(small)

@@ -13,8 +13,8 @@ from splat.capture.lens import Lens, undistorted_matrix
 from splat.errors import SplatError
 from splat.images import shrunk
 from splat.weather.clean.config import MultiviewRestorer
-from splat.weather.clean.lines import luma
-from splat.weather.clean.sweep import View, depth_range, neighbour_order, pixel_maps, sweep
+from splat.weather.clean.morphology import luma
+from splat.weather.clean.sweep import SweepView, depth_range, neighbour_order, pixel_maps, sweep
 
 if TYPE_CHECKING:
     from splat.capture.types import Capture
@@ -33,7 +33,7 @@ class Multiview:
 
     capture: Capture
     options: MultiviewRestorer
-    views: list[View]  # small, for depth
+    views: list[SweepView]  # small, for depth
     brighter_only: bool  # rain and snow only brighten
     depths: dict[str, np.ndarray] | None = None  # of a trained scene, by name
 
@@ -202,7 +202,7 @@ def open_multiview(path: Path, options: MultiviewRestorer, test_every: int, brig
     for index, frame in enumerate(capture.frames):
         picture = shrunk(capture.images.image(index), options.size)
         camera = frame.camera.resized(picture.shape[1], picture.shape[0])
-        views.append(View(luma(picture), camera))
+        views.append(SweepView(luma(picture), camera))
     depths = scene_depths(options.scene, capture) if options.scene else None
     return Multiview(capture, options, views, brighter_only, depths)
 

@@ -21,7 +21,7 @@ from splat.weather.clean.config import (
     NoRestorer,
 )
 from splat.weather.clean.detect import Verdict, of_held_out
-from splat.weather.clean.source import Photo, Source
+from splat.weather.clean.source import Source, SourcePhoto
 
 AIR = ("rain", "snow", "fog")
 
@@ -39,7 +39,7 @@ class PhotoRestorer(Protocol):
 
     name: str
 
-    def restore(self, photo: Photo) -> Restored | None:
+    def restore(self, photo: SourcePhoto) -> Restored | None:
         """The photo without weather; None where it stays as it is."""
         ...
 
@@ -89,7 +89,7 @@ class Keep:
     airlight: tuple[float, float, float] | None = None
     name: str = "none"
 
-    def restore(self, photo: Photo) -> Restored | None:
+    def restore(self, photo: SourcePhoto) -> Restored | None:
         """Nothing to do."""
         return None
 
@@ -107,7 +107,7 @@ class Classical:
     options: ClassicalRestorer
     name: str = "classical"
 
-    def restore(self, photo: Photo) -> Restored | None:
+    def restore(self, photo: SourcePhoto) -> Restored | None:
         """Streaks, flakes or haze taken out."""
         image = photo.upright(np.ascontiguousarray(photo.pixels()[..., :3]))
         return _restored(photo, image, self.upright(image, self.verdicts[photo.split]))
@@ -146,7 +146,7 @@ class ByViews:
         falling = self.air in ("rain", "snow")
         self.views = open_multiview(Path(self.source.path), self.options, self.test_every, brighter_only=falling)
 
-    def restore(self, photo: Photo) -> Restored | None:
+    def restore(self, photo: SourcePhoto) -> Restored | None:
         """The views' consent where there is one."""
         single = self.single.restore(photo)
         found = self.views.restore(photo.name)
@@ -171,7 +171,7 @@ class ByNetwork:
 
         self.learned = load_learned(options)
 
-    def restore(self, photo: Photo) -> Restored | None:
+    def restore(self, photo: SourcePhoto) -> Restored | None:
         """What the network makes of the photo."""
         image = photo.upright(np.ascontiguousarray(photo.pixels()[..., :3]))
         return _restored(photo, image, self.learned.restore(image))
@@ -181,7 +181,7 @@ class ByNetwork:
         return {"model": self.learned.options.model}
 
 
-def _restored(photo: Photo, before: np.ndarray, after: np.ndarray, upright: bool = True) -> Restored:
+def _restored(photo: SourcePhoto, before: np.ndarray, after: np.ndarray, upright: bool = True) -> Restored:
     """The result as it is stored, and how much it differs."""
     share = float((before != after).any(axis=-1).mean())
     return Restored(photo.stored(after) if upright else after, share)

@@ -28,7 +28,7 @@ from splat.files import safe_name
 
 
 @dataclass(frozen=True)
-class Photo:
+class SourcePhoto:
     """One photo of the capture."""
 
     name: str  # as the reader calls it
@@ -73,7 +73,7 @@ class Source:
     kind: str  # a key of `READERS`
     path: Path  # as the user gave it
     root: Path
-    photos: list[Photo]  # in name order
+    photos: list[SourcePhoto]  # in name order
     notes: list[str] = field(default_factory=list)
     own_split: bool = False  # the capture's files say which photos are held out; else every n-th is
 
@@ -82,7 +82,7 @@ class Source:
         """Whether cameras come with it."""
         return READERS[self.kind].brings_cameras
 
-    def side(self, split: Split) -> list[Photo]:
+    def side(self, split: Split) -> list[SourcePhoto]:
         """The photos of one side of the split, in name order."""
         return [photo for photo in self.photos if photo.split == split]
 
@@ -107,14 +107,14 @@ def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[],
     known = {shot.name: shot.mask_path for shot in found.posed if shot.mask_path is not None}
     files = {shot.name: shot.path for shot in found.posed}
     masks, said = find_masks(files, side_folders(found.sides, MASK_FOLDERS), known)
-    photos: list[Photo] = []
+    photos: list[SourcePhoto] = []
     taken: set[str] = set()
     posed = sorted(found.posed, key=lambda shot: shot.name)
     for shot, split in zip(posed, assign_splits(posed, options.test_every, found.test_lists)):
         mask = masks.get(shot.name)
         target = _target(kind, shot, taken)
         called = _called(kind, shot.name, target)
-        photos.append(Photo(shot.name, shot.path, target, photo_header(shot.path), mask, called, split))
+        photos.append(SourcePhoto(shot.name, shot.path, target, photo_header(shot.path), mask, called, split))
     own = any(shot.split is not None for shot in posed) or has_list([photo.name for photo in photos], found.test_lists)
     return Source(kind, path, found.root, photos, [*found.notes, *said], own)
 
@@ -142,7 +142,7 @@ def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callabl
         if reason := damage(file):
             damaged.append((name, reason))
             continue
-        photos.append(Photo(name, file, f"images/{name}", photo_header(file), masks.get(name)))
+        photos.append(SourcePhoto(name, file, f"images/{name}", photo_header(file), masks.get(name)))
     notes += report_damaged(damaged, len(photos))
     names, lists = [photo.name for photo in photos], [root / LIST]
     splits = sides_of(names, options.test_every, lists)

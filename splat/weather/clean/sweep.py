@@ -15,7 +15,7 @@ LOCAL = 31  # pixels whose mean brightness is taken off first: exposure and ligh
 
 
 @dataclass(frozen=True)
-class View:
+class SweepView:
     """One picture with its camera, at the working size."""
 
     picture: np.ndarray  # [h, w] float32 0..1 brightness
@@ -51,7 +51,7 @@ def neighbour_order(viewmats: np.ndarray, index: int) -> np.ndarray:
     return order[(order != index) & np.isfinite(cost[order])]
 
 
-def depth_range(view: View, points: np.ndarray | None, others: list[View]) -> tuple[float, float]:
+def depth_range(view: SweepView, points: np.ndarray | None, others: list[SweepView]) -> tuple[float, float]:
     """Nearest and farthest depth to try: of the points [P, 3] that it shows, else from the distance between cameras."""
     if points is not None and len(points):
         pixels, depth = view.camera.project(torch.from_numpy(points))
@@ -64,7 +64,7 @@ def depth_range(view: View, points: np.ndarray | None, others: list[View]) -> tu
     return step, 200.0 * step
 
 
-def plane_homography(view: View, other: View, depth: float) -> np.ndarray:
+def plane_homography(view: SweepView, other: SweepView, depth: float) -> np.ndarray:
     """[3, 3] from pixels of `view` to those of `other` for points at that depth (pixel centres at index + 0.5)."""
     relative = other.viewmat @ np.linalg.inv(view.viewmat)
     rotation, shift = relative[:3, :3], relative[:3, 3]
@@ -74,7 +74,7 @@ def plane_homography(view: View, other: View, depth: float) -> np.ndarray:
     return np.linalg.inv(half) @ homography @ half  # between pixel indices, as OpenCV counts
 
 
-def sweep(view: View, others: list[View], near: float, far: float, planes: int) -> np.ndarray:
+def sweep(view: SweepView, others: list[SweepView], near: float, far: float, planes: int) -> np.ndarray:
     """[h, w] float32 depth: at each pixel that plane at which the better half of the neighbours fits best.
 
     Planes are evenly spaced in 1 / depth, which is even in pixels.
@@ -101,7 +101,7 @@ def sweep(view: View, others: list[View], near: float, far: float, planes: int) 
     return 1.0 / cv2.medianBlur(inverse, 5)
 
 
-def pixel_maps(view: View, other: View, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def pixel_maps(view: SweepView, other: SweepView, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where the pixels of `view` at their depth [h, w] lie in `other`.
 
     Returns:

@@ -8,8 +8,8 @@ import torch
 from splat.cameras import Camera
 from splat.console import info, warn
 from splat.gaussians import Gaussians
-from splat.weather.effects.cloud import fog_cloud
-from splat.weather.effects.drawing import Splats
+from splat.weather.effects.fog import fog_cloud
+from splat.weather.effects.particle_splats import Splats
 from splat.weather.effects.renderer import WeatherRenderer
 
 MARGIN = 0.1  # of the box around scene and camera
@@ -25,7 +25,7 @@ def moment(renderer: WeatherRenderer, camera: Camera, time: float) -> Gaussians:
     cloud: Splats | None = None
     if weather.fog > 0:
         low, high = _box(renderer.scene, camera)
-        cloud, spread = fog_cloud(low, high, weather.fog, weather.place.metres)
+        cloud, spread = fog_cloud(low, high, weather.fog, weather.world.metres)
         warn(
             f"fog is exported as {len(cloud):,} pale Gaussians of {spread:.2g} m around the scene: grainy, and with an "
             "end; pictures have the true one"

@@ -13,18 +13,18 @@ from splat.gaussians import Gaussians
 from splat.render import rasterize
 from splat.render.scene import SceneRenderer
 from splat.sh import SH_C0, rgb_to_sh0, sh_basis
-from splat.weather.effects.air import HORIZON, graded, optical_depth, scattered
-from splat.weather.effects.drawing import Shutter, Splats, drawn
+from splat.weather.effects.particle_splats import Shutter, Splats, drawn
 from splat.weather.effects.particles import ParticleField
-from splat.weather.effects.place import Place
+from splat.weather.effects.scattering import HORIZON, graded, optical_depth, scattered
 from splat.weather.effects.sky import SkyMap
+from splat.weather.effects.world import World
 
 
 @dataclass(frozen=True)
 class Weather:
     """What hangs in the air."""
 
-    place: Place
+    world: World
     light: Tensor  # [3] RGB 0..1 of the light that air, drops and flakes send on
     fog: float = 0.0  # extinction per m
     haze: float = 0.0  # … of falling particles, where they are not drawn one by one
@@ -68,7 +68,7 @@ class WeatherRenderer:
         background = self.clear.background
         if weather.fog > 0 or weather.haze > 0:
             begins = weather.shutter.reach if weather.shutter else 0.0
-            distances = (means - camera.position.to(means)).norm(dim=1) * weather.place.metres
+            distances = (means - camera.position.to(means)).norm(dim=1) * weather.world.metres
             colours = scattered(colours, optical_depth(distances, weather.fog, weather.haze, begins), self._light)
             far = optical_depth(distances.new_tensor(HORIZON), weather.fog, weather.haze, begins)
             background = scattered(background, far, self._light)
@@ -96,7 +96,7 @@ class WeatherRenderer:
         if weather.field is None or weather.shutter is None:
             none = torch.zeros(0, device=self.device)
             return Splats(none.reshape(0, 3), none.reshape(0, 4), none.reshape(0, 3), none, none)
-        metres = weather.place.metres
+        metres = weather.world.metres
         forward = camera.camtoworld[:3, 2]
         centre = camera.position * metres + forward * weather.ahead
         parts = drawn(weather.field, time, camera, centre, metres, weather.shutter, camera_velocity)

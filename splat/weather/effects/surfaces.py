@@ -11,7 +11,7 @@ from torch import Tensor
 from splat.gaussians import Gaussians, quat_to_matrix
 from splat.neighbours import nearest
 from splat.sh import rgb_to_sh0, sh0_to_rgb
-from splat.weather.effects.drawing import Splats, along_first_axis
+from splat.weather.effects.particle_splats import Splats, along_first_axis
 from splat.weather.effects.sky import SkyMap
 
 NEIGHBOURS = 12

@@ -17,7 +17,7 @@ LEAST_HEIGHT = 0.15  # of the usual depth: cameras that stand lower above the lo
 
 
 @dataclass(frozen=True)
-class Place:
+class World:
     """The scene's frame, in the world's terms."""
 
     up: np.ndarray  # [3] unit vector in the scene's axes

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 
-from splat.weather.effects.drawing import Splats
+from splat.weather.effects.particle_splats import Splats
 
 MOST = 300_000  # Gaussians
 SPACING = 1.2  # standard deviations from one to the next

@@ -1,6 +1,6 @@
 """What single photos say about weather, as numbers.
 
-Weather in the air is everywhere in a picture; what a scene has of the same shape is in places. All signs are therefore
+Weather in the air is everywhere in a picture; what a scene has of the same shape is in places. All cues are therefore
 medians over blocks of the picture. Images here are [H, W, 3] float32 0..1, at most `SIDE` pixels long.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from splat.weather.clean.haze import dark_channel
-from splat.weather.clean.lines import luma
+from splat.weather.clean.morphology import luma
 
 SIDE = 480
 BLOCKS = 8  # along each side

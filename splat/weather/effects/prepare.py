@@ -1,4 +1,4 @@
-"""From wishes to a renderer: what is left open is estimated, and said."""
+"""From a request to a renderer: what is left open is estimated, and said."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from splat.images import evenly, to_bytes
 from splat.render.config import RenderOptions
 from splat.render.scene import SceneRenderer
 from splat.weather import physics
-from splat.weather.effects import particles, place, surfaces
+from splat.weather.effects import particles, surfaces, world
 from splat.weather.effects.config import EFFECTS, EffectOptions
-from splat.weather.effects.drawing import Shutter
+from splat.weather.effects.particle_splats import Shutter
 from splat.weather.effects.renderer import Weather, WeatherRenderer, joined
 from splat.weather.effects.sky import SkyMap, sky_map
 
@@ -36,7 +36,7 @@ CLEARANCE = 0.05  # m: a surface that lies no deeper than this below the first s
 
 
 @dataclass(frozen=True)
-class Wishes:
+class EffectRequest:
     """The options, with those that are texts read."""
 
     options: EffectOptions
@@ -46,7 +46,7 @@ class Wishes:
 
 
 @dataclass
-class Prepared:
+class PreparedWeather:
     """A scene with its weather, ready to be rendered, and what was settled."""
 
     renderer: WeatherRenderer
@@ -78,11 +78,11 @@ def settle(options: EffectOptions) -> EffectOptions:
     return dataclasses.replace(options, **filled)
 
 
-def prepare(wishes: Wishes, clear: SceneRenderer, cameras: list[Camera], path: list[Camera]) -> Prepared:
+def prepare(request: EffectRequest, clear: SceneRenderer, cameras: list[Camera], path: list[Camera]) -> PreparedWeather:
     """Weather for a scene.
 
     Args:
-        wishes: what is wanted.
+        request: what is wanted.
         clear: renders the scene as it is.
         cameras: those that took the photos, or others that stand as they stood.
         path: the cameras that will be rendered.
@@ -90,11 +90,11 @@ def prepare(wishes: Wishes, clear: SceneRenderer, cameras: list[Camera], path: l
     Raises:
         SplatError: options that do not fit.
     """
-    options = settle(wishes.options)
+    options = settle(request.options)
     scene = clear.scene
-    where = _place(wishes, scene, cameras)
-    wind = _wind(wishes, path[0], where)
-    light = wishes.light if wishes.light is not None else _ambient(clear, cameras)
+    where = _world(request, scene, cameras)
+    wind = _wind(request, path[0], where)
+    light = request.light if request.light is not None else _ambient(clear, cameras)
     fog = physics.extinction(options.visibility) if options.visibility is not None else 0.0
     weather = Weather(where, light, fog=fog, grade=options.grade)
     if options.effect != "fog":
@@ -106,36 +106,36 @@ def prepare(wishes: Wishes, clear: SceneRenderer, cameras: list[Camera], path: l
         if options.shelter:
             weather = dataclasses.replace(weather, sky=sky)
     renderer = WeatherRenderer(clear.of(scene), weather)
-    return Prepared(renderer, _record(options, weather, wind))
+    return PreparedWeather(renderer, _record(options, weather, wind))
 
 
-def _place(wishes: Wishes, scene: Gaussians, cameras: list[Camera]) -> place.Place:
-    if wishes.up is not None:
-        up = np.array(wishes.up, float)
+def _world(request: EffectRequest, scene: Gaussians, cameras: list[Camera]) -> world.World:
+    if request.up is not None:
+        up = np.array(request.up, float)
         if np.linalg.norm(up) < 1e-12:
             raise SplatError("up: give three numbers that are not all 0")
         up = up / np.linalg.norm(up)
     else:
-        up = place.estimate_up(cameras)
+        up = world.estimate_up(cameras)
         info(f"up is {','.join(f'{value:.2f}' for value in up)}, as the cameras were held; up=x,y,z sets it")
-    if wishes.options.metres_per_unit is not None:
-        return place.Place(up, wishes.options.metres_per_unit, "given")
-    metres, reason = place.estimate_metres(scene, cameras, up)
+    if request.options.metres_per_unit is not None:
+        return world.World(up, request.options.metres_per_unit, "given")
+    metres, reason = world.estimate_metres(scene, cameras, up)
     info(f"a unit of the scene is taken for {metres:.3g} m ({reason}); metres_per_unit= sets it")
-    return place.Place(up, metres, reason)
+    return world.World(up, metres, reason)
 
 
-def _wind(wishes: Wishes, first: Camera, where: place.Place) -> np.ndarray:
-    if len(wishes.wind) == 3:
-        return np.array(wishes.wind, float)
-    return place.wind_vector(wishes.wind[0], wishes.options.direction, first, where.up)
+def _wind(request: EffectRequest, first: Camera, where: world.World) -> np.ndarray:
+    if len(request.wind) == 3:
+        return np.array(request.wind, float)
+    return world.wind_vector(request.wind[0], request.options.direction, first, where.up)
 
 
 def _ambient(clear: SceneRenderer, cameras: list[Camera], views: int = 6) -> Tensor:
     """The light that a few small pictures of the scene show."""
     chosen = evenly(cameras, views)
     small = [camera.resized(160, max(2, round(160 * camera.height / camera.width))) for camera in chosen]
-    light = place.ambient_light([to_bytes(clear.image(camera)) for camera in small])
+    light = world.ambient_light([to_bytes(clear.image(camera)) for camera in small])
     info(f"the light in the air is {','.join(f'{value:.2f}' for value in light.tolist())}; light= sets it")
     return light
 
@@ -144,7 +144,7 @@ def _fallen_on(
     scene: Gaussians,
     options: EffectOptions,
     sky: SkyMap,
-    where: place.Place,
+    where: world.World,
     cameras: list[Camera],
     light: Tensor,
 ) -> Gaussians:
@@ -183,7 +183,7 @@ def _falling(
             f"reach={reach:g} m needs {density * side**3:,.0f} particles, more than particles={options.particles:,}; "
             "lower reach or raise particles"
         )
-    field = particles.field_of(effect, rate, wind, weather.place.up, side, options.seed)
+    field = particles.field_of(effect, rate, wind, weather.world.up, side, options.seed)
     info(f"{len(field):,} particles, {density:,.0f} in a cubic metre, drawn one by one up to {reach:.1f} m")
     blur = 0.0 if render.antialiased else render.eps2d
     shutter = Shutter(options.exposure, reach, options.strength or 1.0, particles.OPACITY[effect], blur)
@@ -202,9 +202,9 @@ def half_angle(camera: Camera) -> float:
 def _record(options: EffectOptions, weather: Weather, wind: np.ndarray) -> dict[str, Any]:
     settled = {name: value for name, value in dataclasses.asdict(options).items() if value is not None}
     settled |= {
-        "up": weather.place.up.tolist(),
-        "metres_per_unit": weather.place.metres,
-        "metres_per_unit_reason": weather.place.reason,
+        "up": weather.world.up.tolist(),
+        "metres_per_unit": weather.world.metres,
+        "metres_per_unit_reason": weather.world.reason,
         "light": weather.light.tolist(),
         "wind": wind.tolist(),
         "fog_extinction_per_m": weather.fog,

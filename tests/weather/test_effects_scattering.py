@@ -8,10 +8,10 @@ import torch
 
 from splat.render.config import RenderOptions
 from splat.render.scene import SceneRenderer
-from splat.weather.effects.air import graded, optical_depth, scattered
-from splat.weather.effects.cloud import fog_cloud, opacity_for
-from splat.weather.effects.place import Place, ambient_light, wind_vector
+from splat.weather.effects.fog import fog_cloud, opacity_for
 from splat.weather.effects.renderer import Weather, WeatherRenderer, joined, view_colours
+from splat.weather.effects.scattering import graded, optical_depth, scattered
+from splat.weather.effects.world import World, ambient_light, wind_vector
 from splat.weather.physics import extinction
 from tests.weather.places import UP, camera, wall
 
@@ -20,7 +20,7 @@ LIGHT = torch.tensor([0.8, 0.85, 0.9])
 
 
 def foggy(distance: float, visibility: float, metres: float = 1.0, half: float = 3.0) -> np.ndarray:
-    weather = Weather(Place(UP, metres), LIGHT, fog=extinction(visibility))
+    weather = Weather(World(UP, metres), LIGHT, fog=extinction(visibility))
     return (
         WeatherRenderer(SceneRenderer(wall(distance, half), CPU, torch.tensor([0.0, 0.0, 1.0])), weather)
         .radiance(camera(), 0.0)
@@ -84,7 +84,7 @@ def test_a_cloud_of_gaussians_takes_what_fog_takes() -> None:
     cloud, spread = fog_cloud(low, high, beta, metres)
     assert 0.05 < spread < 2.5 and float(cloud.opacities[0]) > 4 / 255
     scene = joined(wall(6.0, 4.0, (0, 0, 0)), cloud, torch.ones(3))
-    image = WeatherRenderer(SceneRenderer(scene, CPU), Weather(Place(UP, 1.0), LIGHT)).radiance(camera(), 0.0).numpy()
+    image = WeatherRenderer(SceneRenderer(scene, CPU), Weather(World(UP, 1.0), LIGHT)).radiance(camera(), 0.0).numpy()
     kept = np.exp(-beta * 5.5)  # fog from 0.5 to 6 m
     assert 1 - float(image[20:52, 30:66].mean()) == pytest.approx(kept, abs=0.06)
 

@@ -23,7 +23,7 @@ LEAST_KNOWN = 0.4  # of the photos must say something about a pixel
 
 @dataclass
 class Sums:
-    """Sums over photos, from which the two signs follow; everything is [h, w]."""
+    """Sums over photos, from which the two cues follow; everything is [h, w]."""
 
     count: int = 0
     lacks: np.ndarray | float = 0.0

@@ -9,11 +9,11 @@ import torch
 from splat.gaussians import quat_to_matrix
 from splat.render.config import RenderOptions
 from splat.render.scene import SceneRenderer
-from splat.weather.effects.drawing import Shutter, along_first_axis, drawn
+from splat.weather.effects.particle_splats import Shutter, along_first_axis, drawn
 from splat.weather.effects.particles import ParticleField, field_of, window
-from splat.weather.effects.place import Place
+from splat.weather.effects.prepare import half_angle
 from splat.weather.effects.renderer import Weather, WeatherRenderer
-from splat.weather.effects.session import half_angle
+from splat.weather.effects.world import World
 from tests.weather.places import UP, camera, wall
 
 CPU = RenderOptions(backend="cpu", num_threads=1)
@@ -33,7 +33,7 @@ def picture(renderer: WeatherRenderer, time: float = 0.0, focal: float = 100.0, 
 
 def alone(field: ParticleField, shutter: Shutter) -> WeatherRenderer:
     """One field before a black wall far away."""
-    weather = Weather(Place(UP, 1.0), WHITE, field=field, shutter=shutter)
+    weather = Weather(World(UP, 1.0), WHITE, field=field, shutter=shutter)
     return WeatherRenderer(SceneRenderer(wall(20.0, 20.0, (0, 0, 0))[::64], CPU), weather)
 
 
@@ -128,8 +128,8 @@ def rain(scene_distance: float, seed: int = 0) -> tuple[WeatherRenderer, Weather
     view = camera()
     side, ahead = window(6.0, half_angle(view))
     field = field_of("rain", 100.0, np.zeros(3), UP, side, seed)
-    weather = Weather(Place(UP, 1.0), WHITE, field=field, shutter=Shutter(0.01, 6.0, strength=20.0), ahead=ahead)
-    clear = Weather(Place(UP, 1.0), WHITE)
+    weather = Weather(World(UP, 1.0), WHITE, field=field, shutter=Shutter(0.01, 6.0, strength=20.0), ahead=ahead)
+    clear = Weather(World(UP, 1.0), WHITE)
     made = [WeatherRenderer(SceneRenderer(wall(scene_distance), CPU), one) for one in (weather, clear)]
     return made[0], made[1]
 
@@ -165,9 +165,9 @@ def test_an_exported_moment_looks_as_the_picture_of_that_moment() -> None:
 
 def test_without_particles_the_scene_is_as_it_was() -> None:
     field = field_of("snow", 0.0, np.zeros(3), UP, 5.0, seed=0)
-    weather = Weather(Place(UP, 1.0), WHITE, field=field, shutter=Shutter(0.01, 4.0), ahead=2.0)
+    weather = Weather(World(UP, 1.0), WHITE, field=field, shutter=Shutter(0.01, 4.0), ahead=2.0)
     renderer = WeatherRenderer(SceneRenderer(wall(2.0), CPU), weather)
-    clear = WeatherRenderer(SceneRenderer(wall(2.0), CPU), Weather(Place(UP, 1.0), WHITE))
+    clear = WeatherRenderer(SceneRenderer(wall(2.0), CPU), Weather(World(UP, 1.0), WHITE))
     assert np.array_equal(picture(renderer, 1.0), picture(clear, 1.0))
 
 

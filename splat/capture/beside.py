@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from splat import console
-from splat.capture.photo import PHOTO_SUFFIXES
+from splat.capture.suffixes import PHOTO_SUFFIXES
 from splat.capture.walk import walk
 
 LEFT_OUT = ("images", "input", "rgb", "photos")  # folders of photos that the names of masks may leave out

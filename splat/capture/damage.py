@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from PIL import Image
+
 from splat import console
-from splat.capture.photo import HEIC_SUFFIXES, photo_header
+from splat.capture.photo import photo_header
+from splat.capture.suffixes import HEIC_SUFFIXES
 from splat.errors import SplatError
 
 _TAIL = 65_536  # bytes in which the end of a picture is looked for first; phones write a little behind it
@@ -109,8 +112,6 @@ def _jpeg_pixels(file: BinaryIO) -> int:
 
 def _tiff_end(path: Path) -> int:
     """The byte behind the last strip or tile of the first picture."""
-    from PIL import Image
-
     with Image.open(path) as photo:
         tags = getattr(photo, "tag_v2", {})
         for offsets, counts in ((273, 279), (324, 325)):

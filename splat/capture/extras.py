@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from PIL import Image
+
 from splat import console
 from splat.capture.beside import (
     DEPTH_FOLDERS,
@@ -19,8 +21,8 @@ from splat.capture.beside import (
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import require_mask
 from splat.capture.masks import file_meaning
-from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES
 from splat.capture.reader_result import PosedPhoto, ReaderResult
+from splat.capture.suffixes import HEIC_SUFFIXES, PHOTO_SUFFIXES
 from splat.capture.unused import unused_note, walk_notes
 from splat.capture.walk import walk
 from splat.files import is_file
@@ -69,8 +71,6 @@ def with_depth_maps(posed: list[PosedPhoto], found: ReaderResult, notes: list[st
 
 def is_depth_map(path: Path) -> bool:
     """Whether a file has one channel of more than 8 bits; only its header is read."""
-    from PIL import Image
-
     if path.suffix.lower() == ".npy":
         return True
     try:

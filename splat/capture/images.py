@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from splat.capture.lens import Lens, undistortion_maps
@@ -162,8 +163,6 @@ def _as_the_camera_sees(pixels: np.ndarray, plan: PhotoPlan) -> tuple[np.ndarray
 
 def _resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     """Scaled by area."""
-    import cv2
-
     if pixels.shape[1::-1] == (width, height):
         return pixels
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
@@ -175,8 +174,6 @@ def _undistort(pixels: np.ndarray, lens: Lens, width: int, height: int) -> tuple
     Interpolation between pixels blurs: at the final size it would cost a fifth of the sharpness, here it is averaged
     away. Larger photos are scaled down first, because the maps of a large photo take much memory.
     """
-    import cv2
-
     across = max(width, min(pixels.shape[1], OVERSAMPLED * width))
     down = max(height, min(pixels.shape[0], OVERSAMPLED * height))
     x, y, valid = _maps(lens, across, down)

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from splat.capture.photo import PHOTO_SUFFIXES
+from splat.capture.suffixes import PHOTO_SUFFIXES
 from splat.files import is_file, safe_name
 
 # Of the code pages in which Windows and zip programs write names; gb18030 reads nearly everything, so it comes late.

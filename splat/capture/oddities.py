@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from splat import console
 from splat.cameras import Camera
@@ -167,8 +168,6 @@ def _digest(path: Path) -> str:
 @functools.lru_cache(maxsize=4096)  # training reads a capture twice
 def _thumbnail(path: Path, changed: int) -> np.ndarray | None:
     """[n] float32 grey levels of a photo; None where it cannot be decoded, is flat, or decoding takes long."""
-    from PIL import Image
-
     try:
         with Image.open(path) as photo:
             if photo.format not in ("JPEG", "MPO") and photo.width * photo.height > LARGE:

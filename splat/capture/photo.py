@@ -5,24 +5,16 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+import cv2
 import numpy as np
+from PIL import Image
 
+from splat.capture.suffixes import HEIC_SUFFIXES
 from splat.errors import SplatError
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 LOSSY = frozenset({".jpg", ".jpeg", ".webp"})  # in which what was black need not be zero
-HEIC_SUFFIXES = frozenset({".heic", ".heif"})
-OTHER_PICTURE_SUFFIXES = frozenset(  # raw photos and formats that are not read
-    {".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".gif", ".jxl", ".avif", ".jp2", ".insp"}
-)
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mts", ".m2ts", ".ts", ".mpg", ".mpeg", ".wmv", ".3gp", ".flv"}
-)
 MOST_DEFLATED = 1032  # times smaller than its content a stream of deflate can be
 ROWS = 64  # of a photo at a time
 # EXIF tag numbers
@@ -52,8 +44,6 @@ def photo_header(path: Path) -> PhotoHeader:
     Raises:
         SplatError: when the file is missing or no photo.
     """
-    from PIL import Image
-
     if path.suffix.lower() in HEIC_SUFFIXES:
         raise SplatError(f"{path} is HEIC, which cannot be read here; convert the photos to JPEG first")
     try:
@@ -81,8 +71,6 @@ def _png_bytes(path: Path) -> int:
 
 def camera_identity(path: Path) -> tuple[object, ...]:
     """What tells cameras apart: upright size, and make, model and focal length where EXIF has them."""
-    from PIL import Image
-
     header = photo_header(path)
     with Image.open(path) as photo:
         exif = _exif(photo)
@@ -97,8 +85,6 @@ def read_photo(path: Path) -> np.ndarray:
     Raises:
         SplatError: when the file is missing, damaged or of an unknown kind.
     """
-    import cv2
-
     pixels = _eight_bits(_decoded(path), path)
     if pixels.ndim == 2:
         return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
@@ -128,8 +114,6 @@ def _decoded(path: Path) -> np.ndarray:
     Raises:
         SplatError: when the file is missing, damaged or of an unknown kind.
     """
-    import cv2
-
     header = photo_header(path)  # which refuses what announces more pixels than any camera has
     try:
         data = np.fromfile(path, np.uint8)  # cv2.imread cannot open every name on Windows
@@ -169,8 +153,6 @@ def _with_alpha(data: np.ndarray) -> np.ndarray | None:
 
     Those are TIFFs of 8 bits, and grey pictures of which one level is transparent.
     """
-    from PIL import Image
-
     with Image.open(io.BytesIO(data.tobytes())) as photo:
         tags = getattr(photo, "tag_v2", {})
         if set(tags.get(_TIFF_BITS, ())) != {8} if photo.format == "TIFF" else photo.mode not in ("1", "L"):
@@ -193,8 +175,6 @@ def turned_back(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 def _exif(photo: Image.Image) -> Image.Exif:
     """EXIF data; for PNG only what stands before the pixels, because Pillow would decode them to look behind."""
-    from PIL import Image
-
     return Image.Exif() if photo.format == "PNG" and "exif" not in photo.info else photo.getexif()
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import plyfile
 
 from splat.capture.types import FARTHEST, Points
 from splat.errors import SplatError
@@ -23,8 +24,6 @@ def write_ply_points(path: Path, points: Points) -> None:
     Raises:
         SplatError: when the disk refuses.
     """
-    import plyfile
-
     kinds = [*((axis, "<f8") for axis in "xyz"), *((colour, "u1") for colour in ("red", "green", "blue"))]
     rows = np.empty(len(points.xyz), kinds)
     for column, (name, _) in enumerate(kinds):
@@ -40,8 +39,6 @@ def recorded_points(path: Path) -> Points | None:
     Raises:
         SplatError: when it is damaged.
     """
-    import plyfile
-
     if not path.is_file() or (points := read_ply_points(path)) is None:
         return None
     comments = plyfile.PlyData.read(str(path))["vertex"].comments
@@ -59,8 +56,6 @@ def read_ply_points(path: Path, notes: list[str] | None = None) -> Points | None
     Raises:
         SplatError: not a readable .ply with x, y, z.
     """
-    import plyfile
-
     _check_counts(path)
     try:
         vertex = plyfile.PlyData.read(str(path))["vertex"]

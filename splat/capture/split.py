@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from splat import console
 from splat.capture.names import clean_name
-from splat.capture.photo import PHOTO_SUFFIXES
+from splat.capture.suffixes import PHOTO_SUFFIXES
 from splat.capture.types import Split
 from splat.errors import SplatError
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from splat import console
-from splat.capture.photo import HEIC_SUFFIXES, OTHER_PICTURE_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES
+from splat.capture.suffixes import HEIC_SUFFIXES, OTHER_PICTURE_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES
 from splat.capture.walk import Walk, pictures_in
 
 POINT_SUFFIXES = frozenset({".ply", ".pcd", ".las", ".laz", ".e57"})

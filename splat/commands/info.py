@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from splat import running
+from splat.capture.suffixes import HEIC_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
+from splat.formats.registry import detect_format
 from splat.options import option
 
 
@@ -46,8 +48,6 @@ def describe(path: Path) -> dict[str, Any]:
     Raises:
         SplatError: when it is none of them.
     """
-    from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES
-
     if not path.exists():
         raise SplatError(f"{path} does not exist")
     if (path / "config.yaml").is_file() or (path / running.NAME).is_file():
@@ -55,9 +55,9 @@ def describe(path: Path) -> dict[str, Any]:
     if path.is_file() and path.suffix.lower() in PHOTO_SUFFIXES | HEIC_SUFFIXES:
         raise SplatError(f"{path} is a photo; give its folder: {shlex.join(['splat', 'info', str(path.parent)])}")
     if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES | {".json"}:
-        from splat.formats import detect_format, scene_info
+        detect_format(path)
+        from splat.formats.info import scene_info  # torch, which takes seconds
 
-        detect_format(path)  # before torch is imported, which takes seconds
         return {"kind": "scene", **scene_info(path)}
     if path.is_dir() and not any(path.iterdir()):
         raise SplatError(f"{path} is an empty folder")

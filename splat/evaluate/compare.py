@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,8 +137,6 @@ def _photo_of(row: RunRow, name: str) -> str:
 
 
 def _relative(path: Path, page_folder: Path) -> str:
-    import os
-
     return Path(os.path.relpath(path, page_folder)).as_posix()
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from splat.cameras import Camera, radius
 from splat.capture.types import Capture
+from splat.console import progress
 from splat.evaluate import metrics, pictures
 from splat.evaluate.flip_metric import PPD, flip, why_no_flip
 from splat.evaluate.lpips_metric import LpipsChoice, choose_net, lpips
@@ -153,8 +154,6 @@ def score_views(
         run_folder: pictures go to `run_folder/renders/SPLIT`; None writes none.
         facts: more for the record of the protocol.
     """
-    from splat.console import progress
-
     start = time.perf_counter()
     cameras = [capture.frames[index].camera for index in indices]
     stems = pictures.unique_stems([camera.name for camera in cameras])

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+import torch
+
 from splat import console
 from splat.evaluate.fetch import MEGABYTE, Bounds, FetchError, fetch
 from splat.files import sha256_of
@@ -46,8 +48,6 @@ BACKBONES = {
 
 def checkpoint_path(net: str) -> Path:
     """Where torch.hub keeps the backbone of `net`."""
-    import torch
-
     return Path(torch.hub.get_dir()) / "checkpoints" / BACKBONES[net].file
 
 

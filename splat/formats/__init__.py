@@ -1,6 +1,5 @@
 """Scene files in and out: one module a format, one registry; modules load when a file is touched."""
 
-from splat.formats.info import scene_info
 from splat.formats.registry import FORMATS, Format, detect_format, read_scene, read_scene_file, write_scene
 from splat.formats.scene_file import Notes, SceneFile
 
@@ -12,6 +11,5 @@ __all__ = [
     "detect_format",
     "read_scene",
     "read_scene_file",
-    "scene_info",
     "write_scene",
 ]

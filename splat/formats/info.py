@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
+from splat.formats.common import drop_unusable
 from splat.formats.registry import detect_format
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _QUANTILES = {"min": 0.0, "1%": 0.01, "25%": 0.25, "50%": 0.5, "75%": 0.75, "99%": 0.99, "max": 1.0}
 
 
 def _quantiles(values: Tensor) -> dict[str, float]:
-    import numpy as np
-
     array = values.detach().cpu().double().numpy().ravel()  # torch.quantile refuses more than 16 million values
     return {name: float(value) for name, value in zip(_QUANTILES, np.quantile(array, list(_QUANTILES.values())))}
 
@@ -34,10 +34,6 @@ def scene_info(path: str | Path) -> dict[str, Any]:
     Raises:
         SplatError: as `read_scene`.
     """
-    import torch
-
-    from splat.formats.common import drop_unusable
-
     path = Path(path)
     entry = detect_format(path)
     found = entry.read(path)

@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import plyfile
 
 from splat.errors import SplatError
-
-if TYPE_CHECKING:
-    import plyfile
 
 _HEADER_LIMIT = 1 << 20  # bytes; real headers have a few kilobytes
 _END = re.compile(rb"(?:^|(?<=[\r\n]))end_header[ \t]*(?:\r\n|\r|\n|$)")
@@ -101,8 +98,6 @@ def read_elements(path: Path, header: Header) -> plyfile.PlyData:
         SplatError: when the file is damaged, cut short, or announces more than it can hold (before memory is set aside
             for that).
     """
-    import plyfile
-
     held = Path(path).stat().st_size - header.bytes
     if header.least_bytes() > held:
         announced = ", ".join(f"{_printable(name)} {element.count:,}" for name, element in header.elements.items())

@@ -25,16 +25,18 @@ def _never(start: bytes, path: Path) -> bool:
     return False
 
 
-def _is_ply(start: bytes, path: Path) -> bool:
-    return start[:3] == b"ply"
-
-
-def _is_compressed_ply(start: bytes, path: Path) -> bool:
-    if not _is_ply(start, path):
-        return False
+def _ply_has_chunks(path: Path) -> bool:
     from splat.formats.ply_file import read_header  # numpy
 
     return "chunk" in read_header(path).elements
+
+
+def _is_ply(start: bytes, path: Path) -> bool:
+    return start[:3] == b"ply" and not _ply_has_chunks(path)
+
+
+def _is_compressed_ply(start: bytes, path: Path) -> bool:
+    return start[:3] == b"ply" and _ply_has_chunks(path)
 
 
 def _is_splat(start: bytes, path: Path) -> bool:
@@ -80,17 +82,9 @@ class Format:
         importlib.import_module(self.module).write(Path(path), content, notes)
 
 
-# In the order in which they are asked what a file is
 FORMATS: dict[str, Format] = {
     entry.name: entry
     for entry in (
-        Format(
-            "compressed-ply",
-            (".compressed.ply",),
-            "PlayCanvas/SuperSplat compressed PLY, chunks of 256, about 16 bytes a Gaussian",
-            "splat.formats.compressed_ply",
-            _is_compressed_ply,
-        ),
         Format(
             "ply",
             (".ply",),
@@ -99,6 +93,13 @@ FORMATS: dict[str, Format] = {
             _is_ply,
             writable=True,
             keeps_notes=True,
+        ),
+        Format(
+            "compressed-ply",
+            (".compressed.ply",),
+            "PlayCanvas/SuperSplat compressed PLY, chunks of 256, about 16 bytes a Gaussian",
+            "splat.formats.compressed_ply",
+            _is_compressed_ply,
         ),
         Format(
             "splat",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from splat.errors import SplatError
@@ -64,8 +65,6 @@ def fitted(frame: np.ndarray, height: int, width: int) -> np.ndarray:
         return frame
     if 0 <= height - frame.shape[0] <= 1 and 0 <= width - frame.shape[1] <= 1:
         return np.pad(frame, ((0, height - frame.shape[0]), (0, width - frame.shape[1]), (0, 0)), mode="edge")
-    import cv2
-
     scale = min(height / frame.shape[0], width / frame.shape[1])
     size = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
     canvas = np.zeros((height, width, 3), np.uint8)

@@ -8,7 +8,8 @@ import plyfile
 import pytest
 import torch
 
-from splat.formats import Notes, read_scene, read_scene_file, scene_info, write_scene
+from splat.formats import Notes, read_scene, read_scene_file, write_scene
+from splat.formats.info import scene_info
 from splat.formats.losses import losses
 from splat.formats.positions import TOLERANCE
 from splat.gaussians import Gaussians

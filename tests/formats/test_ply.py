@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from splat.errors import SplatError
-from splat.formats import read_scene, scene_info, write_scene
+from splat.formats import read_scene, write_scene
 from splat.formats.common import MAX_LOGIT
+from splat.formats.info import scene_info
 from splat.gaussians import Gaussians
 
 RandomScene = Callable[..., Gaussians]

@@ -17,6 +17,7 @@ from PIL import Image
 from splat.cameras import Camera
 from splat.capture import load_capture
 from splat.capture.config import CaptureOptions
+from splat.capture.images import PhotoImages
 from splat.capture.photo import read_photo
 from splat.capture.types import Capture, Frame
 from splat.cli import main
@@ -269,7 +270,9 @@ def test_depths_of_a_scene_in_any_unit(tmp_path: Path, unit: float) -> None:
     write_scene(tmp_path / "scene.ply", wall(2.0).transformed(scale))
     cameras = [camera((0.2 * unit * number, 0, 0)) for number in range(6)]
     cameras = [dataclasses.replace(one, name=f"{number}.jpg") for number, one in enumerate(cameras)]
-    capture = Capture("c", tmp_path, "colmap", [Frame(one, "train", tmp_path / one.name) for one in cameras], None)  # type: ignore[arg-type]
+    capture = Capture(
+        "c", tmp_path, "colmap", [Frame(one, "train", tmp_path / one.name) for one in cameras], PhotoImages([], 0)
+    )
     write_cameras(tmp_path / "cameras.json", capture)
     (tmp_path / "config.yaml").write_text("train: {}\nbackground: [0, 0, 0]\n")
     depths = scene_depths(str(tmp_path), capture)

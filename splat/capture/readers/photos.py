@@ -12,10 +12,10 @@ from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged, require_mask
 from splat.capture.names import printable
 from splat.capture.oddities import equal_files, look_alikes
-from splat.capture.photo import HEIC_SUFFIXES, PHOTO_SUFFIXES
 from splat.capture.reader_result import ReaderResult
 from splat.capture.sfm.solve import UnposedPhoto, solve_cameras
 from splat.capture.split import LIST
+from splat.capture.suffixes import HEIC_SUFFIXES, PHOTO_SUFFIXES
 from splat.capture.unused import own_notes, walk_notes
 from splat.capture.walk import Walk, is_own, walk
 from splat.errors import SplatError

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splat.capture.config import CaptureOptions
-from splat.capture.photo import VIDEO_SUFFIXES
 from splat.capture.reader_result import ReaderResult
 from splat.capture.readers.blender import read_blender
 from splat.capture.readers.colmap import model_folder, read_colmap
 from splat.capture.readers.photos import has_photos, read_photos
 from splat.capture.readers.transforms import read_transforms
 from splat.capture.readers.video import read_video, videos_in
+from splat.capture.suffixes import VIDEO_SUFFIXES
 from splat.errors import SplatError
 
 

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from splat import console
 from splat.capture.cache import cache_folder, cache_key
 from splat.capture.config import CaptureOptions
-from splat.capture.photo import VIDEO_SUFFIXES
 from splat.capture.reader_result import ReaderResult
 from splat.capture.sfm.colmap_workspace import remove_tree
 from splat.capture.sfm.features import threads
 from splat.capture.sfm.solve import UnposedPhoto, solve_cameras
+from splat.capture.suffixes import VIDEO_SUFFIXES
 from splat.errors import SplatError
 
 SHARPNESS_WIDTH = 480  # sharpness is judged at this width: finer detail is mostly noise
@@ -84,8 +85,6 @@ def extract_frames(video: Path, folder: Path, options: CaptureOptions) -> list[P
     Raises:
         SplatError: no readable video.
     """
-    import cv2
-
     length = _seconds(video)
     count = options.max_frames if options.fps is None else min(options.max_frames, max(1, round(options.fps * length)))
     written: list[Path] = []
@@ -121,8 +120,6 @@ def extract_frames(video: Path, folder: Path, options: CaptureOptions) -> list[P
 
 def sharpness(image: np.ndarray) -> float:
     """How sharp [H, W, 3] uint8 is: the variance of its Laplacian, at a fixed width."""
-    import cv2
-
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     factor = SHARPNESS_WIDTH / max(grey.shape)
     if factor < 1:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from splat.capture.photo import oriented, photo_header, read_photo
 from splat.errors import Interrupted
@@ -28,8 +29,6 @@ def stage_photo(source: Path, target: Path, orientation: int, longest: int) -> N
     Raises:
         SplatError: when the photo cannot be decoded.
     """
-    from PIL import Image
-
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     with Image.open(source) as photo:
@@ -49,8 +48,6 @@ def stage_photo(source: Path, target: Path, orientation: int, longest: int) -> N
 
 def stage_mask(mask: np.ndarray, target: Path, photo: Path) -> None:
     """Write a mask [H, W] uint8 for COLMAP, of the size of the staged `photo`."""
-    from PIL import Image
-
     header = photo_header(photo)
     target.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(mask).resize((header.width, header.height), Image.Resampling.NEAREST).save(target)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from splat.capture.photo import oriented, photo_header, read_photo
@@ -50,8 +51,6 @@ def training_points(model: Any, photos: Mapping[str, Path]) -> Points | None:
 
 def _colours(file: Path, width: int, height: int, xy: np.ndarray) -> np.ndarray:
     """[M, 3] float: colours of a photo at pixels [M, 2] of its upright picture of that size (centres at + 0.5)."""
-    import cv2
-
     picture = oriented(read_photo(file)[..., :3], photo_header(file).orientation)
     if picture.shape[:2] != (height, width):
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from splat.weather.clean.morphology import disk, line_element, luma, opened, thin
@@ -109,8 +110,6 @@ def _without(
     image: np.ndarray, top_hat: np.ndarray, found: np.ndarray, shares: Sequence[float], strength: float
 ) -> np.ndarray:
     """The image less the top-hat where something was found, by the share of its strength."""
-    import cv2
-
     found = cv2.dilate(found, np.ones((3, 3), np.uint8))  # the soft edges belong to it
     share = np.interp(found, 0.5 * (STRENGTHS[:-1] + STRENGTHS[1:]), shares)
     layer = np.where(found >= STRENGTHS[0], strength * share * top_hat, 0.0)

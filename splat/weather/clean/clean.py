@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from splat import __version__, console
 from splat.capture.config import CaptureOptions
@@ -133,8 +134,6 @@ def _write(
 
 def write_sheet(path: Path, rows: list[Row]) -> None:
     """The contact sheet as PNG."""
-    from PIL import Image
-
     with atomic_path(path) as temporary:
         Image.fromarray(make_sheet(rows)).save(temporary)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from splat.images import shrunk
@@ -51,8 +52,6 @@ def make_sheet(rows: Sequence[Row]) -> np.ndarray:
 
 
 def _title(row: Row, width: int) -> np.ndarray:
-    import cv2
-
     strip = np.full((TITLE, width, 3), 255, np.uint8)
     shares = f"restored {100 * row.changed.mean():.1f} %, masked {100 * row.masked.mean():.1f} %"
     cv2.putText(

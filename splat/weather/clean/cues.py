@@ -6,6 +6,7 @@ medians over blocks of the picture. Images here are [H, W, 3] float32 0..1, at m
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from splat.weather.clean.haze import dark_channel
@@ -20,8 +21,6 @@ MARGIN = 0.01  # of 1: brightness differences that are noise
 
 def blocks(plane: np.ndarray) -> np.ndarray:
     """[B] means of a plane [H, W] over its blocks."""
-    import cv2
-
     height, width = plane.shape
     tall, wide = max(16, height // BLOCKS), max(16, width // BLOCKS)
     rows, columns = max(1, height // tall), max(1, width // wide)
@@ -31,8 +30,6 @@ def blocks(plane: np.ndarray) -> np.ndarray:
 
 def directions(image: np.ndarray) -> np.ndarray:
     """[DIRECTIONS, B]: the share of each block's edges that run in each direction, 0 vertical, clockwise; or NaN."""
-    import cv2
-
     plane = cv2.GaussianBlur(luma(image), (0, 0), 0.7)
     x, y = cv2.Scharr(plane, cv2.CV_32F, 1, 0) / 32, cv2.Scharr(plane, cv2.CV_32F, 0, 1) / 32
     strength = np.hypot(x, y)
@@ -76,8 +73,6 @@ def transients(image: np.ndarray, before: np.ndarray, after: np.ndarray) -> tupl
     The neighbours are brought into place by optical flow (DIS: Kroeger et al. 2016). A clean scene has as little of the
     one as of the other; rain and snow are bright.
     """
-    import cv2
-
     own, element = luma(image), np.ones((3, 3), np.uint8)
     warped = [_in_place(own, luma(other)) for other in (before, after)]
     highest = np.maximum(*[cv2.dilate(plane, element) for plane in warped])
@@ -102,8 +97,6 @@ def _typical(found: np.ndarray) -> np.ndarray:
 
 def _in_place(own: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The other picture [H, W] moved so that it fits."""
-    import cv2
-
     small = [cv2.medianBlur(np.rint(255 * plane).astype(np.uint8), 5) for plane in (own, other)]  # without streaks
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = dis.calc(small[0], small[1], None)  # type: ignore[call-overload]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from splat.capture.names import find_file, located, printable
 from splat.capture.readers.colmap import model_folder
@@ -70,8 +71,6 @@ def copy_photo(photo: SourcePhoto, folder: Path) -> None:
 
 def write_photo(photo: SourcePhoto, pixels: np.ndarray, folder: Path, quality: int) -> None:
     """Restored pixels [H, W, 3 or 4] uint8, as stored, in the photo's own format and with its EXIF data and profile."""
-    from PIL import Image
-
     target = folder / photo.target
     target.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(photo.path) as original:
@@ -93,8 +92,6 @@ def write_photo(photo: SourcePhoto, pixels: np.ndarray, folder: Path, quality: i
 
 def write_mask(photo: SourcePhoto, mask: np.ndarray, folder: Path) -> None:
     """A mask [H, W] bool as stored, True where the pixel counts: white is kept, black is ignored."""
-    from PIL import Image
-
     target = folder / photo.mask_target
     target.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.where(mask, np.uint8(255), np.uint8(0))).save(target, format="PNG")

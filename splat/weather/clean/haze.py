@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 PATCH = 0.02  # of the longer side: the dark channel's neighbourhood
@@ -13,8 +14,6 @@ Colour = tuple[float, float, float]
 
 def dark_channel(image: np.ndarray) -> np.ndarray:
     """[H, W] float32: the darkest of the three channels in the neighbourhood of each pixel; image float32 0..1."""
-    import cv2
-
     size = max(3, round(PATCH * max(image.shape[:2])) | 1)
     return cv2.erode(image.min(axis=-1), np.ones((size, size), np.uint8), borderType=cv2.BORDER_REFLECT_101)
 
@@ -46,7 +45,6 @@ def dehazed(image: np.ndarray, light: Colour | None, left: float) -> np.ndarray:
 
 def guided(guide: np.ndarray, plane: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
     """The plane [H, W] smoothed except at edges of the guide [H, W]: locally a linear function of it."""
-    import cv2
 
     def mean(values: np.ndarray) -> np.ndarray:
         return cv2.blur(values, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT_101)

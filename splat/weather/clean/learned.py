@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import cv2
 import numpy as np
+import torch
 
 from splat.errors import SplatError
 from splat.files import read_json
 from splat.hub import find_model, load_pretrained, torch_device
 from splat.images import shrunk
 from splat.weather.clean.config import LearnedRestorer
-
-if TYPE_CHECKING:
-    import torch
 
 SCRIPT_SUFFIXES = (".pt", ".pth", ".ts", ".jit", ".torchscript")
 WITHOUT = "restorer=classical and restorer=multiview need no weights"
@@ -42,8 +41,6 @@ class Learned:
         Raises:
             SplatError: the network fails on a piece or returns no picture.
         """
-        import cv2
-
         small = image if self.size is None else shrunk(image, self.size)
         restored = self._tiled(small)
         if small.shape == image.shape:
@@ -68,9 +65,6 @@ class Learned:
 
     def _piece(self, piece: np.ndarray) -> np.ndarray:
         """One piece [h, w, 3] float32 0..1 through the network, at its own size again."""
-        import cv2
-        import torch
-
         height, width = piece.shape[:2]
         multiple = self.options.multiple
         below, right = -height % multiple, -width % multiple
@@ -118,8 +112,6 @@ def load_learned(options: LearnedRestorer) -> Learned:
 
 def _script(path: Path, device: str) -> Network:
     """A TorchScript file; unlike a pickle it holds a program of tensor operations and nothing else."""
-    import torch
-
     if not path.is_file():
         raise SplatError(f"restorer.model={path} does not exist; save one with torch.jit.save, or {WITHOUT}")
     try:
@@ -137,8 +129,6 @@ def _script(path: Path, device: str) -> Network:
 
 def _picture(answer: Any) -> Any:
     """The picture [1, 3, h, w] of what a network returned: itself, or the first of a tuple or list."""
-    import torch
-
     while isinstance(answer, (tuple, list)) and answer:
         answer = answer[0]
     if not isinstance(answer, torch.Tensor) or answer.ndim != 4 or answer.shape[:2] != (1, 3):

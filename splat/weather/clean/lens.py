@@ -1,7 +1,7 @@
 """Drops, dirt and smears on the lens: they stay in their place in the picture while the scene moves through it.
 
-Two cues of that, from `static_marks`, find spots: closed outlines that are the same in all photos, and places without fine
-detail. Where the scene hardly moves through the picture neither can be told from the scene, and nothing is marked.
+Two cues of that, from `static_marks`, find spots: closed outlines that are the same in all photos, and places without
+fine detail. Where the scene hardly moves through the picture neither can be told from the scene, and nothing is marked.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from splat import console
@@ -60,8 +61,6 @@ class LensMasks:
 
     def mask(self, photo: SourcePhoto) -> np.ndarray:
         """[H, W] bool as the photo is stored, False on the lens's spots."""
-        import cv2
-
         size = photo.header.width, photo.header.height
         group = self.groups.get(size)
         if group is None or not group.spots.any():
@@ -155,8 +154,6 @@ def plane_of(photo: SourcePhoto, size: int) -> tuple[np.ndarray, np.ndarray | No
 
 def find_spots(sums: Sums) -> tuple[np.ndarray, bool]:
     """Spots [h, w] int32, numbered from 1, that stay in place, and whether the scene moves too little to tell."""
-    import cv2
-
     constancy = sums.constancy()
     least, typical = np.quantile(constancy[constancy > 0], [0.25, 0.5]).tolist() if constancy.any() else (0.0, 0.0)
     if least > QUARTER * sums.count**-0.5 + STILL:  # drops may cover half of the picture
@@ -167,8 +164,6 @@ def find_spots(sums: Sums) -> tuple[np.ndarray, bool]:
 
 def outlined(sums: Sums, constancy: np.ndarray, least: float) -> np.ndarray:
     """[h, w] bool: what closed constant edges surround; lines that surround nothing are dropped."""
-    import cv2
-
     place = max(3, round(PLACE * max(constancy.shape)) | 1)
     moving = cv2.blur(constancy, (place, place), borderType=cv2.BORDER_REFLECT_101) < ALL_CONSTANT
     edges: np.ndarray = ((constancy > least) & moving).astype(np.uint8)
@@ -188,8 +183,6 @@ def outlined(sums: Sums, constancy: np.ndarray, least: float) -> np.ndarray:
 
 def _round(sums: Sums, region: np.ndarray, ring: np.ndarray) -> np.ndarray:
     """[h, w] bool: the parts of a region [h, w] uint8 whose outlines run in all directions, unlike a line."""
-    import cv2
-
     count, numbers = cv2.connectedComponents(region, connectivity=8)
     x, y = np.asarray(sums.x), np.asarray(sums.y)
     length = np.maximum(np.hypot(x, y), 1e-9)
@@ -205,8 +198,6 @@ def _round(sums: Sums, region: np.ndarray, ring: np.ndarray) -> np.ndarray:
 
 def without_detail(sums: Sums) -> np.ndarray:
     """[h, w] bool: where fine detail is missing in photo after photo."""
-    import cv2
-
     mean, informed = sums.lack()
     if informed.mean() < 0.05:
         return np.zeros(mean.shape, bool)
@@ -223,8 +214,6 @@ def without_detail(sums: Sums) -> np.ndarray:
 
 def _of_size(region: np.ndarray) -> np.ndarray:
     """[h, w] bool: the connected parts of a region [h, w] uint8 that are neither specks nor most of the picture."""
-    import cv2
-
     _, numbers, facts, _ = cv2.connectedComponentsWithStats(region, connectivity=8)
     areas = facts[:, cv2.CC_STAT_AREA] / region.size
     kept = (areas >= SMALLEST) & (areas <= LARGEST)
@@ -234,8 +223,6 @@ def _of_size(region: np.ndarray) -> np.ndarray:
 
 def presence(sums: Sums, spots: np.ndarray) -> np.ndarray:
     """[N, spots] bool: which spots each photo has; drops come and dry, and a lens is wiped."""
-    import cv2
-
     count = int(spots.max())
     here = np.ones((sums.count, count), bool)
     for number in range(1, count + 1):

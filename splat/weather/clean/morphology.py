@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 
+import cv2
 import numpy as np
 
 from splat.images import LUMA
@@ -35,20 +36,14 @@ def line_element(length: int, degrees: float) -> np.ndarray:
 
 def disk(width: int) -> np.ndarray:
     """[width, width] uint8: a disk."""
-    import cv2
-
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
 
 
 def thin(plane: np.ndarray, element: np.ndarray) -> np.ndarray:
     """White top-hat [H, W] of a plane: how much brighter it is than where the element fits."""
-    import cv2
-
     return cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, element, borderType=cv2.BORDER_REFLECT_101)
 
 
 def opened(plane: np.ndarray, element: np.ndarray) -> np.ndarray:
     """Opening [H, W]: only structures that hold the element survive."""
-    import cv2
-
     return cv2.morphologyEx(plane, cv2.MORPH_OPEN, element, borderType=cv2.BORDER_REFLECT_101)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
+import torch
 
+from splat.capture import load_capture
 from splat.capture.lens import Lens, undistorted_matrix
+from splat.capture.photo import turned_back
+from splat.capture.types import Capture
 from splat.errors import SplatError
 from splat.images import shrunk
+from splat.run import open_run
 from splat.weather.clean.config import MultiviewRestorer
 from splat.weather.clean.morphology import luma
 from splat.weather.clean.sweep import SweepView, depth_range, neighbour_order, pixel_maps, sweep
-
-if TYPE_CHECKING:
-    from splat.capture.types import Capture
 
 FEWEST = 6  # views: with fewer nothing can outvote weather
 LEAST_CHANGE = 0.03  # of 1: how much brighter than the views' consent a pixel must be at least
@@ -87,8 +89,6 @@ class Multiview:
 
     def _seen_from(self, index: int, other: int, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The other photo as this view would see it [H, W, 3] uint8, and where it sees anything [H, W] bool."""
-        import cv2
-
         x, y, _ = pixel_maps(self.views[index], self.views[other], depth)
         camera, there = self.capture.frames[index].camera, self.capture.frames[other].camera
         size = camera.width, camera.height
@@ -103,10 +103,6 @@ class Multiview:
 
     def _as_stored(self, index: int, picture: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """From the undistorted upright picture back to the photo's own pixels."""
-        import cv2
-
-        from splat.capture.photo import turned_back
-
         plan = self.capture.images.plans[index]
         if plan.lens is not None:
             x, y = distorted_maps(plan.lens, plan.width, plan.height)
@@ -148,8 +144,6 @@ def _middle(stack: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 def _with_edges(change: np.ndarray) -> np.ndarray:
     """[H, W] bool: what changes clearly, and what changes a little beside it: the soft edges of streaks and flakes."""
-    import cv2
-
     clear = cv2.dilate((change > 1.0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     return clear & (change > SOFT)
 
@@ -191,8 +185,6 @@ def open_multiview(path: Path, options: MultiviewRestorer, test_every: int, brig
     Raises:
         SplatError: too few views, or the scene that depth should come from is not one of this capture.
     """
-    from splat.capture import load_capture
-
     capture = load_capture(path, points="none" if options.scene else "auto", test_every=test_every)
     if (training := len(capture.indices("train"))) < FEWEST:
         raise SplatError(
@@ -213,10 +205,6 @@ def scene_depths(run: str, capture: Capture) -> dict[str, np.ndarray]:
     Raises:
         SplatError: when its cameras are not those of the capture, or it was trained on what is held out here.
     """
-    import torch
-
-    from splat.run import open_run
-
     opened = open_run(Path(run).expanduser())
     cameras = {camera.name: camera for camera in opened.cameras()}
     wanted = [frame.camera.name for frame in capture.frames if frame.camera.name in cameras]

@@ -21,6 +21,8 @@ from splat.weather.clean.config import (
     NoRestorer,
 )
 from splat.weather.clean.detect import Verdict, of_held_out
+from splat.weather.clean.learned import load_learned
+from splat.weather.clean.multiview import open_multiview
 from splat.weather.clean.source import Source, SourcePhoto
 
 AIR = ("rain", "snow", "fog")
@@ -140,8 +142,6 @@ class ByViews:
     single: Classical = field(init=False)
 
     def __post_init__(self) -> None:
-        from splat.weather.clean.multiview import open_multiview
-
         self.single = Classical(self.air, self.verdicts, ClassicalRestorer())
         falling = self.air in ("rain", "snow")
         self.views = open_multiview(Path(self.source.path), self.options, self.test_every, brighter_only=falling)
@@ -167,8 +167,6 @@ class ByNetwork:
     name = "learned"
 
     def __init__(self, options: LearnedRestorer) -> None:
-        from splat.weather.clean.learned import load_learned
-
         self.learned = load_learned(options)
 
     def restore(self, photo: SourcePhoto) -> Restored | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+import cv2
 import numpy as np
 
 from splat import console
@@ -181,8 +182,6 @@ def _inside(name: str) -> str:
 
 def resized_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     """A bool mask [H, W] at another size."""
-    import cv2
-
     if mask.shape == (height, width):
         return mask
     return cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0

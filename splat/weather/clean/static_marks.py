@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 
 FINE = 1.0  # pixels: detail that this blur removes
@@ -74,8 +75,6 @@ def lack(plane: np.ndarray, known: np.ndarray | None = None) -> tuple[np.ndarray
 
     Where the surroundings have none either, nothing is said: it is worth 0.
     """
-    import cv2
-
     detail = plane - cv2.GaussianBlur(plane, (0, 0), FINE)
     here = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), NEAR))
     window = max(3, int(AROUND * max(plane.shape)) | 1)
@@ -89,8 +88,6 @@ def lack(plane: np.ndarray, known: np.ndarray | None = None) -> tuple[np.ndarray
 
 def edges(plane: np.ndarray, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Slope of the logarithm of brightness along x and y [h, w], each pixel's at most `STRONG` long."""
-    import cv2
-
     smooth = cv2.GaussianBlur(np.log(plane + DARK), (0, 0), 1.0)
     x, y = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     shorter = np.minimum(1.0, STRONG / np.maximum(np.hypot(x, y), 1e-6))
@@ -101,8 +98,6 @@ def edges(plane: np.ndarray, known: np.ndarray | None = None) -> tuple[np.ndarra
 
 def surface(plane: np.ndarray) -> np.ndarray:
     """The plane [h, w] without spots: a median over `AROUND` of the longer side, smoothed."""
-    import cv2
-
     factor = max(1, max(plane.shape) // 120)
     small = cv2.resize(plane, (plane.shape[1] // factor, plane.shape[0] // factor), interpolation=cv2.INTER_AREA)
     low, high = float(small.min()), float(small.max())
@@ -117,6 +112,4 @@ def surface(plane: np.ndarray) -> np.ndarray:
 
 def _inner(known: np.ndarray) -> np.ndarray:
     """Pixels [h, w] bool whose neighbours are known too."""
-    import cv2
-
     return cv2.erode(known.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 
@@ -33,8 +34,6 @@ class SweepView:
 
     def without_mean(self) -> np.ndarray:
         """The picture less its local mean."""
-        import cv2
-
         return self.picture - cv2.blur(self.picture, (LOCAL, LOCAL))
 
 
@@ -79,8 +78,6 @@ def sweep(view: SweepView, others: list[SweepView], near: float, far: float, pla
 
     Planes are evenly spaced in 1 / depth, which is even in pixels.
     """
-    import cv2
-
     own = view.without_mean()
     pictures = [other.without_mean() for other in others]
     size = own.shape[1::-1]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.ndimage import median_filter
 from torch import Tensor
 
 from splat.gaussians import Gaussians, quat_to_matrix
@@ -38,8 +39,6 @@ class SkyMap:
 
     def surface(self) -> tuple[Tensor, Tensor]:
         """Points [M, 3] on the surface, in the middle of the cells that stop the fall, and its unit normals [M, 3]."""
-        from scipy.ndimage import median_filter
-
         heights = median_filter(self.heights.numpy(), size=5, mode="nearest")
         with np.errstate(invalid="ignore"):  # -inf beside -inf
             slopes = [
@@ -114,7 +113,5 @@ def _tops(points: Tensor, cover: Tensor, low: Tensor, cell: float, shape: list[i
     reached = total - before >= SOLID
     tops = torch.full((shape[0] * shape[1],), -math.inf, dtype=torch.float64)
     tops.scatter_reduce_(0, number[reached], heights[reached], "amax")
-    from scipy.ndimage import median_filter
-
     smooth = median_filter(tops.reshape(shape).numpy(), size=3, mode="nearest")  # single cells that chance left open
     return torch.from_numpy(smooth)

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from splat.cameras import Camera
 from splat.gaussians import Gaussians
+from splat.render.paths import common_view
+from splat.render.pictures import typical_depth
 
 EYE_HEIGHT = 1.5  # m, at which people hold a camera
 USUAL_DEPTH = 3.0  # m to what they photograph, where no ground is seen
@@ -27,8 +29,6 @@ class World:
 
 def estimate_up(cameras: list[Camera]) -> np.ndarray:
     """[3] unit vector: the vertical of the cameras, which people hold level more often than not."""
-    from splat.render.paths import common_view
-
     return common_view(cameras).up
 
 
@@ -39,8 +39,6 @@ def estimate_metres(scene: Gaussians, cameras: list[Camera], up: np.ndarray) -> 
     hardly stand above it, the usual depth of what they see for 3 m. Neither is more than a guess within a factor of
     two or three.
     """
-    from splat.render.pictures import typical_depth
-
     depth = typical_depth(scene, cameras)
     if depth is None:
         return 1.0, "nothing is seen that could be measured"

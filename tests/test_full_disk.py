@@ -24,7 +24,7 @@ from splat.images import write_image
 from splat.render.video import open_video
 from splat.train.history import History
 from splat.weather.clean.folder import write_photo
-from splat.weather.clean.source import Photo
+from splat.weather.clean.source import SourcePhoto
 from tests.conftest import REPOSITORY
 from tests.limits import files_of_at_most
 
@@ -70,7 +70,7 @@ def restored(path: Path) -> None:
     original = path.with_name("original").with_suffix(path.suffix)
     if not original.exists():
         Image.fromarray(NOISE).save(original)
-    write_photo(Photo(path.name, original, path.name, photo_header(original)), NOISE, path.parent, 95)
+    write_photo(SourcePhoto(path.name, original, path.name, photo_header(original)), NOISE, path.parent, 95)
 
 
 def masked(path: Path) -> None:

@@ -122,15 +122,15 @@ def restyled(run: Run, view: int, name: str = "patterned rug", style: str = "pen
 def weathers(run: Run, view: int, width: int = 400) -> np.ndarray:
     """[2h, 2w, 3] uint8: a view of the scene clear, in rain, in snow and in fog."""
     from splat.weather.effects.config import EffectOptions
-    from splat.weather.effects.prepare import Wishes, prepare
+    from splat.weather.effects.prepare import EffectRequest, prepare
 
     camera = run.cameras("test")[view]
     camera = camera.resized(width, round(width * camera.height / camera.width))
     clear = run.renderer()
     kinds = (
-        Wishes(EffectOptions(effect="rain", rate=50), wind=(2.0,)),
-        Wishes(EffectOptions(effect="snow", rate=3, cover=0.8)),
-        Wishes(EffectOptions(effect="fog", visibility=8)),
+        EffectRequest(EffectOptions(effect="rain", rate=50), wind=(2.0,)),
+        EffectRequest(EffectOptions(effect="snow", rate=3, cover=0.8)),
+        EffectRequest(EffectOptions(effect="fog", visibility=8)),
     )
     pictures = [to_bytes(clear.image(camera))]
     pictures += [

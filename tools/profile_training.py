@@ -62,14 +62,14 @@ def profiled(data: str, keys: list[str]) -> tuple[list[tuple[str, float, float]]
     """Rows of (operation, ms a step, share), largest first, and the seconds of the training's steps."""
     from torch.profiler import ProfilerActivity, profile
 
-    from splat.train import trainer
+    from splat.train import loop
     from splat.train.optimizers import FusedAdam
     from splat.training import train
 
     with tempfile.TemporaryDirectory() as folder:
         config = configuration([f"data={data}", f"out={folder}/run", "schedule.eval_every=0", *keys])
         for owner, method, name in (
-            (trainer, "train_step", "step"),
+            (loop, "train_step", "step"),
             (FusedAdam, "step", "Adam"),
             (type(config.strategy), "step_pre_backward", "densification"),
             (type(config.strategy), "step_post_backward", "densification"),

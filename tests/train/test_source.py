@@ -1,12 +1,13 @@
 """Which resolution a training reads its photos at."""
 
+import dataclasses
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from splat.capture import found, load
+from splat.capture import load, reader_result
 from splat.train.config import TrainConfig
 from splat.train.plan import Machine
 from splat.train.source import training_capture
@@ -46,9 +47,10 @@ def test_a_capture_is_read_once(
             side = int(reduced[-1])
             write_photo(tmp_path / reduced / f"{index}.png", smooth_photo(index, 1280 // side, 960 // side))
     calls, headers = [], []
-    reader, header = load.READERS["colmap"], found.photo_header
-    monkeypatch.setitem(load.READERS, "colmap", lambda path, options: calls.append(1) or reader(path, options))
-    monkeypatch.setattr(found, "photo_header", lambda path: headers.append(path) or header(path))
+    reader, header = load.READERS["colmap"], reader_result.photo_header
+    counted = dataclasses.replace(reader, read=lambda path, options: calls.append(1) or reader.read(path, options))
+    monkeypatch.setitem(load.READERS, "colmap", counted)
+    monkeypatch.setattr(reader_result, "photo_header", lambda path: headers.append(path) or header(path))
     config = TrainConfig(data=str(tmp_path), test_every=0)
     capture, arguments = training_capture(config, Machine("cpu", 1, 8e9))
     assert arguments["data_factor"] == 4.0 and len(calls) == reads

@@ -20,7 +20,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `splat` with these words (default: those of the process) and return its exit code.
 
-    0: done; 1: a defect of splat; 2: something the user can mend; 130: interrupted. With SPLAT_DEBUG=1 failures keep
+    0: done; 1: a defect of splat; 2: something the user can fix; 130: interrupted. With SPLAT_DEBUG=1 failures keep
     their traceback.
     """
     if arguments is not None:

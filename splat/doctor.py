@@ -1,4 +1,4 @@
-"""What works on this machine and how to mend the rest; the libraries are asked in processes of their own."""
+"""What works on this machine and how to fix the rest; the libraries are asked in processes of their own."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Check:
     name: str
     state: State
     text: str  # what there is, or what is wrong
-    mend: str = ""  # what to do about it
+    fix: str = ""  # what to do about it
     required: bool = False  # whether training cannot work without it
 
 
@@ -129,11 +129,11 @@ def judged(probe: Probe, answer: dict[str, str]) -> Check:
     if "problem" in answer:
         return failed(probe, answer["problem"])
     state: State = "good" if answer["state"] == "good" else "note" if answer["state"] == "note" else "bad"
-    return Check(probe.title, state, answer["text"], answer["mend"], probe.required)
+    return Check(probe.title, state, answer["text"], answer["fix"], probe.required)
 
 
 def failed(probe: Probe, problem: str) -> Check:
-    """A probe that gave no answer: what is missing, what does not work without it, and how to mend it."""
+    """A probe that gave no answer: what is missing, what does not work without it, and how to fix it."""
     text = re.sub(r"^(ModuleNotFoundError|ImportError|OSError|[\w.]*SplatError): ", "", problem)
     if probe.without and not probe.required:
         text += f" (no {probe.without})"
@@ -141,7 +141,7 @@ def failed(probe: Probe, problem: str) -> Check:
 
 
 def remedy(probe: Probe, problem: str) -> str:
-    """The command that most likely mends an import."""
+    """The command that most likely fixes an import."""
     library = re.search(r"(lib[\w.+-]+\.so)[\w.]*: cannot open shared object file", problem)
     if library:
         if probe.name == "open3d":  # all that it needs at once, because each import names one only

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-Answer = tuple[str, str, str]  # good | note | bad, what there is, how to mend it ("" where nothing is to mend)
+Answer = tuple[str, str, str]  # good | note | bad, what there is, how to fix it ("" where nothing is to fix)
 
 MARK = "splat-doctor:"  # libraries print things of their own while they are imported
 
@@ -120,8 +120,8 @@ def lpips() -> Answer:
             f"{text}, and HF_HUB_OFFLINE is set",
             f"put {BACKBONES['alex'].file} there, or unset it",
         )
-    mend = f"the first evaluation fetches {BACKBONES['alex'].megabytes} MB; lpips_download=false leaves LPIPS out"
-    return "note", text, mend
+    fix = f"the first evaluation fetches {BACKBONES['alex'].megabytes} MB; lpips_download=false leaves LPIPS out"
+    return "note", text, fix
 
 
 def flip() -> Answer:
@@ -163,13 +163,13 @@ PROBES: dict[str, Callable[[], Answer]] = {
 
 
 def answer(name: str) -> dict[str, str]:
-    """One probe's answer: state, text and mend, or the problem that its import raised."""
+    """One probe's answer: state, text and fix, or the problem that its import raised."""
     try:
-        state, text, mend = PROBES[name]()
+        state, text, fix = PROBES[name]()
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]
         return {"problem": f"{type(error).__name__}: {lines[0]}"}
-    return {"state": state, "text": text, "mend": mend}
+    return {"state": state, "text": text, "fix": fix}
 
 
 if __name__ == "__main__":

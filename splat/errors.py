@@ -2,7 +2,7 @@
 
 
 class SplatError(Exception):
-    """A problem that the user can mend: one line that says what is wrong and what to do.
+    """A problem that the user can fix: one line that says what is wrong and what to do.
 
     The command line prints the message and exits with code 2; library callers catch it as any exception.
     """

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,6 +158,18 @@ def sha256_of(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def first_free(name: str, taken: Callable[[str], bool], bare: bool = True) -> str:
+    """The first of `name`, `name`-2, `name`-3, … that is not taken.
+
+    Args:
+        name: what is wanted.
+        taken: whether a name is.
+        bare: the name itself would do; otherwise they begin with `name`-1.
+    """
+    names = itertools.chain([name if bare else f"{name}-1"], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(candidate for candidate in names if not taken(candidate))
 
 
 def slug(text: str, empty: str = "query") -> str:

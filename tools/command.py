@@ -12,7 +12,7 @@ from splat.errors import SplatError
 
 
 def exit_code(work: Callable[[], None]) -> int:
-    """Do the work; 0, or 2 after one line where the user can mend what went wrong."""
+    """Do the work; 0, or 2 after one line where the user can fix what went wrong."""
     try:
         work()
     except SplatError as error:

@@ -78,10 +78,10 @@ def _write_points(capture: Capture, path: Path) -> None:
     from plyfile import PlyData, PlyElement
 
     assert capture.points is not None
-    kinds = [(axis, "f8") for axis in "xyz"] + [(colour, "u1") for colour in ("red", "green", "blue")]
+    kinds = [(axis, "f8") for axis in "xyz"] + [(color, "u1") for color in ("red", "green", "blue")]
     rows = np.empty(len(capture.points.xyz), kinds)
     for axis, values in zip("xyz", capture.points.xyz.T):
         rows[axis] = values
-    for colour, values in zip(("red", "green", "blue"), capture.points.rgb.T):
-        rows[colour] = values
+    for color, values in zip(("red", "green", "blue"), capture.points.rgb.T):
+        rows[color] = values
     PlyData([PlyElement.describe(rows, "vertex")]).write(str(path))

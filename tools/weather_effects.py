@@ -49,9 +49,9 @@ def wind_angle(rng: np.random.Generator) -> float:
 
 def add_rain(image: Image, depth: Image | None, severity: int, rng: np.random.Generator, angle: float = 0.15) -> Image:
     """Rain streaks, of the colour of the brighter parts of the picture (a drop shows nearly all around it)."""
-    colour = float(np.percentile(image.mean(axis=2), 92))
+    color = float(np.percentile(image.mean(axis=2), 92))
     cover = particles(image.shape[:2], depth, RAIN, STREAKS[severity], angle, rng)
-    return _over(image, cover, max(colour, 0.8))
+    return _over(image, cover, max(color, 0.8))
 
 
 def add_snow(image: Image, depth: Image | None, severity: int, rng: np.random.Generator, angle: float = 0.15) -> Image:
@@ -151,5 +151,5 @@ def particles(
     return 1 - air
 
 
-def _over(image: Image, cover: Image, colour: float) -> Image:
-    return (image * (1 - cover[..., None]) + colour * cover[..., None]).astype(np.float32)
+def _over(image: Image, cover: Image, color: float) -> Image:
+    return (image * (1 - cover[..., None]) + color * cover[..., None]).astype(np.float32)

@@ -154,7 +154,7 @@ def photo_orientation(photo: PosedPhoto, header: PhotoHeader | None = None) -> i
     lens = photo.lens
     if lens.width < 1 or lens.height < 1:
         raise SplatError(
-            f"the camera of {photo.name} is {lens.width}x{lens.height} pixels large; mend the capture's file"
+            f"the camera of {photo.name} is {lens.width}x{lens.height} pixels large; fix the capture's file"
         )
     header = header or photo_header(photo.path)
 

@@ -215,6 +215,6 @@ def _premultiplied(rgba: np.ndarray) -> np.ndarray:
 
 def _straight(premultiplied: np.ndarray) -> np.ndarray:
     """[H, W, 4] uint8 with colours divided by alpha again."""
-    colours = premultiplied[:, :, :3] * (255.0 / np.maximum(premultiplied[:, :, 3:], 1e-3))
-    result = np.concatenate([colours, premultiplied[:, :, 3:]], axis=2)
+    colors = premultiplied[:, :, :3] * (255.0 / np.maximum(premultiplied[:, :, 3:], 1e-3))
+    result = np.concatenate([colors, premultiplied[:, :, 3:]], axis=2)
     return np.clip(np.rint(result), 0, 255).astype(np.uint8)

@@ -42,7 +42,7 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
         header = photo_header(path)
         width, height = float(header.width * reduced), float(header.height * reduced)
     if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE):
-        raise SplatError(f"frame {name} is {width:g}x{height:g} pixels large; mend w and h in the transforms file")
+        raise SplatError(f"frame {name} is {width:g}x{height:g} pixels large; fix w and h in the transforms file")
     fx, fy = _focal_lengths(entry, width, height, name) or _focal_lengths(meta, width, height, name) or (0.0, 0.0)
     if not (fx > 0 and fy > 0):
         raise SplatError(f"frame {name} has no usable focal length; the file needs fl_x or camera_angle_x, more than 0")
@@ -53,7 +53,7 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
     k1, k2, k3, k4, p1, p2 = listed or [value(key) or 0.0 for key in DISTORTION]
     model = entry.get("camera_model") or meta.get("camera_model") or "OPENCV"
     if not isinstance(model, str):
-        raise SplatError(f"camera_model of frame {name} is no text; mend the transforms file")
+        raise SplatError(f"camera_model of frame {name} is no text; fix the transforms file")
     model = model.upper()
     if entry.get("is_fisheye") or meta.get("is_fisheye"):
         model = "OPENCV_FISHEYE"
@@ -110,7 +110,7 @@ def number(source: Mapping[str, Any], key: str, name: str) -> float | None:
     if not math.isfinite(result):
         shown = f"={ascii(value)[:40]}" if isinstance(value, (str, float)) else ""
         what = "focal length " if key in FOCAL else ""
-        raise SplatError(f"{what}{key}{shown} of frame {name} is impossible: it must be a finite number; mend the file")
+        raise SplatError(f"{what}{key}{shown} of frame {name} is impossible: it must be a finite number; fix the file")
     return result
 
 

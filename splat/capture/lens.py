@@ -63,7 +63,7 @@ class Lens:
             raise SplatError(f"unknown camera model {self.model}; use one of COLMAP's, such as OPENCV")
         camera = pycolmap.Camera.create_from_model_name(camera_id, self.model, 1.0, self.width, self.height)
         if len(camera.params) != len(self.params) or not np.isfinite(self.params).all():
-            raise SplatError(f"camera model {self.model} needs {len(camera.params)} finite parameters; mend the file")
+            raise SplatError(f"camera model {self.model} needs {len(camera.params)} finite parameters; fix the file")
         camera.params = list(self.params)
         return camera
 

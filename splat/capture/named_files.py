@@ -81,5 +81,5 @@ class NamedFiles:
     def _text(self, entry: Mapping[str, Any], key: str) -> str | None:
         text = entry.get(key) or None
         if text is not None and not isinstance(text, str):
-            raise SplatError(f"{key} in {self.file} is no file name; mend the file")
+            raise SplatError(f"{key} in {self.file} is no file name; fix the file")
         return text

@@ -100,11 +100,11 @@ def read_mask(path: Path) -> np.ndarray:
     everywhere and an alpha channel is not, the mask is in that.
     """
     pixels = _decoded(path)
-    colours = pixels[..., None] if pixels.ndim == 2 else pixels[..., : 1 if pixels.shape[2] == 2 else 3]
-    if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and (colours == colours[:1, :1]).all():
+    colors = pixels[..., None] if pixels.ndim == 2 else pixels[..., : 1 if pixels.shape[2] == 2 else 3]
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and (colors == colors[:1, :1]).all():
         alpha = pixels[..., -1:]
-        colours = alpha if alpha.min() != alpha.max() else colours
-    kept = (colours >= 128 if path.suffix.lower() in LOSSY else colours != 0).any(axis=2)
+        colors = alpha if alpha.min() != alpha.max() else colors
+    kept = (colors >= 128 if path.suffix.lower() in LOSSY else colors != 0).any(axis=2)
     return np.where(kept, np.uint8(255), np.uint8(0))
 
 

@@ -24,7 +24,7 @@ def write_ply_points(path: Path, points: Points) -> None:
     Raises:
         SplatError: when the disk refuses.
     """
-    kinds = [*((axis, "<f8") for axis in "xyz"), *((colour, "u1") for colour in ("red", "green", "blue"))]
+    kinds = [*((axis, "<f8") for axis in "xyz"), *((color, "u1") for color in ("red", "green", "blue"))]
     rows = np.empty(len(points.xyz), kinds)
     for column, (name, _) in enumerate(kinds):
         rows[name] = points.xyz[:, column] if column < 3 else points.rgb[:, column - 3]
@@ -68,9 +68,9 @@ def read_ply_points(path: Path, notes: list[str] | None = None) -> Points | None
         return None
     if notes is not None and not finite.all():
         notes.append(f"{(~finite).sum():,} of {len(xyz):,} points of {path.name} have no finite place and are left out")
-    for colours in (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue")):
-        if names.issuperset(colours):
-            return Points(xyz[finite], _eight_bits(np.stack([vertex[colour] for colour in colours], axis=1)[finite]))
+    for colors in (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue")):
+        if names.issuperset(colors):
+            return Points(xyz[finite], _eight_bits(np.stack([vertex[color] for color in colors], axis=1)[finite]))
     if names.issuperset(SH0):  # a scene of Gaussians
         sh0 = np.stack([np.asarray(vertex[name], np.float64) for name in SH0], axis=1)[finite]
         return Points(xyz[finite], _eight_bits(np.nan_to_num(sh0) * SH_C0 + 0.5, top=1.0))
@@ -79,12 +79,12 @@ def read_ply_points(path: Path, notes: list[str] | None = None) -> Points | None
     return Points(xyz[finite], np.full((int(finite.sum()), 3), 128, np.uint8))
 
 
-def _eight_bits(colours: np.ndarray, top: float | None = None) -> np.ndarray:
+def _eight_bits(colors: np.ndarray, top: float | None = None) -> np.ndarray:
     """[P, 3] uint8 of colours that reach to `top`: where that is not known, to 1 (floats), 255 or, if beyond, 65535."""
-    values = np.nan_to_num(colours.astype(np.float64))
+    values = np.nan_to_num(colors.astype(np.float64))
     if top is None:
         most = values.max(initial=0.0)
-        top = 1.0 if colours.dtype.kind == "f" and most <= 1.001 else 255.0 if most <= 255.5 else 65535.0
+        top = 1.0 if colors.dtype.kind == "f" and most <= 1.001 else 255.0 if most <= 255.5 else 65535.0
     return np.clip(np.rint(values * (255.0 / top)), 0, 255).astype(np.uint8)
 
 

@@ -48,7 +48,7 @@ def listed(names: Sequence[str], lists: Sequence[Path]) -> frozenset[str] | None
     try:
         lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
-        raise SplatError(f"cannot read {file}, the list of held-out photos: {error}; mend or remove it") from error
+        raise SplatError(f"cannot read {file}, the list of held-out photos: {error}; fix or remove it") from error
     meant = _meant(frozenset(line for line in lines if line), names)
     unknown = sorted(line for line, name in meant.items() if name is None)
     if unknown:

@@ -12,6 +12,6 @@ SUMMARIES = {
     "weather": "rain, snow or fog in a finished scene: pictures, video, scene",
     "compare": "two or more runs side by side",
     "info": "what is in a run, a scene file or a capture",
-    "doctor": "what works on this machine, and how to mend the rest",
+    "doctor": "what works on this machine, and how to fix the rest",
     "demo": "copy the demo capture, to try everything on",
 }

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from splat import console
-from splat.commands import SUMMARIES
+from splat.commands import SUMMARIES, argv
 from splat.commands import keys as key_tools
-from splat.commands import words as word_tools
 from splat.commands.conf import group_defaults, shared_primary
-from splat.commands.mistakes import explain, wrong_key
+from splat.commands.errors import explain, wrong_key
 from splat.errors import Interrupted, SplatError
 from splat.options import check
 from splat.shipped import conf_folder
@@ -109,12 +108,12 @@ def launch(command: Command, arguments: Sequence[str]) -> None:
         SplatError: for any mistake in the words, and whatever the command itself raises.
         SystemExit: when the command ends with an exit code of its own.
     """
-    taken = word_tools.take_apart(arguments, top_level_names(command), command.all_keys())
-    overrides = word_tools.positional_overrides(taken.plain, command.words)
-    word_tools.say_repeated(overrides, taken.overrides)
+    taken = argv.take_apart(arguments, top_level_names(command), command.all_keys())
+    overrides = argv.positional_overrides(taken.plain, command.words)
+    argv.say_repeated(overrides, taken.overrides)
     overrides += [
         "+" + override if override.startswith("experiment=") else override
-        for override in word_tools.quote_values(taken.overrides, command.all_keys(), taken.multirun)
+        for override in argv.quote_values(taken.overrides, command.all_keys(), taken.multirun)
     ]
     settings = multirun_settings(overrides) if taken.multirun else []
     overrides, values = take_plain_keys(command, overrides)
@@ -144,7 +143,9 @@ def take_plain_keys(command: Command, overrides: list[str]) -> tuple[list[str], 
     return rest, values
 
 
-def run_hydra(command: Command, argv: list[str], overrides: list[str], values: Mapping[str, Any] | None = None) -> None:
+def run_hydra(
+    command: Command, words: list[str], overrides: list[str], values: Mapping[str, Any] | None = None
+) -> None:
     """Hand the words over to Hydra, and turn its complaints about them into one line."""
     import hydra
 
@@ -154,20 +155,20 @@ def run_hydra(command: Command, argv: list[str], overrides: list[str], values: M
     watch_files()
     before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     # With it Hydra lets exceptions through instead of printing them and ending the process.
-    sys.argv, os.environ["HYDRA_FULL_ERROR"] = ["splat", *argv], "1"
+    sys.argv, os.environ["HYDRA_FULL_ERROR"] = ["splat", *words], "1"
     try:
         register(command, values)
-        shown = io.StringIO() if any(word.startswith("--cfg") for word in argv) else None  # which runs nothing
+        shown = io.StringIO() if any(word.startswith("--cfg") for word in words) else None  # which runs nothing
         with contextlib.nullcontext() if shown is None else contextlib.redirect_stdout(shown):
             hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command.name)(command)()
         if shown is not None:
-            print(word_tools.unmarked(shown.getvalue()), end="")
+            print(argv.unmarked(shown.getvalue()), end="")
     except Failed as failed:
         raise failed.failure from failed.failure.__cause__
     except Exception as error:
         if not _is_hydras(error):
             raise
-        raise SplatError(word_tools.unmarked(explain(error, command.vocabulary(), overrides))) from error
+        raise SplatError(argv.unmarked(explain(error, command.vocabulary(), overrides))) from error
     finally:
         sys.argv = before[0]
         if before[1] is None:
@@ -239,7 +240,7 @@ def to_config(cfg: DictConfig, config: type) -> Any:
 def _plain(value: Any) -> Any:
     """A configuration with all of its texts as the user wrote them."""
     if isinstance(value, str):
-        return word_tools.unmarked(value)
+        return argv.unmarked(value)
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if dataclasses.is_dataclass(value):
@@ -280,7 +281,7 @@ def multirun_settings(overrides: list[str]) -> list[str]:
         except HydraException:  # Hydra meets it again and complains
             return []
         if not parsed.is_sweep_override():
-            fixed.append(word_tools.quote(parsed.get_key_element()))
+            fixed.append(argv.quote(parsed.get_key_element()))
         elif parsed.key_or_group == "data" and parsed.is_choice_sweep():
             captures = [user_path(str(getattr(item, "text", item))).resolve() for item in parsed.sweep_iterator()]
             if len({path.stem if path.is_file() else path.name for path in captures}) < len(captures):
@@ -308,7 +309,7 @@ def name_job(config: Any) -> None:
     if not is_multirun():
         return
     job = HydraConfig.get().job
-    words = re.sub("[+'\"]", "", word_tools.unmarked(job.override_dirname))
+    words = re.sub("[+'\"]", "", argv.unmarked(job.override_dirname))
     words = re.sub(r"\\(?=[^\w\\])", "", words)  # Hydra puts one before blanks
     suffix = re.sub(r"[/\\]", "_", re.sub(r"[/\\]+(?=,|$)", "", words))  # folders may end with a slash
     if not suffix:

@@ -11,6 +11,7 @@ from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
+from splat.files import first_free
 from splat.options import option
 from splat.shipped import demo_folder
 
@@ -35,10 +36,8 @@ def next_command(target: Path) -> str:
     from splat.train.config import TrainConfig
 
     usual = TrainConfig().name
-    runs, name, number = Path("runs") / target.resolve().name, usual, 1
-    while (runs / name).exists():
-        number += 1
-        name = f"{usual}-{number}"
+    runs = Path("runs") / target.resolve().name
+    name = first_free(usual, lambda name: (runs / name).exists())
     words = ["splat", "train", str(target)]
     return shlex.join(words if name == usual else [*words, f"name={name}"])
 

@@ -1,4 +1,4 @@
-"""`splat doctor`: what works on this machine, and how to mend the rest."""
+"""`splat doctor`: what works on this machine, and how to fix the rest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(config: DoctorConfig) -> int:
         print(json.dumps({"can_train": works, "checks": [dataclasses.asdict(check) for check in checks]}, indent=2))
     else:
         show(checks)
-        print("Training works here." if works else "Training cannot work here before the lines marked BAD are mended.")
+        print("Training works here." if works else "Training cannot work here before the lines marked BAD are fixed.")
     return 0 if works else 2
 
 
@@ -48,8 +48,8 @@ def show(checks: list[Check]) -> None:
     for check in checks:
         mark, style = MARKS[check.state]
         text = Text(check.text)
-        if check.mend:
-            text.append(f"\n→ {check.mend}", style="yellow")
+        if check.fix:
+            text.append(f"\n→ {check.fix}", style="yellow")
         table.add_row(Text(mark, style=style), check.name, text)
     Console(highlight=False).print(table)
 

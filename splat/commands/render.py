@@ -11,6 +11,7 @@ from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
+from splat.files import first_free
 from splat.options import option
 
 if TYPE_CHECKING:
@@ -153,11 +154,8 @@ def output_folder(run: Path, config: RenderConfig) -> Path:
             raise SplatError(f"{folder} (or its video) exists already and stays as it is; choose another out=")
         return folder
     stem = config.path if config.path in PATHS else Path(config.path).stem
-    folder, number = run / "videos" / stem, 1
-    while folder.exists() or folder.with_name(folder.name + ".mp4").exists():
-        number += 1
-        folder = run / "videos" / f"{stem}-{number}"
-    return folder
+    videos = run / "videos"
+    return videos / first_free(stem, lambda name: (videos / name).exists() or (videos / f"{name}.mp4").exists())
 
 
 def photos_of(opened: Run, config: RenderConfig) -> Callable[[str], np.ndarray | None]:
@@ -179,13 +177,14 @@ def photos_of(opened: Run, config: RenderConfig) -> Callable[[str], np.ndarray |
 
 def over_background(images: ImageSource, index: int, background: tuple[float, float, float]) -> np.ndarray:
     """A photo [H, W, 3] uint8 RGB, its transparent pixels over the run's background."""
-    import numpy as np
+    import torch
+
+    from splat.images import over, to_bytes
 
     image, alpha = images.image(index), images.alpha(index)
     if alpha is None:
         return image
-    weight = alpha[..., None] / 255.0
-    return np.rint(image * weight + 255 * np.array(background) * (1 - weight)).astype(np.uint8)
+    return to_bytes(over(torch.tensor(image), torch.tensor(alpha)[..., None], torch.tensor(background)))
 
 
 COMMAND = Command(

@@ -11,6 +11,7 @@ from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
+from splat.files import first_free, slug
 from splat.formats.scene_file import Notes
 from splat.options import option, parse_numbers
 from splat.weather.effects.config import EffectOptions
@@ -161,8 +162,6 @@ def output_folder(run: Path, config: WeatherConfig) -> Path:
     Raises:
         SplatError: when the user's own choice exists.
     """
-    from splat.files import slug
-
     if config.out is not None:
         folder = user_path(config.out)
         if folder.exists():
@@ -172,11 +171,7 @@ def output_folder(run: Path, config: WeatherConfig) -> Path:
     sight = f"{config.visibility:g} m" if config.visibility is not None else ""
     words = config.name or f"{config.effect} {amount} {sight} {config.path if config.path != 'test' else ''}"
     stem = slug(Path(words).stem if "/" in words else words)
-    folder, number = run / "weather" / stem, 1
-    while folder.exists():
-        number += 1
-        folder = run / "weather" / f"{stem}-{number}"
-    return folder
+    return run / "weather" / first_free(stem, lambda name: (run / "weather" / name).exists())
 
 
 def export_file(folder: Path, export: str) -> Path:

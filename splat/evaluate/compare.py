@@ -7,19 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from splat.errors import SplatError
-from splat.evaluate import pictures
 from splat.evaluate.page import lpips_number, number, page, picture_link, table, text
 from splat.files import write_text
-from splat.images import read_image
 from splat.run_records import read_metrics
 
 # Differences that make PSNR, SSIM or LPIPS of two runs incomparable.
 RULES = ("name", "split", "resolution", "background", "lpips_net", "masked", "views")
 MAX_VIEWS = 8
-_GAP = 6  # pixels between the pictures of a grid
 
 
 @dataclass(frozen=True)
@@ -189,33 +184,3 @@ def write_comparison(paths: list[str | Path], out: str | Path) -> list[RunRow]:
         body += [table(["view", "photo", *(text(row.name) for row in rows)], lines)]
     write_text(out, page("Comparison of runs", body))
     return rows
-
-
-def comparison_picture(rows: list[RunRow], size: int = 480) -> np.ndarray | None:
-    """Photo and renders of the views that differ most, [H, W, 3] uint8: one line a view, one column a run.
-
-    Pictures larger than `size` pixels are scaled down.
-
-    None where the runs share no pictures.
-    """
-    lines = []
-    for name in shared_views(rows, limit=4):
-        files = [rows[0].folder / _photo_of(rows[0], name), *(row.folder / row.views[name]["image"] for row in rows)]
-        found = [read_image(file) for file in files]
-        line = [pictures.thumbnail(picture, size, size) for picture in found if picture is not None]
-        if len(line) == len(files):
-            lines.append(_beside(line, axis=1))
-    return _beside(lines, axis=0) if lines else None
-
-
-def _beside(parts: list[np.ndarray], axis: int) -> np.ndarray:
-    """The pictures in a row (axis 1) or column (axis 0) on white, aligned at their top left."""
-    other = 1 - axis
-    size = max(part.shape[other] for part in parts)
-    padded = []
-    for index, part in enumerate(parts):
-        edges = [(0, 0), (0, 0), (0, 0)]
-        edges[other] = (0, size - part.shape[other])
-        edges[axis] = (0, _GAP if index < len(parts) - 1 else 0)
-        padded.append(np.pad(part, edges, constant_values=255))
-    return np.concatenate(padded, axis=axis)

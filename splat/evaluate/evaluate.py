@@ -20,7 +20,7 @@ from splat.evaluate.flip_metric import PPD, flip, why_no_flip
 from splat.evaluate.lpips_metric import LpipsChoice, choose_net, lpips
 from splat.evaluate.protocols import Protocol, get_protocol, protocol_record
 from splat.gaussians import Gaussians
-from splat.images import to_bytes, write_image
+from splat.images import over, to_bytes, write_image
 from splat.render.config import RenderOptions
 from splat.render.scene import SceneRenderer
 
@@ -85,11 +85,12 @@ def background_color(capture: Capture, name: str | Color = "auto") -> Color:
 
 def photo(capture: Capture, index: int, background: Tensor) -> tuple[Tensor, Tensor | None]:
     """The photo over the background [3], as [H, W, 3] float32 in [0, 1], and its mask [H, W] bool or None."""
-    image = torch.tensor(capture.images.image(index)).to(background.device, torch.float32) / 255
+    image = torch.tensor(capture.images.image(index), device=background.device)
     alpha, mask = capture.images.alpha(index), capture.images.mask(index)
-    if alpha is not None:
-        weight = torch.tensor(alpha).to(image)[..., None] / 255
-        image = image * weight + background * (1 - weight)
+    if alpha is None:
+        image = image.float() / 255
+    else:
+        image = over(image, torch.tensor(alpha, device=image.device)[..., None], background)
     return image, None if mask is None else torch.tensor(mask, device=image.device)
 
 

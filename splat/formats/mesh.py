@@ -27,7 +27,7 @@ class Surface:
 
     vertices: np.ndarray  # [V, 3] float32
     normals: np.ndarray  # [V, 3] float32, unit vectors
-    colours: np.ndarray  # [V, 3] uint8 sRGB
+    colors: np.ndarray  # [V, 3] uint8 sRGB
     triangles: np.ndarray  # [T, 3] int, vertices of each
 
 
@@ -38,7 +38,7 @@ def named_origin(origin: Origin) -> str:
 
 def write_ply(file: BinaryIO, surface: Surface, origin: Origin) -> None:
     vertices = np.empty(len(surface.vertices), [("xyz", "<f4", 3), ("normal", "<f4", 3), ("rgb", "u1", 3)])
-    vertices["xyz"], vertices["normal"], vertices["rgb"] = surface.vertices, surface.normals, surface.colours
+    vertices["xyz"], vertices["normal"], vertices["rgb"] = surface.vertices, surface.normals, surface.colors
     faces = np.empty(len(surface.triangles), [("count", "u1"), ("corners", "<i4", 3)])
     faces["count"], faces["corners"] = 3, surface.triangles
     header = ["ply", "format binary_little_endian 1.0", f"comment {named_origin(origin)}"]
@@ -55,14 +55,14 @@ def write_obj(file: BinaryIO, surface: Surface, origin: Origin) -> None:
     """Colours stand behind the coordinates, as MeshLab and Blender read them."""
     if named_origin(origin):
         file.write(f"# {named_origin(origin)}\n".encode("ascii"))
-    np.savetxt(file, np.hstack([surface.vertices, surface.colours / 255]), "v %.9g %.9g %.9g %.4g %.4g %.4g")
+    np.savetxt(file, np.hstack([surface.vertices, surface.colors / 255]), "v %.9g %.9g %.9g %.4g %.4g %.4g")
     np.savetxt(file, surface.normals, "vn %.5g %.5g %.5g")
     np.savetxt(file, np.repeat(surface.triangles + 1, 2, axis=1), "f %d//%d %d//%d %d//%d")
 
 
 def write_off(file: BinaryIO, surface: Surface, origin: Origin) -> None:
     file.write(f"CNOFF\n{len(surface.vertices)} {len(surface.triangles)} 0\n".encode("ascii"))
-    rows = np.hstack([surface.vertices, surface.normals, surface.colours])
+    rows = np.hstack([surface.vertices, surface.normals, surface.colors])
     np.savetxt(file, rows, "%.9g %.9g %.9g %.5g %.5g %.5g %d %d %d 255")
     np.savetxt(file, surface.triangles, "3 %d %d %d")
 
@@ -83,7 +83,7 @@ def write_glb(file: BinaryIO, surface: Surface, origin: Origin) -> None:
     arrays = {
         "POSITION": surface.vertices.astype("<f4"),
         "NORMAL": surface.normals.astype("<f4"),
-        "COLOR_0": _linear(surface.colours).astype("<f4"),
+        "COLOR_0": _linear(surface.colors).astype("<f4"),
         "": surface.triangles.reshape(-1, 1).astype("<u4"),
     }
     views: list[dict[str, Any]] = []
@@ -118,9 +118,9 @@ def write_glb(file: BinaryIO, surface: Surface, origin: Origin) -> None:
         file.write(array.tobytes())
 
 
-def _linear(colours: np.ndarray) -> np.ndarray:
+def _linear(colors: np.ndarray) -> np.ndarray:
     """Linear light in [0, 1] of sRGB bytes (IEC 61966-2-1)."""
-    values = colours / 255
+    values = colors / 255
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 

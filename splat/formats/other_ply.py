@@ -31,8 +31,8 @@ def explain_other_ply(path: Path, elements: dict[str, Element], properties: set[
     if {"scale_0", "scale_1", "opacity"} <= properties and "scale_2" not in properties:
         return SplatError(f"{path} holds flat Gaussians (2DGS: two scales), which are not read; export 3D Gaussians")
     if not properties & {"opacity", "scale_0", "rot_0"}:
-        coloured = bool(properties & {"red", "diffuse_red", "r"})
-        kind = "a coloured point cloud" if coloured else "a point cloud without colours"
+        colored = bool(properties & {"red", "diffuse_red", "r"})
+        kind = "a coloured point cloud" if colored else "a point cloud without colours"
         return SplatError(f"{path} is {kind} ({vertex.count} points), not a Gaussian scene; {wanted}")
     missing = sorted(REQUIRED - properties)
     return SplatError(f"{path} is no complete Gaussian scene: it lacks {' '.join(missing)}")

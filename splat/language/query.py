@@ -11,7 +11,7 @@ from torch import Tensor
 
 from splat.cameras import Camera
 from splat.errors import SplatError
-from splat.files import slug
+from splat.files import first_free, slug
 from splat.gaussians import Gaussians
 from splat.images import to_bytes
 from splat.language.answer import AnswerSelection, answer_folder, write_answer
@@ -203,9 +203,7 @@ def draw_views(
 
 def free_name(name: str, taken: set[str]) -> str:
     """The name, with a number where another photo or text has taken it; it is taken from now on."""
-    found, number = name, 2
-    while found in taken:
-        found, number = f"{name}-{number}", number + 1
+    found = first_free(name, taken.__contains__)
     taken.add(found)
     return found
 

@@ -46,14 +46,27 @@ def rasterize(
     """Renders Gaussians with activated parameters; arguments and results are those of `gsplat.rasterization`.
 
     Args:
-        means: [N, 3] world coordinates. quats: [N, 4] wxyz, any length but zero. scales: [N, 3] standard deviations.
+        means: [N, 3] world coordinates.
+        quats: [N, 4] wxyz, any length but zero.
+        scales: [N, 3] standard deviations.
         opacities: [N] in 0..1.
         colors: [N, D] or [C, N, D]; with `sh_degree` the coefficients [N, K, 3], K >= (sh_degree + 1)^2.
-        viewmats: [C, 4, 4] world to camera (x right, y down, z forward). Ks: [C, 3, 3] in pixels; pixel centres lie at
-            index + 0.5. Gradients flow to everything but Ks.
+        viewmats: [C, 4, 4] world to camera (x right, y down, z forward).
+        Ks: [C, 3, 3] in pixels; pixel centres lie at index + 0.5. Gradients flow to everything else.
+        width: of the images in pixels.
+        height: of the images in pixels.
+        near_plane: nearest depth that is drawn.
+        far_plane: farthest depth that is drawn.
+        eps2d: square pixels added to each projected variance.
+        sh_degree: 0 to 3, where `colors` are coefficients; None where they are colours.
         backgrounds: [C, D] or None for black. A depth channel always has background 0.
         render_mode: RGB, D (sum of weight times depth), ED (that divided by alpha), RGB+D or RGB+ED.
         rasterize_mode: classic, or antialiased: opacities lose what the blur `eps2d` adds (Mip-Splatting).
+        absgrad: also sum |gradient| of the projected centres, into meta["means2d"].absgrad.
+        tile_size: of gsplat.
+        radius_clip: Gaussians no larger than this many pixels are not drawn.
+        channel_chunk: of gsplat, channels that are drawn at a time.
+        packed: of gsplat, saves memory where a camera sees few Gaussians.
         backend: auto, gsplat or cpu. auto takes gsplat for tensors on a CUDA device.
         num_threads: of the CPU backend; None for all cores. Results do not depend on it.
 
@@ -63,8 +76,8 @@ def rasterize(
         camera drew the Gaussian.
 
     Raises:
-        SplatError: the backend cannot run here. ValueError: shapes or options that do not fit; on the CPU also
-            opacities above 1.
+        SplatError: the backend cannot run here.
+        ValueError: shapes or options that do not fit; on the CPU also opacities above 1.
     """
     settings = RasterSettings(
         width, height, near_plane, far_plane, eps2d, sh_degree, render_mode, rasterize_mode, absgrad, tile_size,
@@ -91,9 +104,6 @@ def render_gaussians(
     render_mode: str = "RGB",
     rasterize_mode: str = "classic",
     absgrad: bool = False,
-    tile_size: int = 16,
-    radius_clip: float = 0.0,
-    channel_chunk: int = 32,
     packed: bool = False,
     backend: str = "auto",
     num_threads: int | None = None,
@@ -115,8 +125,8 @@ def render_gaussians(
     if sh_degree is None:
         sh_degree = {1: 0, 4: 1, 9: 2, 16: 3}.get(stored, -1)
     settings = RasterSettings(
-        width, height, near_plane, far_plane, eps2d, sh_degree, render_mode, rasterize_mode, absgrad, tile_size,
-        radius_clip, channel_chunk, packed, num_threads,
+        width, height, near_plane, far_plane, eps2d, sh_degree, render_mode, rasterize_mode, absgrad,
+        packed=packed, num_threads=num_threads,
     )  # fmt: skip
     if stored < (sh_degree + 1) ** 2:
         raise ValueError(f"sh_degree {sh_degree} needs {(sh_degree + 1) ** 2} bands; the scene has {stored}")
@@ -149,7 +159,8 @@ def lift(
 
     Args:
         gaussians: as for `render_gaussians`; colours are not needed.
-        viewmats: [C, 4, 4]; Ks: [C, 3, 3].
+        viewmats: [C, 4, 4].
+        Ks: [C, 3, 3].
         features: F, [C, H, W, D], any floating type.
         weights: m, [C, H, W] or None for 1: leave pixels out (0) or weigh them.
 
@@ -158,7 +169,8 @@ def lift(
         Gaussian is sums / weight_sums.
 
     Raises:
-        SplatError: the backend cannot run here. ValueError: shapes or options that do not fit.
+        SplatError: the backend cannot run here.
+        ValueError: shapes or options that do not fit.
     """
     tensors = gaussians.as_dict() if isinstance(gaussians, Gaussians) else gaussians
     means, quats, scales, opacities = (tensors[name] for name in ("means", "quats", "scales", "opacities"))

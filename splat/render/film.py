@@ -48,8 +48,8 @@ def render_path(
     film: Video | None
     with optional_video(video, fps) as film, progress("Rendering", len(cameras), unit="picture") as bar:
         for camera, stem in zip(cameras, picture_names(cameras)):
-            colour, distances = picture(renderer, camera, depth)
-            shown = {stem: colour}
+            color, distances = picture(renderer, camera, depth)
+            shown = {stem: color}
             taken = photo(camera.name)
             if taken is not None:
                 shown[f"{stem}_photo"] = taken
@@ -61,7 +61,7 @@ def render_path(
                 if distances is not None:
                     write_image(folder / f"{stem}_depth.tiff", distances)
             if film is not None:
-                film.add(np.hstack([fitted(image, *colour.shape[:2]) for image in shown.values()]))
+                film.add(np.hstack([fitted(image, *color.shape[:2]) for image in shown.values()]))
             bar.advance()
 
 

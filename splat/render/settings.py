@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from splat.native import MAX_THREADS
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 Shape: TypeAlias = "tuple[Tensor, Tensor, Tensor, Tensor]"  # means [N, 3], quats [N, 4], scales [N, 3], opacities [N]
 Views: TypeAlias = "tuple[Tensor, Tensor]"  # viewmats [C, 4, 4], Ks [C, 3, 3]
-RenderMode = Literal["RGB", "D", "ED", "RGB+D", "RGB+ED"]
 RENDER_MODES: tuple[str, ...] = ("RGB", "D", "ED", "RGB+D", "RGB+ED")
 RASTERIZE_MODES: tuple[str, ...] = ("classic", "antialiased")
 MAX_SIDE = 524_272  # pixels: the kernels number tiles of 16 pixels with 16 bits

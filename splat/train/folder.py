@@ -17,7 +17,7 @@ import yaml
 from splat import __version__, invocation
 from splat.console import info
 from splat.errors import SplatError
-from splat.files import LONGEST_NAME, is_name, write_text
+from splat.files import LONGEST_NAME, first_free, is_name, write_text
 from splat.run import POINTS, how_to_finish
 from splat.running import Held, held, refuse_running
 from splat.temporary import is_temporary
@@ -167,10 +167,7 @@ def _move_aside(folder: Path) -> Path:
 
 def _aside(folder: Path) -> Path:
     """The first free name beside a run folder."""
-    number = 1
-    while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
-        number += 1
-    return aside
+    return folder.with_name(first_free(f"{folder.name}.old", lambda name: folder.with_name(name).exists(), bare=False))
 
 
 def write_config(

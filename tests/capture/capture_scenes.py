@@ -135,10 +135,10 @@ def room_photo(pose: np.ndarray, K: np.ndarray, width: int, height: int, style: 
         where = centre + rays * np.where(hit, depth, 0.0)[..., None]
         pixels_per_unit = 120.0
         x, y = ((where @ axis * pixels_per_unit).astype(np.float32) for axis in (across, along))
-        colours = cv2.remap(
+        colors = cv2.remap(
             _wallpaper(10 * style + number), x % 1024, y % 1024, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
         )
-        photo[hit] = colours[hit]
+        photo[hit] = colors[hit]
     return photo
 
 

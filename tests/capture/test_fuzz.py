@@ -65,7 +65,7 @@ def test_photos_and_masks(tmp_path, suffix):
 
 def points_file(form: str) -> bytes:
     header = f"ply\nformat {form} 1.0\nelement vertex 3\n" + "".join(f"property float {axis}\n" for axis in "xyz")
-    header += "".join(f"property uchar {colour}\n" for colour in ("red", "green", "blue")) + "end_header\n"
+    header += "".join(f"property uchar {color}\n" for color in ("red", "green", "blue")) + "end_header\n"
     if form == "ascii":
         return (header + "0 0 1 9 9 9\n1 0 1 9 9 9\n0 1 1 9 9 9\n").encode()
     rows = np.zeros(3, [("xyz", "<f4", 3), ("rgb", "u1", 3)])

@@ -124,7 +124,7 @@ def test_tiffs_are_read_as_stored(tmp_path, kind, orientation):
 
 
 @pytest.mark.parametrize("kind", ["tif", "tif, grey", "png, one grey", "png", "webp"])
-def test_colours_and_alpha_are_those_of_the_file(tmp_path, kind):
+def test_colors_and_alpha_are_those_of_the_file(tmp_path, kind):
     rgba = np.dstack([smooth_photo(1, 60, 40), smooth_photo(2, 60, 40)[..., 0]])
     picture = Image.fromarray(rgba)
     path = tmp_path / f"a.{kind[:4].rstrip(',')}"
@@ -192,7 +192,7 @@ def test_scaling_averages_areas(tmp_path):
     assert np.abs(small - means).max() <= 0.5 + 1e-6
 
 
-def test_hidden_colours_do_not_bleed_into_the_edge(tmp_path):
+def test_hidden_colors_do_not_bleed_into_the_edge(tmp_path):
     rgba = np.zeros((H, W, 4), np.uint8)
     rgba[:, : W // 2 + 1] = (200, 100, 50, 255)  # the edge falls inside a pixel of the small image
     rgba[:, W // 2 + 1 :] = (0, 255, 255, 0)  # transparent, but garish

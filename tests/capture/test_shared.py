@@ -28,7 +28,7 @@ def test_fox_cameras_look_at_the_fox(shared_data):
     assert hits > 40  # instant-ngp puts what the cameras look at near the origin
 
 
-def test_desk_points_lie_in_front_of_the_cameras_and_have_the_photos_colours(shared_data):
+def test_desk_points_lie_in_front_of_the_cameras_and_have_the_photos_colors(shared_data):
     capture = load_capture(shared_data("desk"), data_factor=4)
     assert (capture.kind, len(capture.frames), len(capture.indices("test"))) == ("colmap", 29, 4)
     assert capture.points is not None and capture.points.xyz.shape == (7562, 3)

@@ -31,11 +31,11 @@ def model_of(tracks: list[list[int]], names: list[str]) -> pycolmap.Reconstructi
     return model
 
 
-def test_points_that_training_photos_show_in_their_colours(tmp_path: Path) -> None:
+def test_points_that_training_photos_show_in_their_colors(tmp_path: Path) -> None:
     names = ["0.png", "1.png", "2.png", "3.png"]
     for name in names:  # twice as large as the model has them
-        colour = GREEN if name in ("0.png", "3.png") else RED
-        write_photo(tmp_path / name, np.full((60, 80, 3), colour, np.uint8))
+        color = GREEN if name in ("0.png", "3.png") else RED
+        write_photo(tmp_path / name, np.full((60, 80, 3), color, np.uint8))
     model = model_of([[1, 2], [0, 1], [0, 1, 2], [0, 3], [0, 1, 2, 3]], names)
     points = training_points(model, {name: tmp_path / name for name in ("1.png", "2.png")})
     assert points is not None
@@ -44,7 +44,7 @@ def test_points_that_training_photos_show_in_their_colours(tmp_path: Path) -> No
     assert training_points(model, {"1.png": tmp_path / "1.png"}) is None
 
 
-def test_the_colour_is_that_of_the_pixel(tmp_path: Path) -> None:
+def test_the_color_is_that_of_the_pixel(tmp_path: Path) -> None:
     ramp = np.zeros((30, 40, 3), np.uint8)
     ramp[..., 0] = 6 * np.arange(40)
     write_photo(tmp_path / "0.png", ramp)

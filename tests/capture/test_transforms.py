@@ -267,10 +267,10 @@ COLOURS = {"u1": [(255, 0, 51)], "u2": [(65535, 0, 13107)], "f4": [(1.0, 0.0, 0.
 
 
 @pytest.mark.parametrize("kind", COLOURS)
-def test_colours_of_points_in_every_type(tmp_path, kind):
+def test_colors_of_points_in_every_type(tmp_path, kind):
     import plyfile
 
-    names = [*((axis, "f4") for axis in "xyz"), *((colour, kind) for colour in ("red", "green", "blue"))]
+    names = [*((axis, "f4") for axis in "xyz"), *((color, kind) for color in ("red", "green", "blue"))]
     rows = np.array([(1, 2, 3, *COLOURS[kind][0])], dtype=names)
     plyfile.PlyData([plyfile.PlyElement.describe(rows, "vertex")]).write(str(tmp_path / "p.ply"))
     points = read_ply_points(tmp_path / "p.ply")
@@ -278,7 +278,7 @@ def test_colours_of_points_in_every_type(tmp_path, kind):
     np.testing.assert_array_equal(points.rgb, [(255, 0, 51)])
 
 
-def test_points_of_a_scene_have_its_colours_and_points_without_any_are_said_to_be_grey(tmp_path):
+def test_points_of_a_scene_have_its_colors_and_points_without_any_are_said_to_be_grey(tmp_path):
     import plyfile
 
     rows = np.array([(0, 0, 1, 0.5 / 0.28209479, 0.0, -9.0), (np.nan, 0, 0, 0, 0, 0)], dtype=[

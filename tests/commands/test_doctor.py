@@ -22,7 +22,7 @@ def test_report_covers_everything_and_decides_the_exit_code(capfd: pytest.Captur
     assert checks["torch"]["state"] == "good" and "2." in checks["torch"]["text"]
     bad = [check for check in found["checks"] if check["required"] and check["state"] == "bad"]
     assert found["can_train"] is (not bad) and code == (2 if bad else 0)
-    assert all(check["mend"] for check in found["checks"] if check["state"] == "note")
+    assert all(check["fix"] for check in found["checks"] if check["state"] == "note")
 
 
 def fake_probes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **sources: str) -> None:
@@ -47,9 +47,9 @@ def test_a_crash_or_an_exit_costs_one_line_only(monkeypatch: pytest.MonkeyPatch,
     assert (
         opencv.state == "bad"
         and "SIGSEGV" in opencv.text
-        and opencv.mend == "pip install --upgrade opencv-python-headless"
+        and opencv.fix == "pip install --upgrade opencv-python-headless"
     )
-    assert open3d.state == "note" and "libusb-1.0-0" in open3d.mend and "libgl1" in open3d.mend
+    assert open3d.state == "note" and "libusb-1.0-0" in open3d.fix and "libgl1" in open3d.fix
     assert pycolmap.state == "note" and "exit code 3" in pycolmap.text
     assert hub.state == "good"
     assert not doctor.can_train([opencv, hub]) and doctor.can_train([open3d, pycolmap, hub])
@@ -66,8 +66,8 @@ def test_lpips_weights_are_found_where_torch_keeps_them(monkeypatch: pytest.Monk
     from splat.doctor_probes import lpips
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    state, text, mend = lpips()
-    assert state == "note" and "HF_HUB_OFFLINE is set" in text and "alexnet-owt-7be5be79.pth" in mend
+    state, text, fix = lpips()
+    assert state == "note" and "HF_HUB_OFFLINE is set" in text and "alexnet-owt-7be5be79.pth" in fix
     monkeypatch.delenv("HF_HUB_OFFLINE")
     assert "the first evaluation fetches 233 MB" in lpips()[2]
     folder = tmp_path / "hub" / "checkpoints"
@@ -80,8 +80,8 @@ def test_lpips_weights_are_found_where_torch_keeps_them(monkeypatch: pytest.Monk
         archive.writestr("data.pkl", b"weights")
     assert lpips()[0] == "good"
     (folder / "vgg16-397923af.pth").write_bytes(b"half a fi")
-    state, text, mend = lpips()
-    assert state == "note" and "damaged" in text and "vgg16-397923af.pth" in text and mend == "delete them"
+    state, text, fix = lpips()
+    assert state == "note" and "damaged" in text and "vgg16-397923af.pth" in text and fix == "delete them"
 
 
 def test_flip_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

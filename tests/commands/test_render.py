@@ -23,14 +23,14 @@ from tests.edit.scenes import write_run
 SIZE = (63, 47)  # odd on purpose
 
 
-def ball(center: tuple[float, float, float], colour: tuple[float, float, float]) -> Gaussians:
+def ball(center: tuple[float, float, float], color: tuple[float, float, float]) -> Gaussians:
     """One solid ball."""
     return Gaussians(
         means=torch.tensor([center]),
         quats=torch.tensor([[1.0, 0, 0, 0]]),
         scales=torch.full((1, 3), -1.6),
         opacities=torch.tensor([8.0]),
-        sh0=rgb_to_sh0(torch.tensor([[colour]])),
+        sh0=rgb_to_sh0(torch.tensor([[color]])),
         shN=torch.zeros(1, 15, 3),
     )
 

@@ -42,7 +42,7 @@ def expected(a: tuple[float, float, float], b: tuple[float, float, float]) -> fl
         ((0.8, 0.2, 0.1), (0.7, 0.3, 0.1)),
     ],
 )
-def test_pictures_of_one_colour_have_the_papers_value(a: tuple, b: tuple) -> None:
+def test_pictures_of_one_color_have_the_papers_value(a: tuple, b: tuple) -> None:
     first, second = (torch.tensor(color, dtype=torch.float32).expand(12, 17, 3) for color in (a, b))
     assert flip(first, second) == pytest.approx(expected(a, b), abs=2e-3)
     assert flip(second, first) == pytest.approx(expected(a, b), abs=2e-3)

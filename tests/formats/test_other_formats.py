@@ -99,7 +99,7 @@ def test_spz_values_by_hand(tmp_path: Path) -> None:
     assert torch.allclose(quat_to_matrix(scene.quats.double())[0], expected, atol=1e-5)
 
 
-def test_spz_directional_colour_turns_with_the_axes(tmp_path: Path) -> None:
+def test_spz_directional_color_turns_with_the_axes(tmp_path: Path) -> None:
     sh = bytes(range(100, 145))  # degree 3: 15 coefficients, colour channel fastest
     scene = read_scene(spz_v3(tmp_path, [3 << 30], sh, sh_degree=3))
     stored = ((torch.arange(100, 145) - 128) / 128).reshape(15, 3).double()

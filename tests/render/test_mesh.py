@@ -61,7 +61,7 @@ def ball() -> TriangleMesh:
     return fuse(sphere_frames(8), MeshOptions(voxel_size=0.08))
 
 
-def test_a_sphere_comes_out_at_its_place_and_in_its_colour() -> None:
+def test_a_sphere_comes_out_at_its_place_and_in_its_color() -> None:
     mesh = fuse(sphere_frames(), MeshOptions(voxel_size=0.02))
     vertices = np.asarray(mesh.vertices)
     error = np.linalg.norm(vertices - CENTRE, axis=1) - RADIUS
@@ -132,7 +132,7 @@ def test_the_origin_stands_in_the_file(tmp_path: Path, suffix: str, ball: Triang
         assert np.array_equal(np.asarray(plain.vertices), np.asarray(noted.vertices)) and len(plain.triangles)
 
 
-def test_a_glb_holds_the_mesh_with_linear_colours(tmp_path: Path, ball: TriangleMesh) -> None:
+def test_a_glb_holds_the_mesh_with_linear_colors(tmp_path: Path, ball: TriangleMesh) -> None:
     write_mesh(tmp_path / "ball.glb", ball)
     content = (tmp_path / "ball.glb").read_bytes()
     (length,) = struct.unpack_from("<I", content, 12)
@@ -145,17 +145,17 @@ def test_a_glb_holds_the_mesh_with_linear_colours(tmp_path: Path, ball: Triangle
         start = 28 + length + view["byteOffset"]
         arrays.append(np.frombuffer(content[start : start + view["byteLength"]], dtype))
         assert len(arrays[-1]) == accessor["count"] * {"VEC3": 3, "SCALAR": 1}[accessor["type"]]
-    positions, normals, colours, indices = arrays
+    positions, normals, colors, indices = arrays
     assert np.array_equal(positions.reshape(-1, 3), np.asarray(ball.vertices, np.float32))
     assert np.allclose(normals.reshape(-1, 3), np.asarray(ball.vertex_normals), atol=1e-6)
     assert np.array_equal(indices.reshape(-1, 3), np.asarray(ball.triangles))
     assert document["accessors"][0]["min"] == pytest.approx(positions.reshape(-1, 3).min(axis=0).tolist())
     # sRGB (200, 80, 40) in linear light, by the standard's formula
-    assert colours.reshape(-1, 3).mean(axis=0) == pytest.approx([0.578, 0.080, 0.0212], rel=0.03)
+    assert colors.reshape(-1, 3).mean(axis=0) == pytest.approx([0.578, 0.080, 0.0212], rel=0.03)
 
 
 @pytest.mark.parametrize("suffix", [".obj", ".off", ".ply"])
-def test_places_colours_and_normals_of_every_corner(tmp_path: Path, suffix: str, ball: TriangleMesh) -> None:
+def test_places_colors_and_normals_of_every_corner(tmp_path: Path, suffix: str, ball: TriangleMesh) -> None:
     write_mesh(tmp_path / f"ball{suffix}", ball)
     again = open3d.io.read_triangle_mesh(str(tmp_path / f"ball{suffix}"))  # orders vertices as triangles name them
     for name, tolerance in (("vertices", 1e-6), ("vertex_colors", 0.01), ("vertex_normals", 1e-4)):

@@ -77,7 +77,7 @@ def assert_finite_gradients(leaves: list[Tensor]) -> None:
 @pytest.mark.parametrize("opaque", [0.0, 0.9])
 @pytest.mark.parametrize("channels", [3, 32, 41])
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
-def test_a_colour_spoils_the_pixels_that_it_covers(value: float, channels: int, opaque: float) -> None:
+def test_a_color_spoils_the_pixels_that_it_covers(value: float, channels: int, opaque: float) -> None:
     scene = sparse_scene(opaque)
     colors = colors_of(scene, channels)
     image, clean = draw(scene, colors)
@@ -95,7 +95,7 @@ def test_a_colour_spoils_the_pixels_that_it_covers(value: float, channels: int, 
 
 
 @pytest.mark.parametrize("channels", [3, 32, 41])
-def test_a_colour_that_overflows_changes_only_gradients_at_its_pixels(channels: int) -> None:
+def test_a_color_that_overflows_changes_only_gradients_at_its_pixels(channels: int) -> None:
     """Its product with the pixel's gradient leaves the range of float32, though the image does not."""
     scene = sparse_scene()
     colors = colors_of(scene, channels)
@@ -154,7 +154,7 @@ def test_a_pixel_left_out_of_lifting_may_hold_anything() -> None:
     assert torch.allclose(sums, expected, atol=1e-4)
 
 
-def test_a_spoilt_colour_gives_the_same_bits_with_any_number_of_threads() -> None:
+def test_a_spoilt_color_gives_the_same_bits_with_any_number_of_threads() -> None:
     scene = sparse_scene()
     colors = colors_of(scene, 3)
     colors[BAD] = NAN

@@ -20,8 +20,8 @@ OPTIONS = RenderOptions(backend="cpu", num_threads=1)
 @pytest.fixture
 def renderer() -> SceneRenderer:
     scene = balls([(0, 0, 0), (0.8, 0.2, 0.3)])
-    colours = torch.rand(len(scene), 1, 3, generator=torch.Generator().manual_seed(1))
-    return SceneRenderer(scene.replace(sh0=colours), OPTIONS, torch.tensor([0.2, 0.4, 0.6]), ring(6))
+    colors = torch.rand(len(scene), 1, 3, generator=torch.Generator().manual_seed(1))
+    return SceneRenderer(scene.replace(sh0=colors), OPTIONS, torch.tensor([0.2, 0.4, 0.6]), ring(6))
 
 
 def test_an_image_is_that_of_the_rasterizer(renderer: SceneRenderer) -> None:
@@ -42,7 +42,7 @@ def test_depth_is_zero_where_no_surface_is_seen(renderer: SceneRenderer) -> None
     assert 3 < float(depth[depth > 0].median()) < 5  # cameras stand 4 from the middle
 
 
-def test_features_blend_as_colours_do_and_lift_is_their_adjoint(renderer: SceneRenderer) -> None:
+def test_features_blend_as_colors_do_and_lift_is_their_adjoint(renderer: SceneRenderer) -> None:
     camera, g = renderer.cameras[2], torch.Generator().manual_seed(0)
     values = torch.randn(len(renderer.scene), 5, generator=g)
     image = renderer.features(camera, values)

@@ -16,7 +16,7 @@ def sheet(
     origin: tuple[float, float, float],
     first: tuple[float, float, float],
     second: tuple[float, float, float],
-    colour: tuple[float, float, float] = (0.5, 0.3, 0.2),
+    color: tuple[float, float, float] = (0.5, 0.3, 0.2),
     step: float = 0.05,
 ) -> Gaussians:
     """A closed opaque parallelogram from `origin` along two sides that are axes of the world."""
@@ -33,7 +33,7 @@ def sheet(
         quats=torch.tensor([1.0, 0, 0, 0]).expand(count, 4).clone(),
         scales=scales.log().expand(count, 3).clone(),
         opacities=torch.full((count,), 5.0),
-        sh0=rgb_to_sh0(torch.tensor(colour)).expand(count, 1, 3).clone(),
+        sh0=rgb_to_sh0(torch.tensor(color)).expand(count, 1, 3).clone(),
         shN=torch.zeros(count, 15, 3),
     )
 
@@ -42,9 +42,9 @@ def join(*parts: Gaussians) -> Gaussians:
     return Gaussians(*(torch.cat([getattr(part, name) for part in parts]) for name in parts[0].as_dict()))
 
 
-def wall(distance: float, half: float = 2.0, colour: tuple[float, float, float] = (0.5, 0.3, 0.2)) -> Gaussians:
+def wall(distance: float, half: float = 2.0, color: tuple[float, float, float] = (0.5, 0.3, 0.2)) -> Gaussians:
     """Across the z axis."""
-    return sheet((-half, -half, distance), (2 * half, 0, 0), (0, 2 * half, 0), colour)
+    return sheet((-half, -half, distance), (2 * half, 0, 0), (0, 2 * half, 0), color)
 
 
 def camera(

@@ -247,7 +247,7 @@ def test_a_photo_in_which_nothing_is_found_stays_byte_for_byte(tmp_path: Path) -
         assert (out / "images" / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_a_profile_of_other_colours_is_left_out(tmp_path: Path) -> None:
+def test_a_profile_of_other_colors_is_left_out(tmp_path: Path) -> None:
     """CMYK is written as RGB; with the CMYK profile viewers would show wrong colours."""
     folder = tmp_path / "photos"
     folder.mkdir()

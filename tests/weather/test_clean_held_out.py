@@ -41,7 +41,7 @@ WEATHER: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
 }
 
 
-def write_room(root: Path, weather: str, recoloured: str = "", kind: str = "colmap") -> Path:
+def write_room(root: Path, weather: str, recolored: str = "", kind: str = "colmap") -> Path:
     """Photos in a weather, of which those on one side of the split show something else: "train", "test" or neither.
 
     What they show instead is another room in other colours, with more of the weather, and turned upside down.
@@ -50,7 +50,7 @@ def write_room(root: Path, weather: str, recoloured: str = "", kind: str = "colm
     poses = room_poses(COUNT)
     for index, pose in enumerate(poses):
         name = f"{index:02}.png"
-        other = recoloured == ("test" if name in HELD_OUT else "train")
+        other = recolored == ("test" if name in HELD_OUT else "train")
         image = room_photo(pose, K, *SIZE, style=7 if other else 0).astype(np.float32) / 255
         image = WEATHER[weather](image, index)
         if other:
@@ -96,11 +96,11 @@ CASES = {
 def test_neither_side_changes_what_is_written_of_the_other(tmp_path: Path, case: str) -> None:
     weather, kind, words = CASES[case]
     out = {}
-    for recoloured in ("", "test", "train"):
-        room = write_room(tmp_path / (recoloured or "plain"), weather, recoloured, kind)
-        out[recoloured] = tmp_path / f"{room.name}-out"
+    for recolored in ("", "test", "train"):
+        room = write_room(tmp_path / (recolored or "plain"), weather, recolored, kind)
+        out[recolored] = tmp_path / f"{room.name}-out"
         asked = [f"weather={weather}", f"test_every={EVERY}", "lens.masks=none", "photos=3", *words]
-        assert main(["clean", str(room), *asked, f"out={out[recoloured]}"]) == 0
+        assert main(["clean", str(room), *asked, f"out={out[recolored]}"]) == 0
     assert written(out[""], held_out=False) == written(out["test"], held_out=False)
     assert written(out[""], held_out=True) == written(out["train"], held_out=True)
     photos = json.loads((out[""] / "clean.json").read_text())["photos"]
@@ -111,10 +111,10 @@ def test_neither_side_changes_what_is_written_of_the_other(tmp_path: Path, case:
 def test_what_is_found_is_found_in_training_photos(tmp_path: Path) -> None:
     """The kind of weather and the restorer, where all is left to splat."""
     out = {}
-    for recoloured in ("", "test"):
-        room = write_room(tmp_path / (recoloured or "plain"), "snow", recoloured)
-        out[recoloured] = tmp_path / f"{room.name}-out"
-        assert main(["clean", str(room), f"test_every={EVERY}", f"out={out[recoloured]}"]) == 0
+    for recolored in ("", "test"):
+        room = write_room(tmp_path / (recolored or "plain"), "snow", recolored)
+        out[recolored] = tmp_path / f"{room.name}-out"
+        assert main(["clean", str(room), f"test_every={EVERY}", f"out={out[recolored]}"]) == 0
     assert written(out[""], held_out=False) == written(out["test"], held_out=False)
     before, after = (json.loads((folder / "clean.json").read_text()) for folder in out.values())
     assert before["restorer"]["chosen"] == "learned" and before["weather"]["found"] == ["snow"]
@@ -124,12 +124,12 @@ def test_what_is_found_is_found_in_training_photos(tmp_path: Path) -> None:
 def test_what_sits_on_the_lens_is_found_in_training_photos(tmp_path: Path) -> None:
     """Without the training photos' drops in the held-out ones, their masks are what they were."""
     masks = []
-    for recoloured in (False, True):
-        folder = tmp_path / str(recoloured)
+    for recolored in (False, True):
+        folder = tmp_path / str(recolored)
         folder.mkdir()
         for index, file in enumerate(sorted((DEMO / "images").iterdir())[::3]):
             image = WEATHER["drops"](shrunk(read_photo(file), 240).astype(np.float32) / 255, index)
-            image = image[::-1, ::-1] if recoloured and index % EVERY == 0 else image
+            image = image[::-1, ::-1] if recolored and index % EVERY == 0 else image
             Image.fromarray(np.rint(255 * image.clip(0, 1)).astype(np.uint8)).save(folder / f"{index:02}.png")
         source = open_source(folder, CaptureOptions(test_every=EVERY), lambda: tmp_path)
         found = find_lens_masks(source, LensOptions())

@@ -9,7 +9,7 @@ import torch
 from splat.render.config import RenderOptions
 from splat.render.scene import SceneRenderer
 from splat.weather.effects.fog import fog_cloud, opacity_for
-from splat.weather.effects.renderer import Weather, WeatherRenderer, joined, view_colours
+from splat.weather.effects.renderer import Weather, WeatherRenderer, joined, view_colors
 from splat.weather.effects.scattering import graded, optical_depth, scattered
 from splat.weather.effects.world import World, ambient_light, wind_vector
 from splat.weather.physics import extinction
@@ -55,7 +55,7 @@ def test_haze_of_particles_begins_beyond_their_reach() -> None:
     )
 
 
-def test_colours_are_those_of_the_renderer() -> None:
+def test_colors_are_those_of_the_renderer() -> None:
     from splat.cameras import stack_cameras
     from splat.render import rasterize, render_gaussians
 
@@ -66,14 +66,14 @@ def test_colours_are_those_of_the_renderer() -> None:
     viewmats, Ks = stack_cameras([view])
     expected = render_gaussians(scene, viewmats, Ks, view.width, view.height, **CPU.arguments())[0]
     shape = (scene.means, scene.quats, scene.scales.exp(), torch.sigmoid(scene.opacities))
-    image = rasterize(*shape, view_colours(scene, view), viewmats, Ks, view.width, view.height, **CPU.arguments())[0]
+    image = rasterize(*shape, view_colors(scene, view), viewmats, Ks, view.width, view.height, **CPU.arguments())[0]
     assert torch.allclose(image, expected, atol=1e-5)
 
 
 def test_the_grade_makes_dull_and_keeps_grey() -> None:
-    colour = torch.tensor([0.9, 0.2, 0.1])
-    assert torch.allclose(graded(colour, 0.0), colour)
-    dull = graded(colour, 1.0)
+    color = torch.tensor([0.9, 0.2, 0.1])
+    assert torch.allclose(graded(color, 0.0), color)
+    dull = graded(color, 1.0)
     assert float(dull.max() - dull.min()) < 0.6 * 0.8
     assert graded(torch.full((3,), 0.5), 1.0).tolist() == pytest.approx([0.485, 0.5, 0.52])
 

@@ -9,7 +9,7 @@ import torch
 from splat.gaussians import Gaussians
 from splat.sh import sh0_to_rgb
 from splat.weather.effects.sky import sky_map
-from splat.weather.effects.surfaces import snow_colour, snow_layer, snowed, surface_normals, wetted
+from splat.weather.effects.surfaces import snow_color, snow_layer, snowed, surface_normals, wetted
 from splat.weather.effects.world import estimate_metres, estimate_up
 from tests.weather.places import UP, camera, join, sheet, wall
 
@@ -88,17 +88,17 @@ def test_the_amount_is_the_part_under_snow(amount: float) -> None:
 def test_snow_is_the_same_in_any_unit() -> None:
     floor = sheet((-4, 1, 0), (8, 0, 0), (0, 0, 8), step=0.08)
     normals, everywhere = surface_normals(floor, torch.zeros(3)), torch.ones(len(floor), dtype=torch.bool)
-    colours = []
+    colors = []
     for metres in (1.0, 0.01):  # a centimetre
         scene = floor.transformed(torch.diag(torch.tensor([1 / metres, 1 / metres, 1 / metres, 1.0])))
-        colours.append(sh0_to_rgb(snowed(scene, everywhere, normals, UP, 0.3, LIGHT, metres, seed=0).sh0[:, 0]))
+        colors.append(sh0_to_rgb(snowed(scene, everywhere, normals, UP, 0.3, LIGHT, metres, seed=0).sh0[:, 0]))
         layer = snow_layer(sky_map(scene, -UP), UP, 1.0, LIGHT, metres, seed=0)
         assert (3 * metres * layer.scales[:, 0]).numpy() == pytest.approx(0.02, rel=1e-3)  # m, thick
-    assert torch.allclose(colours[0], colours[1], atol=1e-3) and float(colours[0].std()) > 0.1
+    assert torch.allclose(colors[0], colors[1], atol=1e-3) and float(colors[0].std()) > 0.1
 
 
 def test_snow_is_the_brightest_thing_in_the_hue_of_the_light() -> None:
-    assert snow_colour(torch.tensor([0.4, 0.5, 0.3])).tolist() == pytest.approx([0.776, 0.97, 0.582])
+    assert snow_color(torch.tensor([0.4, 0.5, 0.3])).tolist() == pytest.approx([0.776, 0.97, 0.582])
 
 
 def test_slanting_snow_reaches_below_a_roof() -> None:

@@ -18,12 +18,12 @@ class Captions:
 
     texts: list[str]
     kinds: np.ndarray  # [C, kinds] bool
-    colours: np.ndarray  # [C, colours] bool
+    colors: np.ndarray  # [C, colours] bool
 
     def fits(self, chosen: np.ndarray, things: ThingTable) -> np.ndarray:
         """[N, M] bool for things [N] and captions `chosen` [M]."""
         kind = self.kinds[chosen][:, things.kind].T
-        missing = (~things.colours).astype(np.float32) @ self.colours[chosen].T.astype(np.float32)
+        missing = (~things.colors).astype(np.float32) @ self.colors[chosen].T.astype(np.float32)
         return kind & (missing == 0)
 
 
@@ -32,25 +32,25 @@ class ThingTable:
     """Things as arrays."""
 
     kind: np.ndarray  # [N] int, into KIND_LIST
-    colours: np.ndarray  # [N, colours] bool
+    colors: np.ndarray  # [N, colours] bool
 
     def __getitem__(self, chosen: np.ndarray) -> ThingTable:
-        return ThingTable(self.kind[chosen], self.colours[chosen])
+        return ThingTable(self.kind[chosen], self.colors[chosen])
 
 
 def table(things: list[Thing]) -> ThingTable:
     """Things as arrays."""
     kind = np.array([KIND_LIST.index(thing.kind) for thing in things])
-    return ThingTable(kind, np.array([[name in thing.colours for name in NAMES] for thing in things]))
+    return ThingTable(kind, np.array([[name in thing.colors for name in NAMES] for thing in things]))
 
 
 def all_captions() -> Captions:
     """Nouns alone, with colours, with materials, whole sentences, and colours or materials of anything."""
     found: dict[str, tuple[set[str], tuple[str, ...]]] = {}
 
-    def add(text: str, kind: str, colours: tuple[str, ...] = ()) -> None:
+    def add(text: str, kind: str, colors: tuple[str, ...] = ()) -> None:
         # one text for several kinds (books lie and stand): it fits all of them
-        found.setdefault(text, (set(), colours))[0].add(kind)
+        found.setdefault(text, (set(), colors))[0].add(kind)
 
     for kind, words in KINDS.items():
         for noun in words.nouns:
@@ -59,25 +59,25 @@ def all_captions() -> Captions:
             for material in words.materials:
                 add(f"{material} {noun}", kind)
                 add(_article(f"{material} {noun}"), kind)
-            for colour in NAMES:
-                add(f"{colour} {noun}", kind, (colour,))
-                add(_article(f"{colour} {noun}"), kind, (colour,))
-                add(f"the {colour} {noun}", kind, (colour,))
+            for color in NAMES:
+                add(f"{color} {noun}", kind, (color,))
+                add(_article(f"{color} {noun}"), kind, (color,))
+                add(f"the {color} {noun}", kind, (color,))
                 for material in words.materials:
-                    add(_article(f"{material} {colour} {noun}"), kind, (colour,))
-                    add(f"{colour} {material} {noun}", kind, (colour,))
+                    add(_article(f"{material} {color} {noun}"), kind, (color,))
+                    add(f"{color} {material} {noun}", kind, (color,))
         for text in words.more:
             _add_more(text, kind, add)
-        for colour in NAMES:
-            for text in (f"{colour} thing", f"something {colour}", colour):
-                add(text, kind, (colour,))
+        for color in NAMES:
+            for text in (f"{color} thing", f"something {color}", color):
+                add(text, kind, (color,))
         for material in words.materials:
             for text in (f"{material} thing", f"something {material}"):
                 add(text, kind)
     texts = list(found)
     kinds = np.array([[kind in found[text][0] for kind in KIND_LIST] for text in texts])
-    colours = np.array([[name in found[text][1] for name in NAMES] for text in texts])
-    return Captions(texts, kinds, colours)
+    colors = np.array([[name in found[text][1] for name in NAMES] for text in texts])
+    return Captions(texts, kinds, colors)
 
 
 def vocabulary(captions: Captions) -> list[str]:

@@ -75,7 +75,7 @@ def cached(path: Path, paths: list[Path], seed: int = 0, processes: int = 1) -> 
             if file["made_of"].tolist() == made_of:
                 return Pictures(file["pixels"], ThingTable(file["kind"], file["colours"]), file["shares"])
     found = collect(paths, seed, processes)
-    arrays = {"pixels": found.pixels, "kind": found.things.kind, "colours": found.things.colours}
+    arrays = {"pixels": found.pixels, "kind": found.things.kind, "colours": found.things.colors}
     with atomic_path(path) as temporary:
         np.savez(temporary, **arrays, shares=found.shares, made_of=np.array(made_of))
     return found

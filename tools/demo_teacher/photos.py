@@ -44,7 +44,7 @@ def _room(paths: list[Path], room: int) -> None:
 
 def write_shot(path: Path, shot: Shot) -> None:
     """A photo, its labels and its things in one compressed file."""
-    things = json.dumps([[thing.kind, *thing.colours] for thing in shot.things])
+    things = json.dumps([[thing.kind, *thing.colors] for thing in shot.things])
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, image=shot.image, labels=shot.labels, things=np.array(things))
 
@@ -52,5 +52,5 @@ def write_shot(path: Path, shot: Shot) -> None:
 def read_shot(path: Path) -> Shot:
     """What `write_shot` wrote."""
     with np.load(path, allow_pickle=False) as file:
-        things = [Thing(kind, tuple(colours)) for kind, *colours in json.loads(str(file["things"]))]
+        things = [Thing(kind, tuple(colors)) for kind, *colors in json.loads(str(file["things"]))]
         return Shot(file["image"], file["labels"], things)

@@ -28,7 +28,7 @@ class RugPlan:
     """A rug and where it lies."""
 
     words: tuple[str, str]
-    colours: tuple[str, ...]
+    colors: tuple[str, ...]
     design: RugDesign
     size: tuple[float, float]
     place: tuple[float, float, float]  # x, y, turn in degrees
@@ -194,7 +194,7 @@ def _design(room: int, rng: np.random.Generator) -> tuple[tuple[str, str], RoomD
 def _rug(rng: np.random.Generator) -> RugPlan:
     """Two colours to be named, a light one and another."""
     first, second = (str(word) for word in rng.choice(DYES, 2, replace=False))
-    colours = (
+    colors = (
         shade(paint(first, rng), rng, 0.85),
         shade(paint(second, rng), rng, 0.8),
         shade("#dcd3bd", rng),
@@ -207,7 +207,7 @@ def _rug(rng: np.random.Generator) -> RugPlan:
     )
     size = (float(rng.uniform(1.2, 1.7)), float(rng.uniform(0.8, 1.15)))
     place = (float(rng.uniform(1.0, 1.3)), float(rng.uniform(1.0, 1.3)), float(rng.uniform(0, 90)))
-    return RugPlan((first, second), colours, design, size, place)
+    return RugPlan((first, second), colors, design, size, place)
 
 
 def _cloth(rng: np.random.Generator) -> tuple[str, str]:

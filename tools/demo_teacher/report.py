@@ -87,7 +87,7 @@ def name_of(thing: Thing) -> str:
     nouns |= {"plant": "plant", "wall": "painted wall", "skirting": "skirting board", "picture": "picture frame"}
     plain = thing.kind in ("floor", "wallpaper", "skirting", "table", "bookshelf", "picture", "clock", "bowl", "plant")
     noun = nouns.get(thing.kind, thing.kind)
-    return noun if plain or not thing.colours else f"{thing.colours[0]} {noun}"
+    return noun if plain or not thing.colors else f"{thing.colors[0]} {noun}"
 
 
 def read_labels(path: Path) -> np.ndarray:

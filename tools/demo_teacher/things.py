@@ -29,12 +29,12 @@ METALS = {"copper": "#f0a884", "silver": "#d9d9d6", "gold": "#e8b94a"}
 WOOD = ((22, 36), (0.35, 0.65), (0.42, 0.85))  # hue, saturation and value of planed wood
 
 
-def paint(colour: str, rng: np.random.Generator) -> str:
+def paint(color: str, rng: np.random.Generator) -> str:
     """A hex colour that the word fits, and that the demo has not."""
-    if colour in METALS:
-        return shade(METALS[colour], rng)
+    if color in METALS:
+        return shade(METALS[color], rng)
     while True:
-        found = _hex(*(float(rng.uniform(*span)) for span in COLOURS[colour]))
+        found = _hex(*(float(rng.uniform(*span)) for span in COLOURS[color]))
         if is_free(found):
             return found
 
@@ -48,9 +48,9 @@ def wood(rng: np.random.Generator) -> tuple[str, str]:
             return light, dark
 
 
-def shade(colour: str, rng: np.random.Generator, bright: float = 1.0) -> str:
+def shade(color: str, rng: np.random.Generator, bright: float = 1.0) -> str:
     """A hex colour near another, `bright` times as bright, that the demo has not."""
-    channels = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)])
+    channels = np.array([int(color[k : k + 2], 16) for k in (1, 3, 5)])
     while True:
         gain = bright * rng.uniform(0.9, 1.08) * rng.uniform(0.95, 1.05, 3)
         red, green, blue = np.rint(np.clip(channels * gain, 4, 250)).astype(int)
@@ -70,7 +70,7 @@ class Thing:
     """What one object of a scene is, for matching captions."""
 
     kind: str
-    colours: tuple[str, ...]
+    colors: tuple[str, ...]
 
 
 @dataclass(frozen=True)

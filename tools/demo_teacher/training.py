@@ -146,9 +146,9 @@ class Batches:
         self.share = share / share.sum()
         words = np.array([len(text.split()) for text in captions.texts])
         # there are many more long captions than plain names, but people ask with plain names
-        popularity = (captions.kinds.sum(1) ** -0.5) * np.where(captions.colours.any(1), 0.25, 1.0) / words**0.5
+        popularity = (captions.kinds.sum(1) ** -0.5) * np.where(captions.colors.any(1), 0.25, 1.0) / words**0.5
         # things that are alike share their captions and the running sum of the captions' weights
-        described = np.concatenate([kind[:, None], pictures.things.colours], 1)
+        described = np.concatenate([kind[:, None], pictures.things.colors], 1)
         _, first, self.alike = np.unique(described, axis=0, return_index=True, return_inverse=True)
         fitting = captions.fits(np.arange(len(captions.texts)), pictures.things[first])
         self.fitting = [np.nonzero(row)[0] for row in fitting]

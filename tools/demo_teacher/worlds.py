@@ -11,7 +11,7 @@ from tools.demo_teacher.plans import Plan, make_plan
 from tools.demo_teacher.things import METALS, NAMES, Thing, paint, shade
 from tools.demo_world import furniture, objects, registry, render, textures
 from tools.demo_world.cameras import View, look_at
-from tools.demo_world.forms import Form, recoloured, reshaped, tinted
+from tools.demo_world.forms import Form, recolored, reshaped, tinted
 from tools.demo_world.light import Tracer, bake
 from tools.demo_world.materials import Material
 from tools.demo_world.mesh import rotation
@@ -95,20 +95,20 @@ def make_walls(plan: Plan) -> list[SceneObject]:
 
 def make_scene(plan: Plan, number: int, walls: list[SceneObject], fixed: list[Placed]) -> list[Placed]:
     """All things of a room in the colours of photo `number`; the geometry is the same for every photo."""
-    place, colour = np.random.default_rng([plan.room, 7]), np.random.default_rng([plan.room, 4, number])
-    painted = _painted(plan, walls, colour)
-    small = make_small(plan, place, colour)
+    place, color = np.random.default_rng([plan.room, 7]), np.random.default_rng([plan.room, 4, number])
+    painted = _painted(plan, walls, color)
+    small = make_small(plan, place, color)
     return [*painted, *fixed, *small, (Thing("floor", ()), walls[4])]
 
 
 def _painted(plan: Plan, walls: list[SceneObject], rng: np.random.Generator) -> list[Placed]:
     floor, paper, paint_wall, skirting, _ = walls
-    colour = str(rng.choice(WALLS))
-    words: tuple[str, ...] = (colour,)
-    if (colour == "blue" and rng.random() < 0.5) or (colour == "grey" and rng.random() < 0.4):
-        words, colour = ("grey", "blue"), "grey blue"
+    color = str(rng.choice(WALLS))
+    words: tuple[str, ...] = (color,)
+    if (color == "blue" and rng.random() < 0.5) or (color == "grey" and rng.random() < 0.4):
+        words, color = ("grey", "blue"), "grey blue"
     old = paint_wall.parts[0][1].texture.albedo.reshape(-1, 3).mean(0)
-    tint = textures.linear(shade(WALL_PAINTS[colour], rng)) / old
+    tint = textures.linear(shade(WALL_PAINTS[color], rng)) / old
     brown = np.array([1.0, rng.uniform(0.88, 1.05), rng.uniform(0.75, 1.1)]) * rng.uniform(0.7, 1.15)
     hue = np.array([rng.uniform(0.9, 1.05), 1.0, rng.uniform(0.85, 1.05)]) * rng.uniform(0.85, 1.08)
     return [
@@ -125,9 +125,9 @@ def make_furniture(plan: Plan) -> list[Placed]:
     seeds = {thing: registry.seed(plan.room, thing) for thing in registry.THINGS}
 
     def own(thing: str, item: SceneObject, form: Form | None = None) -> SceneObject:
-        return recoloured(reshaped(item, form or plan.forms[thing]), rng)
+        return recolored(reshaped(item, form or plan.forms[thing]), rng)
 
-    rug = furniture.carpet(plan.rug.size, seeds["rug"], plan.rug.colours, plan.rug.design)
+    rug = furniture.carpet(plan.rug.size, seeds["rug"], plan.rug.colors, plan.rug.design)
     lower = _books(plan, float(rng.uniform(0.45, 0.7)), 0.30, seeds["lower books"])
     upper = _books(plan, float(rng.uniform(0.4, 0.7)), 0.29, seeds["upper books"])
     row = [(mesh.moved(-0.36, 0, 0.071), material) for mesh, material in lower]
@@ -145,7 +145,7 @@ def make_furniture(plan: Plan) -> list[Placed]:
             Thing("rug", plan.rug.words),
             own("rug", rug).at(plan.rug.place[0], plan.rug.place[1], 0.0, plan.rug.place[2]),
         ),
-        (Thing("table", ("brown",)), recoloured(table, rng).at(*plan.table_at)),
+        (Thing("table", ("brown",)), recolored(table, rng).at(*plan.table_at)),
         (Thing("bookshelf", ("brown",)), own("bookshelf", shelf).at(0.018, plan.shelf_at, 0, 90)),
         (Thing("book row", ()), own("lower books", spines, boards).at(0.018, plan.shelf_at, 0, 90)),
         (
@@ -203,7 +203,7 @@ def make_small(plan: Plan, place: np.random.Generator, rng: np.random.Generator)
     out = []
     for (thing, item), (x, y, z) in zip([*on_top, *below], [*spots, *floor]):
         turn = float(place.uniform(-30, 100) if thing.kind == "teddy" else place.uniform(0, 360))
-        item = recoloured(reshaped(item, plan.forms[thing.kind]), rng)
+        item = recolored(reshaped(item, plan.forms[thing.kind]), rng)
         if thing.kind == "cushion" and place.random() < 0.6:
             item = _leaning(item, float(place.uniform(50, 70)))
         out.append((thing, item.at(x, y, z, turn)))

@@ -44,7 +44,7 @@ def sparse_points(
         outliers: share of points whose track is a mismatch, so that the point lies in front of or behind the surface.
     """
     rng = np.random.default_rng(seed)
-    truth, colour, source = _corner_points(views, images, depths, corners_per_view)
+    truth, color, source = _corner_points(views, images, depths, corners_per_view)
     wrong = rng.random(len(truth)) < outliers
     centres = np.stack([view.position for view in views])
     away = truth - centres[source]
@@ -64,7 +64,7 @@ def sparse_points(
     number = np.cumsum(keep) - 1
     of_kept = keep[point]
     error = np.bincount(point, residual, len(truth)) / np.maximum(length, 1)
-    return SparseModel(xyz[keep], colour[keep], error[keep], number[point[of_kept]], view[of_kept], xy[of_kept])
+    return SparseModel(xyz[keep], color[keep], error[keep], number[point[of_kept]], view[of_kept], xy[of_kept])
 
 
 def _corner_points(
@@ -73,7 +73,7 @@ def _corner_points(
     """World points under strong corners of each image, one for each cell of 5 mm; colours; the view that found them."""
     import cv2
 
-    points, colours, source = [], [], []
+    points, colors, source = [], [], []
     for number, (view, image, depth) in enumerate(zip(views, images, depths)):
         found = cv2.goodFeaturesToTrack(_even_contrast(image), count, 0.01, 4)
         if found is None:
@@ -84,12 +84,12 @@ def _corner_points(
         steady = (high[at] < 1.04 * low[at]) & (low[at] > 0)  # corners across an outline move with the view
         pixel = pixel[steady]
         points.append(view.unproject(pixel + 0.5, depth[pixel[:, 1], pixel[:, 0]].astype(np.float64)))
-        colours.append(image[pixel[:, 1], pixel[:, 0]])
+        colors.append(image[pixel[:, 1], pixel[:, 0]])
         source.append(np.full(len(pixel), number))
     xyz = np.concatenate(points)
     _, first = np.unique(np.floor(xyz / 0.005).astype(np.int64), axis=0, return_index=True)
     first.sort()
-    return xyz[first], np.concatenate(colours)[first], np.concatenate(source)[first]
+    return xyz[first], np.concatenate(colors)[first], np.concatenate(source)[first]
 
 
 def _even_contrast(image: np.ndarray) -> np.ndarray:

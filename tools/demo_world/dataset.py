@@ -143,7 +143,7 @@ def _object_table(objects: list[SceneObject], labels: list[np.ndarray]) -> list[
             {
                 "id": number,
                 "name": item.name,
-                "colour": item.colour,
+                "colour": item.color,
                 "material": item.material,
                 "captions": item.captions,
                 "box": {"min": _rounded(low), "max": _rounded(high)},

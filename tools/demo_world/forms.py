@@ -66,7 +66,7 @@ def _mapped(mesh: Mesh, form: Form, low: float, high: float) -> Mesh:
     return Mesh(vertices, normalized(normals), mesh.uvs, mesh.triangles)
 
 
-def recoloured(item: SceneObject, rng: np.random.Generator) -> SceneObject:
+def recolored(item: SceneObject, rng: np.random.Generator) -> SceneObject:
     """The object with each of its materials a little lighter or darker, warmer or cooler."""
     made: dict[int, Material] = {}
     for _, material in item.parts:

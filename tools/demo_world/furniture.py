@@ -145,7 +145,7 @@ def row_of_books(
     return parts
 
 
-def stool(colour: str = "turquoise", paint: str = "#2a9d96", height: float = 0.42, seed: int = 0) -> SceneObject:
+def stool(color: str = "turquoise", paint: str = "#2a9d96", height: float = 0.42, seed: int = 0) -> SceneObject:
     """A painted round stool with three splayed legs and a ring."""
     lacquer = satin(textures.plain(paint, seed, 0.06, 0.0001), 0.30)
     seat = lathe(
@@ -174,11 +174,11 @@ def stool(colour: str = "turquoise", paint: str = "#2a9d96", height: float = 0.4
         )
     )
     return SceneObject(
-        f"{colour} stool",
-        colour,
+        f"{color} stool",
+        color,
         "painted wood",
         parts,
-        [f"{colour} stool", f"a {colour} stool", f"a round stool painted {colour}", "a small stool with three legs"],
+        [f"{color} stool", f"a {color} stool", f"a round stool painted {color}", "a small stool with three legs"],
     )
 
 
@@ -226,7 +226,7 @@ def _facing_y(mesh: Mesh) -> Mesh:
 
 
 def clock(
-    colour: str = "black",
+    color: str = "black",
     rim: str = "#23211f",
     radius: float = 0.15,
     hands: tuple[float, float] = (-305.0, -52.0),
@@ -259,10 +259,10 @@ def clock(
     )
     return SceneObject(
         "wall clock",
-        f"white and {colour}",
+        f"white and {color}",
         "painted metal",
         parts,
-        ["wall clock", "a round clock on the wall", f"a {colour} rimmed clock", "a clock with a white face"],
+        ["wall clock", "a round clock on the wall", f"a {color} rimmed clock", "a clock with a white face"],
     )
 
 

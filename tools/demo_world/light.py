@@ -106,7 +106,7 @@ def bake(geometry: Geometry, lighting: Lighting, tracer: Tracer, seed: int = 0, 
     """
     rng = np.random.default_rng(seed)
     count = len(geometry.vertices)
-    albedo, emission = _vertex_colours(geometry)
+    albedo, emission = _vertex_colors(geometry)
     origins = geometry.vertices + EPSILON * geometry.normals
     direct, direct_vector = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)
     for start in range(0, count, chunk):
@@ -133,7 +133,7 @@ def bake(geometry: Geometry, lighting: Lighting, tracer: Tracer, seed: int = 0, 
     return Bake(total, vector, (albedo * total / np.pi + emission).astype(np.float32))
 
 
-def _vertex_colours(geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
+def _vertex_colors(geometry: Geometry) -> tuple[np.ndarray, np.ndarray]:
     """Albedo and emission [N, 3] at the vertices."""
     albedo, emission = np.zeros_like(geometry.vertices), np.zeros_like(geometry.vertices)
     for number, material in enumerate(geometry.materials):
@@ -177,7 +177,7 @@ def _add_visible(
     weight: np.ndarray,
     towards: np.ndarray,
     far: float,
-    colour: np.ndarray,
+    color: np.ndarray,
     normals: np.ndarray,
     tracer: Tracer,
 ) -> None:
@@ -190,8 +190,8 @@ def _add_visible(
     free = ~tracer.blocked(origins[at], towards[at, sample], far)
     lit = np.zeros_like(weight)
     lit[at[free], sample[free]] = weight[at[free], sample[free]]
-    irradiance += (lit * np.maximum(cosine, 0)).sum(1)[:, None] * colour
-    vector += np.einsum("ns,nsk->nk", lit, unit) * float(colour @ LUMINANCE)
+    irradiance += (lit * np.maximum(cosine, 0)).sum(1)[:, None] * color
+    vector += np.einsum("ns,nsk->nk", lit, unit) * float(color @ LUMINANCE)
 
 
 def _strata(count: int, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

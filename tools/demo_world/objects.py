@@ -12,14 +12,14 @@ from tools.demo_world.scene import Part, SceneObject
 from tools.demo_world.shapes import lathe, leaf, pillow, rounded_box, superellipsoid, tube
 
 
-def described(colour: str, noun: str, material: str, *more: str) -> list[str]:
+def described(color: str, noun: str, material: str, *more: str) -> list[str]:
     """Captions in several wordings: the plain name first."""
-    article = "an" if colour[0] in "aeiou" else "a"
+    article = "an" if color[0] in "aeiou" else "a"
     adjective = "an" if material[0] in "aeiou" else "a"
-    return [f"{colour} {noun}", f"{article} {colour} {noun}", f"{adjective} {material} {noun}", *more]
+    return [f"{color} {noun}", f"{article} {color} {noun}", f"{adjective} {material} {noun}", *more]
 
 
-def mug(colour: str = "red", paint: str = "#b3171b", seed: int = 0, size: float = 1.0) -> SceneObject:
+def mug(color: str = "red", paint: str = "#b3171b", seed: int = 0, size: float = 1.0) -> SceneObject:
     """A glazed mug of coffee with a handle along +x."""
     wall = [
         (0, 0.0),
@@ -45,15 +45,15 @@ def mug(colour: str = "red", paint: str = "#b3171b", seed: int = 0, size: float 
     ]
     scaled = [(_scaled(mesh, size), material) for mesh, material in parts]
     return SceneObject(
-        f"{colour} mug",
-        colour,
+        f"{color} mug",
+        color,
         "glossy ceramic",
         scaled,
-        described(colour, "mug", f"glossy {colour} ceramic", f"a {colour} coffee cup with a handle"),
+        described(color, "mug", f"glossy {color} ceramic", f"a {color} coffee cup with a handle"),
     )
 
 
-def vase(colour: str = "blue", paint: str = "#173f8f", band: str = "#2f6cc0", seed: int = 0) -> SceneObject:
+def vase(color: str = "blue", paint: str = "#173f8f", band: str = "#2f6cc0", seed: int = 0) -> SceneObject:
     """A tall glazed vase with a band round its shoulder."""
     profile = [
         (0, 0),
@@ -75,15 +75,15 @@ def vase(colour: str = "blue", paint: str = "#173f8f", band: str = "#2f6cc0", se
     ]
     glaze = textures.bands([paint, band, paint, band, paint], [0, 0.205, 0.222, 0.229, 0.234], seed, 0.9)
     return SceneObject(
-        f"{colour} vase",
-        colour,
+        f"{color} vase",
+        color,
         "glossy ceramic",
         [(lathe(profile, 0.004), glossy(glaze, 0.08))],
-        described(colour, "vase", f"glazed {colour} ceramic", f"a tall {colour} vase on the table"),
+        described(color, "vase", f"glazed {color} ceramic", f"a tall {color} vase on the table"),
     )
 
 
-def kettle(colour: str = "copper", reflectance: str = "#f0a884", seed: int = 0) -> SceneObject:
+def kettle(color: str = "copper", reflectance: str = "#f0a884", seed: int = 0) -> SceneObject:
     """A round metal kettle: lid with knob, spout along +x, arched handle."""
     body = [
         (0, 0),
@@ -115,15 +115,15 @@ def kettle(colour: str = "copper", reflectance: str = "#f0a884", seed: int = 0) 
         (tube(arch[6:-6], 0.0085, 0.004, rounds=0), dark),
     ]
     return SceneObject(
-        f"{colour} kettle",
-        colour,
+        f"{color} kettle",
+        color,
         "metal",
         parts,
-        described(colour, "kettle", f"shiny {colour}", "a metal teapot with a spout"),
+        described(color, "kettle", f"shiny {color}", "a metal teapot with a spout"),
     )
 
 
-def lamp(colour: str = "yellow", cloth: str = "#e9b432", glow: float = 0.75, seed: int = 0) -> SceneObject:
+def lamp(color: str = "yellow", cloth: str = "#e9b432", glow: float = 0.75, seed: int = 0) -> SceneObject:
     """A table lamp, switched on: turned brass foot, conical cloth shade."""
     foot = [
         (0, 0),
@@ -156,11 +156,11 @@ def lamp(colour: str = "yellow", cloth: str = "#e9b432", glow: float = 0.75, see
         (superellipsoid((0.05, 0.05, 0.07)).moved(z=0.31), glowing(weave, "#ffe2b0", 7.0)),
     ]
     return SceneObject(
-        f"{colour} lamp",
-        colour,
+        f"{color} lamp",
+        color,
         "cloth and brass",
         parts,
-        described(colour, "lamp", f"{colour} cloth", f"a table lamp with a {colour} shade"),
+        described(color, "lamp", f"{color} cloth", f"a table lamp with a {color} shade"),
     )
 
 
@@ -230,7 +230,7 @@ def _leaf_texture(green: str, seed: int) -> textures.Texture:
     return textures.make(albedo, size, height=0.0005 * veins - 0.0006 * rib)
 
 
-def teddy(colour: str = "brown", plush: str = "#9a6a3c", muzzle: str = "#d9bb8c", seed: int = 0) -> SceneObject:
+def teddy(color: str = "brown", plush: str = "#9a6a3c", muzzle: str = "#d9bb8c", seed: int = 0) -> SceneObject:
     """A seated teddy bear that looks along +x."""
     coat = matte(textures.fur(plush, seed), sheen=0.7)
     pale = matte(textures.fur(muzzle, seed + 1), sheen=0.6)
@@ -260,11 +260,11 @@ def teddy(colour: str = "brown", plush: str = "#9a6a3c", muzzle: str = "#d9bb8c"
             (ball((0.026, 0.054, 0.060), 0.152, side * 0.070, 0.034, 0, side * 16), pale),
         ]
     return SceneObject(
-        f"{colour} teddy bear",
-        colour,
+        f"{color} teddy bear",
+        color,
         "plush",
         parts,
-        [f"{colour} teddy bear", "teddy bear", f"a soft {colour} toy bear", "a plush bear"],
+        [f"{color} teddy bear", "teddy bear", f"a soft {color} toy bear", "a plush bear"],
     )
 
 
@@ -288,7 +288,7 @@ def ball(
     )
 
 
-def basket(colour: str = "straw", straw: str = "#b98a4e", seed: int = 0, size: float = 1.0) -> SceneObject:
+def basket(color: str = "straw", straw: str = "#b98a4e", seed: int = 0, size: float = 1.0) -> SceneObject:
     """A woven basket with a twisted rim and two handles, a cream blanket inside."""
     stakes, row = 34, 0.0155
 
@@ -334,10 +334,10 @@ def basket(colour: str = "straw", straw: str = "#b98a4e", seed: int = 0, size: f
     parts = [(_scaled(mesh, size), material) for mesh, material in parts]
     return SceneObject(
         "wicker basket",
-        colour,
+        color,
         "woven wicker",
         parts,
-        ["wicker basket", "a woven basket", "a straw basket with a blanket", f"a {colour} coloured wicker basket"],
+        ["wicker basket", "a woven basket", "a straw basket with a blanket", f"a {color} coloured wicker basket"],
     )
 
 
@@ -348,20 +348,20 @@ def _straw(color: str, seed: int) -> np.ndarray:
     return textures.linear(color) * (1 + 0.16 * streak + 0.10 * textures.noise(u.shape, rng, 60, 8, 0.8))[..., None]
 
 
-def cushion(colour: str = "orange", cloth: str = "#d9641e", seed: int = 0, size: float = 0.40) -> SceneObject:
+def cushion(color: str = "orange", cloth: str = "#d9641e", seed: int = 0, size: float = 0.40) -> SceneObject:
     """A square cushion lying flat, with piping along its seam."""
     cover = matte(textures.fabric(cloth, seed, thread=0.005), sheen=0.35)
     mesh = pillow(size, size, 0.15, seed=seed)
     return SceneObject(
-        f"{colour} cushion",
-        colour,
+        f"{color} cushion",
+        color,
         "woven cloth",
         [(mesh.moved(z=0.075), cover)],
-        described(colour, "cushion", f"soft {colour}", f"a square {colour} pillow"),
+        described(color, "cushion", f"soft {color}", f"a square {color} pillow"),
     )
 
 
-def apples(seed: int, colours: tuple[str, ...]) -> list[Part]:
+def apples(seed: int, colors: tuple[str, ...]) -> list[Part]:
     """Three apples heaped for a bowl, as parts."""
     profile = [
         (0, 0.006),
@@ -377,7 +377,7 @@ def apples(seed: int, colours: tuple[str, ...]) -> list[Part]:
     for k, (x, y, z) in enumerate(
         ((0.034, 0.012, 0.020), (-0.022, 0.033, 0.020), (-0.016, -0.034, 0.020), (0.006, 0.004, 0.066))
     ):
-        skin = glossy(textures.plain(colours[k % len(colours)], seed + k, 0.16), 0.25)
+        skin = glossy(textures.plain(colors[k % len(colors)], seed + k, 0.16), 0.25)
         lean = rotation("y", 14 * (k - 1)) @ rotation("z", 70 * k)
         lean[:3, 3] = x, y, z
         parts.append((lathe(profile, 0.004).transformed(lean), skin))
@@ -393,7 +393,7 @@ def apples(seed: int, colours: tuple[str, ...]) -> list[Part]:
 APPLES = ("#7ea22c", "#8fb136", "#a9b83c")
 
 
-def fruit_bowl(colour: str = "white", seed: int = 0, fruit: tuple[str, ...] = APPLES) -> SceneObject:
+def fruit_bowl(color: str = "white", seed: int = 0, fruit: tuple[str, ...] = APPLES) -> SceneObject:
     """A white bowl of green apples."""
     wall = [
         (0, 0),
@@ -411,7 +411,7 @@ def fruit_bowl(colour: str = "white", seed: int = 0, fruit: tuple[str, ...] = AP
     china = glossy(textures.plain("#e9e6df", seed, 0.015), 0.09)
     return SceneObject(
         "bowl of apples",
-        f"{colour} and green",
+        f"{color} and green",
         "porcelain and fruit",
         [(lathe(wall, 0.004), china), *apples(seed, fruit)],
         ["bowl of apples", "green apples", "a white bowl of green apples", "fruit in a bowl"],

@@ -18,7 +18,7 @@ class SceneObject:
     """One named thing made of parts; a label of the truth images."""
 
     name: str
-    colour: str
+    color: str
     material: str  # in words, for captions and tables
     parts: list[Part]
     captions: list[str] = field(default_factory=list)

@@ -62,9 +62,9 @@ class Pictures:
                 cover = fitting[int(rng.integers(len(fitting)))]
                 opacity = piece(cover.opacity, side, rng).astype(np.float32)[..., None]
                 opacity = opacity[:, ::-1] if rng.random() < 0.5 else opacity
-                colour = np.clip((bright if cover.rain else 0.95) + rng.normal(0, 0.05), 0.6, 1)
+                color = np.clip((bright if cover.rain else 0.95) + rng.normal(0, 0.05), 0.6, 1)
                 light = clean if cover.added else clean * (1 - opacity)
-                seen = np.rint(255 * np.clip(light + colour * opacity, 0, 1)) / 255
+                seen = np.rint(255 * np.clip(light + color * opacity, 0, 1)) / 255
             wet[index], dry[index] = seen.transpose(2, 0, 1), clean.transpose(2, 0, 1)
         return wet, dry
 
@@ -176,12 +176,12 @@ def leaves(rng: np.random.Generator, side: int = 200, count: int = 500) -> NDArr
     palette = grey + (palette - grey) * rng.uniform(0, 0.7)  # the world is duller than chance
     canvas = np.full((side * fine, side * fine, 3), palette[0], np.float32)
     for _ in range(count):
-        colour = np.clip(palette[rng.integers(len(palette))] + rng.normal(0, 0.06, 3), 0, 1)
+        color = np.clip(palette[rng.integers(len(palette))] + rng.normal(0, 0.06, 3), 0, 1)
         radius = side * fine * 0.008 / rng.uniform(0.02, 1)
         centre = rng.uniform(0, side * fine, 2).astype(int)
         axes = (max(1, int(radius)), max(1, int(radius * rng.choice([1, 0.6, 0.2, 0.05]))))
         angle = float(rng.uniform(0, 180))
-        cv2.ellipse(canvas, tuple(map(int, centre)), axes, angle, 0, 360, tuple(map(float, colour)), -1, cv2.LINE_AA)
+        cv2.ellipse(canvas, tuple(map(int, centre)), axes, angle, 0, 360, tuple(map(float, color)), -1, cv2.LINE_AA)
     image = cv2.resize(canvas, (side, side), interpolation=cv2.INTER_AREA)
     image = cv2.GaussianBlur(image, (0, 0), 1.2) if rng.random() < 0.3 else image
     light = cv2.resize(rng.normal(1, 0.2, (3, 3)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)

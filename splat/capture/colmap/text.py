@@ -40,11 +40,11 @@ def read_cameras(path: Path) -> dict[int, Lens]:
             width, height = int(fields[2]), int(fields[3])
             params = tuple(float(value) for value in fields[4:])
         except (ValueError, IndexError) as error:
-            raise SplatError(f"{where}, is no camera (CAMERA_ID MODEL WIDTH HEIGHT PARAMS); mend the file") from error
+            raise SplatError(f"{where}, is no camera (CAMERA_ID MODEL WIDTH HEIGHT PARAMS); fix the file") from error
         if model not in PARAMETERS:
-            raise SplatError(f"{where}: {model[:40]!a} is no camera model of COLMAP; mend the file")
+            raise SplatError(f"{where}: {model[:40]!a} is no camera model of COLMAP; fix the file")
         if len(params) != PARAMETERS[model]:
-            raise SplatError(f"{where}: {model} has {PARAMETERS[model]} parameters, not {len(params)}; mend the file")
+            raise SplatError(f"{where}: {model} has {PARAMETERS[model]} parameters, not {len(params)}; fix the file")
         add_lens(cameras, camera_id, model_lens(model, width, height, params, where), where)
     return cameras
 

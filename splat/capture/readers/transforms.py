@@ -83,7 +83,7 @@ def read_meta(file: Path) -> dict[str, Any]:
         raise SplatError(f"{file} has no list of frames; it is no transforms.json of nerfstudio or instant-ngp")
     for entry in meta["frames"]:
         if not isinstance(entry, dict) or not isinstance(entry.get("file_path"), str) or not entry["file_path"]:
-            raise SplatError(f"{file} has a frame without file_path; mend the file")
+            raise SplatError(f"{file} has a frame without file_path; fix the file")
     return meta
 
 
@@ -201,7 +201,7 @@ def named_points(
     """The points that `ply_file_path` names, and their file."""
     name = meta.get("ply_file_path") or None
     if name is not None and not isinstance(name, str):
-        raise SplatError("ply_file_path in the transforms file is no file name; mend the file")
+        raise SplatError("ply_file_path in the transforms file is no file name; fix the file")
     if options.points == "none" or name is None:
         return None, []
     name, path = located(root, name, find_file)
@@ -257,7 +257,7 @@ def _own_split(meta: Mapping[str, Any], root: Path, frames: TransformsFrames) ->
         return frames.posed
     kept = [dataclasses.replace(photo, split=sides[photo.name]) for photo in frames.posed if photo.name in sides]
     if not kept:
-        raise SplatError("train_filenames and test_filenames name none of the frames; mend the transforms.json")
+        raise SplatError("train_filenames and test_filenames name none of the frames; fix the transforms.json")
     if len(kept) < len(frames.posed):
         left = [photo for photo in frames.posed if photo.name not in sides]
         frames.left_out += [photo.path for photo in left]
@@ -296,5 +296,5 @@ def _names(meta: Mapping[str, Any], key: str, root: Path) -> list[str]:
     """The names in a list of the file; none where there is no such list."""
     listed = meta.get(key) or []
     if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
-        raise SplatError(f"{key} in the transforms file is no list of names; mend the file")
+        raise SplatError(f"{key} in the transforms file is no list of names; fix the file")
     return [printable(located(root, name)[0]) for name in listed]

@@ -39,7 +39,7 @@ def training_points(model: Any, photos: Mapping[str, Path]) -> Points | None:
         rows = np.array([row_of[point.point3D_id] for point in seen])
         camera = model.cameras[image.camera_id]
         xy = np.array([point.xy for point in seen], np.float32)
-        np.add.at(sums, rows, _colours(photos[image.name], camera.width, camera.height, xy))
+        np.add.at(sums, rows, _colors(photos[image.name], camera.width, camera.height, xy))
         np.add.at(counts, rows, 1)
     kept = counts >= FEWEST_PHOTOS
     if not kept.any():
@@ -49,7 +49,7 @@ def training_points(model: Any, photos: Mapping[str, Path]) -> Points | None:
     return Points(xyz[kept], rgb)
 
 
-def _colours(file: Path, width: int, height: int, xy: np.ndarray) -> np.ndarray:
+def _colors(file: Path, width: int, height: int, xy: np.ndarray) -> np.ndarray:
     """[M, 3] float: colours of a photo at pixels [M, 2] of its upright picture of that size (centres at + 0.5)."""
     picture = oriented(read_photo(file)[..., :3], photo_header(file).orientation)
     if picture.shape[:2] != (height, width):

@@ -41,8 +41,8 @@ def make_sheet(rows: Sequence[Row]) -> np.ndarray:
     strips = []
     for row in rows:
         third = (0.4 * row.after).astype(np.uint8)
-        for where, colour in ((row.changed, YELLOW), (row.masked, RED)):
-            third[where] = (0.3 * third[where] + 0.7 * np.array(colour)).astype(np.uint8)
+        for where, color in ((row.changed, YELLOW), (row.masked, RED)):
+            third[where] = (0.3 * third[where] + 0.7 * np.array(color)).astype(np.uint8)
         gap = np.full((row.before.shape[0], GAP, 3), 255, np.uint8)
         pictures = np.concatenate([row.before, gap, row.after, gap, third], axis=1)
         strips.append(np.concatenate([_title(row, pictures.shape[1]), pictures]))

@@ -25,7 +25,7 @@ from splat.capture.readers.video import extract_frames, videos_in
 from splat.capture.split import LIST, has_list, sides_of
 from splat.capture.types import Split
 from splat.errors import SplatError
-from splat.files import safe_name
+from splat.files import first_free, safe_name
 
 
 @dataclass(frozen=True)
@@ -158,11 +158,10 @@ def _target(kind: str, shot: PosedPhoto, taken: set[str]) -> str:
     if kind == "colmap" or (len(name.parts) == 1 and safe != shot.name):  # others keep the photos out of the root too
         name = PurePosixPath("images") / name
     name = name.with_name(f"{name.stem if name.suffix.lower() == shot.path.suffix.lower() else name.name}")
-    stem, suffix, number = name, shot.path.suffix, 2
-    while f"{name}{suffix}".casefold() in taken:
-        name, number = stem.with_name(f"{stem.name}-{number}"), number + 1
-    taken.add(f"{name}{suffix}".casefold())
-    return f"{name}{suffix}"
+    suffix = shot.path.suffix
+    target = first_free(str(name), lambda name: f"{name}{suffix}".casefold() in taken) + suffix
+    taken.add(target.casefold())
+    return target
 
 
 def _called(kind: str, name: str, target: str) -> str:

@@ -162,7 +162,7 @@ def _fallen_on(
         return surfaces.wetted(scene, open_air, normals, where.up, amount)
     white = surfaces.snowed(scene, open_air, normals, where.up, amount, light, where.metres, options.seed)
     layer = surfaces.snow_layer(sky, where.up, amount, light, where.metres, options.seed)
-    return joined(white, layer, surfaces.snow_colour(light))
+    return joined(white, layer, surfaces.snow_color(light))
 
 
 def _falling(

@@ -64,12 +64,12 @@ class WeatherRenderer:
         scene, weather = self.scene, self.weather
         parts = self.particles(camera, time, camera_velocity)
         means = torch.cat([scene.means, parts.means])
-        colours = torch.cat([view_colours(scene, camera), self._light * parts.shades[:, None]])
+        colors = torch.cat([view_colors(scene, camera), self._light * parts.shades[:, None]])
         background = self.clear.background
         if weather.fog > 0 or weather.haze > 0:
             begins = weather.shutter.reach if weather.shutter else 0.0
             distances = (means - camera.position.to(means)).norm(dim=1) * weather.world.metres
-            colours = scattered(colours, optical_depth(distances, weather.fog, weather.haze, begins), self._light)
+            colors = scattered(colors, optical_depth(distances, weather.fog, weather.haze, begins), self._light)
             far = optical_depth(distances.new_tensor(HORIZON), weather.fog, weather.haze, begins)
             background = scattered(background, far, self._light)
         _, quats, scales, opacities = self._activated
@@ -79,7 +79,7 @@ class WeatherRenderer:
             torch.cat([quats, parts.quats]),
             torch.cat([scales, parts.scales]),
             torch.cat([opacities, parts.opacities]),
-            colours,
+            colors,
             viewmats,
             Ks,
             camera.width,
@@ -116,25 +116,25 @@ class WeatherRenderer:
         return scene if fog_cloud is None else joined(scene, fog_cloud, self._light)
 
 
-def view_colours(scene: Gaussians, camera: Camera) -> Tensor:
+def view_colors(scene: Gaussians, camera: Camera) -> Tensor:
     """[N, 3] RGB of the Gaussians from a camera, never below 0: what `render_gaussians` makes of sh0 and shN."""
-    colours = scene.sh0[:, 0] * SH_C0 + 0.5
+    colors = scene.sh0[:, 0] * SH_C0 + 0.5
     if scene.shN.shape[1]:
         directions = torch.nn.functional.normalize(scene.means - camera.position.to(scene.means), dim=1)
         basis = sh_basis(directions, scene.sh_degree)[:, 1:]
-        colours = colours + torch.einsum("nk,nkc->nc", basis, scene.shN)
-    return colours.clamp(min=0)
+        colors = colors + torch.einsum("nk,nkc->nc", basis, scene.shN)
+    return colors.clamp(min=0)
 
 
 def joined(scene: Gaussians, parts: Splats, light: Tensor) -> Gaussians:
     """The scene with drawn particles, in the colour `light` [3] times their shades, the same from all sides."""
-    colours = light.to(parts.means) * parts.shades[:, None]
+    colors = light.to(parts.means) * parts.shades[:, None]
     added = {
         "means": parts.means,
         "quats": parts.quats,
         "scales": parts.scales.log(),
         "opacities": torch.logit(parts.opacities.clamp(1e-6, 1 - 1e-6)),
-        "sh0": rgb_to_sh0(colours)[:, None],
+        "sh0": rgb_to_sh0(colors)[:, None],
         "shN": parts.means.new_zeros(len(parts), scene.shN.shape[1], 3),
     }
     return Gaussians.cat([scene, Gaussians(**{name: value.to(scene.means) for name, value in added.items()})])

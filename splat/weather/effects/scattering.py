@@ -20,14 +20,14 @@ def optical_depth(distances: Tensor, fog: float, haze: float = 0.0, begins: floa
     return fog * distances + haze * (distances - begins).clamp(min=0)
 
 
-def scattered(colours: Tensor, depths: Tensor, light: Tensor) -> Tensor:
+def scattered(colors: Tensor, depths: Tensor, light: Tensor) -> Tensor:
     """I = J t + A (1 - t) with t = exp(-optical depth).
 
     Args:
         colours: J [..., 3]. depths: optical depths [...]. light: A [3].
     """
     kept = torch.exp(-depths)[..., None]
-    return colours * kept + light * (1 - kept)
+    return colors * kept + light * (1 - kept)
 
 
 def graded(picture: Tensor, amount: float) -> Tensor:

@@ -71,8 +71,8 @@ def snowed(
     weights = snow_weights(scene.means * metres, upward, amount, seed) * open_air.to(upward)
     base = sh0_to_rgb(scene.sh0[:, 0])
     lit = base.clamp(0, 1).mean(dim=1, keepdim=True)
-    colour = snow_colour(light).to(base) * (0.9 + 0.1 * lit)  # a trace of the shading stays
-    blended = base * (1 - weights[:, None]) + colour * weights[:, None]
+    color = snow_color(light).to(base) * (0.9 + 0.1 * lit)  # a trace of the shading stays
+    blended = base * (1 - weights[:, None]) + color * weights[:, None]
     shN = scene.shN * (1 - weights)[:, None, None]
     return Gaussians.from_dict({**scene.as_dict(), "sh0": rgb_to_sh0(blended)[:, None], "shN": shN})
 
@@ -107,7 +107,7 @@ def snow_layer(sky: SkyMap, up: np.ndarray, amount: float, light: Tensor, metres
     )
 
 
-def snow_colour(light: Tensor) -> Tensor:
+def snow_color(light: Tensor) -> Tensor:
     """[3] RGB of fallen snow: the light's hue, brighter than all else that it shines on."""
     return SNOW * light / light.max().clamp(min=0.05)
 

@@ -60,8 +60,8 @@ def ambient_light(pictures: list[np.ndarray]) -> Tensor:
     """
     pixels = np.concatenate([picture.reshape(-1, 3) for picture in pictures]).astype(np.float64) / 255
     luminance = pixels @ (0.2126, 0.7152, 0.0722)
-    colour = pixels[luminance >= np.percentile(luminance, 90)].mean(axis=0)
-    return torch.from_numpy((colour + colour @ (0.2126, 0.7152, 0.0722)) / 2).float()
+    color = pixels[luminance >= np.percentile(luminance, 90)].mean(axis=0)
+    return torch.from_numpy((color + color @ (0.2126, 0.7152, 0.0722)) / 2).float()
 
 
 def wind_vector(speed: float, degrees: float, camera: Camera, up: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ def texture(seed: int = 0) -> np.ndarray:
     return np.clip((mixed - 0.5) * 2.2 + 0.4, 0.02, 0.98).astype(np.float32)
 
 
-def colours_at(points: np.ndarray, image: np.ndarray) -> np.ndarray:
+def colors_at(points: np.ndarray, image: np.ndarray) -> np.ndarray:
     """[..., 3] of places [..., 2] on the wall."""
     x = ((points[..., 0] - LEFT) * PER_UNIT).astype(np.float32)
     y = ((points[..., 1] - TOP) * PER_UNIT).astype(np.float32)
@@ -50,7 +50,7 @@ def clear_photo(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     u, v = np.meshgrid(np.arange(WIDTH) + 0.5, np.arange(HEIGHT) + 0.5)
     rays = np.stack([(u - WIDTH / 2) / FOCAL, (v - HEIGHT / 2) / FOCAL, np.ones_like(u)], axis=-1)
     depth = WALL - position[2]
-    return colours_at(position[:2] + depth * rays[..., :2], texture()), depth * np.linalg.norm(rays, axis=-1)
+    return colors_at(position[:2] + depth * rays[..., :2], texture()), depth * np.linalg.norm(rays, axis=-1)
 
 
 def write_wall_capture(folder: Path, views: int = 13, beta: float = BETA) -> None:
@@ -77,7 +77,7 @@ def write_wall_capture(folder: Path, views: int = 13, beta: float = BETA) -> Non
 def _write_points(path: Path, beta: float) -> None:
     x, y = (values.ravel() for values in np.meshgrid(np.linspace(-2.8, 2.8, 42), np.linspace(-2.1, 2.1, 32)))
     t = np.exp(-beta * 3.0)
-    seen = colours_at(np.stack([x, y], axis=-1), texture()).reshape(-1, 3) * t + AIRLIGHT * (1 - t)
+    seen = colors_at(np.stack([x, y], axis=-1), texture()).reshape(-1, 3) * t + AIRLIGHT * (1 - t)
     rows = np.zeros(len(x), dtype=[*((name, "f8") for name in "xyz"), *((c, "u1") for c in ("red", "green", "blue"))])
     rows["x"], rows["y"], rows["z"] = x, y, WALL
     for channel, name in enumerate(("red", "green", "blue")):

@@ -19,8 +19,8 @@ def seen_points(beta: float, spread: float, noise: float, seed: int = 0) -> tupl
     distances = torch.from_numpy(rng.uniform(1, 5, (800, 1)) * np.exp(rng.normal(0, spread, (800, 12))))
     own = torch.from_numpy(rng.uniform(0, 1, (800, 1, 3)))
     t = torch.exp(-beta * distances)[..., None]
-    colours = own * t + AIRLIGHT * (1 - t) + torch.from_numpy(rng.normal(0, noise, (800, 12, 3)))
-    return colours, distances, torch.from_numpy(rng.random((800, 12)) < 0.6)
+    colors = own * t + AIRLIGHT * (1 - t) + torch.from_numpy(rng.normal(0, noise, (800, 12, 3)))
+    return colors, distances, torch.from_numpy(rng.random((800, 12)) < 0.6)
 
 
 @pytest.mark.parametrize("beta", [0.1, 0.3, 0.8])
@@ -32,11 +32,11 @@ def test_density_and_airlight_are_recovered(beta: float) -> None:
 
 
 def test_hidden_points_do_no_harm() -> None:
-    colours, distances, valid = seen_points(0.3, 0.25, 0.01)
+    colors, distances, valid = seen_points(0.3, 0.25, 0.01)
     rng = np.random.default_rng(1)
     wrong = torch.from_numpy(rng.random((800, 12)) < 0.15)
-    colours[wrong] = torch.from_numpy(rng.uniform(0, 1, (int(wrong.sum()), 3)))
-    fit = fit_haze(colours, distances, valid)
+    colors[wrong] = torch.from_numpy(rng.uniform(0, 1, (int(wrong.sum()), 3)))
+    fit = fit_haze(colors, distances, valid)
     assert fit.beta == pytest.approx(0.3, rel=0.15)
     np.testing.assert_allclose(fit.airlight, AIRLIGHT, atol=0.05)
 

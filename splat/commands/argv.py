@@ -28,7 +28,7 @@ KEY = re.compile(r"(?P<sign>\+\+|\+|~)?(?P<key>[A-Za-z_][\w./@:-]*)(?P<rest>=.*)
 
 
 @dataclass
-class Words:
+class CommandLine:
     """A command line taken apart."""
 
     flags: list[str] = field(default_factory=list)  # Hydra's own, such as --multirun
@@ -40,7 +40,7 @@ class Words:
         return "--multirun" in self.flags
 
 
-def take_apart(words: Sequence[str], known: set[str], keys: Sequence[Key] = ()) -> Words:
+def take_apart(words: Sequence[str], known: set[str], keys: Sequence[Key] = ()) -> CommandLine:
     """Sort words into flags, overrides and plain words.
 
     Args:
@@ -52,7 +52,7 @@ def take_apart(words: Sequence[str], known: set[str], keys: Sequence[Key] = ()) 
     Raises:
         SplatError: for a flag that does not exist, or flags that exclude each other.
     """
-    result = Words()
+    result = CommandLine()
     rest = list(words)
     while rest:
         word = rest.pop(0)

@@ -116,8 +116,17 @@ void bind_render(nb::module_& m) {
         .def_prop_ro("entries", &raster::TileLists::entries, "Pairs of tile and Gaussian.")
         .def_prop_ro("evaluated_pairs", &raster::TileLists::evaluated_pairs,
                      "Pairs of pixel and Gaussian that a backward pass evaluates; known after a forward pass.");
-    m.def("project_forward", &project_forward);
-    m.def("project_backward", &project_backward);
+    m.def("project_forward", &project_forward, nb::arg("options"), nb::arg("means"), nb::arg("quats"),
+          nb::arg("scales"), nb::arg("opacities"), nb::arg("sh0").none(), nb::arg("shN").none(), nb::arg("viewmats"),
+          nb::arg("Ks"), nb::arg("radii"), nb::arg("means2d"), nb::arg("depths"), nb::arg("conics"), nb::arg("white"),
+          nb::arg("opacities2d"), nb::arg("extents"), nb::arg("colors").none());
+    m.def("project_backward", &project_backward, nb::arg("options"), nb::arg("means"), nb::arg("quats"),
+          nb::arg("scales"), nb::arg("opacities"), nb::arg("sh0").none(), nb::arg("shN").none(), nb::arg("viewmats"),
+          nb::arg("Ks"), nb::arg("radii"), nb::arg("colors").none(), nb::arg("incoming_means2d").none(),
+          nb::arg("incoming_depths").none(), nb::arg("incoming_conics").none(), nb::arg("incoming_white").none(),
+          nb::arg("incoming_opacities2d").none(), nb::arg("incoming_colors").none(), nb::arg("grad_means"),
+          nb::arg("grad_quats"), nb::arg("grad_scales"), nb::arg("grad_opacities"), nb::arg("grad_sh0").none(),
+          nb::arg("grad_shN").none(), nb::arg("grad_cameras").none());
     m.def("rasterize_forward", &rasterize_forward);
     m.def("rasterize_backward", &rasterize_backward);
     m.def("rasterize_backward_colors", &rasterize_backward_colors);

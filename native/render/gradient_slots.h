@@ -107,7 +107,7 @@ void gather(const TileLists& lists, const float* rows, int dynamic_stride, Emit&
 inline void store_geometry(int64_t id, const Splat* splat, const float* m, bool absolute, const SplatGradients& out) {
     float values[8] = {};
     if (splat) {
-        const float TWO_LN2 = 1.3862943611198906f;  // 1 / k^2
+        using constants::TWO_LN2;  // 1 / k^2
         const Splat& s = *splat;
         values[0] = TWO_LN2 * s.p * m[MT];
         values[1] = TWO_LN2 * (s.q * m[MT] + s.c * m[MY]);

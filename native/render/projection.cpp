@@ -96,9 +96,8 @@ Footprint footprint(const Shape& s, const View& v, const Options& options, Vf me
     ok = simd::mask_and(ok, simd::mask_and(simd::gt(v.det, Vf{}), simd::finite(v.c00 + v.c11)));
     ok = simd::mask_and(ok, simd::ge(f.opacity, simd::broadcast(constants::ALPHA_MIN)));
     Vf ratio = simd::max(f.opacity * (1.0f / constants::ALPHA_MIN), simd::broadcast(1.0f));
-    const float two_ln2 = 1.3862943611198906f;
-    Vf reach =
-        simd::min(simd::sqrt(simd::max(simd::log2(ratio) * two_ln2, Vf{})), simd::broadcast(constants::EXTENT_MAX));
+    Vf reach = simd::min(simd::sqrt(simd::max(simd::log2(ratio) * constants::TWO_LN2, Vf{})),
+                         simd::broadcast(constants::EXTENT_MAX));
     f.extent_x = reach * simd::sqrt(v.c00);
     f.extent_y = reach * simd::sqrt(v.c11);
     f.radius_x = simd::ceil(f.extent_x);

@@ -17,9 +17,6 @@ using simd::W;
 constexpr BlockBits ALL_BLOCKS = static_cast<BlockBits>(~BlockBits{0});
 static_assert(sizeof(BlockBits) * 8 == BLOCKS, "a bit for every block");
 
-// log2(ALPHA_MIN)
-constexpr float LOG_ALPHA_MIN = -7.994353436858858f;
-
 // Offsets of a block's pixel centres from the block's corner, one pixel a lane.
 struct LaneOffsets {
     Vf x, y;
@@ -165,7 +162,7 @@ private:
     // No branch on whether any lane counts: a wrong guess would cost more than the work it saves.
     Mask advance(int q, Vf constant, Step& step) {
         Vf exponent = constant - step.t * step.t;
-        Mask m = simd::mask_and(simd::ge(exponent, simd::broadcast(LOG_ALPHA_MIN)), pixels.open[q]);
+        Mask m = simd::mask_and(simd::ge(exponent, simd::broadcast(constants::LOG_ALPHA_MIN)), pixels.open[q]);
         step.raw = simd::exp2(exponent);
         step.alpha = simd::keep(m, simd::min(step.raw, simd::broadcast(constants::ALPHA_MAX)));
         Vf t = T[q], next = t - t * step.alpha;

@@ -82,8 +82,7 @@ public:
         // Gaussians too large for float32 are the same everywhere in their box.
         box_ = (left_ == right_ && first == last) || !(s.p > 1e-30f && std::abs(s.q) < 1e30f);
         if (box_) return;
-        const float LOG_ALPHA_MIN = -7.994353436858858f;
-        const float reach = std::sqrt(std::max(s.log_opacity - LOG_ALPHA_MIN, 0.0f));
+        const float reach = std::sqrt(std::max(s.log_opacity - constants::LOG_ALPHA_MIN, 0.0f));
         const float extent_x = s.x1 - s.x;
         slope_ = -s.q / s.p;
         half_ = reach / s.p;

@@ -1,4 +1,4 @@
-"""Random draws that a checkpoint can repeat."""
+"""Random draws that can be repeated: by a seed, or by the state that a checkpoint keeps."""
 
 from __future__ import annotations
 
@@ -46,3 +46,20 @@ def sample_distinct(weights: torch.Tensor, count: int, generator: torch.Generato
     times = -torch.log1p(-uniform) / weights.double()
     times[~(weights > 0)] = torch.inf
     return times.topk(count, largest=False).indices
+
+
+def sample_rows(weights: torch.Tensor, count: int, seed: int) -> torch.Tensor:
+    """Ascending indices int64 of at most `count` rows, drawn as by `sample_distinct`; all rows where there are no more.
+
+    Rows without weight come last. Single precision, and a generator of its own on the CPU: the draws of stored fields.
+
+    Args:
+        weights: [N] >= 0, on the CPU.
+        count: how many, at most.
+        seed: of the generator.
+    """
+    if len(weights) <= count:
+        return torch.arange(len(weights))
+    generator = torch.Generator().manual_seed(seed)
+    times = torch.empty(len(weights)).exponential_(generator=generator) / weights.clamp(min=1e-12)
+    return times.topk(count, largest=False).indices.sort().values

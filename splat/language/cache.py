@@ -69,7 +69,7 @@ def _one(teacher: Teacher, capture: Capture, index: int, path: Path, key: str) -
     name = camera.name or capture.frames[index].path.name
     made = _checked(teacher.features(capture.images.image(index), name), teacher, name)
     plans = capture.images.plans
-    if plans and getattr(teacher, "of_photos", False):
+    if plans and teacher.of_photos:
         made = ViewFeatures(labels_as_the_camera_sees(made.labels, plans[index]), made.vectors)
     keep = shown(capture.images.mask(index), capture.images.alpha(index))
     if keep is not None and not keep.all():
@@ -125,7 +125,7 @@ def _key(teacher: Teacher, capture: Capture, index: int) -> str:
     """What the features depend on: the teacher with its settings, the photo and its mask, how both become an image."""
     frame = capture.frames[index]
     parts = [
-        str(getattr(teacher, "signature", teacher.name)),
+        teacher.signature or teacher.name,
         frame.camera.name or frame.path.name,
         f"{_digest(frame.path)} {frame.camera.width}x{frame.camera.height} {capture.data_factor}",
     ]

@@ -20,6 +20,7 @@ from splat.files import slug
 from splat.language.ask import noise_of
 from splat.language.cache import cached_features
 from splat.language.compress.config import make_compression
+from splat.language.compress.cover import spherical_kmeans
 from splat.language.config import DistillConfig
 from splat.language.field import LanguageField, scene_digest
 from splat.language.gradient import polish
@@ -153,7 +154,7 @@ def compress(renderer: SceneRenderer, sources: Sources, config: DistillConfig) -
         polish(renderer, field, list(sources.views()), config.lift, config.seed)
     field.facts = {
         "method": config.lift.method,
-        "rivals": callable(getattr(sources.teacher, "names", None)),
+        "rivals": bool(sources.teacher.names()),
         "photos": len(sources.indices),
         "known_share": round(float(known.any(1).float().mean()), 4),
         "dims": vectors.shape[1],
@@ -183,22 +184,17 @@ def fidelity(field: LanguageField, lifted: Lifted, known: Tensor) -> float:
 def negatives_of(teacher: Teacher) -> Tensor | None:
     """[n, D] what stands for "anything" in relevancy; None where the teacher knows no words.
 
-    The names of all that the teacher knows, where it was taught so few things that it can list them. Others:
-    The canonical phrases of LERF; a teacher with a small vocabulary has some or none of them, then the centres of
-    all of its words stand for them.
+    The names of all that the teacher knows, where it was taught so few things that it can list them; else the canonical
+    phrases of LERF. A teacher with a small vocabulary has not all of them: the centres of all of its words stand for
+    them.
     """
-    named = getattr(teacher, "names", None)
-    phrases = list(named()) if callable(named) else list(CANONICAL)
     try:
-        return torch.from_numpy(np.ascontiguousarray(teacher.encode_text(phrases), np.float32))
+        return torch.from_numpy(np.ascontiguousarray(teacher.encode_text(teacher.names() or CANONICAL), np.float32))
     except SplatError:
-        words = getattr(teacher, "words", None)
-        known = words() if callable(words) else []
+        known = teacher.words()
         if not known:
             return None
-    from splat.language.compress.cover import spherical_kmeans
-
-    table = torch.from_numpy(np.ascontiguousarray(teacher.encode_text(list(known)), np.float32))
+    table = torch.from_numpy(np.ascontiguousarray(teacher.encode_text(known), np.float32))
     return spherical_kmeans(table, torch.ones(len(table)), min(max(len(table) // WORDS, 1), NEUTRAL), seed=0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -151,12 +152,23 @@ def find_field(run: Path, name: str | None) -> Path:
 
 
 def scene_digest(scene: Path) -> str:
-    """What tells one scene file from another."""
-    return sha256_of(scene)[:16]
+    """What tells one scene file from another; read once for a state of the file."""
+    status = scene.stat()
+    return _content(scene, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=16)
+def _content(path: Path, size: int, time: int) -> str:
+    return sha256_of(path)[:16]
 
 
 def load_field(run: Path, name: str | None = None) -> LanguageField:
-    """A field of a run, checked against its scene.
+    """See `open_field`."""
+    return open_field(run, name)[1]
+
+
+def open_field(run: Path, name: str | None = None) -> tuple[Path, LanguageField]:
+    """A field of a run with its folder, checked against the scene.
 
     Raises:
         SplatError: none there, damaged, or made for another scene.
@@ -166,7 +178,7 @@ def load_field(run: Path, name: str | None = None) -> LanguageField:
     made_for = loaded.facts.get("scene")
     if made_for is not None and made_for != scene_digest(run / "scene.ply"):
         raise SplatError(f"{folder} was made for another scene than {run / 'scene.ply'}; distill again")
-    return loaded
+    return folder, loaded
 
 
 def _half(tensor: Tensor) -> Tensor:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any
 
 from splat.language.relevancy import CANONICAL
+from splat.language.types import Teacher
 
 # Words that join others, point, count or stand for anything; not those that are also the name of a thing (can, mine).
 _SMALL = """
@@ -57,20 +57,18 @@ def _is_word(word: str) -> bool:
     return bool(letters) and (len(word) > 1 or letters[0] == "Lo")
 
 
-def why_nothing(text: str, teacher: Any) -> str | None:
+def why_nothing(text: str, teacher: Teacher) -> str | None:
     """Why a text says nothing that could be looked for, in words for people; None where it says something.
 
-    Args:
-        teacher: may have `lists(text)`, whether the text was given to it as a name, which is enough, and `reads(text)`,
-            whether its vocabulary has any part of the text, which must be.
+    A text that the teacher was given as a name is enough; of others its vocabulary must have a part.
     """
-    if hasattr(teacher, "lists") and teacher.lists(text):
+    if teacher.lists(text):
         return None
     words = words_of(text)
     if not words:
         return "it has no word, so there is nothing to look for"
     if all(word in SMALL or word in ANYTHING for word in words):
         return "no word of it names anything, so there is nothing to look for"
-    if hasattr(teacher, "reads") and not teacher.reads(text):
+    if not teacher.reads(text):
         return "the teacher's vocabulary has no part of it, so there is nothing to look for"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,18 @@ import numpy as np
 from torch import Tensor
 
 from splat.cameras import Camera
-from splat.errors import SplatError
 from splat.files import first_free, slug
 from splat.gaussians import Gaussians
 from splat.images import to_bytes
 from splat.language.answer import AnswerSelection, answer_folder, write_answer
 from splat.language.ask import Answer2D, Answer3D, Asker
 from splat.language.clusters import Cluster, find_clusters
+from splat.language.compress.memory import Memory
 from splat.language.config import QueryConfig
-from splat.language.field import LanguageField, find_field, load_field
+from splat.language.inquiry import Inquiry, read_inquiry
 from splat.language.pictures import overlay
 from splat.language.provenance import read_places
-from splat.language.question import Question, read_question
-from splat.language.teachers import word_teacher
+from splat.language.question import Question
 from splat.run import Run
 
 
@@ -35,72 +35,50 @@ def query_run(run: Run, config: QueryConfig) -> list[dict[str, Any]]:
         SplatError: no field, a level or field that is not there, or words that the teacher does not know.
     """
     started = time.monotonic()
-    folder = find_field(run.path, config.field)
-    field = load_field(run.path, config.field)
-    level = level_index(field.levels, config.level)
-    question = read_question(config.text, config.without, word_teacher(field.teacher))
+    inquiry = read_inquiry(run, config.text, config.without, config.field, config.level, config.mask)
+    question = inquiry.question
     taken: set[str] = set()
     names = {text: free_name(slug(text), taken) for text in dict.fromkeys(question.texts)}  # "red mug | red-mug"
     folders = {text: answer_folder(run, config, name, len(names)) for text, name in names.items()}
-    summaries = {text: unasked(text, why, question, folder.name) for text, why in question.nothing.items()}
+    summaries = {text: unasked(text, why, question, inquiry.folder.name) for text, why in question.nothing.items()}
     for text, summary in summaries.items():
         summary["seconds"] = {"load": 0.0, "ask": 0.0, "all": round(time.monotonic() - started, 3)}
         write_answer(folders[text], summary)
     if question.asked:
-        summaries |= ask(run, config, question, field, folder, level, folders, started)
+        summaries |= ask(run, config, inquiry, folders, started)
     return [{**summaries[text], "folder": str(folders[text])} for text in folders]
 
 
 def ask(
-    run: Run,
-    config: QueryConfig,
-    question: Question,
-    field: LanguageField,
-    field_folder: Path,
-    level: int | None,
-    folders: dict[str, Path],
-    started: float,
+    run: Run, config: QueryConfig, inquiry: Inquiry, folders: dict[str, Path], started: float
 ) -> dict[str, dict[str, Any]]:
     """The summaries of the texts that say something, by text; see `query_run`."""
     renderer = run.renderer(config.backend)
-    asker, scene = Asker(renderer, field), renderer.scene.to("cpu")
     loaded = time.monotonic()
-    scores = asker.gaussians(question.vectors, question.negatives, config.mask)
-    answers = [asker.answer(row, level, config.mask) for row in scores]
+    asker, answers = inquiry.answers(renderer)
     asked = time.monotonic()
+    question, scene, name = inquiry.question, renderer.scene.to("cpu"), inquiry.folder.name
+    views = look(run, asker, question, answers, config)
     summaries = {}
     for number, (text, answer) in enumerate(zip(question.asked, answers)):
         out = folders[text]
-        summary = describe(text, question.without, field_folder.name, field.levels, answer, config)
+        summary = describe(text, question.without, name, inquiry.field.levels, answer, config)
         clusters = find_clusters(scene, answer.relevancy, answer.selected, config.top) if summary["found"] else []
         summary["objects"] = [object_entry(rank, cluster) for rank, cluster in enumerate(clusters, start=1)]
         if summary["found"]:
             summary["selection"] = str(out / "selection.safetensors")
-            summary["because"] = explain(asker, answer, question.vectors[number], field_folder)
-        summary["views"], pictures = draw_views(run, asker, question, number, answer, config)
+            summary["because"] = explain(asker, answer, question.vectors[number], inquiry.folder)
+        summary["views"], pictures = draw_views(views[number], config)
         summary["seconds"] = {
             "load": round(loaded - started, 3),
             "ask": round(asked - loaded, 4),
             "all": round(time.monotonic() - started, 3),
         }
-        scene_facts = {"field": field_folder.name, "scene": field.facts.get("scene")}
+        scene_facts = {"field": name, "scene": inquiry.field.facts.get("scene")}
         found = AnswerSelection(answer, clusters, {"text": text, "without": question.without, **scene_facts})
         write_answer(out, summary, pictures, found if summary["found"] else None)
         summaries[text] = summary
     return summaries
-
-
-def level_index(levels: tuple[str, ...], name: str | None) -> int | None:
-    """The number of a level by its name.
-
-    Raises:
-        SplatError: when the field has no such level.
-    """
-    if name is None:
-        return None
-    if name not in levels:
-        raise SplatError(f"level={name}: this field has {', '.join(levels)}")
-    return levels.index(name)
 
 
 def describe(
@@ -152,8 +130,6 @@ def object_entry(rank: int, cluster: Cluster) -> dict[str, Any]:
 
 def explain(asker: Asker, answer: Answer3D, vector: Tensor, folder: Path, count: int = 3) -> list[dict[str, Any]]:
     """The memory's rows that the answer rests on, with the photos' regions that they were learned from."""
-    from splat.language.compress.memory import Memory
-
     path, compression = folder / "provenance.json", asker.field.compression  # where the scene is
     if not isinstance(compression, Memory) or not path.exists():
         return []
@@ -175,29 +151,53 @@ def explain(asker: Asker, answer: Answer3D, vector: Tensor, folder: Path, count:
     ]
 
 
-def draw_views(
-    run: Run, asker: Asker, question: Question, number: int, answer: Answer3D, config: QueryConfig
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """The views that show most of the answer: where the best place is, and overlays and masks by file name."""
+@dataclass
+class AnsweredView:
+    """What one view shows of one text."""
+
+    camera: Camera
+    picture: np.ndarray  # [H, W, 3] uint8, the scene
+    seen: Answer2D
+
+
+def look(
+    run: Run, asker: Asker, question: Question, answers: list[Answer3D], config: QueryConfig
+) -> list[list[AnsweredView]]:
+    """For each answer the views that show most of it; what several answers share is rendered once."""
+    if config.views == 0:
+        return [[] for _ in answers]
+    cameras = run.cameras(None if config.split == "all" else config.split)  # type: ignore[arg-type]
+    chosen = [best_views(asker.scene, cameras, answer, config.views) for answer in answers]
+    texts: dict[tuple[int, int], list[int]] = {}  # of a view and a level
+    for number, views in enumerate(chosen):
+        for view in views:
+            texts.setdefault((view, answers[number].level), []).append(number)
+    seen = {}
+    for (view, level), numbers in texts.items():
+        vectors = question.vectors[numbers]
+        for number, found in zip(numbers, asker.view(cameras[view], vectors, question.negatives, level, config.mask)):
+            seen[view, number] = found
+    pictures = {view: to_bytes(asker.renderer.image(cameras[view])) for view in {view for view, _ in texts}}
+    return [
+        [AnsweredView(cameras[view], pictures[view], seen[view, number]) for view in views]
+        for number, views in enumerate(chosen)
+    ]
+
+
+def draw_views(views: list[AnsweredView], config: QueryConfig) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """The views of an answer: where the best place is, and overlays and masks by file name."""
     entries: list[dict[str, Any]] = []
     pictures: dict[str, np.ndarray] = {}
-    if config.views == 0:
-        return entries, pictures
-    cameras = run.cameras(None if config.split == "all" else config.split)  # type: ignore[arg-type]
     taken: set[str] = set()
-    for camera in best_views(asker.scene, cameras, answer, config.views):
-        seen = asker.view(camera, question.vectors[number : number + 1], question.negatives, answer.level, config.mask)[
-            0
-        ]
-        name = free_name(slug(str(Path(camera.name or "view").with_suffix(""))), taken)
+    for view in views:
+        seen = view.seen
+        name = free_name(slug(str(Path(view.camera.name or "view").with_suffix(""))), taken)
         found = seen.best > config.mask.found and bool(seen.mask.any())
         mask = seen.mask.numpy() if found else np.zeros(seen.mask.shape, bool)
-        picture = overlay(
-            to_bytes(asker.renderer.image(camera)), seen.relevancy.numpy(), mask, seen.place if found else None
-        )
+        picture = overlay(view.picture, seen.relevancy.numpy(), mask, seen.place if found else None)
         pictures[f"overlays/{name}.jpg"] = picture
         pictures[f"masks/{name}.png"] = mask.astype(np.uint8) * 255
-        entries.append(view_entry(camera, seen, mask, name))
+        entries.append(view_entry(view.camera, seen, mask, name))
     return entries, pictures
 
 
@@ -223,8 +223,8 @@ def view_entry(camera: Camera, seen: Answer2D, mask: np.ndarray, name: str) -> d
     }
 
 
-def best_views(scene: Gaussians, cameras: list[Camera], answer: Answer3D, count: int) -> list[Camera]:
-    """The cameras that see most of the selection, judged by Gaussians' centres, not all of them neighbours."""
+def best_views(scene: Gaussians, cameras: list[Camera], answer: Answer3D, count: int) -> list[int]:
+    """Numbers of the cameras that see most of the selection, judged by its centres, not all of them neighbours."""
     chosen = answer.selected.nonzero()[:, 0]
     if len(chosen) == 0:
         chosen = answer.relevancy.topk(min(50, len(answer.relevancy))).indices
@@ -236,4 +236,4 @@ def best_views(scene: Gaussians, cameras: list[Camera], answer: Answer3D, count:
         inside = (depth > 0) & camera.contains(pixels)
         scores.append(float((inside / depth.clamp(min=1e-6).square()).sum()))
     order = np.argsort(-np.array(scores), kind="stable")[: max(count * 3, count)]
-    return [cameras[i] for i in order[:: max(1, len(order) // count)][:count]]
+    return [int(i) for i in order[:: max(1, len(order) // count)][:count]]

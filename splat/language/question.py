@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from splat.console import info
 from splat.errors import SplatError
 from splat.language.meaning import why_nothing
+from splat.language.types import Teacher
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Question:
     negatives: Tensor  # [W, D] of `without`
 
 
-def read_question(text: str, without: str, teacher: Any) -> Question:
+def read_question(text: str, without: str, teacher: Teacher) -> Question:
     """The texts, split at bars, and what the teacher makes of them.
 
     Raises:

@@ -25,13 +25,14 @@ class ViewFeatures:
 
 
 class Teacher(Protocol):
-    """A model that turns photos into features, and words too if it knows any."""
+    """A model that turns photos into features, and words too if it knows any; teachers inherit what has a default."""
 
     name: str  # how it was asked for: a hub name, a folder, or a name of our own
     dim: int  # D
     levels: tuple[str, ...]  # names of the L levels
     dense: bool  # one region for every cell of a grid
-    # `of_photos: bool = True` of a teacher says that its labels belong to the photo as the user has it, not to `image`
+    of_photos: bool = False  # whether its labels belong to the photo as the user has it, not to `image`
+    signature: str = ""  # what its features depend on: with another one they are made anew; empty: the name alone
 
     def features(self, image: np.ndarray, name: str) -> ViewFeatures:
         """Features of one photo: image [H, W, 3] uint8 sRGB, and the photo's name in its capture.
@@ -48,3 +49,19 @@ class Teacher(Protocol):
             SplatError: when the teacher knows no words; says which teachers do.
         """
         ...
+
+    def names(self) -> list[str]:
+        """The names of all things that it was taught, where they are few; what else something may be. Empty: many."""
+        return []
+
+    def words(self) -> list[str]:
+        """Its vocabulary, where it is small; else empty."""
+        return []
+
+    def lists(self, text: str) -> bool:
+        """Whether a text was given to it as the name of something."""
+        return False
+
+    def reads(self, text: str) -> bool:
+        """Whether its vocabulary has any part of a text."""
+        return True

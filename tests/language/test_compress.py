@@ -8,13 +8,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from splat.errors import SplatError
-from splat.language.compress.base import Compression, draw
+from splat.language.compress.base import Compression
 from splat.language.compress.codebook import Codebook, coefficients
 from splat.language.compress.config import CompressOptions, make_compression, restore_compression
 from splat.language.compress.cover import greedy_cover, spherical_kmeans
 from splat.language.compress.memory import Memory
 from splat.language.scores import SparseScores
 from splat.options import check
+from splat.random import sample_rows
 
 
 def unit(*shape: int, seed: int = 0) -> Tensor:
@@ -152,7 +153,7 @@ def test_kmeans_finds_separate_directions_and_draw_prefers_weight() -> None:
     assert float((centres @ found.T).amax(1).min()) > 0.99
     weights = torch.ones(1000)
     weights[:10] = 1e6
-    assert set(range(10)) <= set(draw(weights, 100, seed=3).tolist())
+    assert set(range(10)) <= set(sample_rows(weights, 100, seed=3).tolist())
 
 
 @pytest.mark.parametrize("kernel", ["softmax", "gaussian"])

@@ -15,7 +15,7 @@ from splat.capture.types import Capture, Frame
 from splat.errors import SplatError
 from splat.files import write_json
 from splat.language.cache import cache_path, cached_features, read_features
-from splat.language.types import MASKED, SILENT, ViewFeatures
+from splat.language.types import MASKED, SILENT, Teacher, ViewFeatures
 
 
 class Photos:
@@ -33,7 +33,7 @@ class Photos:
         return np.tile(np.arange(12) < 6, (8, 1)) if index == 2 else None
 
 
-class Counting:
+class Counting(Teacher):
     """Says how often it was asked; fails at photo `fails`."""
 
     name, dim, levels, dense = "counting", 4, ("whole",), False

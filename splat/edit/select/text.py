@@ -14,10 +14,7 @@ from splat.errors import SplatError
 from splat.language.ask import Answer3D, Asker, logit, noise_limit
 from splat.language.clusters import Cluster, find_clusters
 from splat.language.config import MaskOptions
-from splat.language.field import load_field
-from splat.language.query import level_index
-from splat.language.question import read_question
-from splat.language.teachers import word_teacher
+from splat.language.inquiry import read_inquiry
 from splat.render.scene import SceneRenderer
 from splat.run import Run
 
@@ -45,21 +42,17 @@ def select_by_text(renderer: SceneRenderer, run: Run, words: TextQuery) -> Selec
     Raises:
         SplatError: no field, unknown words, or nothing that matches; names the three nearest objects then.
     """
-    field = load_field(run.path, words.field)
-    level = level_index(field.levels, words.level)
-    options = MaskOptions()
-    teacher = word_teacher(field.teacher)
-    question = read_question(words.text, words.without, teacher)
+    inquiry = read_inquiry(run, words.text, words.without, words.field, words.level)
+    question, options = inquiry.question, inquiry.mask
     if question.nothing:
         reasons = "; ".join(f"{text!r}: {why}" for text, why in question.nothing.items())
         raise SplatError(f"{reasons}; nothing is changed")
-    names = list(getattr(teacher, "names", list)()) if field.facts.get("rivals") else []
+    names = inquiry.teacher.names() if inquiry.field.facts.get("rivals") else []
     scene = renderer.scene.to("cpu")
-    asker = Asker(renderer, field)
+    asker, answers = inquiry.answers(renderer)
     ground = ground_of(scene)
     chosen = np.zeros(len(scene), bool)
-    for text, scores in zip(question.asked, asker.gaussians(question.vectors, question.negatives, options)):
-        answer = asker.answer(scores, level, options)
+    for text, answer in zip(question.asked, answers):
         objects = find_clusters(scene, answer.relevancy, answer.selected, PIECES)
         if answer.best <= options.found or not objects:
             near = _nearest(asker, answer, objects, options.found, names)
@@ -77,7 +70,7 @@ def select_by_text(renderer: SceneRenderer, run: Run, words: TextQuery) -> Selec
 
 
 def evidence_of(asker: Asker, answer: Answer3D, options: MaskOptions) -> Evidence:
-    """The answer as logits."""
+    """The answer as evidence about each Gaussian, in logits."""
     noise = options.temperature * asker.noise
     return Evidence(
         logits=torch.logit(answer.relevancy.double(), eps=1e-4).cpu().numpy(),

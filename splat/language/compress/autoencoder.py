@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from splat.language.compress.base import CHUNK, Compression, draw, few_threads
+from splat.language.compress.base import CHUNK, Compression, few_threads
+from splat.random import sample_rows
 
 SAMPLE = 16_384
 
@@ -40,7 +41,7 @@ class Autoencoder(Compression):
 
     def fit(self, vectors: Tensor, weights: Tensor, examples: Tensor, seed: int) -> Tensor:
         """See `Compression.fit`."""
-        sample = torch.cat([vectors[draw(weights, SAMPLE, seed)], examples[:SAMPLE]])
+        sample = torch.cat([vectors[sample_rows(weights, SAMPLE, seed)], examples[:SAMPLE]])
         with torch.random.fork_rng(devices=[]), torch.enable_grad(), few_threads(self.batch * self.dim):
             torch.manual_seed(seed)
             for layer in self.modules():

@@ -69,16 +69,6 @@ class Compression(nn.Module, ABC):
         return 2 * sum(tensor.numel() for tensor in self.state_dict().values())
 
 
-def draw(weights: Tensor, count: int, seed: int) -> Tensor:
-    """Indices of at most `count` rows, without repeats, more likely those that weigh more."""
-    if len(weights) <= count:
-        return torch.arange(len(weights))
-    generator = torch.Generator().manual_seed(seed)
-    # Exponential races (Efraimidis and Spirakis 2006): the smallest E / w are a weighted sample without repeats.
-    times = torch.empty(len(weights)).exponential_(generator=generator) / weights.clamp(min=1e-12)
-    return times.topk(count, largest=False).indices.sort().values
-
-
 @contextlib.contextmanager
 def few_threads(size: int) -> Iterator[None]:
     """One thread where operations are short (`size` numbers): on a busy machine threads wait longer than they work."""

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from splat.language.compress.base import CHUNK, Compression, draw
+from splat.language.compress.base import CHUNK, Compression
 from splat.language.compress.cover import spherical_kmeans
 from splat.language.scores import SparseScores, sparse_scores
+from splat.random import sample_rows
 
 SAMPLE = 8192
 ROUNDS = 4  # of codes and coefficients in turn
@@ -33,7 +34,7 @@ class Codebook(Compression):
 
     def fit(self, vectors: Tensor, weights: Tensor, examples: Tensor, seed: int) -> Tensor:
         """See `Compression.fit`."""
-        sample = draw(weights, SAMPLE, seed)
+        sample = sample_rows(weights, SAMPLE, seed)
         some, heavy = vectors[sample], weights[sample]
         book = torch.zeros(self.code_dim, self.dim)
         centres = spherical_kmeans(some, heavy, self.code_dim, seed)

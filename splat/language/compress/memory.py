@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from splat.errors import SplatError
-from splat.language.compress.base import CHUNK, Compression, draw, few_threads
+from splat.language.compress.base import CHUNK, Compression, few_threads
 from splat.language.compress.cover import greedy_cover
 from splat.language.scores import Scores, SparseScores, sparse_scores
+from splat.random import sample_rows
 
 KERNELS = ("softmax", "gaussian", "learned")
 KEPT = 32  # rows of a Gaussian's attention that count in scores of scenes too large for `DENSE`
@@ -78,7 +79,7 @@ class Memory(Compression):
         self.source = self._cover(examples)
         self.memory = normalize(examples[self.source], dim=1)
         self.log_width = nn.Parameter(torch.zeros(len(self.source)), requires_grad=self.kernel == "learned")
-        sample = draw(weights, SAMPLE, seed)
+        sample = sample_rows(weights, SAMPLE, seed)
         self._begin(vectors[sample], weights[sample])
         with torch.enable_grad():
             codes = nn.Parameter(self._project(vectors[sample]))

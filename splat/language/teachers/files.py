@@ -12,7 +12,7 @@ import numpy as np
 from splat.errors import SplatError
 from splat.files import read_json
 from splat.language.teachers.options import TeacherOptions
-from splat.language.types import LEVELS, ViewFeatures
+from splat.language.types import LEVELS, Teacher, ViewFeatures
 from splat.options import nearest
 
 TABLES = ("vectors.safetensors", "vectors.npy", "vectors.json")
@@ -33,7 +33,7 @@ def load(options: TeacherOptions) -> FilesTeacher:
     return FilesTeacher(folder)
 
 
-class FilesTeacher:
+class FilesTeacher(Teacher):
     """Reads, for the photo `a/0001.jpg`, one of these, named by the photo's path without suffix or by its stem alone:
 
         0001.png, 0001.npy     integer labels [h, w] or [L, h, w]: rows of the table vectors.*; in a png 0 means
@@ -52,13 +52,13 @@ class FilesTeacher:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.name = "files"
-        self.names, self.vectors = read_table(folder, TABLES)
+        rows, self.vectors = read_table(folder, TABLES)
         words, table = read_table(folder, TEXTS)
-        if not len(table) and self.names:
-            words, table = self.names, self.vectors
+        if not len(table) and rows:
+            words, table = rows, self.vectors
         self._words, self.table = words, table
         self._labels = read_json(folder / "labels.json") if (folder / "labels.json").is_file() else None
-        self._rows = {name: row for row, name in enumerate(self.names)}
+        self._rows = {name: row for row, name in enumerate(rows)}
         self.levels, self.dim, self.dense = self._look()
         self.signature = f"files {_state_of(folder)}"
 

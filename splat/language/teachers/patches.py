@@ -13,10 +13,10 @@ from splat.errors import SplatError
 from splat.files import read_json
 from splat.language.regions import crops, make_masker
 from splat.language.teachers.options import TeacherOptions
-from splat.language.types import LEVELS, ViewFeatures
+from splat.language.types import LEVELS, Teacher, ViewFeatures
 
 
-class PatchTeacher:
+class PatchTeacher(Teacher):
     """DINOv2 or DINOv3: vectors that tell what looks alike; it knows no words."""
 
     def __init__(self, folder: Path, options: TeacherOptions) -> None:

@@ -14,12 +14,12 @@ from splat.language.regions import crops, make_masker
 from splat.language.regions.painting import numbered
 from splat.language.teachers.options import TeacherOptions
 from splat.language.teachers.patches import patch_vectors
-from splat.language.types import LEVELS, ViewFeatures
+from splat.language.types import LEVELS, Teacher, ViewFeatures
 
 SURROUND = 0.4  # brightness of the surroundings, where they are shown to a model that was not taught with any
 
 
-class TextImageTeacher:
+class TextImageTeacher(Teacher):
     """A model of the CLIP family. The text side loads apart from the image side: a query needs only words.
 
     With masks, every region is cut out, padded to a square and encoded (LangSplat, section 3.1), or shown with some of

@@ -78,7 +78,7 @@ def option(
         help: one sentence without a full stop.
         choices: the allowed words, for the message when another one is given.
         minimum, maximum, above, below, also: the allowed numbers, see `Range`.
-        changeable: whether work that is resumed may go on with another value, because the result does not hang on it.
+        changeable: whether work that is resumed may go on with another value, because the result does not depend on it.
     """
     metadata = {
         "help": help,

@@ -32,8 +32,7 @@ from tools.language_truth import write_files_teacher
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = (
-    ("memory", "softmax"), ("memory", "gaussian"), ("memory", "learned"), ("codebook", ""), ("autoencoder", ""),
-    ("none", ""),
+    ("memory", "softmax"), ("memory", "gaussian"), ("memory", "learned"), ("codebook", ""), ("none", ""),
 )  # fmt: skip
 MARKS = "<!-- language table: written by tools/bench_language.py --write-docs -->", "<!-- end of the language table -->"
 HEAD = "| teacher | kept as | bytes/Gaussian | shared kB | cosine | mIoU | localisation | mIoU 3D | fit s | ask ms |"

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
+from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 from splat.cameras import Camera
@@ -24,8 +27,8 @@ from splat.gaussians import Gaussians
 from splat.render.scene import SceneRenderer
 from splat.sh import rgb_to_sh0
 
-KNOWN = 0.5  # of what is now seen of a Gaussian must have been seen beside the object too, or it is dropped
-HALO = 0.15  # … as is one with this share of its weight inside the object's silhouette: it took its colour
+KNOWN = 0.5  # a Gaussian is dropped if the photos showed less than this share of what is seen of it without the object
+HALO = 0.15  # … or if this share of its weight lies inside the object's silhouette, whose colour it took then
 LOST = 0.25  # a pixel lies in the hole where what is dropped gave it more than this once the object was gone
 COVER, OPEN = 0.1, 0.85  # … or where the object gave it more than COVER and the rest covers less than OPEN of it
 CLEAR = 0.05  # where the object gave a pixel less, the scene before the edit shows what belongs there
@@ -127,8 +130,6 @@ def _patch(
 
 def _surrounded(hole: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """[H, W] bool: the pieces of a hole with scene around them; before an empty background nothing is missing."""
-    import cv2
-
     count, numbers = cv2.connectedComponents(hole)
     ring = cv2.dilate(numbers.astype(np.float32), np.ones((9, 9), np.uint8)).astype(int) * (hole == 0)
     pixels = np.bincount(ring.ravel(), minlength=count)
@@ -140,24 +141,17 @@ def _surrounded(hole: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 def _cleaned(hole: np.ndarray) -> np.ndarray:
     """[H, W] uint8 without single pixels, and grown by two so that half-covered borders are painted too."""
-    import cv2
-
     opened = cv2.morphologyEx(hole.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     return cv2.dilate(opened, np.ones((5, 5), np.uint8))
 
 
 def _painted(picture: np.ndarray, hole: np.ndarray, options: FillOptions) -> np.ndarray:
-    import cv2
-
     flag = cv2.INPAINT_TELEA if options.method == "telea" else cv2.INPAINT_NS
     return np.asarray(cv2.inpaint(np.ascontiguousarray(picture), hole, options.reach, flag))
 
 
 def _bridged(depth: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """[h, w] depth with the hole bridged harmonically in 1/depth, which is linear on planes."""
-    from scipy.sparse import csr_matrix
-    from scipy.sparse.linalg import spsolve
-
     unknown = (hole > 0) | (depth <= 0)
     if unknown.all():
         return np.zeros_like(depth)

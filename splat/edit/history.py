@@ -22,6 +22,7 @@ from splat.edit.operations.base import Edited
 from splat.edit.select.selection import Selection, save_selection
 from splat.errors import SplatError
 from splat.files import slug, write_json, write_text
+from splat.formats import write_scene
 from splat.language.transfer import carry_fields
 from splat.records import json_record
 from splat.run import Run, open_run
@@ -178,7 +179,8 @@ def commit(
         name: words for the folder, `remove red mug`.
         record: what was done, for edit.json.
         edited: the new scene.
-        selection: Gaussians of the base; digest: of its scene file.
+        selection: Gaussians of the base.
+        digest: of its scene file.
 
     Returns:
         the folder of the edit, a run.
@@ -186,8 +188,6 @@ def commit(
     Raises:
         SplatError: when the disk refuses.
     """
-    from splat.formats import write_scene
-
     try:
         history.folder.mkdir(parents=True, exist_ok=True)
         with temporary_folder(history.folder) as scratch:

@@ -15,7 +15,7 @@ from splat.language.field import ROWS, LanguageField
 from splat.language.relevancy import against_rivals, normalised, relevancy, smoothed
 from splat.render.scene import SceneRenderer
 
-SURE = 20  # Gaussians whose mean is "the best", so that no single one decides
+SURE = 20  # the best relevancy is the mean over so many Gaussians, so that no single one decides
 SEEN = 0.5  # of a pixel must be known
 
 

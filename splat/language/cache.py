@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from splat.capture.images import labels_as_the_camera_sees
 from splat.capture.types import Capture
@@ -89,8 +91,6 @@ def write_features(path: Path, features: ViewFeatures, key: str) -> None:
     Raises:
         SplatError: when the folder cannot be written.
     """
-    from safetensors.numpy import save_file
-
     labels = np.ascontiguousarray(features.labels, np.int32)
     packed = np.frombuffer(zlib.compress(labels.tobytes(), 6), np.uint8)
     metadata = {"format": FORMAT, "key": key, "shape": json.dumps(labels.shape)}
@@ -104,8 +104,6 @@ def write_features(path: Path, features: ViewFeatures, key: str) -> None:
 
 def read_features(path: Path, key: str | None = None) -> ViewFeatures | None:
     """Read one photo's features; None when there are none, or others than `key` asks for, or the file is broken."""
-    from safetensors import SafetensorError, safe_open
-
     if not path.is_file():
         return None
     try:

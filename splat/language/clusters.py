@@ -31,7 +31,8 @@ def find_clusters(scene: Gaussians, relevancy: Tensor, selected: Tensor, top: in
     """The `top` largest pieces of a selection, the one with most mass first. The tensors may be on any devices.
 
     Args:
-        relevancy: [N] 0..1; selected: [N] bool.
+        relevancy: [N] 0..1.
+        selected: [N] bool.
         least: pieces of fewer Gaussians are dust.
     """
     scene, relevancy = scene.to("cpu"), relevancy.cpu()

@@ -19,8 +19,8 @@ from splat.errors import SplatError
 from splat.files import slug
 from splat.language.ask import noise_of
 from splat.language.cache import cached_features
-from splat.language.compress.config import make_compression
 from splat.language.compress.cover import spherical_kmeans
+from splat.language.compress.registry import make_compression
 from splat.language.config import DistillConfig
 from splat.language.field import LanguageField, scene_digest
 from splat.language.gradient import polish

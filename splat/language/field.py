@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from splat.cameras import Camera
@@ -86,8 +87,6 @@ class LanguageField:
 
     def save(self, folder: Path, provenance: list[list[dict[str, Any]]] | None = None) -> None:
         """Write field.safetensors (half precision), then field.json, which makes it count; and provenance.json."""
-        from safetensors.torch import save_file
-
         tensors = {f"gaussian.{k}": v for k, v in self.compression.pack(self.codes.flatten(0, 1)).items()}
         tensors["gaussian.confidence"] = (self.confidence * 255).round().byte()
         tensors |= {f"shared.{k}": _half(v) for k, v in self.compression.state_dict().items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 EDGE = np.array([255, 255, 255], np.uint8)
@@ -11,11 +12,11 @@ def overlay(picture: np.ndarray, relevancy: np.ndarray, mask: np.ndarray, place:
     """The picture in grey with the answer in colour, a white outline around the mask and a cross at the best place.
 
     Args:
-        picture: [H, W, 3] uint8. relevancy: [H, W] 0..1, tinted from 0.5 upwards. mask: [H, W] bool.
+        picture: [H, W, 3] uint8.
+        relevancy: [H, W] 0..1, tinted from 0.5 upwards.
+        mask: [H, W] bool.
         place: x, y of the best pixel, or None.
     """
-    import cv2
-
     grey = (picture.mean(2, keepdims=True) * 0.45 + 20).repeat(3, axis=2)
     heat = cv2.applyColorMap(np.uint8(np.clip((relevancy - 0.4) / 0.5, 0, 1) * 255), cv2.COLORMAP_TURBO)[..., ::-1]
     weight = np.clip((relevancy - 0.5) / 0.25, 0, 0.55)[..., None]

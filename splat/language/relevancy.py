@@ -36,7 +36,8 @@ def against_rivals(
     for it; these are no negatives. 0.5 means: as near to the text as to the name of something else.
 
     Args:
-        cosines: [..., T] of features with the texts; rivals: [..., K] with the names.
+        cosines: [..., T] of features with the texts.
+        rivals: [..., K] with the names.
         alike: [T, K] cosines of texts with names.
         extra: [..., W] with what the user excludes, negatives for every text.
     """

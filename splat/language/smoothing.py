@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -23,8 +24,6 @@ def smooth_features(means: Tensor, lifted: Lifted, rounds: int) -> Tensor:
         means: [N, 3].
         lifted: features and weights of the Gaussians; not changed.
     """
-    from scipy.spatial import cKDTree
-
     points = means.detach().double().cpu().numpy()
     count = min(NEIGHBOURS, len(points) - 1) + 1
     near = torch.from_numpy(cKDTree(points).query(points, k=count)[1].reshape(len(points), count))

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from splat.console import count, warn
 from splat.errors import SplatError
 from splat.language.compress.base import Compression
-from splat.language.compress.config import KINDS, restore_compression
 from splat.language.compress.memory import KERNELS
+from splat.language.compress.registry import COMPRESSIONS, restore_compression
 from splat.language.teachers.options import TeacherOptions
 from splat.options import check
 from splat.records import Record, json_record
@@ -52,9 +54,6 @@ class Tensors:
         Raises:
             SplatError: when it cannot be read.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
         try:
             return cls(file, load_file(file))
         except (OSError, SafetensorError, ValueError, TypeError, RuntimeError) as error:
@@ -147,8 +146,8 @@ def _facts(part: Record) -> dict[str, Any]:
 def _compression(part: Record, tensors: Tensors) -> Compression:
     """The compression with what all Gaussians share; nothing is made before the file is known to be as large."""
     kind = part.text("kind")
-    if kind not in KINDS:
-        raise part.wrong("kind", f"one of {', '.join(KINDS)}")
+    if kind not in COMPRESSIONS:
+        raise part.wrong("kind", f"one of {', '.join(COMPRESSIONS)}")
     settings = {key: value for key, value in part.values.items() if key != "kind"}
     with torch.device("meta"):
         outline = _made(kind, settings, part)

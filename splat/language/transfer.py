@@ -15,7 +15,8 @@ def carry_fields(base: Path, folder: Path, origin: Tensor) -> None:
     """Write the fields of the scene in `base` for the scene in `folder`.
 
     Args:
-        base: a run. folder: a run whose scene.ply is written already.
+        base: a run.
+        folder: a run whose scene.ply is written already.
         origin: [M] int64, which Gaussian of the base each comes from; negative for new ones, of which nothing is known.
     """
     origin = origin.cpu()

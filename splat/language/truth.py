@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from PIL import Image
 
 from splat.errors import SplatError
 from splat.files import read_json
@@ -63,8 +65,6 @@ def _label_maps(folder: Path, queries: dict[str, list[int]] | None) -> list[Trut
 
 
 def _lerf(path: Path) -> TruthView:
-    import cv2
-
     content: dict[str, Any] = read_json(path)
     if "info" not in content or "objects" not in content:
         raise SplatError(f"{path} is not a LERF-OVS label file (no info, no objects)")
@@ -98,8 +98,6 @@ def _classes(folder: Path) -> list[TruthView]:
 
 
 def _grey(path: Path) -> np.ndarray:
-    from PIL import Image
-
     with Image.open(path) as image:
         array = np.asarray(image)
     return array if array.ndim == 2 else array[..., 0]

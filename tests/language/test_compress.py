@@ -10,9 +10,10 @@ from torch.nn.functional import normalize
 from splat.errors import SplatError
 from splat.language.compress.base import Compression
 from splat.language.compress.codebook import Codebook, coefficients
-from splat.language.compress.config import CompressOptions, make_compression, restore_compression
+from splat.language.compress.config import CompressOptions
 from splat.language.compress.cover import greedy_cover, spherical_kmeans
 from splat.language.compress.memory import Memory
+from splat.language.compress.registry import make_compression, restore_compression
 from splat.language.scores import SparseScores
 from splat.options import check
 from splat.random import sample_rows
@@ -85,7 +86,7 @@ def test_on_the_unit_sphere_the_gaussian_kernel_points_where_softmax_does() -> N
 
 KINDS = [
     ("memory", "softmax", 0.99), ("memory", "gaussian", 0.99), ("memory", "learned", 0.99),
-    ("codebook", "softmax", 0.98), ("autoencoder", "softmax", 0.95), ("none", "softmax", 0.999999),
+    ("codebook", "softmax", 0.98), ("none", "softmax", 0.999999),
 ]  # fmt: skip
 
 

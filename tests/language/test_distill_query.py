@@ -74,7 +74,7 @@ def distill(run: Path, *words: str) -> int:
     return main(["distill", str(run), "teacher=files", f"files={run.parent / 'files'}", *words])
 
 
-@pytest.mark.parametrize("kind", ["memory", "codebook", "autoencoder", "none"])
+@pytest.mark.parametrize("kind", ["memory", "codebook", "none"])
 def test_finds_what_is_named(run: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert distill(run, f"compress.kind={kind}", f"truth={run.parent / 'files'}") == 0
     assert capsys.readouterr().out.strip() == str(run / "language" / "files")

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from splat.errors import SplatError
-from splat.language.compress.config import KINDS, CompressOptions, make_compression
+from splat.language.compress.config import KINDS, CompressOptions
+from splat.language.compress.registry import make_compression
 from splat.language.field import LanguageField
 from splat.language.provenance import read_places
 from splat.language.teachers import TeacherOptions
@@ -113,6 +114,7 @@ def test_a_damaged_record_is_one_line(kind: str, tmp_path: Path) -> None:
         ("temperature", 0, "temperature is 0; it must be more than 0"),
         ("temperature", "hot", "temperature is 'hot'; it must be a finite number"),
         ("colour", 1, "there is no setting 'colour' of memory"),
+        ("kind", "autoencoder", "kind is 'autoencoder'; it must be one of memory, codebook, none"),  # of older versions
         ("kind", "a\0b", r"kind is 'a\\+x00b'; it must be a text"),
     ],
 )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
+import torch
 
+from splat.colors import lab_to_rgb, rgb_to_lab
 from splat.edit.restyle.options import FILTERS
 from splat.errors import SplatError
 from splat.images import LUMA
@@ -39,41 +42,29 @@ def filtered(picture: np.ndarray, name: str, amount: float = 1.0, hue: float = 0
 
 
 def _stylization(picture: np.ndarray) -> np.ndarray:
-    import cv2
-
     return np.asarray(cv2.stylization(picture, sigma_s=30, sigma_r=0.45))
 
 
 def _pencil(picture: np.ndarray) -> np.ndarray:
-    import cv2
-
     grey = cv2.pencilSketch(picture[..., ::-1].copy(), sigma_s=30, sigma_r=0.07, shade_factor=0.05)[0]
     return np.repeat(np.asarray(grey)[..., None], 3, axis=-1)
 
 
 def _color_pencil(picture: np.ndarray) -> np.ndarray:
-    import cv2
-
     color = cv2.pencilSketch(picture[..., ::-1].copy(), sigma_s=30, sigma_r=0.07, shade_factor=0.05)[1]
     return np.asarray(color)[..., ::-1]
 
 
 def _edge_preserving(picture: np.ndarray) -> np.ndarray:
-    import cv2
-
     return np.asarray(cv2.edgePreservingFilter(picture, flags=cv2.RECURS_FILTER, sigma_s=30, sigma_r=0.4))
 
 
 def _detail(picture: np.ndarray) -> np.ndarray:
-    import cv2
-
     return np.asarray(cv2.detailEnhance(picture, sigma_s=10, sigma_r=0.15))
 
 
 def _cartoon(picture: np.ndarray) -> np.ndarray:
     """Flat colours with dark outlines where brightness changes."""
-    import cv2
-
     grey = cv2.medianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), 5)
     lines = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 9, 5)
     flat = _posterize(_edge_preserving(picture), 6)
@@ -82,8 +73,6 @@ def _cartoon(picture: np.ndarray) -> np.ndarray:
 
 def _oil(picture: np.ndarray) -> np.ndarray:
     """Strokes: every pixel takes the mean colour of the most common brightness around it."""
-    import cv2
-
     size = (2 * OIL_RADIUS + 1,) * 2
     level = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(int) * OIL_LEVELS // 256
     best = np.full(picture.shape[:2], -1.0, np.float32)
@@ -113,10 +102,6 @@ def _posterize(picture: np.ndarray, levels: int = LEVELS) -> np.ndarray:
 
 def _turned(picture: np.ndarray, degrees: float) -> np.ndarray:
     """The hue turned in the a-b plane of CIE Lab, lightness kept."""
-    import torch
-
-    from splat.colors import lab_to_rgb, rgb_to_lab
-
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     L, a, b = rgb_to_lab(torch.from_numpy(picture / 255.0)).unbind(-1)
     turned = lab_to_rgb(torch.stack([L, cos * a - sin * b, sin * a + cos * b], dim=-1))

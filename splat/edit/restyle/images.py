@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, UnidentifiedImageError
 
 from splat.cameras import Camera, stem
 from splat.console import count, warn
 from splat.errors import SplatError
+from splat.render.film import picture_names
 from splat.render.scene import SceneRenderer
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
@@ -49,8 +51,6 @@ def read_images(renderer: SceneRenderer, folder: Path) -> dict[str, np.ndarray]:
 
 def _named(cameras: list[Camera]) -> dict[str, Camera]:
     """The cameras by the names of their rendered pictures, and of their photos where no two photos share one."""
-    from splat.render.film import picture_names
-
     names = [stem(camera.name) for camera in cameras]
     alone = {name: camera for name, camera in zip(names, cameras) if names.count(name) == 1}
     return {**alone, **dict(zip(picture_names(cameras), cameras))}
@@ -58,8 +58,6 @@ def _named(cameras: list[Camera]) -> dict[str, Camera]:
 
 def _fitted(path: Path, camera: Camera) -> tuple[np.ndarray, bool]:
     """A picture at its view's size, and whether it had to be scaled."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
         picture = Image.open(path).convert("RGB")
     except (OSError, UnidentifiedImageError) as error:

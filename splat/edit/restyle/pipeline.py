@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from splat.edit.restyle.diffusion import Diffusion
 from splat.errors import SplatError
 from splat.files import read_json
 from splat.hub import snapshot
@@ -29,8 +31,6 @@ def need_diffusers() -> None:
     Raises:
         SplatError: when the optional packages are not installed.
     """
-    from importlib.util import find_spec
-
     if find_spec("diffusers") is None:
         raise SplatError(f"model= needs another package: pip install 'diffusers>=0.30'; {WITHOUT}")
 
@@ -60,8 +60,6 @@ def load_pipeline(folder: Path, device: str) -> Any:
     """
     import diffusers
     import transformers
-
-    from splat.edit.restyle.diffusion import Diffusion
 
     for library in (diffusers, transformers):
         library.utils.logging.set_verbosity_error()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -68,8 +69,6 @@ def make_target_view(renderer: SceneRenderer, camera: Camera, chosen: Tensor, ma
 
 def region(renderer: SceneRenderer, camera: Camera, scene: Gaussians, chosen: Tensor, margin: int) -> Tensor:
     """[H, W] how much of each pixel the Gaussians in `chosen` [N] bool show, spread by `margin` pixels."""
-    import cv2
-
     shown = renderer.of(scene).features(camera, chosen.float()[:, None])[..., 0].clamp(0, 1)
     shown = torch.where(shown >= SEEN, shown, 0.0)
     if margin == 0:

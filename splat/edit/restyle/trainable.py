@@ -96,7 +96,11 @@ class TrainableSubset:
         are cloned, larger ones split in two. Older generations are anchored anew, more firmly each time.
 
         Args:
-            share: of the live ones. room: new ones at most. growth: of the older ones' `pull`. pull: of the new ones.
+            share: of the live ones.
+            room: new ones at most.
+            growth: of the older ones' `pull`.
+            pull: of the new ones.
+            generator: of the offsets of halves.
 
         Returns:
             how many there are more.
@@ -127,7 +131,7 @@ class TrainableSubset:
 
     @torch.no_grad()
     def finished(self, scene: Gaussians) -> Edited:
-        """The whole scene: what was never chosen with the very bits it had, and these, children beside parents.
+        """The whole scene: those never chosen, bit for bit as they were, and these, children beside parents.
 
         Gaussians that the edit made invisible are dropped.
         """

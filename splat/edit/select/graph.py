@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_matrix, diags
+from scipy.sparse.linalg import cg
+from scipy.spatial import cKDTree
 
 from splat import neighbours
 
@@ -37,8 +40,6 @@ class Graph:
 
 def neighbour_graph(points: np.ndarray, count: int = NEIGHBOURS) -> Graph:
     """Links of points [N, 3] with the `count` nearest others."""
-    from scipy.spatial import cKDTree
-
     count = min(count, len(points) - 1)
     if count < 1:
         return Graph(len(points), *(np.zeros(0, kind) for kind in (np.int64, np.int64, np.float64)))
@@ -77,9 +78,6 @@ def smoothed(graph: Graph, likeness: np.ndarray, values: np.ndarray, strength: f
     Args:
         likeness: [E] w, 0 to 1; links count in both directions.
     """
-    from scipy.sparse import coo_matrix, diags
-    from scipy.sparse.linalg import cg
-
     shape = (graph.count, graph.count)
     one_way: Any = coo_matrix((likeness, (graph.first, graph.second)), shape=shape).tocsr()
     both = 0.5 * strength * (one_way + one_way.T)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
+from PIL import Image
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from splat.cameras import Camera
@@ -87,8 +90,6 @@ def read_masks(renderer: SceneRenderer, folder: Path, value: int | None = None) 
 
 def _mask_of(path: Path, value: int | None) -> np.ndarray:
     """[H, W] bool of one file; beside colours an alpha channel marks nothing, see `read_mask`."""
-    from PIL import Image
-
     try:
         with Image.open(path) as picture:
             if value is None and picture.mode in ("LA", "RGBA"):
@@ -121,8 +122,6 @@ def polygon(renderer: SceneRenderer, camera: Camera, corners: list[float]) -> Se
     Raises:
         SplatError: fewer than three corners.
     """
-    import cv2
-
     if len(corners) < 6 or len(corners) % 2:
         raise SplatError("a polygon is x1,y1,x2,y2,x3,y3,...: at least three corners in pixels")
     mask = np.zeros((camera.height, camera.width), np.uint8)
@@ -156,8 +155,6 @@ def clicks(renderer: SceneRenderer, camera: Camera, places: list[float], radius:
     With a radius, spheres of that size around the points that were clicked. Without, everything that hangs together
     with them through neighbours whose colours differ by less than STEP from one to the next.
     """
-    from scipy.spatial import cKDTree
-
     points = clicked_points(renderer, camera, places).numpy()
     scene, source = renderer.scene, f"click({camera.name},{','.join(f'{v:g}' for v in places)})"
     means = scene.means.double().cpu().numpy()
@@ -177,8 +174,6 @@ def clicks(renderer: SceneRenderer, camera: Camera, places: list[float], radius:
 
 def _fitted(mask: np.ndarray, camera: Camera) -> Tensor:
     """[H, W] float32 mask at a view's size."""
-    import cv2
-
     grey: np.ndarray = np.asarray(mask, np.float32)
     if grey.shape != (camera.height, camera.width):
         grey = cv2.resize(grey, (camera.width, camera.height), interpolation=cv2.INTER_NEAREST)

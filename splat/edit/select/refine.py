@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 
 from splat.colors import rgb_to_lab
 from splat.edit.select.graph import Graph, joined_to, neighbour_graph, smoothed
@@ -145,8 +146,6 @@ def _around(ground: Ground, region: np.ndarray, reach: float) -> np.ndarray:
 
 def _color_ratio(lab: np.ndarray, inside: np.ndarray, beside: np.ndarray) -> np.ndarray:
     """[N] log of how much likelier each colour is inside than beside, by smoothed histograms."""
-    from scipy.ndimage import gaussian_filter
-
     size = (int(100 / BIN) + 2, int(256 / BIN) + 2, int(256 / BIN) + 2)
     cells = np.clip(((lab + np.array([0, 128, 128])) / BIN).astype(np.int64), 0, np.array(size) - 1)
     flat = np.ravel_multi_index(tuple(cells.T), size)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from splat.errors import SplatError
@@ -82,8 +83,6 @@ def save_selection(path: str | Path, selection: Selection, scene: str | None = N
     Args:
         scene: digest of the scene file it belongs to, if known.
     """
-    from safetensors.torch import save_file
-
     indices = (selection.weights > 0).nonzero()[:, 0].cpu()
     weights = selection.weights.detach().cpu()[indices].float()
     tensors = {"indices": indices, "weights": weights, "objects": torch.ones(len(indices), dtype=torch.int16)}

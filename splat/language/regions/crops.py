@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 
@@ -84,8 +85,6 @@ def _square(
     surround: float,
 ) -> np.ndarray:
     """The picture of one region, see `crops`."""
-    import cv2
-
     (top, left, bottom, right), corner, side = window
     rows = ((np.arange(top, bottom) + 0.5) * plane.shape[0] / image.shape[0]).astype(int)
     columns = ((np.arange(left, right) + 0.5) * plane.shape[1] / image.shape[1]).astype(int)

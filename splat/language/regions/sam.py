@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
+from PIL import Image
 
 from splat import hub
 from splat.images import shrunk
@@ -39,9 +41,6 @@ class SamMasks:
 
     def _candidates(self, image: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """For each level masks [M, h, w] bool and scores [M] (predicted IoU times stability) that are good enough."""
-        import torch
-        from PIL import Image
-
         pipeline = self._load()
         masks: list[list[np.ndarray]] = [[], [], []]
         scores: list[list[np.ndarray]] = [[], [], []]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from splat.images import shrunk
@@ -74,8 +75,6 @@ class _Merger:
     """Agglomerative merging of patches with a heap; a step costs as much as the region has neighbours."""
 
     def __init__(self, image: np.ndarray, patches: np.ndarray, options: SegmentOptions) -> None:
-        import cv2
-
         self.options = options
         lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
         count = int(patches.max()) + 1
@@ -134,8 +133,6 @@ class _Merger:
 
 def _embeddings(colors: np.ndarray, patches: np.ndarray, share: np.ndarray, width: float, size: int = 32) -> np.ndarray:
     """Kernel mean embedding [P, size] of each patch's colours [h, w, 3], over a palette of the photo."""
-    import cv2
-
     pixels = colors.reshape(-1, 3)
     sample = pixels[np.random.default_rng(0).integers(len(pixels), size=4000)]
     cv2.setRNGSeed(0)

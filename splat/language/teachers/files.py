@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, UnidentifiedImageError
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from splat.errors import SplatError
 from splat.files import read_json
@@ -179,9 +182,6 @@ def read_table(folder: Path, candidates: Sequence[str]) -> tuple[list[str], np.n
         if path.suffix == ".json":
             table = read_json(path)
         else:
-            from safetensors import SafetensorError
-            from safetensors.numpy import load_file
-
             try:
                 table = load_file(path)
             except SafetensorError as error:
@@ -224,8 +224,6 @@ def _array(path: Path) -> np.ndarray:
 
 
 def _image(path: Path) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
-
     try:
         with Image.open(path) as image:
             labels = np.asarray(image)

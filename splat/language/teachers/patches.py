@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import torch
 
 from splat import hub
 from splat.errors import SplatError
@@ -64,8 +66,6 @@ def patch_vectors(model: Any, processor: Any, image: np.ndarray, shorter: int) -
     CLIP: each patch token goes through the last normalisation and the projection that the class token goes through
     (as MaskCLIP does, Zhou et al. 2022). SigLIP pools by attention: the pooling head sees each patch alone.
     """
-    import torch
-
     config = model.config
     kind, vision = config.model_type, getattr(config, "vision_config", config)
     with torch.inference_mode():
@@ -100,9 +100,6 @@ def _naflex(model: Any, processor: Any, image: np.ndarray) -> np.ndarray:
 
 def _pixels(processor: Any, image: np.ndarray, shorter: int, patch: int) -> tuple[Any, int, int]:
     """The photo as [1, 3, rows * patch, columns * patch], normalised as the processor says; and the grid."""
-    import cv2
-    import torch
-
     scale = shorter / min(image.shape[:2])
     rows, columns = (max(round(side * scale / patch), 1) for side in image.shape[:2])
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

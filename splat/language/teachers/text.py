@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from safetensors import safe_open
+from torch.nn.functional import layer_norm, linear
 
 from splat.console import warn
 from splat.files import read_json
@@ -35,8 +38,6 @@ class ClipText:
 
     def __call__(self, texts: list[str]) -> np.ndarray:
         """[T, D] float32, not normalised."""
-        import torch
-
         device = self.weights["text_projection.weight"].device
         rows = []
         with torch.inference_mode():
@@ -54,9 +55,6 @@ class ClipText:
 
     def _encode(self, ids: Any) -> Any:
         """[D] of token ids [n]."""
-        import torch
-        from torch.nn.functional import layer_norm, linear
-
         w, config = self.weights, self.config
         eps, heads = float(config["layer_norm_eps"]), int(config["num_attention_heads"])
 
@@ -96,8 +94,6 @@ DEFAULTS = {
 
 
 def _activate(x: Any, name: str) -> Any:
-    import torch
-
     if name == "quick_gelu":
         return x * torch.sigmoid(1.702 * x)
     return torch.nn.functional.gelu(x, approximate="tanh" if name == "gelu_pytorch_tanh" else "none")
@@ -105,8 +101,6 @@ def _activate(x: Any, name: str) -> Any:
 
 def _read(path: Path, device: str) -> dict[str, Any]:
     """The text tensors, without the prefix `text_model.`; the image side is not touched."""
-    from safetensors import safe_open
-
     found = {}
     with safe_open(str(path), "pt", device=device) as file:
         for name in file.keys():  # noqa: SIM118 (not a dict)
@@ -123,8 +117,6 @@ class LibraryText:
 
     def __call__(self, texts: list[str]) -> np.ndarray:
         """[T, D] float32, not normalised."""
-        import torch
-
         length = int(self.model.config.text_config.max_position_embeddings)
         for text in texts:
             if len(self.tokenizer(text)["input_ids"]) > length:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from splat import hub
 from splat.files import read_json
 from splat.language.regions import crops, make_masker
 from splat.language.regions.painting import numbered
+from splat.language.teachers import text
 from splat.language.teachers.options import TeacherOptions
 from splat.language.teachers.patches import patch_vectors
 from splat.language.types import LEVELS, Teacher, ViewFeatures
@@ -63,8 +65,6 @@ class TextImageTeacher(Teacher):
 
     def encode_pictures(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """[N, D] float32, unit length, of square pictures [S, S, 3] uint8."""
-        import torch
-
         model = self._load()
         vectors = [np.zeros((0, self.dim), np.float32)]
         with torch.inference_mode():
@@ -88,8 +88,6 @@ class TextImageTeacher(Teacher):
         return self._text
 
     def _text_encoder(self) -> Any:
-        from splat.language.teachers import text
-
         if self.kind == "clip" and (self.folder / "tokenizer.json").is_file():
             encoder = text.ClipText.load(self.folder, hub.torch_device(self.options.device))
             if encoder is not None:

@@ -37,7 +37,7 @@ class EditConfig:
     select: SelectOptions = option(SelectOptions, "which Gaussians; what several of these select, all must select")
 
 
-ALL_KEYS = with_operations(EditConfig, *OPERATIONS)  # and the options of all operations
+EditKeys = with_operations("EditKeys", EditConfig, *OPERATIONS)  # and the options of all operations
 
 
 def run(config: EditConfig) -> None:
@@ -80,14 +80,14 @@ def run(config: EditConfig) -> None:
 
 def given_options(config: EditConfig) -> dict[str, Any]:
     """The options of operations that are not as usual, by their names with dots."""
-    usual, common = flat(ALL_KEYS()), flat(EditConfig())
+    usual, common = flat(EditKeys()), flat(EditConfig())
     return {key: value for key, value in flat(config).items() if key not in common and value != usual[key]}
 
 
 def keys_for_help(words: Sequence[str]) -> type:
     """The keys of the operation that is among the words; those of all where none is."""
     named = [word.removeprefix("operation=") for word in words if word.removeprefix("operation=") in OPERATIONS]
-    return with_operations(EditConfig, *named[:1]) if named else ALL_KEYS
+    return with_operations("OperationKeys", EditConfig, *named[:1]) if named else EditKeys
 
 
 def travel(path: Path, word: str) -> None:
@@ -115,7 +115,7 @@ def travel(path: Path, word: str) -> None:
 COMMAND = Command(
     name="edit",
     summary=SUMMARIES["edit"],
-    config=ALL_KEYS,
+    config=EditKeys,
     help_config=keys_for_help,
     run=run,
     words=("run", "operation", "text"),

@@ -180,10 +180,11 @@ def operation_options(name: str, given: Mapping[str, Any]) -> Any:
     return options
 
 
-def with_operations(base: type, *names: str) -> type:
+def with_operations(title: str, base: type, *names: str) -> type:
     """A dataclass with the fields of `base` and the options of these operations, each key once.
 
     Args:
+        title: the name of the class, under which the module of `base` keeps it.
         base: a dataclass.
         names: of operations; of several the help says which one an option is for.
     """
@@ -207,4 +208,5 @@ def with_operations(base: type, *names: str) -> type:
             made.append((key, hint, field(default_factory=item.default_factory, metadata=metadata)))
         else:
             made.append((key, hint, field(default=item.default, metadata=metadata)))
-    return dataclasses.make_dataclass(base.__name__, made, bases=(base,), namespace={"__doc__": base.__doc__})
+    namespace = {"__doc__": base.__doc__, "__module__": base.__module__}
+    return dataclasses.make_dataclass(title, made, bases=(base,), namespace=namespace)

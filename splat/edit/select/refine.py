@@ -57,7 +57,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Ground:
+class RefineInputs:
     """What is asked of a scene for every text."""
 
     graph: Graph
@@ -67,23 +67,25 @@ class Ground:
 
 
 @torch.no_grad()
-def ground_of(scene: Gaussians) -> Ground:
+def refine_inputs(scene: Gaussians) -> RefineInputs:
     """Neighbours, colours and sizes of a scene."""
     means = scene.means.double().cpu().numpy()
     lab = rgb_to_lab(sh0_to_rgb(scene.sh0[:, 0].double().cpu()).clamp(0, 1)).numpy()
     surface = torch.sigmoid(scene.opacities) * scene.scales.exp().topk(2, dim=1).values.prod(1)
-    return Ground(neighbour_graph(means), means, lab, surface.double().cpu().numpy())
+    return RefineInputs(neighbour_graph(means), means, lab, surface.double().cpu().numpy())
 
 
-def localised(ground: Ground, evidence: Evidence, seeds: np.ndarray) -> np.ndarray:
+def refine(inputs: RefineInputs, evidence: Evidence, seeds: np.ndarray) -> np.ndarray:
     """[N] bool: the object that the seeds [N] bool are a part of."""
-    reach = LINK * ground.graph.usual(seeds)
-    region, threshold = steepest(ground, evidence, seeds, reach)
-    refined = cut(ground, evidence, seeds, region, threshold, reach)
+    reach = LINK * inputs.graph.usual(seeds)
+    region, threshold = steepest_border(inputs, evidence, seeds, reach)
+    refined = cut_by_color(inputs, evidence, seeds, region, threshold, reach)
     return refined if refined.any() else seeds
 
 
-def steepest(ground: Ground, evidence: Evidence, seeds: np.ndarray, reach: float) -> tuple[np.ndarray, float]:
+def steepest_border(
+    inputs: RefineInputs, evidence: Evidence, seeds: np.ndarray, reach: float
+) -> tuple[np.ndarray, float]:
     """What hangs together with the seeds above the threshold along whose border the logits fall most.
 
     The query's own rule gives the first threshold; lower ones are tried down to DEEPEST as long as the region's surface
@@ -93,14 +95,14 @@ def steepest(ground: Ground, evidence: Evidence, seeds: np.ndarray, reach: float
     Returns:
         the region [N] bool, and its threshold, a logit.
     """
-    graph, values = ground.graph, np.clip(evidence.logits, -SURE, SURE)
+    graph, values = inputs.graph, np.clip(evidence.logits, -SURE, SURE)
     lowest = min(evidence.limit, evidence.best - DEEPEST * evidence.noise)
     steps = np.arange(evidence.limit, lowest - 1e-9, -STEP * max(evidence.noise, 1e-6))
     found: list[tuple[float, np.ndarray, float]] = []
     start = 0.0
     for threshold in steps.tolist():
         region = joined_to(graph, evidence.known & (evidence.logits >= threshold), seeds, reach)
-        size = float(ground.surface[region].sum())
+        size = float(inputs.surface[region].sum())
         start = start or size
         if size > SWELL * start:
             break
@@ -114,20 +116,20 @@ def steepest(ground: Ground, evidence: Evidence, seeds: np.ndarray, reach: float
     return seeds, evidence.limit
 
 
-def cut(
-    ground: Ground, evidence: Evidence, seeds: np.ndarray, region: np.ndarray, threshold: float, reach: float
+def cut_by_color(
+    inputs: RefineInputs, evidence: Evidence, seeds: np.ndarray, region: np.ndarray, threshold: float, reach: float
 ) -> np.ndarray:
     """[N] bool: the region by what the field says, what its colours are, and what its neighbours are; twice."""
-    graph, noise = ground.graph, max(evidence.noise, 1e-6)
+    graph, noise = inputs.graph, max(evidence.noise, 1e-6)
     opinion = np.where(evidence.known, np.clip((evidence.logits - threshold) / noise, -BOUND, BOUND), UNKNOWN)
-    apart = np.linalg.norm(ground.lab[graph.first] - ground.lab[graph.second], axis=1)
+    apart = np.linalg.norm(inputs.lab[graph.first] - inputs.lab[graph.second], axis=1)
     likeness = np.exp(-np.square(apart / ALIKE) / 2)
     for _ in range(2):
-        near = _around(ground, region, reach)
+        near = _around(inputs, region, reach)
         beside = near & ~region & evidence.known
         color = np.zeros(graph.count)
         if beside.sum() > 10:
-            ratio = _color_ratio(ground.lab, region & evidence.known, beside)
+            ratio = _color_ratio(inputs.lab, region & evidence.known, beside)
             color = np.where(evidence.known, np.clip(ratio, -COLOR_BOUND, COLOR_BOUND), 0.0)
         votes = np.where(near, opinion + COLOR * color, -BOUND)
         after = joined_to(graph, smoothed(graph, likeness, votes, TOGETHER) > 0, seeds, reach)
@@ -137,11 +139,11 @@ def cut(
     return region
 
 
-def _around(ground: Ground, region: np.ndarray, reach: float) -> np.ndarray:
+def _around(inputs: RefineInputs, region: np.ndarray, reach: float) -> np.ndarray:
     """[N] bool: the box around a region, with its surroundings."""
-    low, high = np.quantile(ground.means[region], (0.01, 0.99), axis=0)
+    low, high = np.quantile(inputs.means[region], (0.01, 0.99), axis=0)
     margin = AROUND * float((high - low).max()) + reach
-    return np.asarray(((ground.means > low - margin) & (ground.means < high + margin)).all(axis=1))
+    return np.asarray(((inputs.means > low - margin) & (inputs.means < high + margin)).all(axis=1))
 
 
 def _color_ratio(lab: np.ndarray, inside: np.ndarray, beside: np.ndarray) -> np.ndarray:
@@ -158,7 +160,7 @@ def _color_ratio(lab: np.ndarray, inside: np.ndarray, beside: np.ndarray) -> np.
     return np.asarray(np.log((histogram(inside)[flat] + 1e-4) / (histogram(beside)[flat] + 1e-4)))
 
 
-def confirmed(renderer: SceneRenderer, chosen: np.ndarray) -> np.ndarray:
+def confirm_in_views(renderer: SceneRenderer, chosen: np.ndarray) -> np.ndarray:
     """[N] bool: what most of the pixels of each Gaussian show, the selection or something else.
 
     A pixel shows the selection where that gives it more than half of its colour. Strays that stand before or behind

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from splat.console import info
-from splat.edit.select.refine import Evidence, confirmed, ground_of, localised
+from splat.edit.select.refine import Evidence, confirm_in_views, refine, refine_inputs
 from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.language.ask import Answer3D, Asker, logit, noise_limit
@@ -50,7 +50,7 @@ def select_by_text(renderer: SceneRenderer, run: Run, words: TextQuery) -> Selec
     names = inquiry.teacher.names() if inquiry.field.facts.get("rivals") else []
     scene = renderer.scene.to("cpu")
     asker, answers = inquiry.answers(renderer)
-    ground = ground_of(scene)
+    inputs = refine_inputs(scene)
     chosen = np.zeros(len(scene), bool)
     for text, answer in zip(question.asked, answers):
         objects = find_clusters(scene, answer.relevancy, answer.selected, PIECES)
@@ -64,8 +64,8 @@ def select_by_text(renderer: SceneRenderer, run: Run, words: TextQuery) -> Selec
         for one in named:
             seeds = np.zeros(len(scene), bool)
             seeds[one.indices] = True
-            found |= localised(ground, evidence, seeds)
-        chosen |= confirmed(renderer, found)
+            found |= refine(inputs, evidence, seeds)
+        chosen |= confirm_in_views(renderer, found)
     return Selection.from_mask(torch.from_numpy(chosen).to(renderer.scene.means.device), f"text({words.text})")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from splat.edit.select.graph import joined_to, neighbour_graph, pieces, smoothed
-from splat.edit.select.refine import Evidence, confirmed, ground_of, localised, steepest
+from splat.edit.select.refine import Evidence, confirm_in_views, refine, refine_inputs, steepest_border
 from splat.edit.select.text import meant
 from splat.gaussians import Gaussians
 from splat.language.clusters import Cluster
@@ -57,17 +57,17 @@ def test_the_threshold_falls_to_where_the_answer_breaks_off() -> None:
     scene = touching()
     top = RED & (scene.means[:, 1].numpy() < 0.05)  # y points down, to the next ball
     logits = np.where(top, 1.5, np.where(RED, -0.5, -4.0))
-    ground = ground_of(scene)
-    region, threshold = steepest(ground, evidence(logits), top, 0.2)
+    inputs = refine_inputs(scene)
+    region, threshold = steepest_border(inputs, evidence(logits), top, 0.2)
     assert (region == RED).all() and threshold <= -0.5
     surer = np.where(top, 1.5, np.where(RED, -3.8, -4.0))  # the other half is another thing's
-    assert (steepest(ground, evidence(surer), top, 0.2)[0] == top).all()
+    assert (steepest_border(inputs, evidence(surer), top, 0.2)[0] == top).all()
 
 
 def test_a_region_does_not_swallow_what_is_larger_than_itself() -> None:
     small = RED & (three_balls().means[:, 1].numpy() < -0.3)
     logits = np.where(small, 1.5, np.where(RED, 0.0, -4.0))  # steeper around the whole ball
-    region, threshold = steepest(ground_of(three_balls()), evidence(logits), small, 0.2)
+    region, threshold = steepest_border(refine_inputs(three_balls()), evidence(logits), small, 0.2)
     assert (region == small).all() and threshold == 1.0
 
 
@@ -77,7 +77,7 @@ def test_the_unknown_and_the_misjudged_follow_their_neighbours() -> None:
     logits[RED & known & scattered(0.1, 2)] = -4.0
     logits[~known] = -9.0
     seeds = RED & known & (logits > 1)
-    found = localised(ground_of(three_balls()), evidence(logits, known), seeds)
+    found = refine(refine_inputs(three_balls()), evidence(logits, known), seeds)
     assert found[RED].mean() > 0.9 > 0.75 > seeds[RED].mean() and not found[~RED].any()
 
 
@@ -88,7 +88,7 @@ def test_colors_tell_where_an_answer_that_bleeds_ends() -> None:
     logits = np.where(RED, 1.5, np.where(bleeds, 1.1, -4.0))
     seeds = RED.copy()
     without = (logits > 1) & ~RED
-    found = localised(ground_of(scene), evidence(logits), seeds)
+    found = refine(refine_inputs(scene), evidence(logits), seeds)
     assert found[RED].all() and found[without].sum() < 0.5 * without.sum()
 
 
@@ -97,17 +97,17 @@ def test_views_confirm_what_they_show() -> None:
     rough = RED & ~scattered(0.15, 3)
     stray = np.zeros(900, bool)
     stray[[310, 400, 500, 700, 850]] = True
-    after = confirmed(made, rough | stray)
+    after = confirm_in_views(made, rough | stray)
     assert after[RED].mean() > 0.97 > 0.9 > rough[RED].mean()
     assert not after[~RED].any()
-    assert (confirmed(made, np.zeros(900, bool)) == np.zeros(900, bool)).all()
+    assert (confirm_in_views(made, np.zeros(900, bool)) == np.zeros(900, bool)).all()
 
 
 def test_what_no_view_sees_stays_as_it_is() -> None:
     scene = join(three_balls(), ball((0, 80, 0), 0.4, (1, 0, 0), count=30))
     picked = np.zeros(930, bool)
     picked[:300] = picked[900:915] = True
-    after = confirmed(renderer_of(scene), picked)
+    after = confirm_in_views(renderer_of(scene), picked)
     assert after[900:915].all() and not after[915:].any()
 
 
@@ -129,5 +129,5 @@ def test_a_larger_thing_that_answers_less_surely_is_not_meant() -> None:
 
 def test_seeds_are_left_where_nothing_is_known() -> None:
     seeds = torch.arange(900).numpy() < 20
-    found = localised(ground_of(three_balls()), evidence(np.full(900, -4.0)), seeds)
+    found = refine(refine_inputs(three_balls()), evidence(np.full(900, -4.0)), seeds)
     assert (found == seeds).all()

@@ -12,13 +12,13 @@ import torch
 import yaml
 from PIL import Image
 
-from splat.cameras import stack_cameras
+from splat.cameras import Camera, stack_cameras
 from splat.capture import load_capture
 from splat.cli import main
 from splat.errors import SplatError
 from splat.files import read_json, slug, write_json
 from splat.formats import read_scene, write_scene
-from splat.language.field import load_field
+from splat.language.field import LanguageField, load_field
 from splat.language.selection import read_selection
 from splat.render import rasterize
 from splat.render.scene import SceneRenderer
@@ -280,3 +280,27 @@ def test_an_answer_that_cannot_be_drawn_leaves_the_earlier_one_whole(
     monkeypatch.undo()
     assert main(["query", str(run), "cup", "views=1"]) == 0
     assert len(bytes_below(run / "queries" / "cup")) == 4  # the second view's pictures are gone with the answer
+
+
+def test_texts_that_share_a_view_render_its_codes_once(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert distill(run) == 0
+    alone = []
+    for text in ("red mug", "blue vase"):
+        capsys.readouterr()
+        assert main(["query", str(run), text, "views=8"]) == 0
+        alone.append(json.loads(capsys.readouterr().out))
+    rendered: list[str] = []
+    render = LanguageField.render
+
+    def counted(self: LanguageField, renderer: SceneRenderer, camera: Camera, level: int | None = None) -> object:
+        rendered.append(camera.name)
+        return render(self, renderer, camera, level)
+
+    monkeypatch.setattr(LanguageField, "render", counted)
+    assert main(["query", str(run), "red mug | blue vase", "views=8"]) == 0
+    together = json.loads(capsys.readouterr().out)
+    assert len(rendered) == len(set(rendered)) == 8
+    for one, other in zip(alone, together):
+        assert one["views"] == other["views"] and one["objects"] == other["objects"]

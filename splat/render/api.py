@@ -35,6 +35,7 @@ def rasterize(
     backgrounds: Tensor | None = None,
     render_mode: str = "RGB",
     rasterize_mode: str = "classic",
+    camera_model: str = "pinhole",
     absgrad: bool = False,
     tile_size: int = 16,
     radius_clip: float = 0.0,
@@ -62,6 +63,7 @@ def rasterize(
         backgrounds: [C, D] or None for black. A depth channel always has background 0.
         render_mode: RGB, D (sum of weight times depth), ED (that divided by alpha), RGB+D or RGB+ED.
         rasterize_mode: classic, or antialiased: opacities lose what the blur `eps2d` adds (Mip-Splatting).
+        camera_model: how directions become pixels, as `Camera.camera_model` has it: pinhole.
         absgrad: also sum |gradient| of the projected centres, into meta["means2d"].absgrad.
         tile_size: of gsplat.
         radius_clip: Gaussians no larger than this many pixels are not drawn.
@@ -81,7 +83,7 @@ def rasterize(
     """
     settings = RasterSettings(
         width, height, near_plane, far_plane, eps2d, sh_degree, render_mode, rasterize_mode, absgrad, tile_size,
-        radius_clip, channel_chunk, packed, num_threads,
+        radius_clip, channel_chunk, packed, num_threads, camera_model,
     )  # fmt: skip
     _check_shapes(means, quats, scales, opacities, viewmats, Ks)
     _check_colors(colors, means.shape[0], viewmats.shape[0], sh_degree)
@@ -103,6 +105,7 @@ def render_gaussians(
     backgrounds: Tensor | None = None,
     render_mode: str = "RGB",
     rasterize_mode: str = "classic",
+    camera_model: str = "pinhole",
     absgrad: bool = False,
     packed: bool = False,
     backend: str = "auto",
@@ -126,7 +129,7 @@ def render_gaussians(
         sh_degree = {1: 0, 4: 1, 9: 2, 16: 3}.get(stored, -1)
     settings = RasterSettings(
         width, height, near_plane, far_plane, eps2d, sh_degree, render_mode, rasterize_mode, absgrad,
-        packed=packed, num_threads=num_threads,
+        packed=packed, num_threads=num_threads, camera_model=camera_model,
     )  # fmt: skip
     if stored < (sh_degree + 1) ** 2:
         raise ValueError(f"sh_degree {sh_degree} needs {(sh_degree + 1) ** 2} bands; the scene has {stored}")
@@ -149,6 +152,7 @@ def lift(
     far_plane: float = 1e10,
     eps2d: float = 0.3,
     rasterize_mode: str = "classic",
+    camera_model: str = "pinhole",
     backend: str = "auto",
     num_threads: int | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -183,8 +187,9 @@ def lift(
     if weights is not None and weights.shape != (C, height, width):
         raise ValueError(f"weights must be [{C}, {height}, {width}], got {list(weights.shape)}")
     settings = RasterSettings(
-        width, height, near_plane, far_plane, eps2d, rasterize_mode=rasterize_mode, num_threads=num_threads
-    )
+        width, height, near_plane, far_plane, eps2d, rasterize_mode=rasterize_mode, num_threads=num_threads,
+        camera_model=camera_model,
+    )  # fmt: skip
     chosen = gsplat_backend if _use_gsplat(means, backend) else cpu_backend
     return chosen.lift((means, quats, scales, opacities), (viewmats, Ks), features, weights, settings)
 

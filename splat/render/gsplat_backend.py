@@ -82,6 +82,7 @@ def _call(
         render_mode=settings.render_mode,
         absgrad=settings.absgrad,
         rasterize_mode=settings.rasterize_mode,
+        camera_model=settings.camera_model,
     )
     meta["visible"] = _visible(meta, shape[0].shape[0])
     meta["backend"] = "gsplat"

@@ -83,6 +83,7 @@ class SceneRenderer:
             camera.height,
             backgrounds=self.background[None],
             render_mode=render_mode,
+            camera_model=camera.camera_model,
             absgrad=absgrad,
             **self.options.arguments(),
         )
@@ -111,6 +112,7 @@ class SceneRenderer:
             *stack_cameras([camera], self.device),
             camera.width,
             camera.height,
+            camera_model=camera.camera_model,
             **self.options.arguments(),
         )
         return renders[0], alphas[0, ..., 0]
@@ -130,7 +132,16 @@ class SceneRenderer:
         views = stack_cameras([camera], self.device)
         features = features.to(self.scene.means)[None]
         counted = None if weights is None else weights[None]
-        return lift(self.scene, *views, camera.width, camera.height, features, counted, **self.options.arguments())
+        return lift(
+            self.scene,
+            *views,
+            camera.width,
+            camera.height,
+            features,
+            counted,
+            camera_model=camera.camera_model,
+            **self.options.arguments(),
+        )
 
     @torch.no_grad()
     def views_of(self, weights: Tensor, count: int, least: float = 4.0) -> list[Camera]:

@@ -15,6 +15,7 @@ Shape: TypeAlias = "tuple[Tensor, Tensor, Tensor, Tensor]"  # means [N, 3], quat
 Views: TypeAlias = "tuple[Tensor, Tensor]"  # viewmats [C, 4, 4], Ks [C, 3, 3]
 RENDER_MODES: tuple[str, ...] = ("RGB", "D", "ED", "RGB+D", "RGB+ED")
 RASTERIZE_MODES: tuple[str, ...] = ("classic", "antialiased")
+CAMERA_MODELS: tuple[str, ...] = ("pinhole",)  # that every backend draws
 MAX_SIDE = 524_272  # pixels: the kernels number tiles of 16 pixels with 16 bits
 
 
@@ -36,6 +37,7 @@ class RasterSettings:
     channel_chunk: int = 32  # gsplat only
     packed: bool = False  # gsplat only
     num_threads: int | None = None  # CPU only; None: all cores
+    camera_model: str = "pinhole"
 
     def __post_init__(self) -> None:
         size = f"{self.width}x{self.height}"
@@ -49,6 +51,8 @@ class RasterSettings:
             raise ValueError(f"render_mode must be one of {', '.join(RENDER_MODES)}, got {self.render_mode!r}")
         if self.rasterize_mode not in RASTERIZE_MODES:
             raise ValueError(f"rasterize_mode must be one of {', '.join(RASTERIZE_MODES)}, got {self.rasterize_mode!r}")
+        if self.camera_model not in CAMERA_MODELS:
+            raise ValueError(f"camera_model must be one of {', '.join(CAMERA_MODELS)}, got {self.camera_model!r}")
         if self.sh_degree is not None and not 0 <= self.sh_degree <= 3:
             raise ValueError(f"sh_degree must be 0 to 3, got {self.sh_degree}")
 

@@ -42,6 +42,7 @@ def rasterization(
     eps2d: float = 0.3, sh_degree: int | None = None, packed: bool = True, tile_size: int | None = None,
     backgrounds: Tensor | None = None, render_mode: str = "RGB", sparse_grad: bool = False, absgrad: bool = False,
     rasterize_mode: str = "classic",
+    camera_model: str = "pinhole",
 ) -> tuple[Tensor, Tensor, dict[str, Any]]:  # fmt: skip
     """The rules of gsplat 1.6 and our own picture."""
     assert len(means), "gsplat 1.6 divides by the number of Gaussians"
@@ -52,7 +53,7 @@ def rasterization(
     image, alphas, meta = rasterize(
         means, quats, scales, opacities, colors, viewmats, Ks, width, height, near_plane=near_plane,
         far_plane=far_plane, radius_clip=radius_clip, eps2d=eps2d, sh_degree=sh_degree, backgrounds=backgrounds,
-        render_mode=render_mode, absgrad=absgrad, rasterize_mode=rasterize_mode, backend="cpu",
+        render_mode=render_mode, absgrad=absgrad, rasterize_mode=rasterize_mode, camera_model=camera_model, backend="cpu",
     )  # fmt: skip
     return image, alphas, meta
 

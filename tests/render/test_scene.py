@@ -97,3 +97,15 @@ def test_views_are_picked_by_what_they_show(renderer: SceneRenderer) -> None:
 
 def test_a_view_by_its_name(renderer: SceneRenderer) -> None:
     assert renderer.camera("0003").name == "0003.png"
+
+
+def test_a_camera_model_reaches_the_backend_which_refuses_what_it_cannot_draw(renderer: SceneRenderer) -> None:
+    fisheye = dataclasses.replace(renderer.cameras[0], camera_model="fisheye")
+    values = torch.ones(len(renderer.scene), 1)
+    for draw in (
+        lambda: renderer.image(fisheye),
+        lambda: renderer.features(fisheye, values),
+        lambda: renderer.lift(fisheye, torch.ones(fisheye.height, fisheye.width, 1)),
+    ):
+        with pytest.raises(ValueError, match="camera_model must be one of pinhole, got 'fisheye'"):
+            draw()

@@ -215,7 +215,8 @@ def noise_of(agreement: Tensor, weight: Tensor, vectors: Tensor) -> float:
     as the features fill; a text sees one of them.
 
     Args:
-        agreement, weight: [P] of the Gaussians, see `Lifted`.
+        agreement: [P] of the Gaussians, see `Lifted`.
+        weight: [P] the same.
         vectors: [T, R] what the teacher gave; their covariance's participation ratio is the number of dimensions.
     """
     off = ((1 - agreement.square()) * weight).sum() / weight.sum().clamp(min=1e-12)

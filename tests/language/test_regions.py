@@ -136,7 +136,7 @@ def test_segments_find_plain_and_patterned_things() -> None:
         assert len(np.unique(labels[2][labels[0] == number])) == 1
 
 
-@pytest.mark.parametrize("colour", [0, 128])
+@pytest.mark.parametrize("color", [0, 128])
 def test_segments_of_a_photo_of_one_color(color: int) -> None:
     labels = Segments()(np.full((50, 70, 3), color, np.uint8))
     assert labels.shape == (3, 50, 70) and (labels >= 0).all()

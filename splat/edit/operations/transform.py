@@ -101,7 +101,8 @@ def replace(
 
     Args:
         other: the object, all of it, in a frame of its own.
-        axis, degrees: how it is turned first.
+        axis: about which it is turned first.
+        degrees: by how much.
         factor: its size; None makes the diagonals of both boxes equal.
         up: [3] direction in which the object stands; its lowest point then comes to the place of the old one's.
             None: the middles of the boxes coincide.

@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from tools.demo_teacher import plans, worlds
 from tools.demo_teacher.things import COLOURS, METALS, paint, shade, wood
 from tools.demo_world import demo, furniture, objects, registry, textures
-from tools.demo_world.forms import PROPORTIONS, draw_form, recoloured, reshaped
+from tools.demo_world.forms import PROPORTIONS, draw_form, recolored, reshaped
 from tools.demo_world.light import Lighting
 from tools.demo_world.mesh import Mesh
 from tools.demo_world.scene import SceneObject
@@ -183,7 +183,7 @@ def test_what_is_made_is_in_no_two_rooms(coarse: None) -> None:
 def test_a_shared_thing_would_be_found(coarse: None) -> None:
     """The keys know a basket that was moved, turned and tinted, and tell it from another."""
     basket = objects.basket(seed=registry.SEEDS["basket"])
-    planted = recoloured(basket.at(1.0, 2.0, 0.3, 40), np.random.default_rng(0))
+    planted = recolored(basket.at(1.0, 2.0, 0.3, 40), np.random.default_rng(0))
     other = reshaped(objects.basket(seed=registry.seed(1001, "basket")), PLANS[1001].forms["basket"])
     meshes, patterns = zip(*(keys_of([item]) for item in (basket, planted, other)))
     assert shared(dict(enumerate(meshes)), 1e-6) == [(0, 1)]

@@ -66,7 +66,7 @@ def pictures(count: int = 60) -> Pictures:
     pixels = np.zeros((count, SIDE, SIDE, 3), np.uint8)
     for square, thing in zip(pixels, things):
         square[10:50] = 10 * texts.KIND_LIST.index(thing.kind)
-        square[20:40, 20:40, 0] = 0 if not thing.colours else 40 * NAMES.index(thing.colours[0])
+        square[20:40, 20:40, 0] = 0 if not thing.colors else 40 * NAMES.index(thing.colors[0])
     kinds = texts.table(things).kind
     shares = np.eye(len(KINDS) + 1, dtype=np.float32)[kinds][:, :-1]
     shares[kinds == len(KINDS)] = 1 / len(KINDS)

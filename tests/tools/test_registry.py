@@ -70,7 +70,7 @@ def test_no_room_has_a_palette_of_another_or_of_the_demo() -> None:
         assert all(registry.is_free(paint) for paint in paints), room
     # whole palettes: one dark ink may be another's by chance, as there are few dark ones
     cloths = [pair for plan in PLANS.values() for pair in plan.books]
-    others = [part for plan in PLANS.values() for part in (plan.rug.colours, plan.design.paper)]
+    others = [part for plan in PLANS.values() for part in (plan.rug.colors, plan.design.paper)]
     woods = [wood for plan in PLANS.values() for wood in (plan.table_wood, plan.shelf_wood, plan.design.boards)]
     for palettes in (cloths, others, woods):
         assert len(set(palettes)) == len(palettes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ def need_diffusers() -> None:
     Raises:
         SplatError: when the optional packages are not installed.
     """
-    if find_spec("diffusers") is None:
+    if importlib.util.find_spec("diffusers") is None:
         raise SplatError(f"model= needs another package: pip install 'diffusers>=0.30'; {WITHOUT}")
 
 

@@ -22,11 +22,15 @@ PANORAMAS = ("EQUIRECTANGULAR", "SPHERICAL")
 
 
 def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, name: str, reduced: int = 1) -> Lens:
-    """Intrinsics of one frame; what the frame does not say itself the whole file says, a missing size the photo.
+    """Intrinsics of one frame.
+
+    A value that the frame lacks is taken from the top level of the file, a size that both lack from the photo.
 
     Args:
-        entry, meta: the frame and the whole file.
+        entry: the frame.
+        meta: the whole file.
         path: the photo.
+        name: of the frame, for messages.
         reduced: how many times smaller the photo is than the one that the intrinsics are of.
 
     Raises:

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
+from splat.commands.tables import metrics_table
 from splat.errors import SplatError
 from splat.options import option
+from splat.run import how_to_finish
+from splat.run_records import read_metrics
 
 if TYPE_CHECKING:
     from splat.evaluate.compare import RunRow
@@ -35,9 +38,7 @@ def run(config: CompareConfig) -> None:
     if len(config.runs) < 2:
         raise SplatError("which ones? splat compare RUN RUN ...")
     folders = scored_runs([user_path(text) for text in config.runs])
-    from splat.commands.tables import metrics_table
     from splat.evaluate.compare import compare_runs, rule_differences, write_comparison
-    from splat.run_records import read_metrics
 
     rows = compare_runs([str(folder) for folder in folders])
     metrics = {row.name: read_metrics(row.folder) for row in rows}
@@ -78,8 +79,6 @@ def scored_runs(paths: list[Path]) -> list[Path]:
 
 def why_no_scores(path: Path) -> str:
     """Why something is not a run that can be compared, and what to do about it."""
-    from splat.run import how_to_finish
-
     if not (path / "config.yaml").is_file():
         return "no run folder"
     if not (path / "scene.ply").is_file():

@@ -14,6 +14,7 @@ from splat.errors import SplatError
 from splat.files import first_free
 from splat.options import option
 from splat.shipped import demo_folder
+from splat.train.config import TrainConfig
 
 
 @dataclass
@@ -33,8 +34,6 @@ def run(config: DemoConfig) -> None:
 
 def next_command(target: Path) -> str:
     """The command that trains the copy, under a name that no run in this folder has."""
-    from splat.train.config import TrainConfig
-
     usual = TrainConfig().name
     runs = Path("runs") / target.resolve().name
     name = first_free(usual, lambda name: (runs / name).exists())

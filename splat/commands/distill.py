@@ -7,14 +7,13 @@ from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
 from splat.language.config import DistillConfig
+from splat.run import open_run
 
 
 def run(config: DistillConfig) -> None:
     """Distill; prints the folder of the field."""
     if not config.run:
         raise SplatError("which one? splat distill RUN")
-    from splat.run import open_run
-
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
     from splat.language.distill import distill_run
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from splat import doctor
 from splat.commands import SUMMARIES
 from splat.commands.app import Command
 from splat.options import option
@@ -26,8 +27,6 @@ class DoctorConfig:
 
 def run(config: DoctorConfig) -> int:
     """Examine the machine; the exit code says whether training can work here."""
-    from splat import doctor
-
     checks = doctor.examine()
     works = doctor.can_train(checks)
     if config.json:

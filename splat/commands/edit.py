@@ -14,6 +14,7 @@ from splat.edit.operations import HISTORY, OPERATIONS, operation_options, with_o
 from splat.edit.select.options import SelectOptions
 from splat.errors import SplatError
 from splat.options import flat, option, wrong_choice
+from splat.run import open_run
 
 
 @dataclass
@@ -48,8 +49,6 @@ def run(config: EditConfig) -> None:
         raise SplatError(f"do what? splat edit RUN with one of {', '.join((*OPERATIONS, *HISTORY))}")
     if config.operation not in (*OPERATIONS, *HISTORY):
         raise SplatError(wrong_choice("operation", config.operation, (*OPERATIONS, *HISTORY)))
-    from splat.run import open_run
-
     path = user_path(config.run)
     open_run(path)  # before torch is imported, which takes seconds
     if config.operation in HISTORY:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
+from splat.commands.tables import metrics_table
 from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
+from splat.run import open_run
 
 
 def run(config: EvaluateConfig) -> None:
     """Evaluate; prints the metrics and, as the last line, the run folder."""
     if not config.run:
         raise SplatError("which one? splat evaluate RUN")
-    from splat.run import open_run
-
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
-    from splat.commands.tables import metrics_table
     from splat.evaluate.run_evaluation import evaluate_run
 
     print(metrics_table({opened.path.name: evaluate_run(opened, config)}))

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from splat import running
+from splat.capture.beside import MASK_FOLDERS, find_masks, side_folders
 from splat.capture.suffixes import HEIC_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES
+from splat.capture.unused import unused_note
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
 from splat.formats.registry import detect_format
 from splat.options import option
+from splat.run import open_run
 
 
 @dataclass
@@ -82,8 +85,6 @@ def lines(found: dict[str, Any], indent: str = "") -> list[str]:
 
 
 def _run(path: Path) -> dict[str, Any]:
-    from splat.run import open_run
-
     run = open_run(path)
     capture = (run.config.get("capture") or {}).get("data")
     found: dict[str, Any] = {"kind": "run", "run": str(path), "capture": capture}
@@ -121,10 +122,8 @@ def _capture(path: Path) -> dict[str, Any]:
 
 def _photos(path: Path) -> dict[str, Any]:
     """Number and sizes of the photos that training would read; only the files' headers are looked at."""
-    from splat.capture.beside import MASK_FOLDERS, find_masks, side_folders
     from splat.capture.photo import photo_header
     from splat.capture.readers.photos import list_photos
-    from splat.capture.unused import unused_note
 
     listing = list_photos(path)
     listing.drop_copies()

@@ -9,14 +9,13 @@ from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
 from splat.language.config import QueryConfig
+from splat.run import open_run
 
 
 def run(config: QueryConfig) -> None:
     """Ask; prints a JSON summary (a list, where several texts were asked)."""
     if not config.run:
         raise SplatError('which one? splat query RUN "red mug"')
-    from splat.run import open_run
-
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
     if not config.text:
         raise SplatError(f'what is looked for? splat query {config.run} "red mug"')

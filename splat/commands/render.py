@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from splat import console
+from splat.capture.walk import mark
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
+from splat.commands.keys import nearest
 from splat.errors import SplatError
 from splat.files import first_free
 from splat.options import option
+from splat.run import open_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,14 +58,11 @@ class RenderConfig:
 
 def run(config: RenderConfig) -> None:
     """Render the path; prints the folder of the pictures and the video."""
-    from splat.run import open_run
-
     if not config.run:
         raise SplatError("which one? splat render RUN path=orbit")
     if not (config.video or config.pictures):
         raise SplatError("video=false and pictures=false together leave nothing to write")
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
-    from splat.capture.walk import mark
     from splat.render.film import render_path
 
     renderer = opened.renderer(config.backend)
@@ -112,7 +112,6 @@ def path_cameras(opened: Run, config: RenderConfig, scene: Any) -> list[Camera]:
     Raises:
         SplatError: when there is no such path, or the run has no cameras for it.
     """
-    from splat.commands.keys import nearest
     from splat.render import paths
     from splat.render.pictures import typical_depth
 

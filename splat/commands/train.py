@@ -8,7 +8,10 @@ from pathlib import Path
 from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
+from splat.commands.resume import continued, guessed_folder
+from splat.commands.tables import metrics_table
 from splat.errors import Interrupted, SplatError
+from splat.train.folder import check_folder
 from splat.train.plan import asked_cap, contradicting_caps
 from splat.train.strategies import STRATEGIES
 from splat.training import HookedTrainConfig, train
@@ -21,7 +24,6 @@ def run(config: HookedTrainConfig) -> None:
         config.out = str(user_path(config.out))
     config = settled(config)
     # everything that can be refused without torch has been: importing it takes seconds
-    from splat.commands.tables import metrics_table
     from splat.evaluate.report import gap_sentence
     from splat.evaluate.run_evaluation import evaluate_scene
 
@@ -50,9 +52,6 @@ def settled(config: HookedTrainConfig) -> HookedTrainConfig:
     Raises:
         SplatError: no photos there, a run folder that is taken, or nothing to resume.
     """
-    from splat.commands.resume import continued, guessed_folder
-    from splat.train.folder import check_folder
-
     folder = guessed_folder(config)
     if config.resume and folder is not None and (folder / "config.yaml").is_file():
         config = continued(config, folder, given_keys())

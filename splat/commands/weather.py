@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from splat import console
+from splat.capture.walk import mark
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
+from splat.commands.render import MOVING, RenderConfig, frames_per_second, path_cameras, say_ignored
 from splat.errors import SplatError
-from splat.files import first_free, slug
+from splat.files import first_free, slug, write_json
+from splat.formats.registry import format_for_writing, write_scene
 from splat.formats.scene_file import Notes
 from splat.options import option, parse_numbers
+from splat.run import open_run
 from splat.weather.effects.config import EffectOptions
 
 if TYPE_CHECKING:
@@ -60,17 +64,12 @@ class WeatherConfig(EffectOptions, WeatherWords):
 
 def run(config: WeatherConfig) -> None:
     """Render the weather; prints the folder, and the exported scene."""
-    from splat.run import open_run
-
     if not config.run:
         raise SplatError("which one? splat weather RUN effect=rain")
     export = None if config.export in (None, "false") else config.export
     if not (config.video or config.pictures or export):
         raise SplatError("video=false and pictures=false leave nothing to write; add export=true")
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
-    from splat.capture.walk import mark
-    from splat.commands.render import MOVING, frames_per_second, say_ignored
-    from splat.files import write_json
     from splat.weather.effects.film import camera_velocities, film
 
     request = read_request(config)
@@ -125,7 +124,6 @@ def read_request(config: WeatherConfig) -> EffectRequest:
 
 def prepared_path(opened: Run, config: WeatherConfig, request: EffectRequest) -> tuple[PreparedWeather, list[Camera]]:
     """The scene in its weather, and the cameras to render."""
-    from splat.commands.render import RenderConfig, path_cameras
     from splat.weather.effects.prepare import prepare
 
     clear = opened.renderer(config.backend)
@@ -180,8 +178,6 @@ def export_file(folder: Path, export: str) -> Path:
     Raises:
         SplatError: when the user's own choice exists, or is of no format that can be written.
     """
-    from splat.formats.registry import format_for_writing
-
     file = folder / "scene.ply" if export == "true" else user_path(export)
     if file.exists():
         raise SplatError(f"{file} exists already and stays as it is; choose another export=")
@@ -192,7 +188,6 @@ def export_file(folder: Path, export: str) -> Path:
 def write_export(prepared: PreparedWeather, camera: Camera, time: float, file: Path, notes: Notes) -> None:
     """Write the scene with its weather at one moment."""
     from splat.formats.losses import losses
-    from splat.formats.registry import format_for_writing, write_scene
     from splat.weather.effects.export import moment
 
     scene = moment(prepared.renderer, camera, time)

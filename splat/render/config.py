@@ -25,7 +25,11 @@ class RenderOptions:
     )
 
     def scaled(self, unit: float) -> RenderOptions:
-        """The same where lengths are counted in another unit, of which the old one has `unit`."""
+        """The same options in another unit of length.
+
+        Args:
+            unit: how many of the new units one of the old ones is.
+        """
         return replace(self, near_plane=self.near_plane * unit, far_plane=self.far_plane * unit)
 
     def arguments(self) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def write_model(model: Any, folder: Path) -> None:
 
 
 def _matcher(count: int, ordered: bool) -> str:
-    """What `matcher=auto` means for so many photos."""
+    """The matcher that `matcher=auto` picks for this number of photos."""
     if ordered:
         return "sequential" if count > ORDERED_EXHAUSTIVE_UP_TO else "exhaustive"
     return "exhaustive" if count <= EXHAUSTIVE_UP_TO else "similar"

@@ -30,7 +30,9 @@ def film(
     Args:
         times: s, one for each camera.
         velocities: [3] m/s of each camera; None: it stands at each.
-        folder: for the pictures; None writes none. video: the mp4; None writes none.
+        folder: for the pictures; None writes none.
+        video: the mp4; None writes none.
+        fps: frames per second of the video.
 
     Raises:
         SplatError: when something cannot be written.

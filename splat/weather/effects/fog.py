@@ -22,8 +22,11 @@ def fog_cloud(low: np.ndarray, high: np.ndarray, beta: float, metres: float, see
     the cloud is grainy, ends with the box, and thin fog becomes a few large Gaussians.
 
     Args:
-        low, high: [3] corners of the box, in the scene's units.
-        beta: extinction per m. metres: per unit.
+        low: [3] corner of the box, in the scene's units.
+        high: [3] the corner opposite.
+        beta: extinction per m.
+        metres: per unit.
+        seed: of where they lie.
 
     Returns:
         the Gaussians, and their standard deviation in m.

@@ -12,7 +12,7 @@ from splat.weather import physics
 from splat.weather.effects.particles import ParticleField
 
 NEAREST = 0.2  # m: what is nearer would be far out of focus
-FADE = 0.8  # of the reach, from where on particles give way to their haze
+FADE = 0.8  # share of the reach beyond which particles fade into their haze
 LEAST_OPACITY = 2 / 255  # renderers leave out what is below 1/255
 
 

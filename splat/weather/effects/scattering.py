@@ -24,7 +24,9 @@ def scattered(colors: Tensor, depths: Tensor, light: Tensor) -> Tensor:
     """I = J t + A (1 - t) with t = exp(-optical depth).
 
     Args:
-        colours: J [..., 3]. depths: optical depths [...]. light: A [3].
+        colors: J [..., 3].
+        depths: optical depths [...].
+        light: A [3].
     """
     kept = torch.exp(-depths)[..., None]
     return colors * kept + light * (1 - kept)

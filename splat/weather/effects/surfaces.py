@@ -64,7 +64,8 @@ def snowed(
     """The scene with surfaces that face up turned white, as far as they see the sky.
 
     Args:
-        open_air: [N] bool, what sees the sky. normals: [N, 3].
+        open_air: [N] bool, what sees the sky.
+        normals: [N, 3].
         amount: part of these surfaces under snow, 0 to 1. light: [3] RGB.
     """
     upward = normals @ torch.from_numpy(up).to(normals)

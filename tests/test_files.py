@@ -15,7 +15,7 @@ import pytest
 
 from splat import disk, temporary
 from splat.errors import SplatError
-from splat.files import LONGEST_PART, atomic_path, read_json, read_text, safe_name, write_text
+from splat.files import LONGEST_PART, atomic_path, first_free, read_json, read_text, safe_name, write_text
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 KILLED = """
@@ -253,3 +253,11 @@ def test_long_names_are_shortened_and_stay_different() -> None:
     safe = [safe_name(name) for name in names]
     assert all(len(name.encode()) <= LONGEST_PART and name.endswith(".jpeg") for name in safe)
     assert safe[0] != safe[1]
+
+
+def test_the_first_name_that_is_free_is_numbered_only_if_it_must_be() -> None:
+    taken = {"a", "a-2", "b-1"}
+    assert first_free("a", taken.__contains__) == "a-3"
+    assert first_free("c", taken.__contains__) == "c"
+    assert first_free("c", taken.__contains__, bare=False) == "c-1"
+    assert first_free("b", taken.__contains__, bare=False) == "b-2"

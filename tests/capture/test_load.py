@@ -1,5 +1,6 @@
 """Which reader a path gets, the split, and mistakes."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,8 +9,9 @@ from capture_scenes import LENSES, H, W, smooth_photo, viewmat, write_colmap, wr
 
 from splat.capture import load_capture, random_points
 from splat.capture.beside import SideFolder
+from splat.capture.config import CaptureOptions
 from splat.capture.points import focus_point
-from splat.capture.readers.registry import capture_format
+from splat.capture.readers.registry import READERS, capture_format
 from splat.errors import SplatError
 
 
@@ -130,3 +132,8 @@ def test_a_cache_that_cannot_be_written_is_an_error_of_one_line(tmp_path):
     with pytest.raises(SplatError, match=r"cannot write to .*file.*SPLAT_CACHE") as caught:
         load_capture(tmp_path / "photos", cache_dir=str(tmp_path / "file"))
     assert "\n" not in str(caught.value)
+
+
+def test_every_reader_can_be_asked_for_by_name():
+    format = next(field for field in dataclasses.fields(CaptureOptions) if field.name == "format")
+    assert format.metadata["choices"] == ("auto", *READERS)

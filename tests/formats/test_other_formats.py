@@ -287,3 +287,9 @@ def test_format_of_a_name(tmp_path: Path, random_scene: RandomScene) -> None:
     assert (tmp_path / "scene.bin").stat().st_size == 96
     write_scene(tmp_path / "SCENE.PLY", scene)
     assert detect_format(tmp_path / "SCENE.PLY") is FORMATS["ply"]
+
+
+def test_every_format_that_is_written_says_what_it_loses(random_scene: RandomScene) -> None:
+    scenes = [entry for entry in FORMATS.values() if entry.writable and entry.content == "scene"]
+    lost = {entry.name: entry.lost(random_scene(5, 1)) for entry in scenes}
+    assert lost["ply"] == [] and "directional colour is lost" in lost["splat"][0]

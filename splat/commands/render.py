@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from splat import console
 from splat.capture.walk import mark
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
-from splat.commands.keys import nearest
 from splat.errors import SplatError
 from splat.files import first_free
 from splat.options import option
+from splat.render.config import MOVING, PATHS
 from splat.run import open_run
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from splat.cameras import Camera
-    from splat.capture.types import ImageSource
-    from splat.run import Run
-
-PHOTOGRAPHED = ("test", "train")
-MOVING = ("orbit", "spiral", "interpolate")
-PATHS = (*PHOTOGRAPHED, *MOVING)
 
 
 @dataclass
@@ -64,33 +52,22 @@ def run(config: RenderConfig) -> None:
         raise SplatError("video=false and pictures=false together leave nothing to write")
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
     from splat.render.film import render_path
+    from splat.rendering import frames_per_second, path_cameras, photos_of
 
     renderer = opened.renderer(config.backend)
-    cameras = path_cameras(opened, config, renderer.scene)
+    cameras = path_cameras(opened, renderer.scene, config.path, config.frames, config.degrees, config.width)
     folder = output_folder(opened.path, config)
     console.info(f"renderer: {renderer.backend.name} ({renderer.backend.reason})")
     video = folder.with_name(folder.name + ".mp4") if config.video else None
-    fps = frames_per_second(config.path, config.fps)
+    fps = config.fps or frames_per_second(config.path)
     say_ignored(config)
     pictures = folder if config.pictures else None
-    render_path(renderer, cameras, pictures, video, fps=fps, depth=config.depth, photo=photos_of(opened, config))
+    render_path(renderer, cameras, pictures, video, fps=fps, depth=config.depth, photo=photos_of(opened, config.path))
     if pictures is not None and config.out is not None:
         mark(pictures)
     for path in (pictures, video):
         if path is not None:
             print(path)
-
-
-def frames_per_second(path: str, wanted: float | None) -> float:
-    """What was asked for, else what the file with the cameras says, else what suits the path."""
-    from splat.render.camera_file import frame_rate
-
-    if wanted is not None:
-        return wanted
-    if path in PHOTOGRAPHED:
-        return 2.0
-    file = user_path(path)
-    return (frame_rate(file) if path not in PATHS and file.is_file() else None) or 30.0
 
 
 def say_ignored(config: Any, moving: tuple[str, ...] = MOVING) -> None:
@@ -104,41 +81,6 @@ def say_ignored(config: Any, moving: tuple[str, ...] = MOVING) -> None:
         console.warn(f"frames={config.frames} is not used: path={config.path} has its own cameras")
     if config.degrees is not None and config.path != "orbit":
         console.warn(f"degrees={config.degrees:g} is not used: it is for path=orbit")
-
-
-def path_cameras(opened: Run, config: RenderConfig, scene: Any) -> list[Camera]:
-    """The cameras of the path at the size that is asked for.
-
-    Raises:
-        SplatError: when there is no such path, or the run has no cameras for it.
-    """
-    from splat.render import paths
-    from splat.render.pictures import typical_depth
-
-    training = opened.cameras("train")
-    if config.path in PHOTOGRAPHED:
-        cameras = opened.cameras("test" if config.path == "test" else "train")
-        if not cameras:
-            raise SplatError("the run has no test views; use path=train, or test_every=8 when training")
-    elif config.path == "interpolate":
-        cameras = paths.interpolate(training, config.frames)
-    elif config.path in PATHS:
-        depth = typical_depth(scene, training)
-        if config.path == "orbit":
-            cameras = paths.orbit(training, config.frames, depth, config.degrees)
-        else:
-            cameras = paths.spiral(training, config.frames, depth)
-    elif user_path(config.path).is_file():
-        cameras = paths.from_file(user_path(config.path), paths.typical_camera(training))
-    else:
-        near = nearest(config.path, PATHS)
-        hint = f"did you mean {near}?" if near else f"it is one of {', '.join(PATHS)} or a JSON file with cameras"
-        raise SplatError(f"path={config.path}: there is no such path; {hint}")
-    if config.width is None:
-        return cameras
-    return [
-        camera.resized(config.width, max(2, round(camera.height * config.width / camera.width))) for camera in cameras
-    ]
 
 
 def output_folder(run: Path, config: RenderConfig) -> Path:
@@ -155,35 +97,6 @@ def output_folder(run: Path, config: RenderConfig) -> Path:
     stem = config.path if config.path in PATHS else Path(config.path).stem
     videos = run / "videos"
     return videos / first_free(stem, lambda name: (videos / name).exists() or (videos / f"{name}.mp4").exists())
-
-
-def photos_of(opened: Run, config: RenderConfig) -> Callable[[str], np.ndarray | None]:
-    """The photo of a camera by its name; None for cameras, and paths, that nobody photographed."""
-    if config.path not in PHOTOGRAPHED:
-        return lambda name: None
-    try:
-        capture = opened.capture()
-    except SplatError as problem:
-        console.warn(f"pictures without photos beside them: {problem}")
-        return lambda name: None
-    index = {frame.camera.name: number for number, frame in enumerate(capture.frames)}
-
-    def photo(name: str) -> np.ndarray | None:
-        return over_background(capture.images, index[name], opened.background) if name in index else None
-
-    return photo
-
-
-def over_background(images: ImageSource, index: int, background: tuple[float, float, float]) -> np.ndarray:
-    """A photo [H, W, 3] uint8 RGB, its transparent pixels over the run's background."""
-    import torch
-
-    from splat.images import over, to_bytes
-
-    image, alpha = images.image(index), images.alpha(index)
-    if alpha is None:
-        return image
-    return to_bytes(over(torch.tensor(image), torch.tensor(alpha)[..., None], torch.tensor(background)))
 
 
 COMMAND = Command(

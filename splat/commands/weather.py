@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from splat import console
 from splat.capture.walk import mark
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
-from splat.commands.render import MOVING, RenderConfig, frames_per_second, path_cameras, say_ignored
+from splat.commands.render import say_ignored
 from splat.errors import SplatError
 from splat.files import first_free, slug, write_json
 from splat.formats.registry import format_for_writing, write_scene
 from splat.formats.scene_file import Notes
 from splat.options import option, parse_numbers
+from splat.render.config import MOVING
 from splat.run import open_run
 from splat.weather.effects.config import EffectOptions
 
@@ -70,13 +71,14 @@ def run(config: WeatherConfig) -> None:
     if not (config.video or config.pictures or export):
         raise SplatError("video=false and pictures=false leave nothing to write; add export=true")
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
+    from splat.rendering import frames_per_second
     from splat.weather.effects.film import camera_velocities, film
 
     request = read_request(config)
     folder = output_folder(opened.path, config)
     file = None if export is None else export_file(folder, export)
     prepared, path = prepared_path(opened, config, request)
-    fps = frames_per_second(config.path, config.fps) if config.path != "still" else config.fps or 30.0
+    fps = config.fps or (30.0 if config.path == "still" else frames_per_second(config.path))
     say_ignored(config, ("still", *MOVING))
     if config.view is not None and config.path != "still":
         console.warn(f"view={config.view} is not used: it is for path=still")
@@ -124,17 +126,15 @@ def read_request(config: WeatherConfig) -> EffectRequest:
 
 def prepared_path(opened: Run, config: WeatherConfig, request: EffectRequest) -> tuple[PreparedWeather, list[Camera]]:
     """The scene in its weather, and the cameras to render."""
+    from splat.rendering import path_cameras
     from splat.weather.effects.prepare import prepare
 
     clear = opened.renderer(config.backend)
-    same: dict[str, Any] = {"path": "test" if config.path == "still" else config.path}
-    same |= {name: getattr(config, name) for name in ("frames", "degrees", "width", "backend")}
-    wanted = RenderConfig(run=config.run, **same)
     photographed = opened.cameras("train") or opened.cameras()
     if config.path == "still":
         path = [still_camera(opened, config)] * config.frames
     else:
-        path = path_cameras(opened, wanted, clear.scene)
+        path = path_cameras(opened, clear.scene, config.path, config.frames, config.degrees, config.width)
     console.info(f"renderer: {clear.backend.name} ({clear.backend.reason})")
     return prepare(request, clear, photographed, path), path
 
@@ -146,12 +146,11 @@ def still_camera(opened: Run, config: WeatherConfig) -> Camera:
         SplatError: when there is no photo of that name, or several.
     """
     from splat.cameras import find_camera
+    from splat.rendering import at_width
 
     cameras = opened.cameras("test") + opened.cameras("train")
     camera = cameras[0] if config.view is None else find_camera(cameras, config.view)
-    if config.width is None:
-        return camera
-    return camera.resized(config.width, max(2, round(camera.height * config.width / camera.width)))
+    return at_width(camera, config.width)
 
 
 def output_folder(run: Path, config: WeatherConfig) -> Path:

@@ -8,6 +8,10 @@ from typing import Any
 from splat.native import MAX_THREADS
 from splat.options import option
 
+PHOTOGRAPHED = ("test", "train")  # paths through the cameras of photos
+MOVING = ("orbit", "spiral", "interpolate")  # paths that are made from cameras
+PATHS = (*PHOTOGRAPHED, *MOVING)
+
 
 @dataclass
 class RenderOptions:

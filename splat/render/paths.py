@@ -16,9 +16,7 @@ from splat.cameras import Camera
 from splat.errors import SplatError
 from splat.render.camera_file import from_file, placed
 
-__all__ = ["MOVING", "CommonView", "common_view", "from_file", "interpolate", "orbit", "spiral", "typical_camera"]
-
-MOVING = ("orbit", "spiral", "interpolate")  # the paths that are made from cameras
+__all__ = ["CommonView", "common_view", "from_file", "interpolate", "orbit", "spiral", "typical_camera"]
 
 
 @dataclass(frozen=True)

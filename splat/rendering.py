@@ -1,0 +1,104 @@
+"""The cameras of a run along a path, and what goes with them: the rate of the pictures, the photos beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from splat.cameras import Camera
+from splat.console import warn
+from splat.errors import SplatError
+from splat.gaussians import Gaussians
+from splat.images import over, to_bytes
+from splat.options import nearest
+from splat.render import paths
+from splat.render.camera_file import frame_rate
+from splat.render.config import PATHS, PHOTOGRAPHED
+from splat.render.pictures import typical_depth
+from splat.run import Run
+
+
+def path_cameras(
+    run: Run,
+    scene: Gaussians,
+    path: str,
+    frames: int = 120,
+    degrees: float | None = None,
+    width: int | None = None,
+) -> list[Camera]:
+    """The cameras of a path.
+
+    Args:
+        run: whose cameras the path follows.
+        scene: the run's, or what became of it.
+        path: one of `PATHS`, or a file with cameras.
+        frames: how many cameras a path has that moves.
+        degrees: angle of an orbit; None for 360, or what the photos cover.
+        width: of the pictures in pixels; None for that of the cameras.
+
+    Raises:
+        SplatError: when there is no such path, or the run has no cameras for it.
+    """
+    training = run.cameras("train")
+    file = Path(path).expanduser()
+    if path in PHOTOGRAPHED:
+        cameras = run.cameras("test" if path == "test" else "train")
+        if not cameras:
+            raise SplatError("the run has no test views; use path=train, or test_every=8 when training")
+    elif path == "interpolate":
+        cameras = paths.interpolate(training, frames)
+    elif path == "orbit":
+        cameras = paths.orbit(training, frames, typical_depth(scene, training), degrees)
+    elif path == "spiral":
+        cameras = paths.spiral(training, frames, typical_depth(scene, training))
+    elif file.is_file():
+        cameras = paths.from_file(file, paths.typical_camera(training))
+    else:
+        near = nearest(path, PATHS)
+        hint = f"did you mean {near}?" if near else f"it is one of {', '.join(PATHS)} or a JSON file with cameras"
+        raise SplatError(f"path={path}: there is no such path; {hint}")
+    return [at_width(camera, width) for camera in cameras]
+
+
+def at_width(camera: Camera, width: int | None) -> Camera:
+    """The camera with pictures of that width in pixels; None leaves it as it is."""
+    if width is None:
+        return camera
+    return camera.resized(width, max(2, round(camera.height * width / camera.width)))
+
+
+def frames_per_second(path: str) -> float:
+    """What the file with the cameras says, else what suits the path."""
+    if path in PHOTOGRAPHED:
+        return 2.0
+    file = Path(path).expanduser()
+    return (frame_rate(file) if path not in PATHS and file.is_file() else None) or 30.0
+
+
+def photos_of(run: Run, path: str) -> Callable[[str], np.ndarray | None]:
+    """Gives the photo of a camera by its name, [H, W, 3] uint8 RGB, its transparent pixels over the run's background.
+
+    It gives None for cameras, and paths, that nobody photographed.
+    """
+    if path not in PHOTOGRAPHED:
+        return lambda name: None
+    try:
+        capture = run.capture()
+    except SplatError as problem:
+        warn(f"pictures without photos beside them: {problem}")
+        return lambda name: None
+    numbers = {frame.camera.name: number for number, frame in enumerate(capture.frames)}
+    background = torch.tensor(run.background)
+
+    def photo(name: str) -> np.ndarray | None:
+        if name not in numbers:
+            return None
+        image, alpha = capture.images.image(numbers[name]), capture.images.alpha(numbers[name])
+        if alpha is None:
+            return image
+        return to_bytes(over(torch.tensor(image), torch.tensor(alpha)[..., None], background))
+
+    return photo

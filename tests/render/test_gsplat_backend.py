@@ -53,7 +53,8 @@ def rasterization(
     image, alphas, meta = rasterize(
         means, quats, scales, opacities, colors, viewmats, Ks, width, height, near_plane=near_plane,
         far_plane=far_plane, radius_clip=radius_clip, eps2d=eps2d, sh_degree=sh_degree, backgrounds=backgrounds,
-        render_mode=render_mode, absgrad=absgrad, rasterize_mode=rasterize_mode, camera_model=camera_model, backend="cpu",
+        render_mode=render_mode, absgrad=absgrad, rasterize_mode=rasterize_mode, camera_model=camera_model,
+        backend="cpu",
     )  # fmt: skip
     return image, alphas, meta
 

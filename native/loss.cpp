@@ -44,14 +44,11 @@ const Window window;
 
 struct Job {
     int64_t height, width;
-    const float* render;  // [H, W, 3]; null when only the target is blurred
+    const float* render;  // [H, W, 3]
     const float* target;  // [H, W, 3] or null
     const uint8_t* target_bytes;  // [H, W, 3] or null
     const uint8_t* mask;  // [H, W] 0 or 1, or null
-    const float* target_mean;  // [H, W, 3] blurred masked target, or null
     float* gradient;  // [H, W, 3] or null
-    float* mean_out;  // [H, W, 3]: where the blurred target goes, or null
-    int64_t crop;  // pixels at each side whose windows do not count
     float l1_weight, ssim_weight;  // of one channel of one pixel
 };
 
@@ -104,18 +101,6 @@ public:
         return sums;
     }
 
-    void blur_target(const Job& job, int64_t x0, int64_t x1, int64_t y0, int64_t y1) {
-        prepare(job, x0, x1, y0, y1);
-        for (int64_t y = y0 - R; y < y1 + R; y++) {
-            read_row(y);
-            if (y < y0 + R) continue;
-            down_one(target_, y - R, wide_, down_[0].data());
-            blur_along_row(down_[0].data(), across_[0].data(), mid_);
-            std::memcpy(job.mean_out + ((y - R) * job.width + x0) * CHANNELS, across_[0].data() + CHANNELS * R,
-                        bytes());
-        }
-    }
-
 private:
     size_t bytes() const { return static_cast<size_t>((x1_ - x0_) * CHANNELS) * sizeof(float); }
 
@@ -148,8 +133,7 @@ private:
             for (int64_t i = 0; i < n; i++) t[i] = job.target_bytes[at + i] * (1.0f / 255.0f);
         else
             std::memcpy(t, job.target + at, static_cast<size_t>(n) * sizeof(float));
-        if (job.render)
-            for (int64_t i = 0; i < n; i++) d[i] = job.render[at + i] - t[i];
+        for (int64_t i = 0; i < n; i++) d[i] = job.render[at + i] - t[i];
         if (!job.mask) return;
         float* keep = keep_.row(y) + offset;
         const uint8_t* mask = job.mask + y * job.width + left;
@@ -173,8 +157,7 @@ private:
         }
     }
 
-    // Blurs d, d^2, x t and, unless its mean is known, t down the columns in one go.
-    template <bool WITH_TARGET>
+    // Blurs d, d^2, x t and t down the columns in one go.
     void down_fields(int64_t y) {
         const float *d[TAPS], *t[TAPS];
         for (int k = 0; k < TAPS; k++) d[k] = difference_.row(y - R + k), t[k] = target_.row(y - R + k);
@@ -188,48 +171,35 @@ private:
                 sd += g * (da + db);
                 sdd += g * (da * da + db * db);
                 sxt += g * ((da + ta) * ta + (db + tb) * tb);
-                if (WITH_TARGET) st += g * (ta + tb);
+                st += g * (ta + tb);
             }
             store(&down_[0][i], sd);
             store(&down_[1][i], sdd);
             store(&down_[2][i], sxt);
-            if (WITH_TARGET) store(&down_[3][i], st);
+            store(&down_[3][i], st);
         }
     }
 
     void statistics_row(int64_t y, Sums& sums) {
         const Job& job = *job_;
-        const bool counts = y >= job.crop && y < job.height - job.crop;
+        const bool inside = y >= 0 && y < job.height;
         const bool own = y >= y0_ && y < y1_;
-        if (own && job.render) sums.absolute += absolute_sum(difference_.row(y) + 2 * R * CHANNELS);
-        if (!counts || (!own && !job.gradient)) {
+        if (own) sums.absolute += absolute_sum(difference_.row(y) + 2 * R * CHANNELS);
+        if (!inside || (!own && !job.gradient)) {
             if (job.gradient)
                 for (Ring& ring : slopes_) std::fill_n(ring.row(y), mid_, 0.0f);
             return;
         }
-        const float* mean = job.target_mean ? known_mean(y) : nullptr;
-        if (mean)
-            down_fields<false>(y);
-        else
-            down_fields<true>(y);
-        for (int f = 0; f < (mean ? 3 : 4); f++) blur_along_row(down_[f].data(), across_[f].data(), mid_);
-        compare(y, mean ? mean : across_[3].data());
+        down_fields(y);
+        for (int f = 0; f < 4; f++) blur_along_row(down_[f].data(), across_[f].data(), mid_);
+        compare(y);
         if (own) sums.dissimilarity += row_sum(error_row() + R * CHANNELS);
-    }
-
-    // The given blurred target of row y, at mid columns, zeros outside the image.
-    const float* known_mean(int64_t y) {
-        int64_t left = std::max<int64_t>(x0_ - R, 0), right = std::min(x1_ + R, job_->width);
-        std::memcpy(across_[3].data() + (left - (x0_ - R)) * CHANNELS,
-                    job_->target_mean + (y * job_->width + left) * CHANNELS,
-                    static_cast<size_t>((right - left) * CHANNELS) * sizeof(float));
-        return across_[3].data();
     }
 
     float* error_row() { return down_[0].data(); }
 
-    // 1 - SSIM of row y and its derivatives, at mid columns, weighted by the mask and the crop.
-    void compare(int64_t y, const float* mean) {
+    // 1 - SSIM of row y and its derivatives, at mid columns, weighted by the mask.
+    void compare(int64_t y) {
         const Job& job = *job_;
         float* error = error_row();
         float* slope[3] = {};
@@ -237,7 +207,7 @@ private:
             for (int f = 0; f < 3; f++) slope[f] = slopes_[f].row(y);
         const float* keep = job.mask ? keep_.row(y) + R * CHANNELS : nullptr;
         for (int64_t i = 0; i < mid_; i += W) {
-            Vf e = load(&across_[0][i]), v = load(mean + i), u = v + e, ee = e * e;
+            Vf e = load(&across_[0][i]), v = load(&across_[3][i]), u = v + e, ee = e * e;
             Vf s = load(&across_[1][i]) - ee, c = load(&across_[2][i]) - u * v;
             Vf a1 = 2.0f * u * v + C1, b1 = a1 + ee, a2 = 2.0f * c + C2, b2 = a2 + s;
             Vf inverse = 1.0f / (b1 * b2);
@@ -250,9 +220,9 @@ private:
             store(slope[1] + i, k * ib2 * (wrong - 1.0f));
             store(slope[2] + i, twice * a1 * s * ib2);
         }
-        // Windows centred outside the image, or in the crop, do not count.
-        int64_t left = std::max<int64_t>(job.crop - (x0_ - R), 0) * CHANNELS;
-        int64_t right = std::min(mid_, std::max<int64_t>(job.width - job.crop - (x0_ - R), 0) * CHANNELS);
+        // Windows centred outside the image do not count.
+        int64_t left = std::max<int64_t>(R - x0_, 0) * CHANNELS;
+        int64_t right = std::min(mid_, std::max<int64_t>(job.width - (x0_ - R), 0) * CHANNELS);
         for (float* row : {error, slope[0], slope[1], slope[2]}) {
             if (!row) continue;
             std::fill_n(row, std::min(left, mid_), 0.0f);
@@ -318,22 +288,10 @@ int64_t for_tiles(int64_t height, int64_t width, int threads, Body&& body) {
     return columns * rows;
 }
 
-// Pixels that are kept, and among them those whose windows count.
-void count_kept(const Job& job, double& pixels, double& windows) {
-    int64_t inner_height = std::max<int64_t>(job.height - 2 * job.crop, 0),
-            inner_width = std::max<int64_t>(job.width - 2 * job.crop, 0);
-    pixels = static_cast<double>(job.height * job.width);
-    windows = static_cast<double>(inner_height * inner_width);
-    if (!job.mask) return;
-    int64_t all = 0, inner = 0;
-    for (int64_t y = 0; y < job.height; y++) {
-        const uint8_t* row = job.mask + y * job.width;
-        for (int64_t x = 0; x < job.width; x++) all += row[x] != 0;
-        if (y < job.crop || y >= job.height - job.crop) continue;
-        for (int64_t x = job.crop; x < job.width - job.crop; x++) inner += row[x] != 0;
-    }
-    pixels = static_cast<double>(all);
-    windows = static_cast<double>(inner);
+// Pixels that are kept.
+double count_kept(const Job& job) {
+    const int64_t size = job.height * job.width;
+    return static_cast<double>(job.mask ? size - std::count(job.mask, job.mask + size, uint8_t{0}) : size);
 }
 
 using Image = Array<const float, nb::shape<-1, -1, 3>>;
@@ -348,22 +306,19 @@ void same_size(const A& a, const std::optional<B>& b) {
 }
 
 double l1_ssim(Image render, std::optional<Image> target, std::optional<ImageBytes> target_bytes,
-               std::optional<MaskBytes> mask, std::optional<Image> target_mean, std::optional<ImageOut> gradient,
-               float ssim_lambda, int crop, int threads) {
+               std::optional<MaskBytes> mask, std::optional<ImageOut> gradient, float ssim_lambda, int threads) {
     if (!target == !target_bytes) throw nb::value_error("exactly one of target and target_bytes is needed");
     same_size(render, target), same_size(render, target_bytes), same_size(render, mask);
-    same_size(render, target_mean), same_size(render, gradient);
+    same_size(render, gradient);
     Job job{};
     job.height = static_cast<int64_t>(render.shape(0)), job.width = static_cast<int64_t>(render.shape(1));
     job.render = render.data();
     job.target = data_or_null(target), job.target_bytes = data_or_null(target_bytes);
-    job.mask = data_or_null(mask), job.target_mean = data_or_null(target_mean), job.gradient = data_or_null(gradient);
-    job.crop = crop;
+    job.mask = data_or_null(mask), job.gradient = data_or_null(gradient);
     nb::gil_scoped_release release;
-    double pixels, windows;
-    count_kept(job, pixels, windows);
-    const double l1_weight = pixels > 0 ? (1 - ssim_lambda) / (CHANNELS * pixels) : 0;
-    const double ssim_weight = windows > 0 ? ssim_lambda / (CHANNELS * windows) : 0;
+    const double numbers = CHANNELS * count_kept(job);
+    const double l1_weight = numbers > 0 ? (1 - ssim_lambda) / numbers : 0;
+    const double ssim_weight = numbers > 0 ? ssim_lambda / numbers : 0;
     job.l1_weight = static_cast<float>(l1_weight), job.ssim_weight = static_cast<float>(ssim_weight);
     std::vector<Sums> sums(static_cast<size_t>(for_tiles(job.height, job.width, 0, [](auto...) {})));
     for_tiles(job.height, job.width, std::max(threads, 1),
@@ -376,29 +331,11 @@ double l1_ssim(Image render, std::optional<Image> target, std::optional<ImageByt
     return loss;
 }
 
-void blur_target(std::optional<Image> target, std::optional<ImageBytes> target_bytes, std::optional<MaskBytes> mask,
-                 ImageOut out, int threads) {
-    if (!target == !target_bytes) throw nb::value_error("exactly one of target and target_bytes is needed");
-    same_size(out, target), same_size(out, target_bytes), same_size(out, mask);
-    Job job{};
-    job.height = static_cast<int64_t>(out.shape(0)), job.width = static_cast<int64_t>(out.shape(1));
-    job.target = data_or_null(target), job.target_bytes = data_or_null(target_bytes), job.mask = data_or_null(mask);
-    job.mean_out = out.data();
-    nb::gil_scoped_release release;
-    for_tiles(job.height, job.width, std::max(threads, 1),
-              [&](int64_t, int64_t x0, int64_t x1, int64_t y0, int64_t y1) {
-                  static thread_local Tile worker;
-                  worker.blur_target(job, x0, x1, y0, y1);
-              });
-}
-
 }  // namespace
 
 void bind_loss(nb::module_& m) {
     using namespace nb::literals;
     m.def("l1_ssim", &l1_ssim, "render"_a, "target"_a.none(), "target_bytes"_a.none(), "mask"_a.none(),
-          "target_mean"_a.none(), "gradient"_a.none(), "ssim_lambda"_a, "crop"_a, "threads"_a,
+          "gradient"_a.none(), "ssim_lambda"_a, "threads"_a,
           "Loss of a render [H, W, 3]; writes the gradient [H, W, 3] where one is given. `mask` is [H, W] uint8.");
-    m.def("blur_target", &blur_target, "target"_a.none(), "target_bytes"_a.none(), "mask"_a.none(), "out"_a,
-          "threads"_a, "Windowed mean of the masked target [H, W, 3] into `out`.");
 }

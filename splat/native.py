@@ -19,7 +19,7 @@ from splat.errors import SplatError
 SETS = ("avx512", "avx2", "sse2", "neon", "generic")
 BASELINES = ("sse2", "neon", "generic")
 MAX_THREADS = 1024
-INTERFACE = 2  # as in native/bindings.cpp
+INTERFACE = 3  # as in native/bindings.cpp
 
 
 @functools.cache

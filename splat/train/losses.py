@@ -72,8 +72,8 @@ class _KernelLoss(torch.autograd.Function):
         image = render.detach().contiguous()
         gradient = torch.empty_like(image) if ctx.needs_input_grad[0] else None
         loss = native.kernels().l1_ssim(
-            image, **_target_arguments(target), mask=_mask_bytes(mask), target_mean=None, gradient=gradient,
-            ssim_lambda=ssim_lambda, crop=0, threads=threads,
+            image, **_target_arguments(target), mask=_mask_bytes(mask), gradient=gradient,
+            ssim_lambda=ssim_lambda, threads=threads,
         )  # fmt: skip
         ctx.gradient = gradient
         return torch.tensor(loss, dtype=render.dtype)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from splat import __version__, console, disk, invocation, workers
 from splat.commands import help_text
 from splat.commands.app import launch, load
+from splat.commands.completion import complete
 from splat.errors import Interrupted, SplatError
 
 USER_MISTAKE = 2
@@ -58,8 +59,6 @@ def dispatch(words: list[str]) -> int:
         print(f"splat {__version__}")
         return 0
     if words[0].split("=")[0] in ("-sc", "--shell-completion"):
-        from splat.commands.completion import complete
-
         return complete(words)
     command = load(words[0])
     options = words[1 : words.index("--")] if "--" in words else words[1:]

@@ -11,9 +11,17 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from splat.lazy import lazy
+
 if TYPE_CHECKING:
+    from rich import console as rich_console
+    from rich import live, progress_bar, table, text
     from rich.console import Console, RenderableType
     from rich.live import Live
+else:  # only terminals need it
+    rich_console, live, progress_bar, table, text = (
+        lazy(f"rich.{name}") for name in ("console", "live", "progress_bar", "table", "text")
+    )
 
 PLAIN_SECONDS = 10.0  # a piped log gets a line at least this often …
 PLAIN_FRACTION = 0.1  # … or whenever this much more is done,
@@ -212,26 +220,20 @@ def _say(message: str, prefix: str = "", style: str = "") -> None:
     if not is_terminal():
         print(prefix + message, file=sys.stderr, flush=True)
         return
-    from rich.text import Text
-
-    _shared_console().print(Text.assemble((prefix, style), message), soft_wrap=True)
+    _shared_console().print(text.Text.assemble((prefix, style), message), soft_wrap=True)
 
 
 def _shared_console() -> Console:
     # One console for messages and bars, so that a message appears above a live bar instead of tearing it.
     global _console
     if _console is None:
-        from rich.console import Console
-
-        _console = Console(stderr=True, highlight=False)
+        _console = rich_console.Console(stderr=True, highlight=False)
     return _console
 
 
 def _start_live() -> None:
     global _live
-    from rich.live import Live
-
-    _live = Live(get_renderable=_draw, console=_shared_console(), refresh_per_second=5, redirect_stdout=False)
+    _live = live.Live(get_renderable=_draw, console=_shared_console(), refresh_per_second=5, redirect_stdout=False)
     _live.start()
 
 
@@ -244,24 +246,19 @@ def _stop_live() -> None:
 
 
 def _draw() -> RenderableType:
-    from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
-
     lines: list[RenderableType] = []
     for bar in list(_active):
         left = bar.seconds_left()
         times = duration(time.monotonic() - bar.start) + (f", {duration(left)} left" if left else "")
-        row = Table.grid(padding=(0, 1), expand=True)
+        row = table.Table.grid(padding=(0, 1), expand=True)
         for _ in range(4):
             row.add_column(no_wrap=True)
         row.columns[1].ratio = 1
         row.columns[3].justify = "right"
-        drawn = ProgressBar(total=bar.total, completed=bar.completed, pulse=bar.total is None)
+        drawn = progress_bar.ProgressBar(total=bar.total, completed=bar.completed, pulse=bar.total is None)
         rate = _rate_text(bar.rate(), bar.unit) if bar.completed else ""
-        row.add_row(bar.description, drawn, f"{bar.counts()}  {rate}", Text(times, style="dim"))
+        row.add_row(bar.description, drawn, f"{bar.counts()}  {rate}", text.Text(times, style="dim"))
         lines.append(row)
         if bar.fields:
-            lines.append(Text("  " + bar.values(), style="cyan", no_wrap=True, overflow="ellipsis"))
-    return Group(*lines)
+            lines.append(text.Text("  " + bar.values(), style="cyan", no_wrap=True, overflow="ellipsis"))
+    return rich_console.Group(*lines)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from splat.train.hooks import HookContext, TrainingHook
@@ -134,8 +135,6 @@ class DepthPull:
 
     def _known(self, means: Tensor) -> Tensor:
         """[N] bool: whether a Gaussian still stands where the photos put a point, which is surer than any prior."""
-        from scipy.spatial import cKDTree
-
         points = self.access.points.cpu().numpy()
         if len(points) == 0:
             return torch.zeros(len(means), dtype=torch.bool, device=means.device)

@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Literal
 
 from splat.doctor_probes import MARK
+from splat.lazy import lazy
+
+psutil = lazy("psutil")
 
 State = Literal["good", "note", "bad"]
 
@@ -164,8 +167,6 @@ def python() -> Check:
 
 def memory() -> Check:
     """Free main memory."""
-    import psutil
-
     free = psutil.virtual_memory().available / GIB
     text = f"{free:.1f} GiB free, {os.cpu_count()} cores"
     if free < 1:

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from splat import disk
 from splat.errors import SplatError
+from splat.lazy import lazy
 from splat.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from PIL import Image
+else:
+    Image = lazy("PIL.Image")
 
 LONGEST_NAME = 255  # bytes; what Linux, macOS and Windows allow
 LONGEST_PART = 200  # bytes of a safe name's part; systems allow 255, and writers add to names
@@ -75,8 +78,6 @@ def save_image(path: Path, image: Image.Image, format: str | None = None, **opti
 
 
 def _image_format(path: Path) -> str:
-    from PIL import Image
-
     return Image.registered_extensions()[path.suffix.lower()]
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from splat.errors import SplatError
 from splat.files import read_json
 from splat.options import nearest
@@ -151,8 +153,6 @@ def torch_device(name: str) -> str:
     Raises:
         SplatError: cuda, where there is none.
     """
-    import torch
-
     if name == "cuda" and not torch.cuda.is_available():
         raise SplatError("device=cuda: PyTorch sees no CUDA device; use device=cpu")
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name

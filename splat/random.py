@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+from splat.lazy import lazy
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = lazy("torch")
 
 _MIX = 0x9E3779B97F4A7C15  # odd, so that different draws of one seed never collide
 

@@ -7,21 +7,34 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from splat.capture.config import CaptureOptions
 from splat.errors import SplatError
 from splat.files import read_json, write_json
+from splat.formats import read_scene
 from splat.formats.scene_file import NO_ORIGIN, Notes
+from splat.lazy import lazy
 from splat.records import Record, record
+from splat.render.config import RenderOptions
 from splat.run_records import read_config, read_metrics
 from splat.running import holder_of
 
 POINTS = "points.ply"  # the points that a run began with, in the capture's frame
 
 if TYPE_CHECKING:
+    import torch
+
+    from splat import cameras
     from splat.cameras import Camera
+    from splat.capture import ply, recorded
     from splat.capture.types import Capture
     from splat.gaussians import Gaussians
-    from splat.render.config import RenderOptions
+    from splat.render import scene as rendering
     from splat.render.scene import SceneRenderer
+else:
+    torch = lazy("torch")
+    cameras, ply, recorded, rendering = (
+        lazy(f"splat.{name}") for name in ("cameras", "capture.ply", "capture.recorded", "render.scene")
+    )
 
 
 @dataclass(frozen=True)
@@ -46,8 +59,6 @@ class Run:
 
     def scene(self) -> Gaussians:
         """The trained Gaussians."""
-        from splat.formats import read_scene
-
         return read_scene(self.scene_path)
 
     def camera_record(self) -> dict[str, Any]:
@@ -57,10 +68,8 @@ class Run:
 
     def cameras(self, split: Literal["train", "test"] | None = None) -> list[Camera]:
         """The cameras of one side of the split, or all, at the resolution that was trained."""
-        from splat.capture.recorded import frames_of, recorded_camera
-
-        frames = frames_of(self.camera_record())
-        return [recorded_camera(frame) for frame in frames if split is None or frame.get("split") == split]
+        frames = recorded.frames_of(self.camera_record())
+        return [recorded.recorded_camera(frame) for frame in frames if split is None or frame.get("split") == split]
 
     def capture(self, root: Path | None = None) -> Capture:
         """The capture with the cameras and the split that the run was trained with; only pixels come from the photos.
@@ -71,30 +80,23 @@ class Run:
         Raises:
             SplatError: when the photos are not where they were, or are others.
         """
-        from splat.capture.config import CaptureOptions
-        from splat.capture.ply import recorded_points
-        from splat.capture.recorded import recorded_capture
-
         loaded = self._settings("capture")
         if not loaded.has("data"):
             raise SplatError(f"{self.path / 'config.yaml'} does not say where the photos are (capture.data)")
         options = loaded.options(CaptureOptions)
-        points = recorded_points(self.path / POINTS)
+        points = ply.recorded_points(self.path / POINTS)
         try:
-            return recorded_capture(self.camera_record(), root or Path(loaded.text("data")), options, points)
+            return recorded.recorded_capture(self.camera_record(), root or Path(loaded.text("data")), options, points)
         except SplatError as problem:
             raise SplatError(f"{self.path}: {problem}; if they moved, edit capture.data in config.yaml") from problem
 
     def render_options(self, backend: str = "auto") -> RenderOptions:
         """How the scene was rendered in training, planes in the capture's units; threads are left to this machine."""
-        from splat.cameras import radius
-        from splat.render.config import RenderOptions
-
         if self._settings().has("render"):
             options = self._settings("render").options(RenderOptions)
         else:  # older runs hold the planes in units of the training frame
             trained = self._settings("train").part("render").options(RenderOptions)
-            options = trained.scaled(radius(self.cameras("train") or self.cameras()))
+            options = trained.scaled(cameras.radius(self.cameras("train") or self.cameras()))
         return replace(options, backend=backend, num_threads=None)
 
     def renderer(self, backend: str = "auto") -> SceneRenderer:
@@ -103,12 +105,10 @@ class Run:
         Raises:
             SplatError: when the backend cannot run here, or a file of the run is missing or damaged.
         """
-        import torch
-
-        from splat.render.scene import SceneRenderer
-
         cameras = self.cameras("train") or self.cameras()
-        return SceneRenderer(self.scene(), self.render_options(backend), torch.tensor(self.background), cameras)
+        return rendering.SceneRenderer(
+            self.scene(), self.render_options(backend), torch.tensor(self.background), cameras
+        )
 
     @property
     def notes(self) -> Notes:
@@ -176,6 +176,4 @@ def write_cameras(path: Path, capture: Capture) -> None:
 
     Adding `origin` to coordinates gives those of the capture's files; it is zero unless they are geo-referenced.
     """
-    from splat.capture.recorded import capture_record
-
-    write_json(path, capture_record(capture))
+    write_json(path, recorded.capture_record(capture))

@@ -15,8 +15,11 @@ from pathlib import Path
 from splat.console import info
 from splat.errors import SplatError
 from splat.files import read_json
+from splat.lazy import lazy
 from splat.records import record
 from splat.temporary import clear
+
+psutil, filelock = lazy("psutil"), lazy("filelock")
 
 NAME = ".running.json"
 INSIDE = ("edits", "language/*")  # folders of a run that other work than training holds
@@ -40,8 +43,6 @@ class Holder:
     @classmethod
     def here(cls, work: str = "training") -> Holder:
         """This process."""
-        import psutil
-
         return cls(os.getpid(), socket.gethostname(), psutil.Process().create_time(), work)
 
     @classmethod
@@ -55,8 +56,6 @@ class Holder:
 
     def alive(self) -> bool:
         """Whether it still runs; one on another machine is taken to."""
-        import psutil
-
         if self.host != socket.gethostname():
             return True
         try:
@@ -166,10 +165,8 @@ def _drop(folder: Path) -> None:
     Only one process of this machine looks and takes at a time: else the second would take the sign that somebody put
     there since it looked. Signs of other machines never count as dead.
     """
-    from filelock import FileLock
-
     user = os.getuid() if hasattr(os, "getuid") else ""  # Windows gives everybody a folder of their own
-    with FileLock(Path(tempfile.gettempdir()) / f"splat-{user}.lock"):
+    with filelock.FileLock(Path(tempfile.gettempdir()) / f"splat-{user}.lock"):
         if _dead(folder / NAME):
             (folder / NAME).unlink(missing_ok=True)
 

@@ -19,6 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from splat import console
+from splat.lazy import lazy
+
+psutil = lazy("psutil")
 
 NAME = re.compile(r"\.splat-(?P<place>[0-9a-f]{8})-(?P<pid>\d+)-\w+")
 FOREIGN_SECONDS = 2 * 86_400.0  # nothing is written for longer; of another machine's processes nothing else is known
@@ -73,8 +76,6 @@ def _abandoned(path: Path) -> bool:
         return time.time() - touched > FOREIGN_SECONDS
     if int(match["pid"]) == os.getpid():
         return path.name not in _mine  # the number was another's before
-    import psutil
-
     try:
         return psutil.Process(int(match["pid"])).create_time() > touched + 2.0
     except psutil.AccessDenied:

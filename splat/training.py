@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from splat.lazy import lazy
 from splat.options import option
 from splat.train.config import TrainConfig
 from splat.weather.training.config import WeatherOptions
 
 if TYPE_CHECKING:
+    from splat import depth_pull
+    from splat.train import run
     from splat.train.hooks import HookMaker
     from splat.train.run import TrainResult
+    from splat.weather.training import hook
+else:
+    run, depth_pull, hook = (lazy(f"splat.{name}") for name in ("train.run", "depth_pull", "weather.training.hook"))
 
 
 @dataclass
@@ -29,19 +35,14 @@ def train(config: TrainConfig) -> TrainResult:
         SplatError: for anything the user can fix.
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
-    from splat.train import run
-
     return run.train(config, hooks_of(config))
 
 
 def hooks_of(config: TrainConfig) -> list[HookMaker]:
     """Makers of the hooks that a configuration asks for, in the order in which a step calls them."""
-    from splat import depth_pull
-    from splat.weather.training.hook import WeatherHook
-
     makers: list[HookMaker] = []
     if depth_pull.is_asked_for(config.strategy):
         makers.append(partial(depth_pull.DepthPullHook, strategy=config.strategy))
     if isinstance(config, HookedTrainConfig) and config.weather.any:
-        makers.append(partial(WeatherHook, options=config.weather))
+        makers.append(partial(hook.WeatherHook, options=config.weather))
     return makers

@@ -18,6 +18,7 @@ from splat import __version__, invocation
 from splat.console import info
 from splat.errors import SplatError
 from splat.files import LONGEST_NAME, first_free, is_name, write_text
+from splat.lazy import lazy
 from splat.run import POINTS, how_to_finish
 from splat.running import Held, held, refuse_running
 from splat.temporary import is_temporary
@@ -25,8 +26,12 @@ from splat.train.config import TrainConfig
 from splat.train.plan import Plan
 from splat.train.strategies import STRATEGIES
 
-if TYPE_CHECKING:  # a folder that is taken is refused without torch
+if TYPE_CHECKING:
+    from splat import cameras
     from splat.capture.types import Capture
+    from splat.train import priors
+else:  # a folder that is taken is refused without torch
+    cameras, priors = lazy("splat.cameras"), lazy("splat.train.priors")
 
 PACKAGES = ("torch", "gsplat", "numpy", "pycolmap", "opencv-python-headless")
 
@@ -186,18 +191,15 @@ def write_config(
         background: RGB, 0 to 1, behind the scene in evaluations.
         backend: gsplat or cpu.
     """
-    from splat.cameras import radius
-    from splat.train.priors import depth_digest
-
     names = {schema: name for name, schema in STRATEGIES.items()}
-    drawn = config.render.scaled(radius(capture.cameras("train")))
+    drawn = config.render.scaled(cameras.radius(capture.cameras("train")))
     record = {
         "train": dataclasses.asdict(config),
         "strategy": names.get(type(config.strategy)),
         "plan": dataclasses.asdict(plan),
         "render": {name: getattr(drawn, name) for name in ("antialiased", "near_plane", "far_plane", "eps2d")},
         "capture": {**loaded, "data": str(capture.root.resolve())},
-        "depth_maps": depth_digest(capture, config.strategy),
+        "depth_maps": priors.depth_digest(capture, config.strategy),
         "background": background,
         "seed": config.seed,
         "backend": backend,

@@ -5,13 +5,20 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from splat.console import duration
 from splat.errors import SplatError
+from splat.lazy import lazy
 from splat.records import record
 from splat.train.config import TrainConfig
 from splat.train.strategies import Strategy
+
+if TYPE_CHECKING:
+    import psutil
+    import torch
+else:
+    psutil, torch = lazy("psutil"), lazy("torch")
 
 LONG_SECONDS = 2 * 3600.0  # trainings that take longer are worth a warning
 FAST_STEPS = 1000  # of preset=fast
@@ -31,9 +38,6 @@ class Machine:
     @classmethod
     def here(cls, backend: str) -> Machine:
         """This machine, as the given backend (cpu or gsplat) sees it."""
-        import psutil
-        import torch
-
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         if backend == "gsplat":
             return cls("cuda", cores, float(torch.cuda.mem_get_info()[0]))
@@ -159,8 +163,6 @@ def estimated_bytes(
 
 def occupied_bytes() -> float:
     """Main memory that this process takes now."""
-    import psutil
-
     return float(psutil.Process().memory_info().rss)
 
 

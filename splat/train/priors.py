@@ -6,8 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from splat.console import warn
@@ -111,8 +113,6 @@ def _read_depth(path: Path) -> np.ndarray:
     Raises:
         SplatError: a file that is missing, or no depth map.
     """
-    import cv2
-
     if not is_file(path):
         raise SplatError(f"the depth map {path} is missing")
     try:
@@ -165,8 +165,6 @@ class ModelDepth:
         return self.kept[position]
 
     def _estimate(self, position: int) -> Tensor | None:
-        from PIL import Image
-
         pixels = (self.access.photo(position) * 255).round().to(torch.uint8).cpu().numpy()
         found = self.pipe(Image.fromarray(pixels))["predicted_depth"].squeeze().float().to(self.access.views.device)
         if self.is_depth:

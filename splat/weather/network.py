@@ -6,6 +6,8 @@ import itertools
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
@@ -77,9 +79,6 @@ def load_own(folder: Path = FOLDER) -> tuple[WeatherNet, int]:
     Raises:
         SplatError: the weights are not there, or damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     file = folder / "model.safetensors"
     if not file.is_file():
         raise SplatError(

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
+
+from splat.random import next_draw
 from splat.train.strategies.base import State, Strategy
 
 if TYPE_CHECKING:
@@ -62,10 +65,6 @@ class AdaptedStrategy(Strategy):
         Returns:
             What the strategy returned, or nothing: gsplat's do not say what they did.
         """
-        import torch
-
-        from splat.random import next_draw
-
         device = params["means"].device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             torch.manual_seed(next_draw(state))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from splat.options import option
+from splat.random import next_generator
 from splat.train.strategies.base import REFERENCE_STEPS, CappedStrategy, State
+from splat.train.strategies.tools import gradients, ops, torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,8 +114,6 @@ class DefaultStrategy(CappedStrategy):
         """
         if step >= self.refine_stop_iter:
             return {}
-        from splat.train.strategies import ops
-
         self._collect(params, state, info)
         done: dict[str, int] = {}
         since_reset = step % self.reset_every if self.reset_every > 0 else step
@@ -134,10 +134,8 @@ class DefaultStrategy(CappedStrategy):
 
     def _collect(self, params: Params, state: State, info: dict[str, Any]) -> None:
         """Add this step's gradient norms (in units of half the image), views and radii to the running state."""
-        from splat.train.strategies.gradients import collect
-
         with_radii = self.refine_scale2d_stop_iter > 0
-        collect(state, info, len(params["means"]), self.key_for_gradient, self.absgrad, with_radii)
+        gradients.collect(state, info, len(params["means"]), self.key_for_gradient, self.absgrad, with_radii)
 
     def _wanted(self, params: Params, state: State) -> tuple[Tensor, Tensor]:
         """Priority [N] of a Gaussian when room is short, and [N] bool, whether the image asks for more there."""
@@ -146,18 +144,11 @@ class DefaultStrategy(CappedStrategy):
 
     def _split(self, params: Params, optimizers: Optimizers, state: State, step: int, mask: Tensor) -> int:
         """Split the Gaussians in `mask` [N] bool; returns how many were."""
-        from splat.random import next_generator
-        from splat.train.strategies import ops
-
         offsets = ops.split_offsets(params, mask, next_generator(state, mask.device))
         ops.split(params, optimizers, state, mask, offsets, self.revised_opacity)
         return int(mask.sum())
 
     def _grow(self, params: Params, optimizers: Optimizers, state: State, step: int) -> dict[str, int]:
-        import torch
-
-        from splat.train.strategies import ops
-
         grads, high = self._wanted(params, state)
         small = params["scales"].detach().exp().amax(dim=-1) <= self.grow_scale3d * state["scene_scale"]
         to_duplicate, to_split = high & small, high & ~small
@@ -176,8 +167,6 @@ class DefaultStrategy(CappedStrategy):
         return {"duplicated": n_duplicate, "split": n_split}
 
     def _prune(self, params: Params, optimizers: Optimizers, state: State, step: int) -> int:
-        from splat.train.strategies import ops
-
         mask = params["opacities"].detach().flatten().sigmoid() < self.prune_opa
         if 0 < self.reset_every < step:
             too_big = params["scales"].detach().exp().amax(dim=-1) > self.prune_scale3d * state["scene_scale"]
@@ -194,8 +183,6 @@ class DefaultStrategy(CappedStrategy):
 
 def _within_room(grads: Tensor, to_duplicate: Tensor, to_split: Tensor, room: int) -> tuple[Tensor, Tensor]:
     """The two masks [N] cut to `room` additions in all, those with the largest gradients [N] first."""
-    import torch
-
     rows = torch.cat([to_duplicate.nonzero().squeeze(1), to_split.nonzero().squeeze(1)])
     best = grads[rows].topk(max(room, 0)).indices
     n_duplicate = int(to_duplicate.sum())

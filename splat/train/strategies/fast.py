@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from splat.options import option
 from splat.train.strategies.base import REFERENCE_STEPS, State
 from splat.train.strategies.default import DefaultStrategy
+from splat.train.strategies.tools import gradients, ops, torch, view_scores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,8 +76,6 @@ class FastStrategy(DefaultStrategy):
         if step < self.refine_stop_iter:
             done = super().step_post_backward(params, optimizers, state, step, info)
             if "pruned" in done:
-                from splat.train.strategies import ops
-
                 ops.reset_opacity(params, optimizers, state, value=self.most_opacity)
             return done
         due = self.late_prune_every > 0 and (step - self.refine_stop_iter) % self.late_prune_every == 0
@@ -85,24 +84,18 @@ class FastStrategy(DefaultStrategy):
         return {"pruned": self._prune_late(params, optimizers, state)}
 
     def _collect(self, params: Params, state: State, info: dict[str, Any]) -> None:
-        from splat.train.strategies.gradients import collect
-
         super()._collect(params, state, info)
         views = {"count": state["count"].clone()}
         if "absgrad2d" in state:
             views["absgrad2d"] = state["absgrad2d"]
-        collect(views, info, len(params["means"]), self.key_for_gradient, True, False, name="absgrad2d")
+        gradients.collect(views, info, len(params["means"]), self.key_for_gradient, True, False, name="absgrad2d")
         state["absgrad2d"] = views["absgrad2d"]
 
     def _scores(self, params: Params, state: State) -> tuple[Tensor, Tensor]:
-        from splat.train.strategies.view_scores import error_scores, some_views
-
-        views = some_views(state, len(self.scene), self.score_views)
-        return error_scores(self.scene, params, views, self.wrong_error)
+        views = view_scores.some_views(state, len(self.scene), self.score_views)
+        return view_scores.error_scores(self.scene, params, views, self.wrong_error)
 
     def _wanted(self, params: Params, state: State) -> tuple[Tensor, Tensor]:
-        import torch
-
         views = state["count"].clamp_min(1)
         small = params["scales"].detach().exp().amax(dim=-1) <= self.grow_scale3d * state["scene_scale"]
         need = torch.where(
@@ -112,8 +105,6 @@ class FastStrategy(DefaultStrategy):
         return need, (need > 1) & (wrong > self.least_wrong)
 
     def _prune_late(self, params: Params, optimizers: Optimizers, state: State) -> int:
-        from splat.train.strategies import ops
-
         _, blame = self._scores(params, state)
         mask = params["opacities"].detach().flatten().sigmoid() < self.late_prune_opa
         mask |= blame > self.late_prune_score

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from splat.options import option
+from splat.random import next_generator
 from splat.train.strategies.base import REFERENCE_STEPS, State, Strategy
 from splat.train.strategies.default import DefaultStrategy
 from splat.train.strategies.improved import ImprovedStrategy
+from splat.train.strategies.tools import ops, priors, surface, texture, torch, view_scores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
     from splat.train.params import Optimizers, Params
     from splat.train.strategies.context import StrategyContext
-    from splat.train.strategies.texture import Textures
 
 
 @dataclass
@@ -73,11 +74,9 @@ class GeoTexRules(Strategy):
     depth_every: int = option(2, "steps between looks at that distance", minimum=1)
 
     def attach(self, scene: StrategyContext) -> None:
-        from splat.train.priors import make_prior
-
         super().attach(scene)
-        self._prior = make_prior(self.depth, scene, self.depth_kind, self.offline)
-        self._textures: Textures | None = None
+        self._prior = priors.make_prior(self.depth, scene, self.depth_kind, self.offline)
+        self._textures: texture.Textures | None = None
 
     def scaled(self, max_steps: int) -> Self:
         """As that of the strategy below; `scene_depth_iter` shrinks along, to 300 at the least."""
@@ -93,15 +92,11 @@ class GeoTexRules(Strategy):
 
     def _collect_texture(self, params: Params, state: State, info: dict[str, Any]) -> None:
         """Add the texture under each visible centre, and its largest radius in pixels, to the running state."""
-        import torch
-
-        from splat.train.strategies.texture import Textures
-
         scene = self.scene
         if "view" not in info:
             raise ValueError(f"{type(self).__name__} looks at the photos: put the view into info")
         if self._textures is None:
-            self._textures = Textures(scene, self.texture_tau)
+            self._textures = texture.Textures(scene, self.texture_tau)
         count = len(params["means"])
         for name in ("texture", "screen_radius"):
             if name not in state:
@@ -114,15 +109,12 @@ class GeoTexRules(Strategy):
             # a coarse part of the training renders smaller pictures than the photos
             photo = scene.views.cameras[info["view"]]
             enlarged = centres.new_tensor([photo.width / info["width"], photo.height / info["height"]])
-            texture = self._textures.at(info["view"], centres[seen] * enlarged)
-            state["texture"].index_add_(0, rows, texture)
+            state["texture"].index_add_(0, rows, self._textures.at(info["view"], centres[seen] * enlarged))
             largest = radii[seen].amax(dim=1).to(torch.float32)
             state["screen_radius"].scatter_reduce_(0, rows, largest, "amax")
 
     def _textured(self, grads: Tensor, state: State, threshold: float) -> tuple[Tensor, Tensor]:
         """Gradients [N] weighted by texture, and [N] bool, whether the image asks for more there."""
-        import torch
-
         if "texture" not in state:
             return grads, grads > threshold
         texture = state["texture"] / state["count"].clamp_min(1)
@@ -146,12 +138,9 @@ class GeoTexRules(Strategy):
         prior = None if self.attached is None else self._prior
         if prior is None or (self.depth == "scene" and step < self.scene_depth_iter) or not self.guide:
             return mask, offsets
-        from splat.train.strategies.surface import SurfaceRules, surface_offsets
-        from splat.train.strategies.view_scores import some_views
-
-        rules = SurfaceRules(self.flatten, self.flat_cosine, self.max_depth_ratio, self.repair, self.seen)
-        positions = some_views(state, len(self.scene), self.prior_views)
-        offsets, accepted = surface_offsets(self.scene, prior, params, mask, offsets, positions, rules)
+        rules = surface.SurfaceRules(self.flatten, self.flat_cosine, self.max_depth_ratio, self.repair, self.seen)
+        positions = view_scores.some_views(state, len(self.scene), self.prior_views)
+        offsets, accepted = surface.surface_offsets(self.scene, prior, params, mask, offsets, positions, rules)
         mask = mask.clone()
         mask[mask.nonzero().squeeze(1)[~accepted]] = False
         return mask, offsets[:, accepted]
@@ -176,8 +165,6 @@ class GeoTexStrategy(GeoTexRules, ImprovedStrategy):
         return self._textured(grads, state, threshold)
 
     def _split(self, params: Params, optimizers: Optimizers, state: State, step: int, mask: Tensor) -> int:
-        from splat.train.strategies import ops
-
         offsets = ops.long_axis_offsets(params, mask, self.split_part)
         mask, offsets = self._on_surface(params, state, step, mask, offsets)
         ops.split_long_axis(params, optimizers, state, mask, self.split_part, self.split_opacity, offsets)
@@ -195,9 +182,6 @@ class GeoTexDefaultStrategy(GeoTexRules, DefaultStrategy):
         return self._textured(grads, state, self.grow_grad2d)
 
     def _split(self, params: Params, optimizers: Optimizers, state: State, step: int, mask: Tensor) -> int:
-        from splat.random import next_generator
-        from splat.train.strategies import ops
-
         offsets = ops.split_offsets(params, mask, next_generator(state, mask.device))
         mask, offsets = self._on_surface(params, state, step, mask, offsets)
         ops.split(params, optimizers, state, mask, offsets, self.revised_opacity)

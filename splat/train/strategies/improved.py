@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from splat.options import option
+from splat.random import next_generator, sample_distinct
 from splat.train.strategies.base import REFERENCE_STEPS, CappedStrategy, State
+from splat.train.strategies.tools import enclosing, gradients, ops, torch, view_scores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,8 +79,6 @@ class ImprovedStrategy(CappedStrategy):
         return True
 
     def attach(self, scene: StrategyContext) -> None:
-        import torch
-
         super().attach(scene)
         self._positions = torch.stack([camera.position for camera in scene.views.cameras])
 
@@ -147,8 +147,6 @@ class ImprovedStrategy(CappedStrategy):
             late = step < ENCLOSING_UNTIL * self.refine_stop_iter and step % self.refine_every == 0
             removed = self._prune(params, optimizers, state, self._enclosing(params)) if late else 0
             return {"pruned": removed} if removed else {}
-        from splat.train.strategies import ops
-
         self._collect(params, state, info)
         done: dict[str, int] = {}
         if step > self.refine_start_iter and step % self.refine_every == 0:
@@ -176,8 +174,6 @@ class ImprovedStrategy(CappedStrategy):
 
     def _unrecovered(self, params: Params) -> Tensor:
         """[N] bool: the `recovery_part` of the Gaussians whose opacity is lowest."""
-        import torch
-
         logits = params["opacities"].detach().flatten()
         mask = torch.zeros_like(logits, dtype=torch.bool)
         mask[logits.topk(int(self.recovery_part * len(logits)), largest=False).indices] = True
@@ -185,9 +181,7 @@ class ImprovedStrategy(CappedStrategy):
 
     def _collect(self, params: Params, state: State, info: dict[str, Any]) -> None:
         """Add this step's absolute gradients (in units of half the image) and views to the running state."""
-        from splat.train.strategies.gradients import collect
-
-        collect(state, info, len(params["means"]), "means2d", absolute=True, with_radii=False)
+        gradients.collect(state, info, len(params["means"]), "means2d", absolute=True, with_radii=False)
 
     def _wanted(self, params: Params, state: State, threshold: float) -> tuple[Tensor, Tensor]:
         """Mean gradients [N], and [N] bool, whether a Gaussian may be split."""
@@ -196,18 +190,12 @@ class ImprovedStrategy(CappedStrategy):
 
     def _split(self, params: Params, optimizers: Optimizers, state: State, step: int, mask: Tensor) -> int:
         """Split the Gaussians in `mask` [N] bool; returns how many were."""
-        from splat.train.strategies import ops
-
         offsets = ops.long_axis_offsets(params, mask, self.split_part)
         ops.split_long_axis(params, optimizers, state, mask, self.split_part, self.split_opacity, offsets)
         return int(mask.sum())
 
     def _grow(self, params: Params, optimizers: Optimizers, state: State, step: int) -> int:
         """Split as many candidates as the budget allows, drawn by their score; each is one Gaussian more."""
-        import torch
-
-        from splat.random import next_generator, sample_distinct
-
         present = len(params["means"])
         start = state.setdefault("start", present)
         late = step > self.budget_stop_iter
@@ -225,27 +213,19 @@ class ImprovedStrategy(CappedStrategy):
         return self._split(params, optimizers, state, step, mask)
 
     def _edge_scores(self, params: Params, state: State) -> Tensor:
-        from splat.train.strategies.view_scores import edge_scores, some_views
-
         scene = self.scene
         everywhere = state.get("look_everywhere", True)
         state["look_everywhere"] = False
         count = min(len(scene), self.score_views * (4 if everywhere else 1))
-        return edge_scores(scene, params, some_views(state, len(scene), count))
+        return view_scores.edge_scores(scene, params, view_scores.some_views(state, len(scene), count))
 
     def _enclosing(self, params: Params) -> Tensor:
         """[N] bool: the Gaussians in which a training camera stands."""
-        import torch
-
-        from splat.train.strategies.enclosing import enclosing
-
         if self.attached is None or self.prune_around == 0:
             return torch.zeros(len(params["means"]), dtype=torch.bool, device=params["means"].device)
-        return enclosing(params, self._positions.to(params["means"]), self.prune_around)
+        return enclosing.enclosing(params, self._positions.to(params["means"]), self.prune_around)
 
     def _prune(self, params: Params, optimizers: Optimizers, state: State, mask: Tensor) -> int:
-        from splat.train.strategies import ops
-
         count = int(mask.sum())
         if count == 0 or count == len(mask):  # an empty scene cannot recover; leave it for the trainer to report
             return 0

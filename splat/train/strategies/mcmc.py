@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from splat.options import option
+from splat.random import next_draw, next_generator
 from splat.train.strategies.base import REFERENCE_STEPS, CappedStrategy, State
+from splat.train.strategies.tools import noise, ops
 
 if TYPE_CHECKING:
     from splat.train.params import Optimizers, Params
@@ -103,16 +105,13 @@ class MCMCStrategy(CappedStrategy):
         Returns:
             Numbers of Gaussians "relocated" and "added"; empty at steps without refinement.
         """
-        from splat.random import next_draw
-        from splat.train.strategies.noise import inject_noise
-
         done: dict[str, int] = {}
         if self.refine_start_iter < step < self.refine_stop_iter and step % self.refine_every == 0:
             done["relocated"] = self._relocate(params, optimizers, state)
             done["added"] = self._add(params, optimizers, state)
         if lr is None:
             lr = float(optimizers["means"].param_groups[0]["lr"])
-        inject_noise(params, scaler=lr * self.noise_lr, seed=next_draw(state))
+        noise.inject_noise(params, scaler=lr * self.noise_lr, seed=next_draw(state))
         return done
 
     @property
@@ -121,9 +120,6 @@ class MCMCStrategy(CappedStrategy):
         return MIN_OPACITY if self.min_opacity is None else self.min_opacity
 
     def _relocate(self, params: Params, optimizers: Optimizers, state: State) -> int:
-        from splat.random import next_generator
-        from splat.train.strategies import ops
-
         dead = params["opacities"].detach().flatten().sigmoid() <= self._dead
         count = int(dead.sum())
         if count == 0 or count == len(dead):
@@ -133,9 +129,6 @@ class MCMCStrategy(CappedStrategy):
         return count
 
     def _add(self, params: Params, optimizers: Optimizers, state: State) -> int:
-        from splat.random import next_generator
-        from splat.train.strategies import ops
-
         present = len(params["means"])
         factor = GROW_FACTOR if self.grow_factor is None else self.grow_factor
         count = max(0, min(self.cap_max, int(factor * present)) - present)

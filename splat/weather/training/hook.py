@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -208,8 +209,6 @@ class WeatherHook(TrainingHook):
 
         Black pixels of these were left out.
         """
-        import cv2
-
         write_json(folder / "weather.json", self.report(normalization.scale))
         for size, lens in self.lenses.items():
             kept = (~lens.mask).cpu().numpy().astype(np.uint8) * 255

@@ -294,6 +294,12 @@ def user_path(text: str) -> Path:
     return Path(text).expanduser() if text == "~" or text.startswith("~/") else Path(text)
 
 
+def shown(path: Path) -> Path:
+    """A path below the working folder as it is typed there, another one as it is."""
+    here = Path.cwd().resolve()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def is_multirun() -> bool:
     """Whether this is one of several jobs of a --multirun."""
     from hydra.core.hydra_config import HydraConfig

@@ -9,7 +9,7 @@ from typing import Any
 
 from splat import console
 from splat.commands import SUMMARIES
-from splat.commands.app import Command, user_path
+from splat.commands.app import Command, shown, user_path
 from splat.edit.operations import HISTORY, OPERATIONS, operation_options, with_operations
 from splat.edit.select.options import SelectOptions
 from splat.errors import SplatError
@@ -69,10 +69,10 @@ def run(config: EditConfig) -> None:
         config.views,
     )
     if config.preview or config.operation == "select":
-        print(preview(prepare(path, request), request))
+        print(shown(preview(prepare(path, request), request)))
         return
     with editing(path):
-        folder = edit(prepare(path, request), request)
+        folder = shown(edit(prepare(path, request), request))
     console.info(f"look at it: splat render {folder} path=test; take it back: splat edit {config.run} undo")
     print(folder)
 
@@ -108,7 +108,7 @@ def travel(path: Path, word: str) -> None:
     with editing(path):
         history = undo(load_history(path)) if word == "undo" else redo(load_history(path))
     console.info(f"now at {history.current or 'the trained scene'}")
-    print(history.place)
+    print(shown(history.place))
 
 
 COMMAND = Command(

@@ -86,9 +86,14 @@ def lines(found: dict[str, Any], indent: str = "") -> list[str]:
 
 def _run(path: Path) -> dict[str, Any]:
     run = open_run(path)
+    from splat.edit.history import load_history  # torch, which takes seconds
+    from splat.language.field import field_folders
+
     capture = (run.config.get("capture") or {}).get("data")
     found: dict[str, Any] = {"kind": "run", "run": str(path), "capture": capture}
     found |= {f"{split}_cameras": len(run.cameras(split)) for split in ("train", "test")}
+    found |= {"language": [folder.name for folder in field_folders(path)]}
+    found |= {"edits": load_history(path).in_force()[::-1]}
     notes = {"antialiased": run.notes.antialiased, "origin": list(run.notes.origin)}  # older scenes have no notes
     return {**found, "scene": {**describe(run.scene_path), **notes}, "metrics": run.metrics}
 

@@ -243,7 +243,8 @@ def format_for_writing(
             raise SplatError(
                 f"{Path(path).name} has the name of a mesh; format=mesh writes the surface of a run as one"
             )
-        raise SplatError(f"cannot tell a scene format from the name {name}; end it in .ply or .splat")
+        endings = " or ".join(suffix for entry in _scenes(writable=True) for suffix in entry.suffixes)
+        raise SplatError(f"cannot tell a scene format from the name {name}; end it in {endings}")
     else:
         entry = named
     if not entry.writable:

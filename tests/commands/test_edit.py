@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,23 @@ def test_an_edit_is_a_run_of_its_own(run: Path, capsys: pytest.CaptureFixture[st
     green = np.asarray(Image.open(pictures / "photos__0.png")).astype(int)
     assert (green[..., 1] - green[..., 0]).max() < 20  # no green is left
     assert main(["export", str(folder), "format=splat"]) == 0
+    capsys.readouterr()
+    assert main(["info", str(run), "json=true"]) == 0  # the run's own scene stays; what was made of it is listed
+    found = json.loads(capsys.readouterr().out)
+    assert found["edits"] == [folder.name] and found["language"] == [] and found["scene"]["count"] == 900
     assert main(["info", str(folder)]) == 0
+
+
+def test_paths_below_the_working_folder_are_printed_as_they_are_typed(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.parent)
+    assert main(["edit", run.name, "opacity", "factor=0.5", SPHERE["red"]]) == 0
+    captured = capsys.readouterr()
+    folder = captured.out.strip()
+    assert folder.startswith(f"{run.name}/edits/001-") and f"splat render {folder} path=test" in captured.err
+    assert main(["edit", run.name, "undo"]) == 0
+    assert capsys.readouterr().out.strip() == run.name
 
 
 def test_edits_chain_and_can_be_undone_and_redone(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

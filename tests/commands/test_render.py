@@ -241,8 +241,10 @@ def test_an_export_says_how_it_looks_and_lies_elsewhere(
 def test_a_mesh_needs_a_run_and_a_mesh_file(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(run), "format=mesh", f"output={tmp_path / 'room.txt'}"]) == 2
     assert main(["export", str(run / "scene.ply"), "format=mesh"]) == 2
+    assert main(["export", str(run), f"output={tmp_path / 'room.txt'}"]) == 2
     errors = capsys.readouterr().err
     assert "end it in .ply" in errors and "has no cameras" in errors
+    assert "end it in .ply or .splat\n" in errors  # of a scene, every format that is written
 
 
 def test_info_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -141,7 +141,8 @@ def clicked_points(renderer: SceneRenderer, camera: Camera, clicks: list[float])
     points = []
     for x, y in zip(clicks[::2], clicks[1::2]):
         if not (0 <= x < camera.width and 0 <= y < camera.height):
-            raise SplatError(f"the click {x:g},{y:g} lies outside {camera.name} ({camera.width}x{camera.height})")
+            size = f"{camera.width}x{camera.height}"  # of training, which may be smaller than the photo's file
+            raise SplatError(f"the click {x:g},{y:g} lies outside {camera.name}, which this run sees in {size} pixels")
         depth = float(picture[int(y), int(x), 3])
         if float(alpha[int(y), int(x)]) < 0.5 or depth <= 0:
             raise SplatError(f"there is nothing under the click {x:g},{y:g} in {camera.name}")

@@ -137,7 +137,7 @@ def test_a_click_takes_the_whole_ball_under_it() -> None:
     assert both.indices.tolist() == list(range(600))
     with pytest.raises(SplatError, match="nothing under"):
         clicks(made, made.cameras[0], [1, 1])
-    with pytest.raises(SplatError, match="outside"):
+    with pytest.raises(SplatError, match="which this run sees in 96x72 pixels"):
         clicks(made, made.cameras[0], [500, 1])
     with pytest.raises(SplatError, match="did you mean photos"):
         made.camera("photos/11.png")

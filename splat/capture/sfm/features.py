@@ -178,7 +178,7 @@ def run_counted(
 
     def advance(count: int) -> None:
         nonlocal done
-        done += count
+        done = done + count if total is None else min(done + count, total)  # COLMAP starts again after a bad pair
         if stopping.is_set():
             raise InterruptedError("cancelled")
 

@@ -225,7 +225,7 @@ def _map(database: Path, images: Path, output: Path, count: int, options: Captur
 def _check_model(model: Any, count: int, matcher: str) -> None:
     """Warn, or give up, when many photos could not be placed."""
     placed = model.num_reg_images()
-    hint = ADVICE if matcher == "exhaustive" else f"try matcher=exhaustive, or {ADVICE}"
+    hint = ADVICE if matcher == "exhaustive" else f"try capture.matcher=exhaustive, or {ADVICE}"
     if placed < FEWEST_PHOTOS:
         raise SplatError(f"only {placed} of {count} photos could be placed; {hint}")
     if placed < 0.7 * count:

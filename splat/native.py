@@ -46,7 +46,7 @@ def load_set(isa: str) -> ModuleType:
     """
     module = importlib.import_module(f"splat._native_{isa}")
     if getattr(module, "interface", 1) != INTERFACE:
-        raise SplatError("The compiled kernels are older or newer than the rest of splat; run `pip install .` again")
+        raise SplatError("The compiled kernels are older or newer than the rest of splat; run `pip install -e .` again")
     return module
 
 
@@ -66,7 +66,7 @@ def usable_sets() -> list[str]:
     baseline = next((isa for isa in built if isa in BASELINES), None)
     if baseline is None:
         raise SplatError(
-            "The compiled kernels are missing; install the package with `pip install .` (needs a C++ compiler)"
+            "The compiled kernels are missing; install the package with `pip install -e .` (needs a C++ compiler)"
         )
     supported = load_set(baseline).supported_sets()
     return [isa for isa in supported if isa in built]

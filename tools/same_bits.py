@@ -25,6 +25,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from safetensors.numpy import load
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = "max_steps=200 cap_max=4000 initial.seeds=1000 schedule.save_every=100"
@@ -33,7 +34,7 @@ VOLATILE = {  # keys of JSON files that may differ between two runs of one progr
     *("created", "started", "run", "scene", "data", "root", "path", "folder", "machine", "host", "device", "out"),
 }
 UNCOMPARED = {"config.yaml", "metrics.csv", "report.html", "report.json"}
-UNREPEATABLE = {".mp4", ".obj"}  # the video encoder and Open3D's fusion give other bytes at every run
+UNREPEATABLE = {".mp4", ".obj", ".html"}  # other bytes at every run: encoder, Open3D's fusion; pages tell the minutes
 
 
 def groups(fox: Path | None) -> dict[str, list[str]]:
@@ -129,6 +130,9 @@ def digests(folder: Path) -> dict[str, str]:
             if path.suffix in (".png", ".jpg", ".tiff"):  # pixels: another encoder may write them in other bytes
                 pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
                 content = str(pixels.shape).encode() + pixels.tobytes()
+            if path.suffix == ".safetensors":  # without the notes in its head, which name versions and folders
+                tensors = load(content)
+                content = b"".join(name.encode() + tensors[name].tobytes() for name in sorted(tensors))
             if path.suffix == ".json":
                 content = json.dumps(stable(json.loads(content)), sort_keys=True).replace(str(folder), "").encode()
             found[path.relative_to(folder).as_posix()] = hashlib.sha256(content).hexdigest()[:16]

@@ -36,6 +36,7 @@ from splat.running import held
 
 VIEWS = 32  # photos that a model is asked about: neighbours say the same about the Gaussians they share
 SMOOTH = 2
+SMALL = 240  # pixels of a photo's longer side
 NEUTRAL = 4  # as many as there are canonical phrases …
 WORDS = 8  # … if each stands for at least so many words
 
@@ -98,6 +99,7 @@ def gather(run: Run, renderer: SceneRenderer, config: DistillConfig, folder: Pat
     teacher = load_teacher(options)
     capture = run.capture()
     indices = asked_photos(capture.indices("train") or list(range(len(capture.frames))), config)
+    warn_of_small_photos(capture, indices)
     examples = gather_examples(teacher, capture, indices, folder)
     if not len(examples.vectors):
         raise SplatError(f"teacher {teacher.name} found nothing in any photo")
@@ -115,6 +117,18 @@ def gather(run: Run, renderer: SceneRenderer, config: DistillConfig, folder: Pat
         sources.lifted.features = smooth_features(renderer.scene.means.cpu(), sources.lifted, rounds)
     sources.seconds = {"features": known - started, "lift": time.monotonic() - known}
     return sources
+
+
+def warn_of_small_photos(capture: Capture, indices: list[int]) -> None:
+    """Say where photos are so small that things in them are a few pixels, of which a teacher can tell little."""
+    cameras = [capture.frames[index].camera for index in indices]
+    small = [camera for camera in cameras if max(camera.width, camera.height) < SMALL]
+    if small:
+        size = f"{small[0].width}x{small[0].height}"
+        console.warn(
+            f"{len(small)} of {len(cameras)} photos are small (first: {size}), as the run was trained: answers will be "
+            "vague; train with a smaller data_factor to ask for small things"
+        )
 
 
 def asked_photos(indices: list[int], config: DistillConfig) -> list[int]:

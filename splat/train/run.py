@@ -163,7 +163,7 @@ def begin(loaded: Loaded, folder: Path, makers: Sequence[HookMaker]) -> Training
     else:
         gaussians = first_gaussians(config, loaded.normalization, views, plan.seeds, points)
         state = new_state(gaussians, config, strategy, scale, views.device)
-        info(f"points: {len(points.xyz):,} {points.origin}, {count(len(gaussians), 'Gaussian')} to begin with")
+        info(f"points: {len(points.xyz):,} ({points.origin}); {count(len(gaussians), 'Gaussian')} to begin with")
         announce(state, views, config, plan, base)
     return Training(config, plan, state, views, loaded.views("test"), hooks, background(loaded.capture))
 

@@ -304,3 +304,8 @@ def test_texts_that_share_a_view_render_its_codes_once(
     assert len(rendered) == len(set(rendered)) == 8
     for one, other in zip(alone, together):
         assert one["views"] == other["views"] and one["objects"] == other["objects"]
+
+
+def test_photos_in_which_little_can_be_told_are_said(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert distill(run) == 0
+    assert "6 of 6 photos are small (first: 48x36)" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from splat.cameras import radius
 from splat.capture import load_capture
 from splat.commands.compare import views_that_differ
 from splat.commands.info import describe, lines
@@ -19,6 +20,7 @@ from splat.evaluate.compare import compare_runs, rule_differences
 from splat.evaluate.report import build_report
 from splat.files import write_json
 from splat.formats import write_scene
+from splat.render.config import RenderOptions
 from splat.run import how_to_finish, open_run, write_cameras
 from splat.run_records import read_config, read_metrics
 from splat.train.config import TrainConfig
@@ -138,3 +140,22 @@ def test_pictures_of_metrics_lead_nowhere_else(image: str, tmp_path: Path) -> No
     (tmp_path / "metrics.json").write_text(json.dumps({**METRICS, "per_view": views}))
     with pytest.raises(SplatError, match=r"metrics\.json: per_view\[0\]: image is"):
         read_metrics(tmp_path)
+
+
+def test_planes_are_those_that_config_yaml_names_or_older_runs_counted_in_the_frame_of_training(run: Path) -> None:
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    span = radius(open_run(run).cameras("train"))
+    config.pop("render", None)
+    config["train"]["render"] = {"near_plane": 0.5, "eps2d": 0.1}
+    try:
+        (run / "config.yaml").write_text(yaml.safe_dump(config))
+        older = open_run(run).render_options("cpu")
+        assert (older.near_plane, older.eps2d, older.backend) == (pytest.approx(0.5 * span), 0.1, "cpu")
+        config["render"] = {"near_plane": 0.123, "far_plane": 45.0, "antialiased": True, "eps2d": 0.2}
+        (run / "config.yaml").write_text(yaml.safe_dump(config))
+        assert open_run(run).render_options("cpu") == RenderOptions(
+            "cpu", antialiased=True, near_plane=0.123, far_plane=45.0, eps2d=0.2
+        )
+    finally:
+        del config["render"]
+        (run / "config.yaml").write_text(yaml.safe_dump({**CONFIG, "capture": config["capture"]}))

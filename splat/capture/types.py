@@ -100,3 +100,11 @@ class Capture:
         """Whether any photo, of one side of the split, has transparent pixels; decodes them until one does."""
         frames = [pair for pair in enumerate(self.frames) if split is None or pair[1].split == split]
         return any(not frame.opaque and self.images.alpha(index) is not None for index, frame in frames)
+
+    def background(self) -> tuple[float, float, float]:
+        """RGB in [0, 1] that scores and pictures of its scenes stand on.
+
+        White where training photos have transparency, as everyone scores NeRF's synthetic scenes, else black.
+        """
+        white = self.transparent("train" if self.indices("train") else None)
+        return (1.0, 1.0, 1.0) if white else (0.0, 0.0, 0.0)

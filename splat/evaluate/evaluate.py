@@ -73,14 +73,11 @@ def background_color(capture: Capture, name: str | Color = "auto") -> Color:
 
     Args:
         capture: the photos.
-        name: a colour; black or white; or auto: white where training photos have transparency, as everyone scores
-            NeRF's synthetic scenes, else black.
+        name: a colour; black or white; or auto: what suits the photos, see `Capture.background`.
     """
     if not isinstance(name, str):
         return name
-    if name == "auto":
-        name = "white" if capture.transparent("train" if capture.indices("train") else None) else "black"
-    return COLORS[name]
+    return capture.background() if name == "auto" else COLORS[name]
 
 
 def photo(capture: Capture, index: int, background: Tensor) -> tuple[Tensor, Tensor | None]:

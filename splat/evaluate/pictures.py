@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from splat.images import to_bytes
+
 ERROR_WHITE = 0.25  # mean absolute difference of a pixel, in [0, 1], that is drawn brightest in every error picture
 
 FILE_KINDS = ("", "_photo", "_error")  # what stands behind a view's stem in the names of its pictures
@@ -45,7 +47,7 @@ def error_picture(image: Tensor, target: Tensor, mask: Tensor | None = None) -> 
     The scale is the same for every view and run, so that pictures compare; pixels that do not count are grey.
     """
     error = (image - target).abs().mean(dim=-1) / ERROR_WHITE
-    levels = (error.clamp(0, 1) * 255).round().byte().cpu().numpy()
+    levels = to_bytes(error)
     picture = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     if mask is not None:
         picture[~mask.cpu().numpy()] = 96

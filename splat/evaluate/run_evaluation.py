@@ -61,17 +61,8 @@ def evaluate_scene(
     render = dataclasses.replace(options or usual_options(capture))
     if config.backend != "auto":
         render.backend = config.backend
-    chosen = {"test": capture.indices("test"), "train": capture.indices("train")}
-    if config.split == "train":
-        chosen["test"] = []
-        if config.train_views != EvaluateConfig.train_views:
-            warn(f"train_views={config.train_views} is not used: split=train scores all training photos")
-    else:
-        chosen["train"] = spread(chosen["train"], config.train_views)
-    if not chosen["test"] and not chosen["train"]:
-        raise SplatError("there are no views to score; use test_every=8 while training, or split=train here")
     results: dict[str, EvaluationResult | None] = {}
-    for split, indices in chosen.items():
+    for split, indices in chosen_views(capture, config).items():
         results[split] = None
         if indices:
             results[split] = evaluate_views(
@@ -100,6 +91,24 @@ def evaluate_scene(
 
         write_report(folder)
     return content
+
+
+def chosen_views(capture: Capture, config: EvaluateConfig) -> dict[str, list[int]]:
+    """The frames to score, by their side of the split: test, train.
+
+    Raises:
+        SplatError: there are none.
+    """
+    test, train = capture.indices("test"), capture.indices("train")
+    if config.split == "train":
+        test = []
+        if config.train_views != EvaluateConfig.train_views:
+            warn(f"train_views={config.train_views} is not used: split=train scores all training photos")
+    else:
+        train = spread(train, config.train_views)
+    if not test and not train:
+        raise SplatError("there are no views to score; use test_every=8 while training, or split=train here")
+    return {"test": test, "train": train}
 
 
 def evaluate_run(run: Run, config: EvaluateConfig | None = None) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def named_origin(origin: Origin) -> str:
 
 
 def write_ply(file: BinaryIO, surface: Surface, origin: Origin) -> None:
+    """Binary little-endian PLY with normals and colours."""
     vertices = np.empty(len(surface.vertices), [("xyz", "<f4", 3), ("normal", "<f4", 3), ("rgb", "u1", 3)])
     vertices["xyz"], vertices["normal"], vertices["rgb"] = surface.vertices, surface.normals, surface.colors
     faces = np.empty(len(surface.triangles), [("count", "u1"), ("corners", "<i4", 3)])
@@ -61,6 +62,7 @@ def write_obj(file: BinaryIO, surface: Surface, origin: Origin) -> None:
 
 
 def write_off(file: BinaryIO, surface: Surface, origin: Origin) -> None:
+    """OFF with normals and colours of vertices; it has no place for the origin."""
     file.write(f"CNOFF\n{len(surface.vertices)} {len(surface.triangles)} 0\n".encode("ascii"))
     rows = np.hstack([surface.vertices, surface.normals, surface.colors])
     np.savetxt(file, rows, "%.9g %.9g %.9g %.5g %.5g %.5g %d %d %d 255")
@@ -68,6 +70,7 @@ def write_off(file: BinaryIO, surface: Surface, origin: Origin) -> None:
 
 
 def write_stl(file: BinaryIO, surface: Surface, origin: Origin) -> None:
+    """Binary STL: triangles with outward normals, without colours."""
     corners = surface.vertices[surface.triangles]  # [T, 3, 3]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from splat.console import Progress, progress
-from splat.images import over
+from splat.images import evenly, over
 from splat.memory import give_back
 from splat.train.config import TrainConfig
 from splat.train.history import History
@@ -114,11 +114,10 @@ def journal(training: Training, files: RunFiles) -> Iterator[Journal]:
 def measured_psnr(training: Training) -> float:
     """Mean PSNR in dB over up to eight evenly spaced test views, at the resolution of training."""
     views, config = training.test, training.config
-    positions = np.unique(np.linspace(0, len(views) - 1, TEST_VIEWS).round().astype(int))
     color = on_device(torch.tensor(training.background), views.device)
     values = []
-    for position in positions:
-        view = views[int(position)]
+    for position in evenly(range(len(views)), TEST_VIEWS):
+        view = views[position]
         image = render_view(
             training.state.params, view, config.render, config.schedule.sh_degree, color, absgrad=False
         )[0][0]

@@ -125,9 +125,8 @@ def load(config: TrainConfig) -> Loaded:
     backend = select_backend(config.render.backend)
     machine = Machine.here(backend.name)
     capture, arguments = training_capture(config, machine)
-    device = torch.device("cuda" if backend.name == "gsplat" else "cpu")
     normalization = Normalization.from_cameras(capture.cameras("train"))
-    return Loaded(config, capture, arguments, machine, backend, normalization, device)
+    return Loaded(config, capture, arguments, machine, backend, normalization, backend.device)
 
 
 def describe(loaded: Loaded) -> None:
@@ -165,7 +164,7 @@ def begin(loaded: Loaded, folder: Path, makers: Sequence[HookMaker]) -> Training
         state = new_state(gaussians, config, strategy, scale, views.device)
         info(f"points: {len(points.xyz):,} ({points.origin}); {count(len(gaussians), 'Gaussian')} to begin with")
         announce(state, views, config, plan, base)
-    return Training(config, plan, state, views, loaded.views("test"), hooks, background(loaded.capture))
+    return Training(config, plan, state, views, loaded.views("test"), hooks, list(loaded.capture.background()))
 
 
 def equipped(
@@ -180,11 +179,6 @@ def equipped(
     strategy = fitted_strategy(config.strategy, plan, resets=all(hook.resets_opacities for hook in hooks))
     strategy.attach(scene)
     return strategy, hooks
-
-
-def background(capture: Capture) -> list[float]:
-    """What evaluations stand on: white for scenes with transparency, as nerf_synthetic is evaluated by everyone."""
-    return [1.0, 1.0, 1.0] if capture.transparent("train") else [0.0, 0.0, 0.0]
 
 
 def write_beginning(folder: Path, loaded: Loaded, training: Training) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +20,7 @@ from splat.edit.restyle.loop import RestyleLoop
 from splat.edit.restyle.options import GuideOptions
 from splat.edit.restyle.targets import TargetView, draw, keep_visible, region
 from splat.gaussians import Gaussians
+from splat.images import evenly
 from splat.render.scene import SceneRenderer
 
 
@@ -39,8 +39,7 @@ class Guide:
             originals: by view name, the pictures [H, W, 3] before the edit, for models that look at them.
         """
         generator = torch.Generator().manual_seed(self.options.seed)
-        picked = np.linspace(0, len(renderer.cameras) - 1, min(self.options.label_views, len(renderer.cameras)))
-        cameras = [renderer.cameras[index] for index in picked.round().astype(int)]
+        cameras = evenly(renderer.cameras, self.options.label_views)
         maps = []
         with progress("looking where the text is", len(cameras), unit="view") as bar:
             for camera in cameras:

@@ -19,6 +19,7 @@ from splat.edit.select.images import LEAST
 from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
+from splat.images import to_bytes
 from splat.render.scene import SceneRenderer
 from splat.sh import SH_C0
 from splat.train.losses import l1_ssim
@@ -144,7 +145,7 @@ def target_views(
         raise SplatError(f"none of the {'training views' if callable(pictures) else 'pictures'} shows {chosen.source}")
     for view in views:
         if callable(pictures):
-            picture = pictures((view.original * 255).round().byte().cpu().numpy())
+            picture = pictures(to_bytes(view.original))
         else:
             picture = pictures[view.camera.name]
         view.aim(torch.from_numpy(picture))

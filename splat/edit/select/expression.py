@@ -39,6 +39,7 @@ class _Walker:
         self.makers, self.changers = makers, changers
 
     def selection(self, node: ast.expr) -> Selection:
+        """What a node of the expression selects."""
         if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitAnd, ast.BitOr, ast.Sub)):
             left, right = self.selection(node.left), self.selection(node.right)
             if isinstance(node.op, ast.Sub):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from splat.cameras import Camera, stack_cameras
 from splat.gaussians import Gaussians
+from splat.images import to_bytes
 from splat.render import rasterize
 from splat.render.scene import SceneRenderer
 from splat.sh import SH_C0, rgb_to_sh0, sh_basis
@@ -51,7 +52,7 @@ class WeatherRenderer:
     def render(self, camera: Camera, time: float, camera_velocity: Tensor | None = None) -> np.ndarray:
         """The picture [H, W, 3] uint8 RGB at a time in seconds; the camera moves with [3] m/s (None: not at all)."""
         picture = self.radiance(camera, time, camera_velocity)
-        return (graded(picture, self.weather.grade).clamp(0, 1) * 255).round().byte().cpu().numpy()
+        return to_bytes(graded(picture, self.weather.grade))
 
     @torch.no_grad()
     def radiance(self, camera: Camera, time: float, camera_velocity: Tensor | None = None) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 from splat.records import Record, json_record, record, yaml_record
 
-SCORES = ("psnr", "ssim", "lpips", "flip")
+SCORES = ("psnr", "cc_psnr", "ssim", "lpips", "flip")
 NUMBERS = (*SCORES, "train_seconds", "steps_per_second")
 COUNTS = ("num_gaussians", "max_steps")
 TEXTS = ("lpips_net", "lpips_reason", "flip_reason", "backend")

@@ -9,6 +9,7 @@ from splat.run_records import train_rules
 
 COLUMNS = (
     ("PSNR", ("psnr",), ".2f"),
+    ("PSNR cc", ("cc_psnr",), ".2f"),
     ("SSIM", ("ssim",), ".4f"),
     ("LPIPS", ("lpips",), ".4f"),
     ("FLIP", ("flip",), ".4f"),
@@ -17,6 +18,7 @@ COLUMNS = (
     ("steps", ("max_steps",), ",d"),
     ("seconds", ("train_seconds",), ".0f"),
 )
+CC = "PSNR cc: the colours of each render fitted to its photo first (gsplat's cc_psnr); compare it with its like only"
 
 
 def metrics_table(runs: Mapping[str, Mapping[str, Any]]) -> str:
@@ -41,6 +43,8 @@ def notes(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
         lines = [f"{name}: {protocol}" for name, protocol in protocols.items()]
     differing = {name: train_rules(metrics) for name, metrics in runs.items()}
     lines += [f"{name}: {sentence}" for name, sentence in differing.items() if sentence]
+    if any(metrics.get("cc_psnr") is not None for metrics in runs.values()):
+        lines.append(CC)
     for title, key in (("LPIPS", "lpips_reason"), ("FLIP", "flip_reason")):
         reasons = {metrics[key] for metrics in runs.values() if metrics.get(key)}
         lines += [f"{title}: {reason}" for reason in sorted(reasons)]

@@ -24,6 +24,7 @@ class RunRow:
     name: str
     folder: Path
     psnr: float | None  # dB
+    cc_psnr: float | None  # dB, colours brought to the photo's
     ssim: float | None
     lpips: float | None
     lpips_net: str | None
@@ -72,6 +73,7 @@ def compare_runs(paths: list[str | Path]) -> list[RunRow]:
                     key: metrics.get(key)
                     for key in (
                         "psnr",
+                        "cc_psnr",
                         "ssim",
                         "lpips",
                         "lpips_net",
@@ -136,11 +138,24 @@ def _relative(path: Path, page_folder: Path) -> str:
 
 
 def _number_table(rows: list[RunRow]) -> str:
-    header = ["run", "PSNR", "SSIM", "LPIPS", "FLIP", "training PSNR", "Gaussians", "steps", "minutes", "renderer"]
+    header = [
+        "run",
+        "PSNR",
+        "PSNR cc",
+        "SSIM",
+        "LPIPS",
+        "FLIP",
+        "training PSNR",
+        "Gaussians",
+        "steps",
+        "minutes",
+        "renderer",
+    ]
     cells = [
         [
             text(row.name),
             number(row.psnr, 2),
+            number(row.cc_psnr, 2),
             number(row.ssim, 4),
             text(lpips_number({"lpips": row.lpips, "lpips_net": row.lpips_net})),
             number(row.flip, 4),
@@ -152,7 +167,7 @@ def _number_table(rows: list[RunRow]) -> str:
         ]
         for row in rows
     ]
-    return table(header, cells, numeric=(1, 2, 3, 4, 5, 6, 7, 8))
+    return table(header, cells, numeric=(1, 2, 3, 4, 5, 6, 7, 8, 9))
 
 
 def write_comparison(paths: list[str | Path], out: str | Path) -> list[RunRow]:

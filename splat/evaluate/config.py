@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from splat.options import option
 
-PROTOCOL_NAMES = ("gsplat", "3dgs")
+PROTOCOL_NAMES = ("gsplat", "3dgs", "half")
 LPIPS_NETS = ("alex", "vgg", "squeeze")
 
 
@@ -17,7 +17,8 @@ class EvaluateConfig:
     run: str = option("", "the run folder")
     protocol: str = option(
         "gsplat",
-        "rules of scoring; gsplat: float renders, LPIPS alex; 3dgs: 8-bit images, LPIPS vgg, as the original scores",
+        "rules of scoring; gsplat: float renders, LPIPS alex; 3dgs: 8-bit images, LPIPS vgg, as the original scores; "
+        "half: colours fitted on the left half of each photo, its right half scored, as NeRF-W",
         choices=PROTOCOL_NAMES,
     )
     split: str = option(

@@ -16,6 +16,7 @@ from splat.cameras import Camera, radius
 from splat.capture.types import Capture
 from splat.console import progress
 from splat.evaluate import metrics, pictures
+from splat.evaluate.colors import corrected_affine, fitted_on_the_left, right_half
 from splat.evaluate.flip_metric import PPD, flip, why_no_flip
 from splat.evaluate.lpips_metric import LpipsChoice, choose_net, lpips
 from splat.evaluate.protocols import Protocol, get_protocol, protocol_record
@@ -38,6 +39,7 @@ class ViewScore:
     ssim: float | None
     lpips: float | None
     flip: float | None
+    cc_psnr: float | None = None  # dB, after `corrected_affine`
     counted: float = 1.0  # share of the pixels that count
     image: str | None = None  # the render, relative to the run folder
 
@@ -49,6 +51,7 @@ class EvaluationResult:
     split: str
     views: list[ViewScore]
     psnr: float | None  # dB
+    cc_psnr: float | None  # dB, of renders whose colours are brought to the photo's
     ssim: float | None
     lpips: float | None
     lpips_net: str | None
@@ -101,10 +104,12 @@ def _known(value: float | None) -> float | None:
 
 
 def score_pair(pair: _Pair, protocol: Protocol, net: str | None, with_flip: bool) -> dict[str, float | None]:
-    """PSNR, SSIM, LPIPS and FLIP of one render, each a mean over the pixels that count.
+    """PSNR, SSIM, LPIPS and FLIP of one render, each a mean over the pixels that count, and colour-corrected PSNR.
 
     Both sides show the photo's own pixels where none count, since windows, receptive fields and filters reach there.
     """
+    if protocol.halves:
+        pair = _right_half(pair)
     image, target = pair.image.clamp(0, 1), pair.target
     if protocol.quantise:
         image, target = metrics.quantise(image), metrics.quantise(target)
@@ -114,7 +119,15 @@ def score_pair(pair: _Pair, protocol: Protocol, net: str | None, with_flip: bool
         "ssim": _known(metrics.ssim(image, target, pair.mask, protocol.ssim_border)),
         "lpips": None if net is None else _known(lpips(image, target, net, protocol.lpips_normalize, pair.mask)),
         "flip": _known(flip(image, target, pair.mask)) if with_flip else None,
+        "cc_psnr": _known(metrics.psnr(corrected_affine(image, target, pair.mask), target, pair.mask)),
     }
+
+
+def _right_half(pair: _Pair) -> _Pair:
+    """The right half of a pair, the render in the colours that its left half gives."""
+    image = fitted_on_the_left(pair.image.clamp(0, 1), pair.target, pair.mask)
+    mask = None if pair.mask is None else right_half(pair.mask)
+    return _Pair(right_half(image), right_half(pair.target), mask)
 
 
 def _write_pictures(folder: Path, stem: str, pair: _Pair) -> None:
@@ -185,6 +198,7 @@ def score_views(
         split=split,
         views=views,
         psnr=_mean([view.psnr for view in views]),
+        cc_psnr=_mean([view.cc_psnr for view in views]),
         ssim=_mean([view.ssim for view in views]),
         lpips=_mean([view.lpips for view in views]),
         lpips_net=choice.net,

@@ -1,6 +1,6 @@
 """Named protocols: every choice that moves a number, so that numbers with the same name can be compared.
 
-Both take PSNR as 10 log10(1 / MSE) with the MSE over all counted pixels and channels of a view, and report the mean
+All take PSNR as 10 log10(1 / MSE) with the MSE over all counted pixels and channels of a view, and report the mean
 over views of each metric. They differ in what happens to the images before, in the border of SSIM and in LPIPS.
 """
 
@@ -22,6 +22,7 @@ class Protocol:
     lpips_net: str
     lpips_normalize: bool  # map [0, 1] to the [-1, 1] that LPIPS was trained on
     source: str
+    halves: bool = False  # colours are fitted on the left half of each photo, its right half alone is scored
 
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -42,6 +43,16 @@ PROTOCOLS: dict[str, Protocol] = {
             lpips_net="vgg",
             lpips_normalize=False,
             source="graphdeco-inria/gaussian-splatting render.py, metrics.py (images in [0, 1] go into LPIPS unscaled)",
+        ),
+        Protocol(
+            name="half",
+            quantise=False,
+            ssim_border="reflect",
+            lpips_net="alex",
+            lpips_normalize=True,
+            source="NeRF in the Wild (Martin-Brualla et al. 2021): what a photo alone can tell, here its colours, is "
+            "taken from its left half, and the right half is scored; else as gsplat",
+            halves=True,
         ),
     )
 }

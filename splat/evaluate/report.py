@@ -8,9 +8,10 @@ from typing import Any
 from splat.evaluate.charts import training_charts
 from splat.evaluate.page import lpips_number, number, page, picture_link, table, text
 from splat.files import write_text
-from splat.run_records import read_metrics, train_rules
+from splat.run_records import SCORES, read_metrics, train_rules
 
 GAP = 3.0  # dB between training and held-out views from which the page speaks of overfitting
+CC = "cc: after each channel of the render was stretched and shifted to fit the photo that it is compared with (gsplat)"
 MAX_PICTURES = 24  # views with thumbnails, about 40 kB each; all views have links
 
 
@@ -30,6 +31,7 @@ def _cards(metrics: dict[str, Any]) -> str:
     count, steps = metrics.get("num_gaussians"), metrics.get("max_steps")
     cards = [
         ("PSNR (dB)", number(metrics.get("psnr"), 2)),
+        ("PSNR, colour-corrected (dB)", number(metrics.get("cc_psnr"), 2)),
         ("SSIM", number(metrics.get("ssim"), 4)),
         ("LPIPS", lpips_number(metrics)),
         ("FLIP", number(metrics.get("flip"), 4)),
@@ -53,9 +55,11 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
         ("held-out views", metrics, metrics.get("per_view") or []),
         ("training views", metrics.get("train") or {}, (metrics.get("train") or {}).get("per_view") or []),
     ):
-        scores = [number(block.get("psnr"), 2), number(block.get("ssim"), 4), text(lpips_number(block))]
+        scores = [number(block.get("psnr"), 2), number(block.get("cc_psnr"), 2), number(block.get("ssim"), 4)]
+        scores += [text(lpips_number(block))]
         rows.append([name, str(len(views)), *scores, number(block.get("flip"), 4)])
-    body = [table(["", "views", "PSNR", "SSIM", "LPIPS", "FLIP"], rows, numeric=(1, 2, 3, 4, 5))]
+    body = [table(["", "views", "PSNR", "PSNR cc", "SSIM", "LPIPS", "FLIP"], rows, numeric=(1, 2, 3, 4, 5, 6))]
+    body.append(f'<p class="note">{CC}</p>')
     for sentence in filter(None, (train_rules(metrics), gap_sentence(metrics))):
         body.append(f'<p class="warn">{text(sentence)}</p>')
     for title, key in (("LPIPS", "lpips_reason"), ("FLIP", "flip_reason")):
@@ -81,10 +85,11 @@ def view_table(folder: Path, block: dict[str, Any], max_pictures: int = MAX_PICT
     rows = []
     for index, view in enumerate(worst_first):
         cells = _pictures(folder, view) if index < max_pictures else ["", "", ""]
-        scores = [number(view.get(key), 2 if key == "psnr" else 4) for key in ("psnr", "ssim", "lpips", "flip")]
+        scores = [number(view.get(key), 2 if key.endswith("psnr") else 4) for key in SCORES]
         rows.append([text(view.get("name", "")), *scores, *cells])
     lpips = f"LPIPS ({text(block['lpips_net'])})" if block.get("lpips_net") else "LPIPS"
-    return table(["view", "PSNR", "SSIM", lpips, "FLIP", "photo", "render", "error"], rows, numeric=(1, 2, 3, 4))
+    header = ["view", "PSNR", "PSNR cc", "SSIM", lpips, "FLIP", "photo", "render", "error"]
+    return table(header, rows, numeric=(1, 2, 3, 4, 5))
 
 
 def _protocol(metrics: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ def view_dict(view: ViewScore) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": view.name,
         "psnr": _rounded(view.psnr, 4),
+        "cc_psnr": _rounded(view.cc_psnr, 4),
         "ssim": _rounded(view.ssim, 5),
         "lpips": _rounded(view.lpips, 5),
         "flip": _rounded(view.flip, 5),
@@ -31,9 +32,10 @@ def view_dict(view: ViewScore) -> dict[str, Any]:
 
 
 def means_dict(result: EvaluationResult | None) -> dict[str, Any]:
-    """psnr, ssim, lpips and flip of a result; all None where nothing was scored."""
+    """psnr, cc_psnr, ssim, lpips and flip of a result; all None where nothing was scored."""
     return {
         "psnr": _rounded(result.psnr, 4) if result else None,
+        "cc_psnr": _rounded(result.cc_psnr, 4) if result else None,
         "ssim": _rounded(result.ssim, 5) if result else None,
         "lpips": _rounded(result.lpips, 5) if result else None,
         "flip": _rounded(result.flip, 5) if result else None,
@@ -78,8 +80,8 @@ def metrics_dict(
         before: an earlier metrics.json; what is not newly known is kept, other blocks (language, ...) too.
 
     Returns:
-        psnr, ssim, lpips and flip (or None and lpips_reason, flip_reason), lpips_net, the facts, protocol, per_view,
-        and the block train.
+        psnr, cc_psnr, ssim, lpips and flip (or None and lpips_reason, flip_reason), lpips_net, the facts, protocol,
+        per_view, and the block train.
     """
     out: dict[str, Any] = {**means_dict(None), "lpips_net": None, "lpips_reason": None, "flip_reason": None}
     out.update(dict.fromkeys(FACTS))

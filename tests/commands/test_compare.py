@@ -34,13 +34,16 @@ def test_table_aligns_and_explains(tmp_path: Path) -> None:
             "b": {"psnr": None},
         }
     ).splitlines()
-    assert " ".join(lines[0].split()) == "run PSNR SSIM LPIPS FLIP PSNR train Gaussians steps seconds"
-    assert lines[1].split() == ["first", "25.12", "0.9000", "-", "-", "26.12", "12,345", "3,000", "61"]
-    assert lines[2].split() == ["b", *"--------"]
+    assert " ".join(lines[0].split()) == "run PSNR PSNR cc SSIM LPIPS FLIP PSNR train Gaussians steps seconds"
+    assert lines[1].split() == ["first", "25.12", "-", "0.9000", "-", "-", "26.12", "12,345", "3,000", "61"]
+    assert lines[2].split() == ["b", *"---------"]
     assert len({len(line) for line in lines[:3]}) == 1
     squeeze = json.loads((scored(tmp_path / "c", 25.0, "squeeze", a=1.0) / "metrics.json").read_text())
-    row = metrics_table({"c": {**squeeze, "flip": 0.0567, "flip_reason": None}, "b": {"flip_reason": "no wheel"}})
-    assert row.splitlines()[1].split()[:6] == ["c", "25.00", "0.9000", "0.1000", "(squeeze)", "0.0567"]
+    row = metrics_table(
+        {"c": {**squeeze, "cc_psnr": 26.5, "flip": 0.0567, "flip_reason": None}, "b": {"flip_reason": "no wheel"}}
+    )
+    assert row.splitlines()[1].split()[:7] == ["c", "25.00", "26.50", "0.9000", "0.1000", "(squeeze)", "0.0567"]
+    assert any(line.startswith("PSNR cc: ") for line in row.splitlines())
     assert row.splitlines()[-1] == "FLIP: no wheel"
     assert lines[3] == "first: protocol gsplat, 1 test views at 64x48" and lines[-1] == "LPIPS: no weights here"
 

@@ -185,7 +185,7 @@ def test_metrics_file_layout(memory_capture: MakeCapture, tmp_path: Path) -> Non
     assert back["psnr"] == pytest.approx(20.0, abs=1e-3)
     assert back["train"]["psnr"] == pytest.approx(40.0, abs=1e-3)
     assert (back["train"]["views"], back["num_gaussians"], back["train_seconds"]) == (2, 7, None)
-    assert back["per_view"][0].keys() == {"name", "psnr", "ssim", "lpips", "flip"}
+    assert back["per_view"][0].keys() == {"name", "psnr", "cc_psnr", "ssim", "lpips", "flip"}
     assert back["language"] == {"miou": 0.5}
     assert back["protocol"]["name"] == "gsplat"
 

@@ -62,6 +62,7 @@ def train(
     max_steps: int | None = None,
     data_factor: float | None = None,
     test_every: int = 8,
+    split: str = "auto",
     cap_max: int | None = None,
     seed: int = 42,
     resume: bool = False,
@@ -81,6 +82,8 @@ def train(
         max_steps: training steps; None for the preset's.
         data_factor: divides the photos' width and height; None for what fits the machine.
         test_every: every n-th photo is held out (0: none); a capture's own split wins.
+        split: where counting begins: 3dgs (the first photo), inside (no end of the path), or auto: inside for photos
+            and videos whose cameras are found here.
         cap_max: the most Gaussians; None for the preset's.
         seed: of every random choice.
         resume: continue an interrupted run.
@@ -102,7 +105,8 @@ def train(
     config.max_steps = config.max_steps if max_steps is None else max_steps
     config.data_factor = config.data_factor if data_factor is None else data_factor
     config.cap_max = config.cap_max if cap_max is None else cap_max
-    config.test_every, config.seed, config.resume, config.overwrite = test_every, seed, resume, overwrite
+    config.test_every, config.split = test_every, split
+    config.seed, config.resume, config.overwrite = seed, resume, overwrite
     return open_run(train_scene(with_options(config, options or {})).folder)
 
 

@@ -19,7 +19,7 @@ from splat.capture.masks import alpha_meaning, file_meaning
 from splat.capture.oddities import odd_lenses, same_poses, twins_across, twins_in_place
 from splat.capture.photo import PhotoHeader, photo_header
 from splat.capture.reader_result import PosedPhoto, ReaderResult
-from splat.capture.split import has_list, sides_of
+from splat.capture.split import Rule, has_list, how_held_out, inside_note, rule_for, sides_of
 from splat.capture.types import Capture, Frame, PhotoPlan, Split
 from splat.errors import SplatError
 from splat.files import is_file
@@ -42,8 +42,10 @@ def build_capture(found: ReaderResult, name: str, options: CaptureOptions) -> Ca
     posed = with_depth_maps(with_masks(posed, found, options, notes), found, notes)
     plans: list[PhotoPlan] = []
     frames: list[Frame] = []
-    sides = assign_splits(posed, options.test_every, found.test_lists)
-    notes += _own_split_note(posed, sides, found, options)
+    rule = rule_for(options.split, found.kind)
+    sides = assign_splits(posed, options.test_every, found.test_lists, rule)
+    own = has_own_split(posed, found.test_lists)
+    notes += _split_note(sides, options, own, rule)
     for photo, split in zip(posed, sides):
         frame, plan = _frame_and_plan(photo, found.header(photo.path), split, options)
         frames.append(frame)
@@ -68,6 +70,7 @@ def build_capture(found: ReaderResult, name: str, options: CaptureOptions) -> Ca
         origin=found.origin,
         depth_maps=sum(frame.depth_path is not None and is_file(frame.depth_path) for frame in frames),
         photos_found=max(found.listed, len(frames)) + unlisted,
+        held_out=how_held_out(sides, own, rule, options.test_every),
     )
 
 
@@ -85,25 +88,34 @@ def _refuse_one_photo_twice(root: Path, posed: Sequence[PosedPhoto]) -> None:
             )
 
 
-def _own_split_note(
-    posed: Sequence[PosedPhoto], sides: Sequence[Split], found: ReaderResult, options: CaptureOptions
-) -> list[str]:
-    """What is said where the user asks for another split than the capture's own, which wins."""
-    if options.test_every == CaptureOptions().test_every:
-        return []
-    if all(photo.split is None for photo in posed) and not has_list([photo.name for photo in posed], found.test_lists):
-        return []
-    held_out = console.count(sum(side == "test" for side in sides), "photo")
-    note = f"test_every={options.test_every} is not used: the capture itself says what is held out ({held_out})"
-    console.warn(note)
-    return [note]
+def _split_note(sides: Sequence[Split], options: CaptureOptions, own: bool, rule: Rule) -> list[str]:
+    """What is said where test views are not those of published tables, or not those that the user asks for."""
+    if own:
+        usual = CaptureOptions()
+        asked = {"test_every": options.test_every, "split": options.split}
+        unused = [f"{key}={value}" for key, value in asked.items() if value != getattr(usual, key)]
+        if not unused:
+            return []
+        held_out = console.count(list(sides).count("test"), "photo")
+        be = "is" if len(unused) == 1 else "are"
+        note = f"{' and '.join(unused)} {be} not used: the capture itself says what is held out ({held_out})"
+        console.warn(note)
+        return [note]
+    return [inside_note(sides, options.test_every)] if rule == "inside" and "test" in sides else []
 
 
-def assign_splits(posed: Sequence[PosedPhoto], test_every: int, lists: Sequence[Path] = ()) -> list[Split]:
+def has_own_split(posed: Sequence[PosedPhoto], lists: Sequence[Path]) -> bool:
+    """Whether the capture itself says which photos are held out."""
+    return any(photo.split is not None for photo in posed) or has_list([photo.name for photo in posed], lists)
+
+
+def assign_splits(
+    posed: Sequence[PosedPhoto], test_every: int, lists: Sequence[Path] = (), rule: Rule = "3dgs"
+) -> list[Split]:
     """The side of every photo: the capture's own where it has one, else by list or number, as `sides_of` has it."""
     if any(photo.split is not None for photo in posed):
         return [photo.split or "train" for photo in posed]
-    return sides_of([photo.name for photo in posed], test_every, lists)
+    return sides_of([photo.name for photo in posed], test_every, lists, rule)
 
 
 def largest_size(found: ReaderResult) -> tuple[int, int]:

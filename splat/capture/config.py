@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 from splat.options import option
 
+SPLITS = ("auto", "3dgs", "inside")
+SPLIT_MEANING = (
+    "which photos test_every counts out: 3dgs: the first and every n-th, as published tables have it; inside: every"
+    " n-th amid the others, no end of the path; auto: inside where cameras are found here (photos, videos), else 3dgs"
+)
+
 
 @dataclass
 class ReadingOptions:
@@ -59,9 +65,10 @@ class ReadingOptions:
 
 @dataclass
 class CaptureOptions(ReadingOptions):
-    """Everything that decides what `load_capture` returns; commands have these two at their top level."""
+    """Everything that decides what `load_capture` returns; commands have these three at their top level."""
 
     data_factor: float = option(1.0, "divide the photos' width and height by this (fractions allowed)", minimum=1)
     test_every: int = option(
         8, "every n-th photo in name order is held out (0: none); a capture's own split wins", minimum=2, also=0
     )
+    split: str = option("auto", SPLIT_MEANING, choices=SPLITS)

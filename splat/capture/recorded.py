@@ -56,6 +56,7 @@ def capture_record(capture: Capture) -> dict[str, Any]:
         "data_factor": capture.data_factor,
         "photos_found": capture.photos_found,
         "depth_maps": capture.depth_maps,
+        "held_out": capture.held_out,
         "frames": [_frame_record(frame, plan, base, digests) for frame, plan in zip(capture.frames, plans)],
     }
 
@@ -136,6 +137,7 @@ def recorded_capture(record: dict[str, Any], root: Path, options: CaptureOptions
         origin=(x, y, z),
         photos_found=photos,
         depth_maps=depth_maps,
+        held_out=str(record.get("held_out", "")),  # which older runs did not record
     )
 
 

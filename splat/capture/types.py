@@ -87,6 +87,7 @@ class Capture:
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     depth_maps: int = 0  # photos that have one; used where a strategy asks for them
     photos_found: int = 0  # photos that the capture lists or holds, those that cannot be used too; 0: not counted
+    held_out: str = ""  # how test views were chosen, as `splat.capture.split.how_held_out` says it; "": not known
 
     def indices(self, split: Split) -> list[int]:
         """Indices into `frames` of one side of the split, in capture order."""

@@ -13,7 +13,7 @@ from splat.files import write_text
 from splat.run_records import read_metrics
 
 # Differences that make PSNR, SSIM or LPIPS of two runs incomparable.
-RULES = ("name", "split", "resolution", "background", "lpips_net", "masked", "views")
+RULES = ("name", "split", "held_out", "resolution", "background", "lpips_net", "masked", "views")
 MAX_VIEWS = 8
 
 
@@ -94,8 +94,8 @@ def rule_differences(rows: list[RunRow]) -> list[str]:
     out = []
     for rule in RULES:
         values = [row.protocol.get(rule) for row in rows]
-        # a run without LPIPS has no number that could be compared
-        known = [value for value in values if value is not None] if rule == "lpips_net" else values
+        # a run without LPIPS has no number that could be compared; older runs do not say what was held out
+        known = [value for value in values if value is not None] if rule in ("lpips_net", "held_out") else values
         if any(value != known[0] for value in known):
             shown = ", ".join(f"{row.name}: {_shown(value)}" for row, value in zip(rows, values))
             label = "protocol" if rule == "name" else rule.replace("_", " ")

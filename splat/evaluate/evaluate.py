@@ -185,6 +185,7 @@ def score_views(
     record = protocol_record(
         protocol,
         split=split,
+        held_out=capture.held_out or None,
         views=len(views),
         data_factor=capture.data_factor,
         resolution=[list(size) for size in sizes],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from splat.capture.config import ReadingOptions
+from splat.capture.config import SPLIT_MEANING, SPLITS, ReadingOptions
 from splat.options import option
 from splat.render.config import RenderOptions
 from splat.train.strategies import ImprovedStrategy, Strategy
@@ -112,6 +112,7 @@ class TrainConfig:
     test_every: int = option(
         8, "every n-th photo is held out for testing (0: none); a capture's own split wins", minimum=2, also=0
     )
+    split: str = option("auto", SPLIT_MEANING, choices=SPLITS)
     cap_max: int | None = option(
         None, "the most Gaussians the scene may have, whatever the strategy (null: from the preset)", minimum=1
     )

@@ -42,7 +42,7 @@ def training_capture(config: TrainConfig, machine: Machine) -> tuple[Capture, di
         if known is not None and depth_digest(capture, config.strategy) != known:
             raise SplatError(f"depth maps of {root} are not those that {folder} began with; put the old ones back")
     else:
-        arguments = {"test_every": config.test_every, **vars(config.capture)}
+        arguments = {"test_every": config.test_every, "split": config.split, **vars(config.capture)}
         if config.data_factor is not None:
             capture = load_capture(config.data, **arguments, data_factor=config.data_factor)
         else:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from splat.capture import load_capture
-from splat.capture.split import sides_of, write_list
+from splat.capture.config import CaptureOptions
+from splat.capture.recorded import capture_record, recorded_capture
+from splat.capture.split import counted, rule_for, sides_of, write_list
 from splat.errors import SplatError
 from tests.capture.capture_scenes import smooth_photo, viewmat, write_colmap, write_photo
 
@@ -24,6 +26,59 @@ def test_every_nth_without_a_list(tmp_path: Path) -> None:
     assert held_out(sides_of(NAMES, 0)) == [] == held_out(sides_of(NAMES[:1], 2))
     with pytest.raises(SplatError, match="test_every=1"):
         sides_of(NAMES, 1)
+
+
+@pytest.mark.parametrize(
+    ("count", "every", "chosen"),
+    [
+        (20, 8, [3, 11]),
+        (12, 8, [3]),  # the 12th is the end of the path
+        (13, 8, [3, 11]),
+        (7, 8, [3]),
+        (4, 8, [2]),
+        (3, 8, [1]),
+        (2, 8, []),
+        (1, 8, []),
+        (6, 2, [1, 3]),
+        (6, 100, [3]),
+    ],
+)
+def test_inside_leaves_both_ends_of_the_path(count: int, every: int, chosen: list[int]) -> None:
+    assert sorted(counted(count, every, "inside")) == chosen
+    assert sorted(counted(count, every, "3dgs")) == (list(range(0, count, every)) if count > 1 else [])
+    assert held_out(sides_of([f"{index:02d}" for index in range(count)], every, rule="inside")) == chosen
+
+
+def test_auto_counts_inside_only_where_cameras_are_found_here(tmp_path: Path) -> None:
+    kinds = ("colmap", "transforms", "blender", "photos", "video")
+    assert [rule_for("auto", kind) for kind in kinds] == ["3dgs", "3dgs", "3dgs", "inside", "inside"]
+    assert [rule_for("inside", kind) for kind in kinds] == ["inside"] * 5
+    assert [rule_for("3dgs", kind) for kind in kinds] == ["3dgs"] * 5
+
+
+def test_a_capture_says_how_its_test_views_were_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"{index}.png" for index in range(7)]
+    for index, name in enumerate(names):
+        write_photo(tmp_path / "images" / name, smooth_photo(index))
+    images = [(name, 1, viewmat(index)) for index, name in enumerate(names)]
+    write_colmap(tmp_path, [("PINHOLE", (200.0, 200.0, 160.0, 120.0), 320, 240)], images)
+    said = {}
+    for split in ("auto", "3dgs", "inside"):
+        capture = load_capture(tmp_path, points="none", test_every=4, split=split)
+        said[split] = (capture.held_out, [camera.name for camera in capture.cameras("test")])
+        assert any("split=3dgs begins with the first" in note for note in capture.notes) == (split == "inside")
+    first, inner = ["0.png", "4.png"], ["1.png", "5.png"]
+    assert said["auto"] == said["3dgs"] == ("3dgs, test_every=4", first)
+    assert said["inside"] == ("inside, test_every=4", inner)
+    capture = load_capture(tmp_path, points="none", split="inside")
+    again = recorded_capture(capture_record(capture), tmp_path, CaptureOptions(split="3dgs"), None)
+    assert again.held_out == "inside, test_every=8" and again.indices("test") == capture.indices("test") == [3]
+    assert load_capture(tmp_path, points="none", test_every=0).held_out == "none"
+    write_list(tmp_path / "test.txt", ["2.png"])
+    capsys.readouterr()
+    capture = load_capture(tmp_path, points="none", split="inside")
+    assert capture.held_out == "the capture's own" and capture.indices("test") == [2]
+    assert "split=inside is not used" in capsys.readouterr().err
 
 
 def test_a_list_wins(tmp_path: Path) -> None:

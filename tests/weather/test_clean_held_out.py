@@ -99,7 +99,7 @@ def test_neither_side_changes_what_is_written_of_the_other(tmp_path: Path, case:
     for recolored in ("", "test", "train"):
         room = write_room(tmp_path / (recolored or "plain"), weather, recolored, kind)
         out[recolored] = tmp_path / f"{room.name}-out"
-        asked = [f"weather={weather}", f"test_every={EVERY}", "lens.masks=none", "photos=3", *words]
+        asked = [f"weather={weather}", f"test_every={EVERY}", "split=3dgs", "lens.masks=none", "photos=3", *words]
         assert main(["clean", str(room), *asked, f"out={out[recolored]}"]) == 0
     assert written(out[""], held_out=False) == written(out["test"], held_out=False)
     assert written(out[""], held_out=True) == written(out["train"], held_out=True)
@@ -131,7 +131,7 @@ def test_what_sits_on_the_lens_is_found_in_training_photos(tmp_path: Path) -> No
             image = WEATHER["drops"](shrunk(read_photo(file), 240).astype(np.float32) / 255, index)
             image = image[::-1, ::-1] if recolored and index % EVERY == 0 else image
             Image.fromarray(np.rint(255 * image.clip(0, 1)).astype(np.uint8)).save(folder / f"{index:02}.png")
-        source = open_source(folder, CaptureOptions(test_every=EVERY), lambda: tmp_path)
+        source = open_source(folder, CaptureOptions(test_every=EVERY, split="3dgs"), lambda: tmp_path)
         found = find_lens_masks(source, LensOptions())
         assert found.found and found.groups[(240, 180)].photos == 24
         masks.append([found.mask(photo) for photo in source.photos])
@@ -144,8 +144,8 @@ def test_the_new_capture_keeps_the_split(tmp_path: Path, capsys: pytest.CaptureF
     """Counted anew, every 8th would hold out photos that the others were cleaned with."""
     room, out = write_room(tmp_path / "room", "rain", kind=kind), tmp_path / "out"
     words = ["weather=rain", "restorer=classical", "lens.masks=none"]
-    assert main(["clean", str(room), *words, f"test_every={EVERY}", f"out={out}"]) == 0
-    assert f"4 of 12 photos are held out (test_every={EVERY})" in capsys.readouterr().err
+    assert main(["clean", str(room), *words, f"test_every={EVERY}", "split=3dgs", f"out={out}"]) == 0
+    assert f"4 of 12 photos are held out (test_every={EVERY}, split=3dgs)" in capsys.readouterr().err
     if kind == "photos":
         assert (out / "test.txt").read_text().split() == HELD_OUT
     else:

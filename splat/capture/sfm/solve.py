@@ -30,6 +30,7 @@ from splat.capture.sfm.features import (
 )
 from splat.capture.sfm.retrieval import similar_pairs
 from splat.capture.sfm.training_points import training_points
+from splat.capture.split import rule_for
 from splat.capture.types import Points
 from splat.errors import SplatError
 
@@ -100,7 +101,7 @@ def solve_cameras(
                 lens = model.cameras[image.camera_id]
                 posed.append(PosedPhoto(photo.name, photo.path, image.viewmat, lens, photo.mask_path, upright=True))
         posed.sort(key=lambda photo: photo.name)
-        sides = assign_splits(posed, options.test_every, test_lists)
+        sides = assign_splits(posed, options.test_every, test_lists, rule_for(options.split, "photos"))
         held_out = {photo.name for photo, side in zip(posed, sides) if side == "test"}
         training = {name: photo.path for name, photo in by_name.items() if photo.name not in held_out}
         points = _training_points(folder, training) if options.points != "none" else None

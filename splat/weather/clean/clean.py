@@ -11,6 +11,7 @@ from PIL import Image
 
 from splat import __version__, console
 from splat.capture.config import CaptureOptions
+from splat.capture.split import rule_for
 from splat.errors import SplatError
 from splat.files import atomic_path, write_json
 from splat.images import evenly
@@ -47,7 +48,9 @@ def clean(config: CleanConfig) -> Path:
     out = Path(config.out) if config.out else folders.default_folder(data)
     folders.require_free(out, data)
     with folders.staged(out) as folder:
-        options = CaptureOptions(fps=config.fps, max_frames=config.max_frames, test_every=config.test_every)
+        options = CaptureOptions(
+            fps=config.fps, max_frames=config.max_frames, test_every=config.test_every, split=config.split
+        )
         source = open_source(data, options, lambda: _made(folder / "images"))
         say_notes(source)
         plan = decide(source, config)
@@ -95,7 +98,8 @@ def sentence(plan: CleaningPlan, restorer: str, source: Source, asked: str) -> s
 def split_sentence(source: Source, config: CleanConfig, kept_in: str) -> str:
     """Which photos are held out, and where the new capture says so, in one line."""
     held_out, count = len(source.side("test")), console.count(len(source.photos), "photo")
-    rule = "as the capture has it" if source.own_split else f"test_every={config.test_every}"
+    counting = rule_for(config.split, source.kind)
+    rule = "as the capture has it" if source.own_split else f"test_every={config.test_every}, split={counting}"
     if not held_out:
         return f"no photo is held out ({rule}); the new capture has no test views ({kept_in})"
     return f"{held_out} of {count} are held out ({rule}), cleaned without the others; the split is kept in {kept_in}"

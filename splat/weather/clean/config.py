@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from splat.capture.config import SPLIT_MEANING, SPLITS
 from splat.options import option
 
 WEATHERS = ("none", "rain", "snow", "fog", "drops")
@@ -106,4 +107,5 @@ class CleanConfig:
         minimum=2,
         also=0,
     )
+    split: str = option("auto", SPLIT_MEANING, choices=SPLITS)
     lens: LensOptions = option(LensOptions, "drops and dirt on the lens")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -176,16 +177,16 @@ def distorted_maps(lens: Lens, width: int, height: int) -> tuple[np.ndarray, np.
     return x, y
 
 
-def open_multiview(path: Path, options: MultiviewRestorer, test_every: int, brighter_only: bool) -> Multiview:
+def open_multiview(path: Path, options: MultiviewRestorer, held_out: dict[str, Any], brighter_only: bool) -> Multiview:
     """Load the capture at its own size, with small views for depth.
 
     Args:
-        test_every: which photos are held out where the capture does not say.
+        held_out: options of `load_capture` that say which photos are, where the capture does not.
 
     Raises:
         SplatError: too few views, or the scene that depth should come from is not one of this capture.
     """
-    capture = load_capture(path, points="none" if options.scene else "auto", test_every=test_every)
+    capture = load_capture(path, points="none" if options.scene else "auto", **held_out)
     if (training := len(capture.indices("train"))) < FEWEST:
         raise SplatError(
             f"restorer=multiview needs {FEWEST} training views, the capture has {training}; use restorer=classical"
@@ -215,7 +216,7 @@ def scene_depths(run: str, capture: Capture) -> dict[str, np.ndarray]:
     if leaked:
         raise SplatError(
             f"restorer.scene={run} was trained on {len(leaked)} of the photos that are held out here"
-            f" (first: {leaked[0]}); give test_every= as it was trained with"
+            f" (first: {leaked[0]}); give test_every= and split= as it was trained with"
         )
     renderer, depths = opened.renderer(), {}
     with torch.no_grad():

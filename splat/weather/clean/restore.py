@@ -73,7 +73,8 @@ def choose_restorer(weather: Sequence[str], verdict: Verdict, source: Source, co
             raise SplatError("fog looks the same in all views: use restorer=classical, or train with weather=fog")
         if not source.posed:
             raise SplatError(f"restorer=multiview needs cameras, {config.data} has none; use restorer=classical")
-        return ByViews(air, by_side(verdict, source, air), options, source, config.test_every)
+        held_out = {"test_every": config.test_every, "split": config.split}
+        return ByViews(air, by_side(verdict, source, air), options, source, held_out)
     if air == "fog":
         return Keep(verdict.airlight)  # training removes it with depth, which pictures alone do not have
     return ByNetwork(LearnedRestorer())
@@ -137,14 +138,14 @@ class ByViews:
     verdicts: dict[Split, Verdict]
     options: MultiviewRestorer
     source: Source
-    test_every: int
+    held_out: dict[str, Any]  # options of `load_capture` that say which photos are held out
     name: str = "multiview"
     single: Classical = field(init=False)
 
     def __post_init__(self) -> None:
         self.single = Classical(self.air, self.verdicts, ClassicalRestorer())
         falling = self.air in ("rain", "snow")
-        self.views = open_multiview(Path(self.source.path), self.options, self.test_every, brighter_only=falling)
+        self.views = open_multiview(Path(self.source.path), self.options, self.held_out, brighter_only=falling)
 
     def restore(self, photo: SourcePhoto) -> Restored | None:
         """The views' consent where there is one."""

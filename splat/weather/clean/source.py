@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from splat import console
-from splat.capture.assemble import assign_splits
+from splat.capture.assemble import assign_splits, has_own_split
 from splat.capture.beside import LEFT_OUT, MASK_FOLDERS, find_masks, side_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
@@ -22,7 +22,7 @@ from splat.capture.reader_result import PosedPhoto
 from splat.capture.readers.photos import list_photos
 from splat.capture.readers.registry import READERS, capture_format
 from splat.capture.readers.video import extract_frames, videos_in
-from splat.capture.split import LIST, has_list, sides_of
+from splat.capture.split import LIST, has_list, rule_for, sides_of
 from splat.capture.types import Split
 from splat.errors import SplatError
 from splat.files import first_free, safe_name
@@ -111,12 +111,13 @@ def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[],
     photos: list[SourcePhoto] = []
     taken: set[str] = set()
     posed = sorted(found.posed, key=lambda shot: shot.name)
-    for shot, split in zip(posed, assign_splits(posed, options.test_every, found.test_lists)):
+    rule = rule_for(options.split, kind)
+    for shot, split in zip(posed, assign_splits(posed, options.test_every, found.test_lists, rule)):
         mask = masks.get(shot.name)
         target = _target(kind, shot, taken)
         called = _called(kind, shot.name, target)
         photos.append(SourcePhoto(shot.name, shot.path, target, photo_header(shot.path), mask, called, split))
-    own = any(shot.split is not None for shot in posed) or has_list([photo.name for photo in photos], found.test_lists)
+    own = has_own_split(posed, found.test_lists)
     return Source(kind, path, found.root, photos, [*found.notes, *said], own)
 
 
@@ -146,7 +147,7 @@ def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callabl
         photos.append(SourcePhoto(name, file, f"images/{name}", photo_header(file), masks.get(name)))
     notes += report_damaged(damaged, len(photos))
     names, lists = [photo.name for photo in photos], [root / LIST]
-    splits = sides_of(names, options.test_every, lists)
+    splits = sides_of(names, options.test_every, lists, rule_for(options.split, kind))
     photos = [replace(photo, split=split) for photo, split in zip(photos, splits)]
     return Source(kind, path, root, photos, notes, has_list(names, lists))
 

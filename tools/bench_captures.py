@@ -45,7 +45,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -207,21 +207,25 @@ def prepared(capture: CaptureAtHand, out: Path) -> Path:
     return folder
 
 
-def trained(job: Job, plan: Plan, out: Path) -> Run:
-    """Train one job and read its scores; {"error": why} where it failed."""
+def places(jobs: Sequence[Job], out: Path) -> dict[str, Path]:
+    """Where to train the captures of some jobs; those that cannot be are said."""
+    found = {}
+    for name in dict.fromkeys(job.capture for job in jobs):
+        try:
+            found[name] = prepared(CAPTURES[name], out)
+        except RuntimeError as problem:
+            count = sum(job.capture == name for job in jobs)
+            print(f"{name} is left out ({count} trainings): {problem}", flush=True)
+    return found
+
+
+def trained(job: Job, checkout: Checkout, data: Path, folder: Path) -> Run:
+    """Train one job into a run folder and read its scores; {"error": why} where it failed."""
     from tools.captures_scores import scores_of
 
-    capture, checkout = CAPTURES[job.capture], plan.checkout(job.setting)
-    if checkout.program != job.program:
-        raise SystemExit(f"error: {checkout.folder} changed meanwhile; start again from one that nobody changes")
-    folder = out.resolve() / job.folder
-    try:
-        data = prepared(capture, out)
-    except RuntimeError as problem:
-        return {"error": str(problem)}
     shutil.rmtree(folder, ignore_errors=True)
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = checkout.splat("train", *words_of(job, capture, data, folder, checkout.keys))
+    done = checkout.splat("train", *words_of(job, CAPTURES[job.capture], data, folder, checkout.keys))
     seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         return {"error": last_line(done)}
@@ -235,28 +239,40 @@ def trained(job: Job, plan: Plan, out: Path) -> Run:
 
 
 def run_all(plan: Plan, out: Path, any_version: bool = False) -> dict[Job, Run]:
-    """Train what is missing; returns what is done then."""
+    """Train what is missing; returns what is done then.
+
+    Raises:
+        SystemExit: the program changed, and trainings of several versions must not be mixed.
+    """
     path, jobs = out / "runs.jsonl", plan.jobs()
     done = finished(jobs, path, any_version)
     missing = [job for job in jobs if job not in done]
     print(f"{len(jobs)} trainings, {len(done)} of them done before", flush=True)
+    data = places(missing, out)
+    missing = [job for job in missing if job.capture in data]
     for number, job in enumerate(missing, 1):
-        found = trained(job, plan, out)
+        checkout = plan.checkout(job.setting)
+        program = checkout.program
+        if program != job.program and not any_version:
+            raise SystemExit(f"error: {checkout.folder} changed meanwhile; start again from one that nobody changes")
+        found = trained(job, checkout, data[job.capture], out.resolve() / job.folder)
         label = f"[{number}/{len(missing)}] {job.capture} {job.setting} {job.steps:,} steps seed {job.seed}"
         if "error" in found:
             print(f"{label}: failed: {found['error']}", flush=True)
             continue
-        line = json.dumps({"job": asdict(job), **found})
+        line = json.dumps({"job": {**asdict(job), "program": program}, **found})
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
         done[job] = json.loads(line)
-        training = "–" if found["train_psnr"] is None else f"{found['train_psnr']:.2f}"
-        print(
-            f"{label}: {found['psnr']:.2f} dB (training {training}), {found['gaussians']:,} Gaussians,"
-            f" {found['train_seconds']:.0f} s",
-            flush=True,
-        )
+        print(f"{label}: {summary(found)}", flush=True)
     return {job: done[job] for job in jobs if job in done}
+
+
+def summary(run: Run) -> str:
+    """A training's figures in a few words."""
+    training = "–" if run["train_psnr"] is None else f"{run['train_psnr']:.2f}"
+    figures = f"{run['psnr']:.2f} dB (training {training}), {run['gaussians']:,} Gaussians"
+    return f"{figures}, {run['train_seconds']:.0f} s, {run['processor_seconds']:.0f} s of processors"
 
 
 def parser() -> argparse.ArgumentParser:

@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 TEST_EVERY = 8
 THREADS = 2
 VIDEO_FRAMES = 60  # all pairs of them are matched
+SFM_SIZE, SFM_FEATURES = 1000, 2048  # enough for pictures of 480 pixels, and a quarter of the time
 OTHERS = "captures"  # folder of captures of other people below the data folder
 
 
@@ -116,7 +117,7 @@ def solved(work: Path, images: Path, names: list[str], mapper: str) -> dict[int,
     from splat.capture.sfm.features import choose_pairs, extract_features, match_pairs, quiet_colmap
     from splat.capture.sfm.solve import UnposedPhoto, camera_groups
 
-    options = CaptureOptions(num_threads=THREADS)
+    options = CaptureOptions(num_threads=THREADS, sfm_image_size=SFM_SIZE, sfm_features=SFM_FEATURES)
     database, output = work / "database.db", work / "models"
     groups = camera_groups([UnposedPhoto(name, images / name) for name in names])
     extract_features(database, images, groups, options)

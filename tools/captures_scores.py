@@ -9,37 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import imageio.v3 as iio
-import numpy as np
+import torch
+from torch import Tensor
+
+from splat.evaluate.colors import corrected_affine
 
 
-def color_corrected(image: np.ndarray, photo: np.ndarray) -> np.ndarray:
-    """An image with the colours of its photo, as gsplat's cc_psnr has it (examples/utils color_correct, "affine").
-
-    The gain a and offset b of each channel are fitted from the photo to the image, and then undone:
-    a = Cov(photo, image) / max(Var(photo), 1e-8), b = mean(image) - a mean(photo), result (image - b) / a in [0, 1];
-    a = 1 where |a| < 1e-8.
-
-    Args:
-        image: [H, W, 3] float in [0, 1].
-        photo: the same shape.
-    """
-    axes = (0, 1)
-    mean, reference = image.mean(axes), photo.mean(axes)
-    covariance = ((photo - reference) * (image - mean)).mean(axes)
-    gain = covariance / np.maximum(((photo - reference) ** 2).mean(axes), 1e-8)
-    gain = np.where(np.abs(gain) < 1e-8, 1.0, gain)
-    return np.clip((image - (mean - gain * reference)) / gain, 0.0, 1.0)
-
-
-def psnr(image: np.ndarray, photo: np.ndarray) -> float:
+def psnr(image: Tensor, photo: Tensor) -> float:
     """dB of two pictures with values in [0, 1]; equal ones have 100."""
-    error = float(((image - photo) ** 2).mean())
-    return -10 * math.log10(max(error, 1e-10))
+    return -10 * math.log10(max(float((image - photo).square().mean()), 1e-10))
 
 
-def picture(path: Path) -> np.ndarray:
+def picture(path: Path) -> Tensor:
     """[H, W, 3] float64 in [0, 1] of an 8-bit picture."""
-    return np.asarray(iio.imread(path)[..., :3], np.float64) / 255
+    return torch.from_numpy(iio.imread(path)[..., :3]).double() / 255
 
 
 def pictures_of(folder: Path, view: dict[str, Any]) -> tuple[Path, Path] | None:
@@ -57,7 +40,7 @@ def corrected_psnr(folder: Path, view: dict[str, Any]) -> float | None:
     if files is None or view.get("counted", 1.0) < 1:
         return None
     image, photo = (picture(path) for path in files)
-    return psnr(color_corrected(image, photo), photo)
+    return psnr(corrected_affine(image, photo), photo)
 
 
 def scores_of(folder: Path) -> dict[str, Any]:

@@ -188,7 +188,12 @@ def choice(block: Block, captures: Sequence[str], score: str) -> str:
     Where every setting is the worst somewhere, the best on the mean.
     """
     safe = [setting for setting in block.settings if not worst_on(block, setting, captures, score)]
-    return max(safe or block.settings, key=lambda setting: block.mean_over(captures, setting, score))
+    return best_mean(block, captures, score, safe or block.settings)
+
+
+def best_mean(block: Block, captures: Sequence[str], score: str, settings: Sequence[str] = ()) -> str:
+    """The setting (of some, or all) with the best mean over captures."""
+    return max(settings or block.settings, key=lambda setting: block.mean_over(captures, setting, score))
 
 
 def holds(block: Block, chosen: str, captures: Sequence[str], score: str) -> bool:
@@ -222,10 +227,11 @@ def verdicts(block: Block, score: str) -> list[str]:
             f" rank {rank:.2f} of {len(block.settings)}, the worst {worst}: the choice {word}."
         )
     everything = block.complete(score)
-    best = max(block.settings, key=lambda setting: block.mean_over(everything, setting, score))
+    parts = {**{f"of {half}": side for half, side in sides.items()}, "of all": everything}
+    best = ", ".join(f"{part} {best_mean(block, captures, score)}" for part, captures in parts.items())
     safe = choice(block, everything, score)
     never = "never the worst" if not worst_on(block, safe, everything, score) else "though it is the worst somewhere"
-    lines.append(f"- Best on the mean of all: {best}. Best on the mean and never the worst: {safe} ({never}).")
+    lines.append(f"- Best on the mean {best}. Best on the mean and never the worst: {safe} ({never}).")
     return lines
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import sys
 from argparse import Namespace
@@ -42,7 +41,8 @@ def table_of(scores: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
     return [run(capture, setting, psnr) for capture, row in scores.items() for setting, psnr in row.items()]
 
 
-# A: fox, lego. B: desk, mouse. "wild" is best on the mean of A and of all, but the worst on lego and on mouse.
+# A: fox, lego. B: desk, mouse. "wild" is best on the mean of A (29.5) and of all (25.5), but the worst on lego
+# and mouse; on B "soft" is (21.6 against 21.5).
 SCORES = {
     "fox": {"default": 25.0, "soft": 26.0, "wild": 30.0},
     "lego": {"default": 30.0, "soft": 30.5, "wild": 29.0},
@@ -106,18 +106,35 @@ def test_what_is_done_is_not_trained_again_and_failures_are(
     plan = plan_of(given("--captures", "fox", "mouse", "--settings", "mcmc"))
     asked = []
 
-    def trained(wanted: Job, plan: bench_captures.Plan, out: Path) -> dict[str, Any]:
+    def trained(wanted: Job, checkout: Checkout, data: Path, folder: Path) -> dict[str, Any]:
         asked.append(wanted.capture)
         if wanted.capture == "mouse":
             return {"error": "no room"}
         return {key: value for key, value in run("fox", "mcmc", 25.0).items() if key != "job"}
 
     monkeypatch.setattr(bench_captures, "trained", trained)
+    monkeypatch.setattr(bench_captures, "prepared", lambda capture, out: tmp_path)
     first = bench_captures.run_all(plan, tmp_path)
     with (tmp_path / "runs.jsonl").open("a") as file:
         file.write(json.dumps(run("mouse", "mcmc", 20.0))[:40] + "\n")  # an interruption
     assert bench_captures.run_all(plan, tmp_path) == first and len(first) == 1
     assert asked == ["fox", "mouse", "mouse"] and "failed: no room" in capsys.readouterr().out
+
+
+def test_photos_without_cameras_are_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A capture that cannot be prepared costs its time once, not for every setting."""
+    looked = []
+
+    def prepared(capture: captures_at_hand.CaptureAtHand, out: Path) -> Path:
+        looked.append(capture.name)
+        raise RuntimeError("no two photos fit")
+
+    monkeypatch.setattr(bench_captures, "prepared", prepared)
+    plan = plan_of(given("--captures", "batmobile", "--settings", "mcmc", "none"))
+    assert bench_captures.run_all(plan, tmp_path) == {} and looked == ["batmobile"]
+    assert "batmobile is left out (2 trainings): no two photos fit" in capsys.readouterr().out
 
 
 def test_runs_of_another_version_count_only_where_that_is_asked_for(
@@ -145,7 +162,8 @@ def test_a_default_must_be_best_on_the_mean_and_never_the_worst() -> None:
     text = "\n".join(captures_tables.verdicts(found, "psnr"))
     assert "Chosen on A: soft (+0.75 dB over default). On B: +0.60 dB over default" in text
     assert text.count("the choice holds") == 2
-    assert "Best on the mean of all: wild. Best on the mean and never the worst: soft (never the worst)" in text
+    assert "Best on the mean of A wild, of B soft, of all wild." in text
+    assert "Best on the mean and never the worst: soft (never the worst)." in text
 
 
 def test_a_choice_that_loses_on_the_other_half_does_not_hold() -> None:
@@ -202,19 +220,6 @@ def test_the_page_gets_everything_between_its_marks(tmp_path: Path) -> None:
     assert all(mark in real.read_text(encoding="utf-8") for mark in (captures_tables.BEGIN, captures_tables.END))
 
 
-def test_an_affine_tint_is_undone_and_noise_is_not() -> None:
-    generator = np.random.default_rng(3)
-    photo = generator.uniform(0.2, 0.8, (24, 32, 3))
-    tinted = photo * np.array([0.7, 0.9, 1.1]) + np.array([0.05, 0.0, -0.1])
-    assert captures_scores.psnr(tinted, photo) < 25
-    assert captures_scores.psnr(captures_scores.color_corrected(tinted, photo), photo) == 100
-    noise = generator.normal(0, 0.05, photo.shape)
-    noisy = captures_scores.color_corrected(photo + noise, photo)
-    assert captures_scores.psnr(noisy, photo) == pytest.approx(-20 * math.log10(0.05), abs=0.3)
-    flat = np.full_like(photo, 0.5)  # has no gain
-    assert np.allclose(captures_scores.color_corrected(flat, photo), photo.mean((0, 1)))
-
-
 def kept_run(folder: Path, psnrs: dict[str, float], shade: int) -> None:
     """A run folder as `splat train` leaves it: renders of one shade, of photos of another."""
     views = []
@@ -267,6 +272,8 @@ def test_a_tiny_benchmark_runs_and_goes_on(tmp_path: Path) -> None:
     assert "2 trainings, 0 of them done before" in done.stdout
     found = [json.loads(line) for line in (tmp_path / "runs.jsonl").read_text().splitlines()]
     assert [line["gaussians"] for line in found] == [800, 500]
-    assert all(line["cc_psnr"] > 5 and line["processor_seconds"] > 0 for line in found)
+    assert all(line["processor_seconds"] > line["train_seconds"] > 0 for line in found)
+    known = json.loads((tmp_path / "demo/tiny-10-0/metrics.json").read_text())
+    assert found[0]["cc_psnr"] == pytest.approx(known["cc_psnr"], abs=0.02)  # of pictures with 8 bits
     assert (tmp_path / "pictures" / "demo.png").is_file() and not (tmp_path / "demo/tiny-10-0/checkpoints").exists()
     assert "2 trainings, 2 of them done before" in subprocess.run(command, capture_output=True, text=True).stdout

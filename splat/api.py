@@ -60,6 +60,7 @@ def train(
     strategy: str | Strategy | None = None,
     weather: str = "none",
     max_steps: int | None = None,
+    max_seconds: float | None = None,
     data_factor: float | None = None,
     test_every: int = 8,
     split: str = "auto",
@@ -80,6 +81,7 @@ def train(
             of a class of `splat.train.strategies`; None for the preset's.
         weather: what the photos were taken in and is left out of the scene: none, rain, snow, drops, fog or auto.
         max_steps: training steps; None for the preset's.
+        max_seconds: instead of steps: as many as fit into this time of training; None for no such budget.
         data_factor: divides the photos' width and height; None for what fits the machine.
         test_every: every n-th photo is held out (0: none); a capture's own split wins.
         split: where counting begins: 3dgs (the first photo), inside (no end of the path), or auto: inside for photos
@@ -102,6 +104,8 @@ def train(
     if isinstance(strategy, Strategy):
         config.strategy = strategy
     config.data, config.out, config.name = str(Path(data).expanduser()), None if out is None else str(out), name
+    if max_seconds is not None:
+        config.max_steps, config.max_seconds = None, max_seconds  # a preset's steps give way
     config.max_steps = config.max_steps if max_steps is None else max_steps
     config.data_factor = config.data_factor if data_factor is None else data_factor
     config.cap_max = config.cap_max if cap_max is None else cap_max

@@ -111,13 +111,13 @@ def test_resuming_goes_on_with_what_the_run_began_with(
     stopped = dataclasses.replace(made, out=str(tmp_path / "stopped"))
     stopped.schedule = dataclasses.replace(made.schedule, save_every=20)
 
-    def cut_off(state, views, config, max_steps, on_step, hooks):  # type: ignore[no-untyped-def]
+    def cut_off(state, views, config, max_steps, on_step, hooks, **more):  # type: ignore[no-untyped-def]
         def step(report):  # type: ignore[no-untyped-def]
             on_step(report)
             if report.step == 40:
                 raise KeyboardInterrupt
 
-        return run_steps(state, views, config, max_steps, step, hooks)
+        return run_steps(state, views, config, max_steps, step, hooks, **more)
 
     monkeypatch.setattr(run, "run_steps", cut_off)
     with pytest.raises(KeyboardInterrupt):

@@ -12,6 +12,7 @@ from splat.commands.resume import continued, guessed_folder
 from splat.commands.tables import metrics_table
 from splat.errors import Interrupted, SplatError
 from splat.train.folder import check_folder
+from splat.train.pace import contradicting_lengths
 from splat.train.plan import asked_cap, contradicting_caps
 from splat.train.strategies import STRATEGIES
 from splat.training import HookedTrainConfig, train
@@ -56,6 +57,7 @@ def settled(config: HookedTrainConfig) -> HookedTrainConfig:
     if config.resume and folder is not None and (folder / "config.yaml").is_file():
         config = continued(config, folder, given_keys())
     settle_cap(config, given_keys())
+    settle_length(config, given_keys())
     if not config.data:
         raise SplatError("which photos? splat train DATA (splat demo copies a capture to try)")
     if not Path(config.data).exists():
@@ -77,6 +79,22 @@ def settle_cap(config: HookedTrainConfig, given: set[str]) -> None:
     if "strategy.cap_max" in given:
         config.cap_max = own
     asked_cap(config)
+
+
+def settle_length(config: HookedTrainConfig, given: set[str]) -> None:
+    """Let a length that stands on this command line, in steps or seconds, win over one of a preset in the other.
+
+    Raises:
+        SplatError: when both stand there.
+    """
+    if config.max_steps is None or config.max_seconds is None:
+        return
+    if "max_seconds" in given and "max_steps" not in given:
+        config.max_steps = None
+    elif "max_steps" in given and "max_seconds" not in given:
+        config.max_seconds = None
+    else:
+        raise contradicting_lengths(config.max_steps, config.max_seconds)
 
 
 def given_keys() -> set[str]:
@@ -101,6 +119,7 @@ COMMAND = Command(
         "splat train photos/",
         "splat train data/demo max_steps=3000 name=quick",
         "splat train video.mp4 preset=fast strategy=mcmc",
+        "splat train photos/ max_seconds=60",
         "splat train data/demo seed=1,2,3 --multirun",
     ),
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from splat.evaluate.charts import training_charts
+from splat.evaluate.directions import directions_section
 from splat.evaluate.page import lpips_number, number, page, picture_link, table, text
 from splat.files import write_text
 from splat.run_records import SCORES, read_metrics, train_rules
@@ -112,6 +113,7 @@ def build_report(folder: Path) -> str:
     train = metrics.get("train") or {}
     if train.get("per_view"):
         body += ["<h2>Training views, worst first</h2>", view_table(folder, train, max_pictures=4)]
+    body += directions_section(folder)
     body += ["<h2>Protocol</h2>", _protocol(metrics)]
     config = folder / "config.yaml"
     if config.is_file():

@@ -13,6 +13,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, Slerp
 
 from splat.cameras import Camera
+from splat.capture.coverage import common_up
 from splat.errors import SplatError
 from splat.render.camera_file import from_file, placed
 
@@ -41,7 +42,7 @@ def common_view(cameras: list[Camera], depth: float | None = None) -> CommonView
     """
     to_world = np.stack([camera.camtoworld.numpy() for camera in cameras])
     positions, forward = to_world[:, :3, 3], to_world[:, :3, 2]
-    up = _common_up(to_world[:, :3, :3])
+    up = common_up(to_world[:, :3, :3])
     ahead = _unit(forward.mean(axis=0), fallback=forward[0])
     if depth is None:
         depth = 2 * float(np.linalg.norm(positions - positions.mean(axis=0), axis=1).max()) or 1.0
@@ -131,17 +132,6 @@ def _covered_angle(view: CommonView) -> tuple[float, float]:
     if gaps[widest] <= np.pi / 2:
         return float(angles[0]), 2 * np.pi
     return float(angles[(widest + 1) % len(angles)]), float(2 * np.pi - gaps[widest])
-
-
-def _common_up(rotations: np.ndarray) -> np.ndarray:
-    """The vertical [3] of level cameras, from camera-to-world rotations [C, 3, 3].
-
-    It is orthogonal to the right axes of all; the mean of the up axes alone would lean back with cameras that look
-    down from one side. It decides, with a small weight, where the right axes leave a choice, and the sign.
-    """
-    right, mean_up = rotations[:, :, 0], _unit(-rotations[:, :, 1].mean(axis=0), fallback=-rotations[0, :, 1])
-    up = np.linalg.eigh(right.T @ right / len(right) - 0.01 * np.outer(mean_up, mean_up)).eigenvectors[:, 0]
-    return up if up @ mean_up >= 0 else -up
 
 
 def _looking(positions: np.ndarray, view: CommonView, cameras: list[Camera]) -> list[Camera]:

@@ -67,9 +67,10 @@ class ScheduleOptions:
         "a degree more is switched on every so many steps (null: 1000, sooner in trainings under 10,000 steps)",
         minimum=1,
     )
-    coarse_until: float = option(
-        0.0,
-        "share of the steps, from the first on, in which photos are trained on at half their size",
+    coarse_until: float | None = option(
+        None,
+        "share of the steps, from the first on, in which photos are trained on at half their size (null: 0, or what"
+        " suits max_seconds)",
         minimum=0,
         maximum=1,
     )
@@ -106,6 +107,12 @@ class TrainConfig:
         "auto", "a set of defaults; auto fits resolution, steps and size to this machine", changeable=True
     )
     max_steps: int | None = option(None, "training steps (null: from the preset; 3DGS: iterations)", minimum=1)
+    max_seconds: float | None = option(
+        None,
+        "the best scene that this many seconds of training give on this machine: steps, Gaussians and resolution are"
+        " planned for them (loading and scoring come on top)",
+        above=0,
+    )
     data_factor: float | None = option(
         None, "divide the photos' width and height by this (null: from the preset)", minimum=1
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import platform
 import shlex
 import subprocess
@@ -20,6 +21,7 @@ from splat.errors import SplatError
 from splat.files import LONGEST_NAME, first_free, is_name, write_text
 from splat.lazy import lazy
 from splat.run import POINTS, how_to_finish
+from splat.run_records import read_config
 from splat.running import Held, held, refuse_running
 from splat.temporary import is_temporary
 from splat.train.config import TrainConfig
@@ -196,7 +198,7 @@ def write_config(
     record = {
         "train": dataclasses.asdict(config),
         "strategy": names.get(type(config.strategy)),
-        "plan": dataclasses.asdict(plan),
+        "plan": plain_plan(plan),
         "render": {name: getattr(drawn, name) for name in ("antialiased", "near_plane", "far_plane", "eps2d")},
         "capture": {**loaded, "data": str(capture.root.resolve())},
         "depth_maps": priors.depth_digest(capture, config.strategy),
@@ -208,6 +210,19 @@ def write_config(
         "command": invocation.command_line(),
     }
     write_text(folder / "config.yaml", yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+
+
+def record_plan(folder: Path, plan: Plan) -> None:
+    """Write a plan that has changed into RUN/config.yaml, so that `max_steps` there repeats the training."""
+    record = read_config(folder)
+    record["plan"] = plain_plan(plan)
+    write_text(folder / "config.yaml", yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+
+
+def plain_plan(plan: Plan) -> dict[str, Any]:
+    """The plan as plain data."""
+    record: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(plan)))  # lists for tuples
+    return record
 
 
 def _versions() -> dict[str, str]:

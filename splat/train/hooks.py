@@ -29,7 +29,7 @@ class HookContext:
 
     Args:
         scene: training views, known points and render options, with the drawing that strategies use too.
-        max_steps: length of the training.
+        max_steps: length of the training; with a budget of time the one that was planned first, see `replanned`.
         seed: of every random choice.
     """
 
@@ -82,6 +82,13 @@ class TrainingHook:
             image and target of the same shapes.
         """
         return image, target
+
+    def replanned(self, max_steps: int) -> None:
+        """A training with a budget of time (`max_seconds`) turns out to be this long; also called when it is resumed.
+
+        A hook that is made for `HookContext.max_steps` and does nothing here goes on as if the training had the length
+        that was planned first, which is mostly within a quarter of this one.
+        """
 
     def gradients(self, step: int, state: TrainState) -> None:
         """Add to the gradients of `state.params`, before those of the loss are added.

@@ -30,12 +30,12 @@ TEST_VIEWS = 8  # views of the PSNR that is measured along the way
 SAVE_SECONDS = 120.0  # between checkpoints, where the user gives no number of steps
 
 
-@dataclass(frozen=True)
+@dataclass
 class Training:
     """A training that is about to run, or to go on."""
 
     config: TrainConfig
-    plan: Plan
+    plan: Plan  # another one when a budget of time asks for more or fewer steps
     state: TrainState
     views: TrainingViews
     test: TrainingViews  # held out; may be empty

@@ -218,13 +218,27 @@ def run_steps(
     max_steps: int,
     on_step: Callable[[StepReport], None],
     hooks: Sequence[TrainingHook] = (),
+    until: int | None = None,
+    coarse_until: float = 0.0,
 ) -> bool:
-    """Train until `max_steps` are done; returns False when the user stopped it with Ctrl-C between two steps."""
+    """Train until `max_steps` are done; returns False when the user stopped it with Ctrl-C between two steps.
+
+    Args:
+        state: is changed in place.
+        views: training views.
+        config: of the training.
+        max_steps: length of the training, which all schedules are shares of.
+        on_step: called after every step.
+        hooks: what else happens.
+        until: stop after this step instead, for now.
+        coarse_until: share of the length in which photos are at half their size.
+    """
+    until = max_steps if until is None else until
     with _stop_request() as stopped, one_torch_thread(views.device):
         last = time.perf_counter()
         coarse = CoarseViews(views)
-        while state.step < max_steps:
-            early = state.step < config.schedule.coarse_until * max_steps
+        while state.step < until:
+            early = state.step < coarse_until * max_steps
             if not early:
                 coarse.clear()
             report = train_step(state, coarse if early else views, config, max_steps, hooks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from splat.console import duration
@@ -12,6 +12,7 @@ from splat.errors import SplatError
 from splat.lazy import lazy
 from splat.records import record
 from splat.train.config import TrainConfig
+from splat.train.pace import Pace, recorded_pace
 from splat.train.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -25,6 +26,14 @@ FAST_STEPS = 1000  # of preset=fast
 BYTES_PER_GAUSSIAN = 59 * 4 * 4  # parameters, gradients and two moments of Adam, all float32
 BYTES_PER_PIXEL = 200  # of a photo at the size of training: rendering, loss and their gradients
 SCRATCH_BYTES = 100e6  # what a CPU training takes beside arrays whose size is known: scratch space, fragments
+# Steps and Gaussians follow the training photos where these are very many or very few:
+LEAST_VISITS, MOST_TIMES = 30, 3.0  # of each photo, to which steps are raised, at most to so many times the usual
+MOST_VISITS, FEWEST_STEPS = 250, 1_000  # of each photo, to which steps are lowered, and what always stays
+GAUSSIANS_A_PHOTO, SMALLEST_CAP = 2_000, 10_000  # to which the cap is lowered, and what always stays
+FEW_VISITS = 8  # of each photo, under which a scene is a blur
+# With a budget of time that is another share of the usual time:
+CAP_POWER, LEAST_CAP, MOST_CAP = 0.5, 0.25, 3.0  # the cap changes by this power of the share, by these factors at most
+COARSE, COARSE_SHARE = 0.5, 0.5  # share of the steps at half the photos' size, where the budget is below this share
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,13 @@ class Plan:
     max_steps: int
     cap_max: int
     seeds: int
+    pace: Pace | None = None  # of a training with a budget of time (`max_seconds`), whose steps may still change
+
+    def coarse_until(self, config: TrainConfig) -> float:
+        """Share of the steps at half the photos' size: the user's, else what the budget of time asks for."""
+        if config.schedule.coarse_until is not None:
+            return config.schedule.coarse_until
+        return 0.0 if self.pace is None else self.pace.coarse_until
 
 
 def recorded_plan(values: Any, where: str) -> Plan:
@@ -67,7 +83,8 @@ def recorded_plan(values: Any, where: str) -> Plan:
     factor = found.number("data_factor")
     if factor <= 0:
         raise found.wrong("data_factor", "more than 0")
-    return Plan(factor, found.whole("max_steps", 1), found.whole("cap_max", 1), found.whole("seeds"))
+    pace = recorded_pace(found.part("pace")) if found.has("pace") else None
+    return Plan(factor, found.whole("max_steps", 1), found.whole("cap_max", 1), found.whole("seeds"), pace)
 
 
 def plan_factor(config: TrainConfig, machine: Machine, width: int, height: int) -> float:
@@ -85,18 +102,26 @@ def plan_factor(config: TrainConfig, machine: Machine, width: int, height: int) 
     return 1.0 if factor < 1.15 else round(factor * 4 + 0.49) / 4  # quarters are easy to type again
 
 
-def make_plan(config: TrainConfig, machine: Machine, data_factor: float, points: int) -> Plan:
-    """Steps, cap and first Gaussians for a machine (see `docs/methods.md` for the measurements behind them).
+def make_plan(
+    config: TrainConfig, machine: Machine, data_factor: float, points: int, photos: int | None = None
+) -> Plan:
+    """Steps, cap and first Gaussians for a machine and a capture (`docs/plan.md` has what they rest on).
 
     Args:
+        config: what the user has set stays.
+        machine: on which it runs.
+        data_factor: divisor of the photos' sides.
         points: number of initial points that the capture brings.
+        photos: training photos; None: as many as leave the plan as it is.
     """
     if machine.device == "cuda":
-        steps, cap, seeds = 30_000, 1_000_000, 0
+        steps, cap = 30_000, 1_000_000
     else:
         steps = 5_000 if machine.cores <= 4 else 7_000
         cap = 20_000 * max(2, min(machine.cores, 16))
-        seeds = cap // 2
+    if photos is not None:
+        steps, cap = for_photos(steps, cap, photos)
+    seeds = 0 if machine.device == "cuda" else cap // 2
     asked = asked_cap(config)
     cap = asked if asked is not None else min(cap, _fitting(machine))
     wanted = config.initial.seeds if config.initial.seeds is not None else seeds
@@ -106,6 +131,53 @@ def make_plan(config: TrainConfig, machine: Machine, data_factor: float, points:
         cap_max=cap,
         seeds=min(wanted, cap) if wanted else min(points, cap) if points > cap else 0,
     )
+
+
+def for_photos(steps: int, cap: int, photos: int) -> tuple[int, int]:
+    """Steps and cap for so many training photos, from those for a usual number of them.
+
+    Many photos need steps in which each is visited often enough, and show more, so that the cap grows with the root of
+    the steps: time grows by 1.5 powers of the steps at most. Few photos are learnt by heart by a scene that is large
+    and trained long, and show less.
+    """
+    most = round(steps * MOST_TIMES)
+    longer = min(max(steps, LEAST_VISITS * photos), most)
+    if longer > steps:
+        return longer, round(cap * (longer / steps) ** 0.5 / 1000) * 1000
+    shorter = max(FEWEST_STEPS, min(steps, MOST_VISITS * photos))
+    return min(shorter, steps), min(cap, max(SMALLEST_CAP, GAUSSIANS_A_PHOTO * photos))
+
+
+def few_visits(max_steps: int, photos: int) -> str | None:
+    """A sentence for a training that comes to each photo too seldom; None for others."""
+    visits = max_steps / max(photos, 1)
+    if visits >= FEW_VISITS:
+        return None
+    return (
+        f"{max_steps:,} steps come to each of the {photos:,} training photos {visits:.1f} times only, so fine things"
+        f" will be a blur; give it more: max_steps={LEAST_VISITS * photos} is {LEAST_VISITS} times each"
+    )
+
+
+def plan_for_share(plan: Plan, config: TrainConfig, machine: Machine, share: float) -> tuple[Plan, float]:
+    """The plan for a share of the time that the usual plan takes, but for its steps, and the share of coarse steps.
+
+    Fewer Gaussians make steps cheaper, and a short training has no time to make use of many; half of the photos' size
+    makes the first steps cheaper (see `docs/plan.md` for the measurements).
+
+    Args:
+        plan: the usual one.
+        config: what the user has set stays.
+        machine: whose memory limits the cap.
+        share: the budget of time over the time of the usual plan.
+    """
+    cap = plan.cap_max
+    if asked_cap(config) is None:
+        scale = min(MOST_CAP, max(LEAST_CAP, share**CAP_POWER))
+        cap = min(round(plan.cap_max * scale / 1000) * 1000 or plan.cap_max, _fitting(machine))
+    seeds = plan.seeds if config.initial.seeds is not None else round(plan.seeds * cap / plan.cap_max)
+    coarse_until = COARSE if share < COARSE_SHARE else 0.0
+    return replace(plan, cap_max=cap, seeds=min(seeds, cap)), coarse_until
 
 
 def asked_cap(config: TrainConfig) -> int | None:

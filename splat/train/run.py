@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from splat.capture.coverage import measured_coverage
 from splat.capture.inventory import inventory
 from splat.capture.ply import write_ply_points
 from splat.capture.types import Capture, Split
-from splat.console import count, has_warned, info
+from splat.console import count, has_warned, info, warn
 from splat.errors import Interrupted, SplatError
 from splat.formats import Notes, write_scene
 from splat.gaussians import Gaussians
@@ -24,16 +26,18 @@ from splat.render import select_backend
 from splat.render.backends import Backend
 from splat.render.config import RenderOptions
 from splat.run import POINTS, resume_command, write_cameras
+from splat.train.budget import planned
 from splat.train.config import TrainConfig
 from splat.train.estimate import announce
-from splat.train.folder import run_folder, write_config
+from splat.train.folder import record_plan, run_folder, write_config
 from splat.train.hooks import HookContext, HookMaker, TrainingHook, made_hooks
 from splat.train.initial import first_gaussians, scene_scale
 from splat.train.journal import Training, journal
 from splat.train.kept import RunFiles
 from splat.train.loop import run_steps
 from splat.train.normalize import Normalization
-from splat.train.plan import Machine, Plan, asked_cap, make_plan, occupied_bytes
+from splat.train.pace import contradicting_lengths, next_check
+from splat.train.plan import Machine, Plan, asked_cap, occupied_bytes
 from splat.train.resuming import saved_training
 from splat.train.source import starting_points, training_capture
 from splat.train.state import fitted_strategy, new_state
@@ -116,6 +120,8 @@ def check_config(config: TrainConfig) -> None:
     check(config)
     asked_cap(config)
     near, far = config.render.near_plane, config.render.far_plane
+    if config.max_steps is not None and config.max_seconds is not None:
+        raise contradicting_lengths(config.max_steps, config.max_seconds)
     if near >= far:
         raise SplatError(f"render.near_plane={near:g}: must be smaller than render.far_plane={far:g}")
 
@@ -138,7 +144,18 @@ def describe(loaded: Loaded) -> None:
     for note in capture.notes:
         if not has_warned(note):
             info(note)
+    say_coverage(loaded)
     info(f"renderer: {loaded.backend.name} ({loaded.backend.reason})")
+
+
+def say_coverage(loaded: Loaded) -> None:
+    """Say from how many directions the photos show the scene, and, where these are few, from where more would help."""
+    known = loaded.capture.points
+    xyz = None if known is None or known.origin == "random" else known.xyz
+    found = measured_coverage(loaded.capture.cameras("train"), xyz)
+    info(f"coverage: {found.in_words()}")
+    for sentence in found.advice():
+        warn(sentence)
 
 
 def seed_everything(seed: int) -> None:
@@ -153,7 +170,7 @@ def begin(loaded: Loaded, folder: Path, makers: Sequence[HookMaker]) -> Training
     config, views, base = loaded.config, loaded.views("train"), occupied_bytes()
     saved = saved_training(folder, config) if config.resume else None
     points = starting_points(loaded.capture, config)
-    plan = saved.plan() if saved else make_plan(config, loaded.machine, loaded.capture.data_factor, len(points.xyz))
+    plan = saved.plan() if saved else planned(config, loaded.machine, loaded.normalization, views, points)
     strategy, hooks = equipped(loaded, views, plan, makers)
     scale = scene_scale(views.cameras)
     if saved is not None:
@@ -175,10 +192,19 @@ def equipped(
     xyz = np.zeros((0, 3)) if known is None or known.origin == "random" else known.xyz
     points = loaded.normalization.points(torch.from_numpy(xyz)).float().to(views.device)
     scene = StrategyContext(views, points, config.render)
-    hooks = made_hooks(makers, HookContext(scene, plan.max_steps, config.seed))
+    first = plan.max_steps if plan.pace is None else plan.pace.lengths[0][1]
+    hooks = made_hooks(makers, HookContext(scene, first, config.seed))
+    if plan.max_steps != first:  # as the hooks of a training that goes on were told
+        for hook in hooks:
+            hook.replanned(plan.max_steps)
+    return strategy_for(config, plan, hooks, scene), hooks
+
+
+def strategy_for(config: TrainConfig, plan: Plan, hooks: Sequence[TrainingHook], scene: StrategyContext) -> Strategy:
+    """The strategy with its schedule fitted to the plan, as far as the hooks allow."""
     strategy = fitted_strategy(config.strategy, plan, resets=all(hook.resets_opacities for hook in hooks))
     strategy.attach(scene)
-    return strategy, hooks
+    return strategy
 
 
 def write_beginning(folder: Path, loaded: Loaded, training: Training) -> None:
@@ -191,16 +217,42 @@ def write_beginning(folder: Path, loaded: Loaded, training: Training) -> None:
 
 
 def run(training: Training, files: RunFiles) -> None:
-    """Train until the plan's steps are done.
+    """Train until the plan's steps are done; with a budget of time the plan follows the clock.
 
     Raises:
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
-    config, state, max_steps = training.config, training.state, training.plan.max_steps
+    config, state = training.config, training.state
     with journal(training, files) as kept:
-        finished = run_steps(state, training.views, config, max_steps, kept.after_step, training.hooks)
+        finished = True
+        while finished and state.step < training.plan.max_steps:
+            if training.plan.pace is not None and training.plan.pace.is_due(state.step, training.plan.max_steps):
+                replan(training)
+                kept.bar.total = training.plan.max_steps
+            plan = training.plan
+            until = plan.max_steps if plan.pace is None else next_check(state.step, plan.max_steps)
+            finished = run_steps(
+                state, training.views, config, plan.max_steps, kept.after_step, training.hooks,
+                until=until, coarse_until=plan.coarse_until(config),
+            )  # fmt: skip
+    if training.plan.pace is not None:
+        record_plan(files.path, training.plan)
     if not finished:
         raise Interrupted(f"stopped at step {state.step:,}; continue with: {resume_command(config.data, files.path)}")
+
+
+def replan(training: Training) -> None:
+    """Give a training with a budget of time the length that fills it, as fast as its steps have been so far."""
+    plan, state = training.plan, training.state
+    assert plan.pace is not None
+    pace, max_steps = plan.pace.corrected(state.step, state.seconds)
+    training.plan = dataclasses.replace(plan, pace=pace, max_steps=max_steps)
+    if max_steps == plan.max_steps:
+        return
+    for hook in training.hooks:
+        hook.replanned(max_steps)
+    scene = state.strategy.scene
+    state.strategy = strategy_for(training.config, training.plan, training.hooks, scene)
 
 
 def finish(training: Training, loaded: Loaded, folder: Path) -> TrainResult:

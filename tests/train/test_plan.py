@@ -17,7 +17,17 @@ from splat.cli import main
 from splat.commands.conf import conf_folder
 from splat.errors import SplatError
 from splat.train.config import TrainConfig
-from splat.train.plan import FAST_STEPS, LONG_SECONDS, Machine, Plan, make_plan, plan_factor, too_long
+from splat.train.plan import (
+    FAST_STEPS,
+    LEAST_VISITS,
+    LONG_SECONDS,
+    Machine,
+    Plan,
+    few_visits,
+    make_plan,
+    plan_factor,
+    too_long,
+)
 from splat.train.state import fitted_strategy
 from splat.train.strategies import MCMCStrategy
 
@@ -69,6 +79,37 @@ def test_the_scene_fits_into_half_of_the_free_memory() -> None:
         assert make_plan(TrainConfig(), Machine(device, 4, free), 1.0, 500).cap_max == 10_000
     assert make_plan(TrainConfig(), Machine("cpu", 4, 1e12), 1.0, 500).cap_max == 80_000
     assert make_plan(TrainConfig(cap_max=20_000), Machine("cpu", 4, free), 1.0, 500).cap_max == 20_000  # as asked for
+
+
+def test_captures_of_a_usual_number_of_photos_have_the_usual_plan() -> None:
+    for photos in (None, 20, 25, 43, 63, 100, 166):
+        found = make_plan(TrainConfig(), Machine("cpu", 2, 8e9), 1.0, 500, photos)
+        assert (found.max_steps, found.cap_max, found.seeds) == (5_000, 40_000, 20_000)
+
+
+def test_many_photos_are_visited_often_enough() -> None:
+    """264 photos of which every 8th is held out: 21.6 visits in the usual 5,000 steps, 30 in 6,930."""
+    found = make_plan(TrainConfig(), Machine("cpu", 2, 8e9), 1.0, 500, 231)
+    assert found.max_steps == 231 * LEAST_VISITS == 6_930
+    assert found.cap_max == 47_000 and found.seeds == 23_500  # times sqrt(6930 / 5000)
+    most = make_plan(TrainConfig(), Machine("cpu", 2, 8e9), 1.0, 500, 100_000)
+    assert most.max_steps == 15_000 and most.cap_max == 69_000
+    asked = make_plan(TrainConfig(max_steps=1000, cap_max=9000), Machine("cpu", 2, 8e9), 1.0, 500, 231)
+    assert (asked.max_steps, asked.cap_max) == (1000, 9000)
+    assert make_plan(TrainConfig(), Machine("cuda", 16, 80e9), 1.0, 500, 231).max_steps == 30_000
+
+
+def test_few_photos_have_a_small_plan() -> None:
+    six, three = (make_plan(TrainConfig(), Machine("cpu", 2, 8e9), 1.0, 500, photos) for photos in (6, 3))
+    assert (six.max_steps, six.cap_max, six.seeds) == (1_500, 12_000, 6_000)
+    assert (three.max_steps, three.cap_max) == (1_000, 10_000)
+
+
+def test_too_few_visits_are_said_with_what_would_be_enough() -> None:
+    said = few_visits(1_000, 264)
+    assert said is not None and said.startswith("1,000 steps come to each of the 264 training photos 3.8 times only")
+    assert "max_steps=7920 is 30 times each" in said
+    assert few_visits(1_000, 125) is None
 
 
 def test_a_cap_given_to_the_strategy_alone_is_the_cap() -> None:

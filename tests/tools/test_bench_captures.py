@@ -220,6 +220,31 @@ def test_the_page_gets_everything_between_its_marks(tmp_path: Path) -> None:
     assert all(mark in real.read_text(encoding="utf-8") for mark in (captures_tables.BEGIN, captures_tables.END))
 
 
+def test_cameras_found_here_have_only_points_that_training_photos_show(tmp_path: Path) -> None:
+    """The first and the ninth of nine photos are held out: white ones, among black ones."""
+    pycolmap = pytest.importorskip("pycolmap")
+    options = pycolmap.SyntheticDatasetOptions()
+    options.num_rigs, options.num_frames_per_rig, options.num_points3D, options.track_length = 1, 9, 60, 3
+    pycolmap.set_random_seed(0)
+    model = pycolmap.synthesize_dataset(options)
+    names = sorted(image.name for image in model.images.values())
+    for name in names:
+        color = "white" if name in (names[0], names[8]) else "black"
+        Image.new("RGB", (options.camera_width, options.camera_height), color).save(tmp_path / name)
+    name_of = {number: image.name for number, image in model.images.items()}
+    tracks = {
+        number: {name_of[element.image_id] for element in point.track.elements} - {names[0], names[8]}
+        for number, point in model.points3D.items()
+    }
+    expected = {number: seen for number, seen in tracks.items() if len(seen) >= 2}
+    captures_at_hand.forget_held_out(model, tmp_path)
+    assert 0 < len(expected) < 60 and set(model.points3D) == set(expected)
+    for number, point in model.points3D.items():
+        assert {name_of[element.image_id] for element in point.track.elements} == expected[number]
+        assert point.color.tolist() == [0, 0, 0]
+    assert model.num_reg_images() == 9  # held-out photos keep their poses
+
+
 def kept_run(folder: Path, psnrs: dict[str, float], shade: int) -> None:
     """A run folder as `splat train` leaves it: renders of one shade, of photos of another."""
     views = []

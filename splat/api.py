@@ -59,6 +59,7 @@ def train(
     preset: str = "auto",
     strategy: str | Strategy | None = None,
     weather: str = "none",
+    appearance: str | None = None,
     max_steps: int | None = None,
     max_seconds: float | None = None,
     data_factor: float | None = None,
@@ -80,6 +81,8 @@ def train(
         strategy: how Gaussians are added and removed: a name (improved, default, mcmc, fast, none, ...) or an instance
             of a class of `splat.train.strategies`; None for the preset's.
         weather: what the photos were taken in and is left out of the scene: none, rain, snow, drops, fog or auto.
+        appearance: what is learned of each photo's exposure and colours: none, exposure, affine, bilateral, ppisp or
+            auto, which measures; None for the preset's.
         max_steps: training steps; None for the preset's.
         max_seconds: instead of steps: as many as fit into this time of training; None for no such budget.
         data_factor: divides the photos' width and height; None for what fits the machine.
@@ -100,7 +103,7 @@ def train(
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
     named = strategy if isinstance(strategy, str) else None
-    config = training_config(preset=preset, strategy=named, weather=weather)
+    config = training_config(preset=preset, strategy=named, weather=weather, appearance=appearance)
     if isinstance(strategy, Strategy):
         config.strategy = strategy
     config.data, config.out, config.name = str(Path(data).expanduser()), None if out is None else str(out), name

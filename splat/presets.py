@@ -13,24 +13,28 @@ from splat.shipped import conf_folder
 from splat.train.strategies import STRATEGIES
 from splat.training import HookedTrainConfig
 
-STRATEGY = "improved"  # as in conf/train.yaml
+STRATEGY, APPEARANCE = "improved", "auto"  # as in conf/train.yaml
 
 
-def training_config(preset: str = "auto", strategy: str | None = None, weather: str = "none") -> HookedTrainConfig:
-    """What `splat train preset=... strategy=... weather=...` trains with.
+def training_config(
+    preset: str = "auto", strategy: str | None = None, weather: str = "none", appearance: str | None = None
+) -> HookedTrainConfig:
+    """What `splat train preset=... strategy=... weather=... appearance=...` trains with.
 
     Args:
         preset: a file of conf/preset.
         strategy: a file of conf/strategy; None for the preset's, which is usually `improved`.
         weather: a file of conf/weather.
+        appearance: a file of conf/appearance; None for the preset's, which is usually `auto`.
 
     Raises:
         SplatError: a name that there is not.
     """
     chosen = _file("preset", preset)
-    overridden = [entry["override /strategy"] for entry in chosen.get("defaults", []) if "override /strategy" in entry]
-    strategy = strategy or (overridden[0] if overridden else STRATEGY)
-    settings = [_file("strategy", strategy), _file("weather", weather), chosen]
+    overridden = {group: name for entry in chosen.get("defaults", []) for group, name in entry.items()}
+    strategy = strategy or overridden.get("override /strategy", STRATEGY)
+    appearance = appearance or overridden.get("override /appearance", APPEARANCE)
+    settings = [_file("strategy", strategy), _file("weather", weather), _file("appearance", appearance), chosen]
     config = HookedTrainConfig(strategy=STRATEGIES[strategy]())
     for content in settings:
         for name, value in _dotted(content).items():

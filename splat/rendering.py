@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from splat.appearance.record import read_looks
 from splat.cameras import Camera
 from splat.console import warn
 from splat.errors import SplatError
@@ -17,7 +18,7 @@ from splat.options import nearest
 from splat.render import paths
 from splat.render.camera_file import frame_rate
 from splat.render.config import PATHS, PHOTOGRAPHED
-from splat.render.pictures import typical_depth
+from splat.render.pictures import Look, typical_depth
 from splat.run import Run
 
 
@@ -76,6 +77,26 @@ def frames_per_second(path: str) -> float:
         return 2.0
     file = Path(path).expanduser()
     return (frame_rate(file) if path not in PATHS and file.is_file() else None) or 30.0
+
+
+def looks_of(run: Run, path: str, appearance: str) -> Callable[[str], Look | None]:
+    """Gives, by the name of a photo, what makes pictures of the scene look as that photo does.
+
+    Args:
+        run: with what its training learned of single photos.
+        path: of the cameras.
+        appearance: mean, the scene as it is; or own.
+
+    Raises:
+        SplatError: the run learned nothing of single photos, or the cameras are not those of its training photos.
+    """
+    if appearance == "mean":
+        return lambda name: None
+    if path != "train":
+        raise SplatError(
+            f"path={path}: only training photos have colours of their own; appearance=own is for path=train"
+        )
+    return read_looks(run.path).look
 
 
 def photos_of(run: Run, path: str) -> Callable[[str], np.ndarray | None]:

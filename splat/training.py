@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from splat.appearance.config import AppearanceOptions
+from splat.console import info
 from splat.lazy import lazy
 from splat.options import option
 from splat.train.config import TrainConfig
@@ -13,12 +15,15 @@ from splat.weather.training.config import WeatherOptions
 
 if TYPE_CHECKING:
     from splat import depth_pull
+    from splat.appearance import hook as appearance
     from splat.train import run
     from splat.train.hooks import HookMaker
     from splat.train.run import TrainResult
     from splat.weather.training import hook
 else:
-    run, depth_pull, hook = (lazy(f"splat.{name}") for name in ("train.run", "depth_pull", "weather.training.hook"))
+    run, depth_pull, hook, appearance = (
+        lazy(f"splat.{name}") for name in ("train.run", "depth_pull", "weather.training.hook", "appearance.hook")
+    )
 
 
 @dataclass
@@ -26,6 +31,7 @@ class HookedTrainConfig(TrainConfig):
     """`splat train`: photos in, a scene and its metrics out."""
 
     weather: WeatherOptions = option(WeatherOptions, "rain, snow, drops on the lens and fog, left out of the scene")
+    appearance: AppearanceOptions = option(AppearanceOptions, "exposure and colours that differ from photo to photo")
 
 
 def train(config: TrainConfig) -> TrainResult:
@@ -45,4 +51,9 @@ def hooks_of(config: TrainConfig) -> list[HookMaker]:
         makers.append(partial(depth_pull.DepthPullHook, strategy=config.strategy))
     if isinstance(config, HookedTrainConfig) and config.weather.any:
         makers.append(partial(hook.WeatherHook, options=config.weather))
+    if isinstance(config, HookedTrainConfig) and config.appearance.kind != "none":
+        if config.appearance.kind == "auto" and config.weather.any:
+            info("appearance: left alone, because weather changes photos too; appearance=affine learns it all the same")
+        else:
+            makers.append(partial(appearance.AppearanceHook, options=config.appearance))
     return makers

@@ -1,4 +1,4 @@
-"""What the library makes of names of presets, strategies and weather is what Hydra makes of them for the command."""
+"""What the library makes of names of files of conf/ is what Hydra makes of them for the command."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ def test_every_combination_is_hydras() -> None:
     from hydra import compose, initialize_config_dir
 
     register(COMMAND)
-    cases = [(preset, None, "none") for preset in NAMES["preset"]]
-    cases += [("auto", strategy, "none") for strategy in NAMES["strategy"]]
-    cases += [("auto", None, weather) for weather in NAMES["weather"]]
-    cases += itertools.product(("fast", "paper"), ("mcmc", "geotex"), ("rain", "auto"))
+    cases = [(preset, None, "none", None) for preset in NAMES["preset"]]
+    cases += [("auto", strategy, "none", None) for strategy in NAMES["strategy"]]
+    cases += [("auto", None, weather, None) for weather in NAMES["weather"]]
+    cases += [("auto", None, "none", appearance) for appearance in NAMES["appearance"]]
+    cases += itertools.product(("fast", "paper"), ("mcmc", "geotex"), ("rain", "auto"), (None, "affine"))
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        for preset, strategy, weather in cases:
+        for preset, strategy, weather, appearance in cases:
             words = [f"preset={preset}", f"weather={weather}", *([f"strategy={strategy}"] if strategy else [])]
+            words += [f"appearance={appearance}"] if appearance else []
             expected = to_config(compose(config_name="train", overrides=words), COMMAND.config)
-            found = training_config(preset=preset, strategy=strategy, weather=weather)
+            found = training_config(preset=preset, strategy=strategy, weather=weather, appearance=appearance)
             assert type(found.strategy) is type(expected.strategy), words
             assert flat(found) == flat(expected), words
 

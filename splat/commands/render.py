@@ -38,6 +38,12 @@ class RenderConfig:
     )
     degrees: float | None = option(None, "angle of the orbit (null: 360, or what the photos cover)")
     width: int | None = option(None, "width of the pictures in pixels (null: as trained)", minimum=2, maximum=16_384)
+    appearance: str = option(
+        "mean",
+        "colours of the pictures; mean: the scene's; own: with path=train, each as its photo shows them (see "
+        "appearance= of splat train)",
+        choices=("mean", "own"),
+    )
     depth: bool = option(False, "depth too: NAME_depth.png in colours, NAME_depth.tiff in the scene's units")
     video: bool = option(True, "write the video beside the folder, PATH.mp4")
     pictures: bool = option(True, "write the pictures")
@@ -52,17 +58,19 @@ def run(config: RenderConfig) -> None:
         raise SplatError("video=false and pictures=false together leave nothing to write")
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
     from splat.render.film import render_path
-    from splat.rendering import frames_per_second, path_cameras, photos_of
+    from splat.rendering import frames_per_second, looks_of, path_cameras, photos_of
 
     renderer = opened.renderer(config.backend)
     cameras = path_cameras(opened, renderer.scene, config.path, config.frames, config.degrees, config.width)
+    look = looks_of(opened, config.path, config.appearance)
     folder = output_folder(opened.path, config)
     console.info(f"renderer: {renderer.backend.name} ({renderer.backend.reason})")
     video = folder.with_name(folder.name + ".mp4") if config.video else None
     fps = config.fps or frames_per_second(config.path)
     say_ignored(config)
     pictures = folder if config.pictures else None
-    render_path(renderer, cameras, pictures, video, fps=fps, depth=config.depth, photo=photos_of(opened, config.path))
+    photo = photos_of(opened, config.path)
+    render_path(renderer, cameras, pictures, video, fps=fps, depth=config.depth, photo=photo, look=look)
     if pictures is not None and config.out is not None:
         mark(pictures)
     for path in (pictures, video):
@@ -108,6 +116,7 @@ COMMAND = Command(
     examples=(
         "splat render runs/demo/default path=orbit",
         "splat render runs/demo/default path=test depth=true",
+        "splat render runs/mouse/default path=train appearance=own",
         "splat render runs/demo/default path=cameras.json fps=24",
     ),
 )

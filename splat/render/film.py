@@ -13,7 +13,7 @@ from splat.cameras import Camera
 from splat.console import progress
 from splat.files import safe_name
 from splat.images import evenly, write_image
-from splat.render.pictures import depth_picture, picture
+from splat.render.pictures import Look, depth_picture, picture
 from splat.render.scene import SceneRenderer
 from splat.render.video import Video, fitted, open_video
 
@@ -29,6 +29,7 @@ def render_path(
     fps: float = 30,
     depth: bool = False,
     photo: Callable[[str], np.ndarray | None] = lambda name: None,
+    look: Callable[[str], Look | None] = lambda name: None,
 ) -> None:
     """Render every camera and write NAME.png, NAME_photo.png, NAME_depth.png, NAME_depth.tiff and a video.
 
@@ -40,6 +41,7 @@ def render_path(
         fps: frames per second of the video.
         depth: write depth too, as colours and as float32 in world units.
         photo: [H, W, 3] uint8 RGB of the camera with that name, or None.
+        look: what gives a picture the colours of the photo of that name; None keeps the scene's.
 
     Raises:
         SplatError: when something cannot be written.
@@ -48,7 +50,7 @@ def render_path(
     film: Video | None
     with optional_video(video, fps) as film, progress("Rendering", len(cameras), unit="picture") as bar:
         for camera, stem in zip(cameras, picture_names(cameras)):
-            color, distances = picture(renderer, camera, depth)
+            color, distances = picture(renderer, camera, depth, look(camera.name))
             shown = {stem: color}
             taken = photo(camera.name)
             if taken is not None:

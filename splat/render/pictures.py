@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from splat.cameras import Camera
 from splat.gaussians import Gaussians
 from splat.images import to_bytes
 from splat.render.scene import SURFACE, SceneRenderer
 
+Look = Callable[[Tensor], Tensor]  # a picture [H, W, 3] in the colours of the scene -> in those of one photo
 
-def picture(renderer: SceneRenderer, camera: Camera, depth: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
+
+def picture(
+    renderer: SceneRenderer, camera: Camera, depth: bool = False, look: Look | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """The picture [H, W, 3] uint8 RGB and, if asked for, the mean depth [H, W] float32 in world units.
 
-    The depth is 0 where no surface is seen.
+    The depth is 0 where no surface is seen. `look` changes the colours first.
     """
     with torch.no_grad():
         image, alpha, _ = renderer.render(camera, "RGB+ED" if depth else "RGB")
+        colors = image[..., :3] if look is None else look(image[..., :3])
     if not depth:
-        return to_bytes(image), None
-    return to_bytes(image[..., :3]), torch.where(alpha > SURFACE, image[..., 3], 0.0).cpu().numpy()
+        return to_bytes(colors), None
+    return to_bytes(colors), torch.where(alpha > SURFACE, image[..., 3], 0.0).cpu().numpy()
 
 
 def typical_depth(gaussians: Gaussians, cameras: list[Camera]) -> float | None:

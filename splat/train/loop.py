@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import signal
 import threading
@@ -116,6 +117,7 @@ def train_step(
     for hook in hooks:
         view = hook.before_render(step, position, view)
     background = on_device(background_color(config.loss, state.generator), views.device)
+    view = dataclasses.replace(view, background=background)
     degree = active_sh_degree(config, step, max_steps)
     renders, _, info = render_view(
         state.params, view, config.render, degree, background, strategy.needs_absgrad, render_mode(hooks)

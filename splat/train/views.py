@@ -28,6 +28,7 @@ class View:
     target: Tensor  # [H, W, 3] uint8
     alpha: Tensor | None  # [H, W, 1] uint8 opacity of the photo
     mask: Tensor | None  # [H, W] bool, True where the pixel counts
+    background: Tensor | None = None  # [3] in 0..1, behind the scene at this step, once it is drawn
 
 
 class TrainingViews:

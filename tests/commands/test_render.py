@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import av
@@ -12,6 +13,8 @@ import pytest
 import torch
 import yaml
 
+from splat.appearance.learning import Corrections
+from splat.appearance.record import write_looks
 from splat.cameras import Camera
 from splat.cli import main
 from splat.files import read_json, write_json
@@ -105,6 +108,25 @@ def test_orbit_writes_pictures_and_a_video(run: Path, capsys: pytest.CaptureFixt
     frames = decoded(video)
     assert len(frames) == 6 and frames[0].shape == (48, 64, 3)
     assert np.abs(frames[3][:47, :63].astype(float) - read(files[3])).mean() < 12  # 4:2:0 blurs the edges of colours
+
+
+def test_a_photos_own_look(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["render", str(run), "path=train", "video=false"]
+    assert main([*words, "appearance=own"]) == 2
+    assert "has learned no colours of single photos" in capsys.readouterr().err
+    cameras = [camera(45 * index, f"photos/{index}.png") for index in range(8) if index % 4]
+    gains = torch.zeros(6, 3)
+    gains[0], gains[1] = math.log(0.5), -math.log(0.5)
+    write_looks(run, Corrections("exposure", cameras, gains, torch.device("cpu")), [one.name for one in cameras])
+    assert main([*words, "appearance=own"]) == 0
+    own = Path(capsys.readouterr().out.splitlines()[0])
+    assert main(words) == 0
+    mean = Path(capsys.readouterr().out.splitlines()[0])
+    for name, red in (("photos__1", 128), ("photos__2", 255), ("photos__3", 255)):
+        assert int(read(own / f"{name}.png")[SIZE[1] // 2, SIZE[0] // 2, 0]) == pytest.approx(red, abs=6)
+        assert int(read(mean / f"{name}.png")[SIZE[1] // 2, SIZE[0] // 2, 0]) == pytest.approx(255, abs=12)
+    assert main(["render", str(run), "path=orbit", "appearance=own"]) == 2
+    assert "appearance=own is for path=train" in capsys.readouterr().err
 
 
 def test_a_camera_path_keeps_its_frame_rate(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

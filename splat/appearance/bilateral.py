@@ -27,8 +27,9 @@ def sliced(image: Tensor, photo: Tensor, camera: Tensor) -> Tensor:
     z = image.detach() @ image.new_tensor(LUMA) * 2 - 1
     place = torch.stack([x.expand(height, width), y[:, None].expand(height, width), z], dim=-1)
     change = grid_sample(photo[None], place[None, None], align_corners=True, padding_mode="border")[0, :, 0]
-    A, b = change.reshape(3, 4, height, width).split([3, 1], dim=1)
-    return image + (A * image.permute(2, 0, 1)[None]).sum(dim=1).permute(1, 2, 0) + b[:, 0].permute(1, 2, 0)
+    rows = change.reshape(3, 4, height, width)
+    moved: Tensor = (rows[:, :3] * image.permute(2, 0, 1)[None]).sum(dim=1) + rows[:, 3]
+    return image + moved.permute(1, 2, 0)
 
 
 def start(gains: Tensor) -> Tensor:

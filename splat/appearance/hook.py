@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,7 @@ def in_words(spread: ColorSpread | None, kind: str, chosen: bool) -> str:
 def rate(progress: float, options: AppearanceOptions) -> float:
     """Part of the learning rate at a progress of 0 to 1: a linear start times an exponential end (gsplat)."""
     begun = 1.0 if options.warmup == 0 else min(1.0, 0.01 + 0.99 * progress / options.warmup)
-    return begun * options.final**progress
+    return begun * math.exp(progress * math.log(options.final))
 
 
 def mean_rate(options: AppearanceOptions, samples: int = 200) -> float:

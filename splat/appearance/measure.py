@@ -9,16 +9,19 @@ the parts of the picture: the gain must be the same in all quarters.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from splat.images import evenly
 from splat.train.strategies.context import StrategyContext
 
 POINTS = 2000  # that are followed
+PHOTOS = 300  # that are looked at; what lies between two of them is taken to be between them
+LOOKS = 600_000  # colours in all
 FEWEST_POINTS = 50  # in all, and a quarter of them in a photo, below which nothing is told
 SEEN = 3  # photos that must show a point
 QUARTERS = 4  # of a picture
@@ -52,18 +55,27 @@ class ColorSpread:
 
 def measured_spread(scene: StrategyContext, seed: int = 0) -> ColorSpread | None:
     """The differences between the training photos; None where too few known points are seen to tell."""
-    points = scene.points
-    if len(points) < FEWEST_POINTS or len(scene) < SEEN:
+    points, places = scene.points, evenly(range(len(scene)), PHOTOS)
+    if len(points) < FEWEST_POINTS or len(places) < SEEN:
         return None
-    if len(points) > POINTS:
-        chosen = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))[:POINTS]
+    most = min(POINTS, LOOKS // len(places))
+    if len(points) > most:
+        chosen = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))[:most]
         points = points[chosen.to(points.device)]
-    looked = [look_up(scene, position, points) for position in range(len(scene))]
+    looked = [look_up(scene, position, points) for position in places]
     colors, quarters = (torch.stack(part) for part in zip(*looked))
     seen = (~colors[..., 0].isnan()).sum(dim=0) >= SEEN
     if int(seen.sum()) < FEWEST_POINTS:
         return None
-    return spread(colors[:, seen], quarters[:, seen])
+    found = spread(colors[:, seen], quarters[:, seen])
+    return found if len(places) == len(scene) else replace(found, gains=between(found.gains, places, len(scene)))
+
+
+def between(gains: Tensor, places: list[int], count: int) -> Tensor:
+    """Gains [count, 3] of all photos, from those [F, 3] of the photos at some places: photos in order are alike."""
+    columns = [np.interp(np.arange(count), places, column) for column in gains.numpy().T]
+    filled = torch.from_numpy(np.stack(columns, axis=1)).float()
+    return filled - filled.mean(dim=0)
 
 
 def look_up(scene: StrategyContext, position: int, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,14 +86,14 @@ def look_up(scene: StrategyContext, position: int, points: Tensor) -> tuple[Tens
         counted &= view.mask.cpu().numpy().astype(np.uint8)
     if view.alpha is not None:
         counted &= (view.alpha[..., 0] == 255).cpu().numpy().astype(np.uint8)
-    counted = cv2.erode(counted, np.ones((AROUND, AROUND), np.uint8), borderValue=0)
+    inner = cv2.erode(counted, np.ones((AROUND, AROUND), np.uint8), borderValue=0)
     photo = cv2.blur(view.target.cpu().numpy().astype(np.float32) / 255, (AROUND, AROUND))
     pixels, depths = camera.project(points)
     inside = (depths > 1e-6) & camera.contains(pixels)
     place = torch.where(inside[:, None], pixels, 0.0).long().cpu().numpy()
     x, y = place[:, 0], place[:, 1]
     colors = torch.from_numpy(photo[y, x]).double()
-    told = inside.cpu() & torch.from_numpy(counted[y, x] > 0) & ((colors > DARKEST) & (colors < BRIGHTEST)).all(dim=1)
+    told = inside.cpu() & torch.from_numpy(inner[y, x] > 0) & ((colors > DARKEST) & (colors < BRIGHTEST)).all(dim=1)
     quarters = torch.from_numpy((2 * x >= view.width) + 2 * (2 * y >= view.height)).long()
     return torch.where(told[:, None], colors.clamp(min=DARKEST).log(), math.nan), quarters
 

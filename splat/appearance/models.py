@@ -25,7 +25,6 @@ class ColorModel:
     apply: Callable[[Tensor, Tensor, Tensor], Tensor]  # picture [H, W, 3], photo's, camera's -> [H, W, 3]
     start: Callable[[Tensor], Tensor]  # [F, 3] logarithms of gains -> [F, *photo]
     penalty: Callable[[Tensor, Tensor], Tensor] | None = None  # of the photo's and the camera's, to be minimised
-    rate: float = 1.0  # of learning, over that of a gain
 
 
 def exposed(image: Tensor, photo: Tensor, camera: Tensor) -> Tensor:

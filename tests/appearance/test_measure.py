@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from splat.appearance.measure import certain, spread
+from splat.appearance.measure import between, certain, spread
 
 NAN = math.nan
 
@@ -66,6 +66,14 @@ def test_photos_that_show_too_few_points_keep_their_colours() -> None:
     colors[3] += 0.5
     colors[3, 5:] = NAN
     assert float(spread(colors, quarters).gains[3].abs().max()) < 0.03
+
+
+def test_photos_between_two_that_were_looked_at() -> None:
+    found = between(torch.tensor([[0.0, 0.0, 0.0], [0.4, 0.2, 0.0]]), [0, 4], 6)
+    assert torch.allclose(
+        found - found[0], torch.tensor([0, 0.1, 0.2, 0.3, 0.4, 0.4])[:, None] * torch.tensor([1, 0.5, 0])
+    )
+    assert torch.allclose(found.mean(dim=0), torch.zeros(3), atol=1e-7)
 
 
 def test_nothing_certain_of_one_photo() -> None:

@@ -10,8 +10,8 @@ from splat.records import Record, json_record, record, yaml_record
 
 SCORES = ("psnr", "cc_psnr", "ssim", "lpips", "flip")
 NUMBERS = (*SCORES, "train_seconds", "steps_per_second")
-COUNTS = ("num_gaussians", "max_steps")
-TEXTS = ("lpips_net", "lpips_reason", "flip_reason", "backend")
+COUNTS = ("num_gaussians", "max_steps", "train_photos")
+TEXTS = ("lpips_net", "lpips_reason", "flip_reason", "backend", "strategy")
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from splat.evaluate.outliers import outlier_sentence
 from splat.run_records import train_rules
 
 COLUMNS = (
@@ -43,6 +44,8 @@ def notes(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
         lines = [f"{name}: {protocol}" for name, protocol in protocols.items()]
     differing = {name: train_rules(metrics) for name, metrics in runs.items()}
     lines += [f"{name}: {sentence}" for name, sentence in differing.items() if sentence]
+    dragged = {name: outlier_sentence(metrics) for name, metrics in runs.items()}
+    lines += [f"{name}: {sentence}" for name, sentence in dragged.items() if sentence]
     if any(metrics.get("cc_psnr") is not None for metrics in runs.values()):
         lines.append(CC)
     for title, key in (("LPIPS", "lpips_reason"), ("FLIP", "flip_reason")):

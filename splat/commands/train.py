@@ -25,7 +25,7 @@ def run(config: HookedTrainConfig) -> None:
         config.out = str(user_path(config.out))
     config = settled(config)
     # everything that can be refused without torch has been: importing it takes seconds
-    from splat.evaluate.report import gap_sentence
+    from splat.evaluate.advice import gap_sentence
     from splat.evaluate.run_evaluation import evaluate_scene
 
     result = train(config)
@@ -34,6 +34,7 @@ def run(config: HookedTrainConfig) -> None:
         "train_seconds": round(result.train_seconds, 2),
         "steps_per_second": round(result.steps_per_second, 2),
         "backend": result.backend,
+        "strategy": next((name for name, kind in STRATEGIES.items() if kind is type(config.strategy)), None),
     }
     folder = shlex.quote(str(result.folder))
     try:

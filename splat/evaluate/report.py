@@ -5,26 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from splat.evaluate.advice import gap_sentence
 from splat.evaluate.charts import training_charts
 from splat.evaluate.directions import directions_section
+from splat.evaluate.outliers import outlier_sentence
 from splat.evaluate.page import lpips_number, number, page, picture_link, table, text
 from splat.files import write_text
 from splat.run_records import SCORES, read_metrics, train_rules
 
-GAP = 3.0  # dB between training and held-out views from which the page speaks of overfitting
 CC = "cc: after each channel of the render was stretched and shifted to fit the photo that it is compared with (gsplat)"
 MAX_PICTURES = 24  # views with thumbnails, about 40 kB each; all views have links
-
-
-def gap_sentence(metrics: dict[str, Any]) -> str | None:
-    """What the difference between training and held-out PSNR means, or None where it is small or unknown."""
-    test, train = metrics.get("psnr"), (metrics.get("train") or {}).get("psnr")
-    if test is None or train is None or train - test <= GAP or train_rules(metrics):
-        return None
-    return (
-        f"Training views score {train - test:.1f} dB above held-out views: the scene has learnt its photos rather than"
-        " the place. More photos from new directions help most; else fewer Gaussians (cap_max) or fewer steps."
-    )
 
 
 def _cards(metrics: dict[str, Any]) -> str:
@@ -61,7 +51,7 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
         rows.append([name, str(len(views)), *scores, number(block.get("flip"), 4)])
     body = [table(["", "views", "PSNR", "PSNR cc", "SSIM", "LPIPS", "FLIP"], rows, numeric=(1, 2, 3, 4, 5, 6))]
     body.append(f'<p class="note">{CC}</p>')
-    for sentence in filter(None, (train_rules(metrics), gap_sentence(metrics))):
+    for sentence in filter(None, (train_rules(metrics), outlier_sentence(metrics), gap_sentence(metrics))):
         body.append(f'<p class="warn">{text(sentence)}</p>')
     for title, key in (("LPIPS", "lpips_reason"), ("FLIP", "flip_reason")):
         if metrics.get(key):

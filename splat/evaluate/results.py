@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from splat.evaluate.evaluate import EvaluationResult, ViewScore
+from splat.evaluate.outliers import outliers_dict
 
 # What training knows and evaluation keeps.
 FACTS = ("num_gaussians", "max_steps", "train_seconds", "steps_per_second", "backend")
@@ -81,17 +82,18 @@ def metrics_dict(
 
     Returns:
         psnr, cc_psnr, ssim, lpips and flip (or None and lpips_reason, flip_reason), lpips_net, the facts, protocol,
-        per_view, and the block train.
+        per_view, outliers (views far below the others, or None), and the block train.
     """
     out: dict[str, Any] = {**means_dict(None), "lpips_net": None, "lpips_reason": None, "flip_reason": None}
     out.update(dict.fromkeys(FACTS))
-    out.update({"protocol": {}, "per_view": [], "train": None})
+    out.update({"protocol": {}, "per_view": [], "outliers": None, "train": None})
     out.update(before or {})
     out.update({key: value for key, value in (facts or {}).items() if value is not None})
     if test is not None:
         out.update(means_dict(test))
         out.update(_terms(test))
         out["per_view"] = [view_dict(view) for view in test.views]
+        out["outliers"] = outliers_dict(out["per_view"])
     if train is not None:
         out["train"] = train_dict(train)
         if not out["per_view"]:  # no held-out views, also none of an earlier time: all there is are these

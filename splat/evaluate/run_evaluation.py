@@ -80,7 +80,7 @@ def evaluate_scene(
             )
     path = folder / "metrics.json"
     before = read_metrics(folder) if path.exists() else {}
-    known = {"num_gaussians": len(gaussians), **(facts or {})}
+    known = {"num_gaussians": len(gaussians), "train_photos": len(capture.indices("train")), **(facts or {})}
     if before.get("backend") is None:
         first = results["test"] or results["train"]
         known.setdefault("backend", first.protocol["renderer"] if first else None)

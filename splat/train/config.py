@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from splat.capture.config import SPLIT_MEANING, SPLITS, ReadingOptions
 from splat.options import option
 from splat.render.config import RenderOptions
-from splat.train.strategies import ImprovedStrategy, Strategy
+from splat.train.strategies import MCMCStrategy, Strategy
 
 
 @dataclass
@@ -30,8 +30,8 @@ class InitialOptions:
 
     seeds: int | None = option(
         None,
-        "Gaussians to begin with: the capture's points plus pixels placed at the depth of the points near them, so that"
-        " plain walls are covered too (null: from the plan, 0: only the capture's points)",
+        "Gaussians to begin with at the most: the capture's points, and pixels at the depth that the photos agree on;"
+        " fewer where they agree on little (null: from the plan, 0: only the capture's points)",
         minimum=0,
     )
     random_points: int = option(
@@ -48,8 +48,12 @@ class LossOptions:
     """What training minimises."""
 
     ssim_lambda: float = option(0.2, "weight of 1 - SSIM against L1 (3DGS: lambda_dssim)", minimum=0, maximum=1)
-    opacity_reg: float = option(0.0, "weight of the mean opacity; MCMC uses 0.01", minimum=0)
-    scale_reg: float = option(0.0, "weight of the mean standard deviation; MCMC uses 0.01", minimum=0)
+    opacity_reg: float | None = option(
+        None, "weight of the mean opacity (null: what the strategy needs; 0.01 with mcmc, else 0)", minimum=0
+    )
+    scale_reg: float | None = option(
+        None, "weight of the mean standard deviation (null: what the strategy needs; 0.01 with mcmc, else 0)", minimum=0
+    )
     background: str = option(
         "random",
         "colour behind the scene while training; a new one at every step leaves no holes of that colour",
@@ -124,7 +128,7 @@ class TrainConfig:
         None, "the most Gaussians the scene may have, whatever the strategy (null: from the preset)", minimum=1
     )
     capture: ReadingOptions = option(ReadingOptions, "how the capture is read")
-    strategy: Strategy = option(ImprovedStrategy, "densification: where Gaussians are added and removed")
+    strategy: Strategy = option(MCMCStrategy, "densification: where Gaussians are added and removed")
     optim: LearningRates = option(LearningRates, "learning rates")
     initial: InitialOptions = option(InitialOptions, "the first Gaussians")
     loss: LossOptions = option(LossOptions, "what training minimises")

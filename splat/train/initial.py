@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -15,10 +14,10 @@ from splat.neighbours import nearest
 from splat.sh import rgb_to_sh0
 from splat.train.config import InitialOptions, TrainConfig
 from splat.train.normalize import Normalization
+from splat.train.stereo.seeds import UNSURE, stereo_seeds
 from splat.train.views import TrainingViews
 
-NEIGHBOURS = 5  # points whose median depth a seed takes
-FEWEST_POINTS = 12  # a view that sees fewer points gives no seeds
+LEAST_PART = 4  # of the seeds a quarter stays, however many points are known
 
 
 def initial_gaussians(
@@ -49,98 +48,42 @@ def initial_gaussians(
     )
 
 
-def seed_points(
-    cameras: list[Camera],
-    image: Callable[[int], np.ndarray],
-    mask: Callable[[int], np.ndarray | None],
-    xyz: np.ndarray,
-    count: int,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of the training views, placed at the median depth of the points that project near them.
-
-    Structure from motion finds points only on texture; plain walls, floors and shells have none and would stay holes.
-    A seed's depth is rough, which is enough: training moves it along its ray.
-
-    Args:
-        cameras: training cameras, in the frame of `xyz`.
-        image: index -> [H, W, 3] uint8 of that camera.
-        mask: index -> [H, W] bool, True where a pixel may become a seed, or None for all.
-        xyz: [P, 3] known points.
-        count: about how many seeds to make (views that see too few points give none).
-        rng: picks the pixels.
-
-    Returns:
-        positions [S, 3] float64 and colors [S, 3] uint8, S <= count.
-    """
-    per_view = int(np.ceil(count / max(len(cameras), 1)))
-    positions, colors = [], []
-    for index, camera in enumerate(cameras):
-        pixels, depths = _seen(camera, xyz)
-        if len(depths) < FEWEST_POINTS:
-            continue
-        keep = mask(index)
-        kept = 1.0 if keep is None else float(keep.mean())
-        if kept == 0:
-            continue
-        wanted = min(math.ceil(per_view / kept), camera.width * camera.height)  # the mask takes its share of these
-        picked = _stratified_pixels(camera.width, camera.height, wanted, rng)
-        if keep is not None:
-            picked = picked[keep[picked[:, 1].astype(int), picked[:, 0].astype(int)]]
-        if len(picked) == 0:
-            continue
-        depth = np.median(depths[nearest(pixels, picked, NEIGHBOURS)[1]], axis=1)
-        positions.append(camera.unproject(torch.from_numpy(picked), torch.from_numpy(depth)).numpy())
-        colors.append(image(index)[picked[:, 1].astype(int), picked[:, 0].astype(int)])
-    if not positions:
-        return np.zeros((0, 3)), np.zeros((0, 3), np.uint8)
-    order = rng.permutation(sum(map(len, positions)))[:count]
-    return np.concatenate(positions)[order], np.concatenate(colors)[order]
-
-
-def _seen(camera: Camera, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels [V, 2] and depths [V] of the points [P, 3] that a camera sees."""
-    pixels, depth = camera.project(torch.from_numpy(xyz))
-    inside = (depth > 1e-6) & camera.contains(pixels)
-    return pixels[inside].numpy(), depth[inside].numpy()
-
-
-def _stratified_pixels(width: int, height: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """About `count` pixel positions [S, 2], one at random in each cell of a grid over the image."""
-    columns = max(1, round(np.sqrt(count * width / height)))
-    rows = max(1, int(np.ceil(count / columns)))
-    corner = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
-    position = (corner + rng.random(corner.shape)) / [columns, rows] * [width, height]
-    return np.minimum(position, [width - 1e-3, height - 1e-3])
-
-
 def first_points(
     cameras: list[Camera],
     image: Callable[[int], np.ndarray],
-    mask: Callable[[int], np.ndarray | None],
+    keep: Callable[[int], np.ndarray | None],
     points: tuple[np.ndarray, np.ndarray],
     total: int,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Nearly `total` points: the capture's (a random part of them if they are more), then seeds; 0: the capture's.
+    transparent: bool = False,
+) -> tuple[np.ndarray, np.ndarray, float | None]:
+    """The capture's points (a random part of them if they are more than `total`), and seeds up to nearly `total`.
 
-    A pixel seeded beside a known point adds nothing, so of one and a half times the missing number of seeds those
-    farthest from the known points stay.
+    There are fewer seeds where photos agree on little of what they show (see `stereo_seeds`). A pixel seeded beside a
+    known point adds little, so those farthest from the known points stay; at least a quarter do, for plain surfaces.
+
+    Args:
+        keep: index -> [H, W] bool, see `stereo_seeds`.
+        points: xyz [P, 3] and rgb [P, 3] uint8 of the capture.
+        total: 0 for the capture's points alone.
+        transparent: whether photos show where there is nothing.
+
+    Returns:
+        xyz [N, 3], rgb [N, 3] uint8, and the share of pixels on whose depth photos agree; None if none was looked at.
     """
     xyz, rgb = points
     if total == 0:
-        return xyz, rgb
+        return xyz, rgb, None
     if len(xyz) >= total:
         chosen = rng.permutation(len(xyz))[:total]
-        return xyz[chosen], rgb[chosen]
-    missing = total - len(xyz)
-    seeds, colors = seed_points(cameras, image, mask, xyz, int(1.5 * missing), rng)
-    if len(seeds) > missing:
-        distance = nearest(xyz, seeds, 1)[0][:, 0]
-        nearest_camera = nearest(np.stack([camera.position.numpy() for camera in cameras]), seeds, 1)[0][:, 0]
-        farthest = np.argsort(-distance / np.maximum(nearest_camera, 1e-9))[:missing]
-        seeds, colors = seeds[farthest], colors[farthest]
-    return np.concatenate([xyz, seeds]), np.concatenate([rgb, colors])
+        return xyz[chosen], rgb[chosen], None
+    seeds = stereo_seeds(cameras, image, keep, xyz, total, rng, unsure=1.0 if transparent else UNSURE)
+    room = min(total - len(xyz), max(len(seeds.xyz) - len(xyz), len(seeds.xyz) // LEAST_PART))
+    distance = nearest(xyz, seeds.xyz, 1)[0][:, 0] if len(seeds.xyz) > room else np.zeros(len(seeds.xyz))
+    positions = np.stack([camera.position.numpy() for camera in cameras])
+    away = nearest(positions, seeds.xyz, 1)[0][:, 0] if len(seeds.xyz) > room else np.ones(len(seeds.xyz))
+    farthest = np.argsort(-distance / np.maximum(away, 1e-9), kind="stable")[:room]
+    return np.concatenate([xyz, seeds.xyz[farthest]]), np.concatenate([rgb, seeds.rgb[farthest]]), seeds.agreed
 
 
 def scene_scale(cameras: list[Camera]) -> float:
@@ -151,8 +94,8 @@ def scene_scale(cameras: list[Camera]) -> float:
 
 def first_gaussians(
     config: TrainConfig, normalization: Normalization, views: TrainingViews, total: int, points: Points
-) -> Gaussians:
-    """The Gaussians to begin with, in the training frame.
+) -> tuple[Gaussians, float | None]:
+    """The Gaussians to begin with, in the training frame, and the share of pixels on whose depth photos agree.
 
     Args:
         config: of the training.
@@ -163,15 +106,16 @@ def first_gaussians(
     """
     rng = np.random.default_rng(config.seed)
     images, indices = views.capture.images, views.indices
-    xyz, rgb = first_points(
+    xyz, rgb, agreed = first_points(
         views.cameras,
         lambda position: images.image(indices[position]),
         lambda position: seedable(images, indices[position]),
         (normalization.points(torch.from_numpy(points.xyz)).numpy(), points.rgb),
-        total,
+        min(total, len(points.xyz)) if points.origin == "random" else total,
         rng,
+        transparent=views.capture.transparent("train"),
     )
-    return initial_gaussians(xyz, rgb, config.initial, config.schedule.sh_degree, rng)
+    return initial_gaussians(xyz, rgb, config.initial, config.schedule.sh_degree, rng), agreed
 
 
 def seedable(images: ImageSource, index: int) -> np.ndarray | None:

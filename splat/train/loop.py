@@ -128,7 +128,7 @@ def train_step(
     for hook in hooks:
         hook.gradients(step, state)
     loss = l1_ssim(image, target, config.loss.ssim_lambda, mask=view.mask, num_threads=config.render.num_threads)
-    (loss + regularization(state.params, config.loss)).backward()
+    (loss + regularization(state.params, config.loss, strategy.regularization)).backward()
     on_cpu = views.device.type == "cpu"
     value = read_loss(state, loss.detach(), every=1 if on_cpu else READ_EVERY, last=step + 1 == max_steps)
     due = step % READ_EVERY == 0 if on_cpu else value is not None
@@ -203,13 +203,19 @@ def read_loss(state: TrainState, loss: Tensor, every: int, last: bool) -> float 
     return float(loss)
 
 
-def regularization(params: dict[str, Parameter], options: LossOptions) -> Tensor | float:
-    """Mean opacity and mean standard deviation, weighted (3DGS-MCMC, section 4)."""
+def regularization(params: dict[str, Parameter], options: LossOptions, usual: float = 0.0) -> Tensor | float:
+    """Mean opacity and mean standard deviation, weighted (3DGS-MCMC, section 4).
+
+    Args:
+        usual: weight where the options name none.
+    """
+    opacity = usual if options.opacity_reg is None else options.opacity_reg
+    scale = usual if options.scale_reg is None else options.scale_reg
     total: Tensor | float = 0.0
-    if options.opacity_reg > 0:
-        total = total + options.opacity_reg * torch.sigmoid(params["opacities"]).mean()
-    if options.scale_reg > 0:
-        total = total + options.scale_reg * torch.exp(params["scales"]).mean()
+    if opacity > 0:
+        total = total + opacity * torch.sigmoid(params["opacities"]).mean()
+    if scale > 0:
+        total = total + scale * torch.exp(params["scales"]).mean()
     return total
 
 

@@ -177,9 +177,11 @@ def begin(loaded: Loaded, folder: Path, makers: Sequence[HookMaker]) -> Training
         state = saved.state(config, strategy, scale, views, hooks)
         info(f"resuming at step {state.step:,} of {plan.max_steps:,}")
     else:
-        gaussians = first_gaussians(config, loaded.normalization, views, plan.seeds, points)
+        gaussians, agreed = first_gaussians(config, loaded.normalization, views, plan.seeds, points)
         state = new_state(gaussians, config, strategy, scale, views.device)
-        info(f"points: {len(points.xyz):,} ({points.origin}); {count(len(gaussians), 'Gaussian')} to begin with")
+        agreement = "" if agreed is None else f" (photos agree on the depth of {agreed:.0%} of what they show)"
+        begin = f"{count(len(gaussians), 'Gaussian')} to begin with{agreement}"
+        info(f"points: {len(points.xyz):,} ({points.origin}); {begin}")
         announce(state, views, config, plan, base)
     return Training(config, plan, state, views, loaded.views("test"), hooks, list(loaded.capture.background()))
 

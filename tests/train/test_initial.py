@@ -4,7 +4,7 @@ import torch
 
 from splat.cameras import Camera
 from splat.train.config import InitialOptions
-from splat.train.initial import first_points, initial_gaussians, scene_scale, seed_points, seedable
+from splat.train.initial import first_points, initial_gaussians, scene_scale, seedable
 
 
 def wall_camera(x: float) -> Camera:
@@ -19,50 +19,14 @@ def wall_points(count: int, rng: np.random.Generator) -> np.ndarray:
     return np.column_stack([rng.uniform(-2, 0, count), rng.uniform(-1.5, 1.5, count), np.full(count, 4.0)])
 
 
-def test_seeds_cover_the_plain_half_of_a_wall() -> None:
-    rng = np.random.default_rng(0)
-    image = np.full((30, 40, 3), (10, 200, 30), np.uint8)
-    xyz, rgb = seed_points([wall_camera(0.0)], lambda i: image, lambda i: None, wall_points(200, rng), 300, rng)
-    assert len(xyz) == 300
-    assert np.allclose(xyz[:, 2], 4.0)
-    assert (xyz[:, 0] > 0.2).mean() > 0.35
-    assert (rgb == (10, 200, 30)).all()
-
-
-def test_seeds_respect_masks_and_empty_views() -> None:
-    rng = np.random.default_rng(0)
-    mask = np.zeros((30, 40), bool)
-    mask[:, :20] = True
-    image = np.zeros((30, 40, 3), np.uint8)
-    xyz, _ = seed_points([wall_camera(0.0)], lambda i: image, lambda i: mask, wall_points(200, rng), 300, rng)
-    assert len(xyz) == 300 and (xyz[:, 0] <= 0).all()  # what the mask leaves gets all of them
-    none, _ = seed_points([wall_camera(0.0)], lambda i: image, lambda i: None, np.zeros((3, 3)), 300, rng)
-    assert len(none) == 0
-    hidden = np.zeros((30, 40), bool)
-    none, _ = seed_points([wall_camera(0.0)], lambda i: image, lambda i: hidden, wall_points(200, rng), 300, rng)
-    assert len(none) == 0
-
-
-def test_a_seed_has_the_colour_of_its_own_pixel() -> None:
-    rng = np.random.default_rng(0)
-    image = np.zeros((30, 40, 3), np.uint8)
-    image[..., 0], image[..., 1] = np.mgrid[:30, :40] * 6
-    camera, other = wall_camera(0.0), wall_camera(0.5)
-    xyz, rgb = seed_points(
-        [camera, other], lambda i: image + np.uint8(2 * i), lambda i: None, wall_points(200, rng), 300, rng
-    )
-    second = rgb[:, 0] % 6 == 2
-    assert len(xyz) == 300 and 100 < second.sum() < 200
-    columns, rows = xyz[:, 0] / 4 * 40 + 20 - np.where(second, 5, 0), xyz[:, 1] / 4 * 40 + 15
-    assert np.array_equal(rgb[:, 0] // 6, rows.astype(int)) and np.array_equal(rgb[:, 1] // 6, columns.astype(int))
-
-
 def test_seeds_far_from_the_known_points_stay() -> None:
     rng = np.random.default_rng(0)
     points = (wall_points(200, rng), np.zeros((200, 3), np.uint8))
     image = np.zeros((30, 40, 3), np.uint8)
-    xyz, _ = first_points([wall_camera(0.0)], lambda i: image, lambda i: None, points, 500, rng)
-    assert ((xyz[200:, 0]) > 0).mean() > 0.7  # all 225 of the 450 seeds that lie on the plain half, and 75 others
+    cameras = [wall_camera(0.0)]
+    xyz, _, agreed = first_points(cameras, lambda i: image, lambda i: None, points, 500, rng, transparent=True)
+    assert agreed == 0 and len(xyz) == 500  # one photo agrees with nobody
+    assert ((xyz[200:, 0]) > 0).mean() > 0.7  # all of the seeds that lie on the plain half, and some others
 
 
 class TransparentPhoto:
@@ -94,8 +58,10 @@ def test_first_points_meet_the_total() -> None:
     image = np.zeros((30, 40, 3), np.uint8)
     cameras = [wall_camera(0.0), wall_camera(0.5)]
     for total, expected in ((0, 200), (50, 50), (200, 200), (500, 500)):
-        xyz, rgb = first_points(cameras, lambda i: image, lambda i: None, points, total, rng)
+        xyz, rgb, _ = first_points(cameras, lambda i: image, lambda i: None, points, total, rng, transparent=True)
         assert len(xyz) == len(rgb) == expected
+    xyz, _, agreed = first_points(cameras, lambda i: image, lambda i: None, points, 1000, rng)
+    assert agreed == 0 and len(xyz) == 212  # a quarter of 50 seeds, where sure photos would give 1000
 
 
 def test_initial_gaussians_are_as_large_as_their_neighbours_are_far() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from splat.errors import SplatError
 from splat.options import option
@@ -28,6 +28,8 @@ class Strategy:
     A training loop calls, at every step (counted from 0): render, `step_pre_backward`, `loss.backward()`, the
     optimizers, `step_post_backward`.
     """
+
+    regularization: ClassVar[float] = 0.0  # weight of mean opacity and mean size in the loss that it needs
 
     @property
     def needs_absgrad(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from splat.options import option
 from splat.random import next_draw, next_generator
@@ -28,6 +28,8 @@ class MCMCStrategy(CappedStrategy):
     starts with zero moments (gsplat clears only those of the one that it joins), and short trainings have values of
     their own (`scaled`).
     """
+
+    regularization: ClassVar[float] = 0.01  # without it no Gaussian would die
 
     noise_lr: float = option(5e5, "strength of the noise on the centres, times their learning rate", minimum=0)
     refine_start_iter: int = option(500, "no Gaussian is moved or added up to this step", minimum=0)

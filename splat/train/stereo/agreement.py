@@ -1,0 +1,53 @@
+"""What several photos agree on, and what others look through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from splat.train.stereo.pictures import Picture
+
+AGREE = 0.05  # relative difference up to which two depths are of one place
+THROUGH = 0.1  # relative depth by which a place must lie before what another photo shows to be looked through
+
+
+@dataclass(frozen=True)
+class DepthView:
+    """A view whose depth is known."""
+
+    picture: Picture
+    depth: np.ndarray  # [h, w] along the optical axis
+    sure: np.ndarray  # [h, w] bool, where it counts
+
+    def points(self) -> np.ndarray:
+        """[h, w, 3]: where its pixels lie."""
+        height, width = self.depth.shape
+        y, x = np.mgrid[:height, :width] + 0.5
+        pixels = torch.from_numpy(np.stack([x, y], axis=-1).reshape(-1, 2))
+        depth = torch.from_numpy(self.depth.astype(np.float64).reshape(-1))
+        return self.picture.camera.unproject(pixels, depth).numpy().reshape(height, width, 3)
+
+
+def votes(views: Mapping[int, DepthView], partners: Sequence[Sequence[int]], view: int) -> tuple[np.ndarray, ...]:
+    """[h, w] each: how many partners of a view see its places at that depth, and how many look through them.
+
+    Only depths that are `sure` in the partner vote.
+    """
+    points = torch.from_numpy(views[view].points().reshape(-1, 3))
+    shape = views[view].depth.shape
+    agree, through = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+    for other in partners[view]:
+        if other not in views:
+            continue
+        camera = views[other].picture.camera
+        pixels, depth = camera.project(points)
+        inside = ((depth > 1e-6) & camera.contains(pixels)).numpy()
+        x, y = np.where(inside[:, None], pixels.numpy(), 0).astype(int).T
+        inside &= views[other].sure[y, x]
+        ratio = depth.numpy() / views[other].depth[y, x]
+        agree += (inside & (np.abs(ratio - 1) < AGREE)).reshape(shape)
+        through += (inside & (ratio < 1 - THROUGH)).reshape(shape)
+    return agree, through

@@ -1,0 +1,76 @@
+"""Depth of the training views from the photos, whole where they agree and filled in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from splat.train.stereo.agreement import DepthView, votes
+from splat.train.stereo.filling import filled
+from splat.train.stereo.pictures import Picture, Pictures, spread
+from splat.train.stereo.smoothing import chosen_depth, smoothed
+from splat.train.stereo.sweep import matching_cost, plane_depths
+
+VIEWS = 32  # that get a depth, at the most
+SOURCES = 4  # photos that a view is compared with
+JUDGES = 8  # views that agree with a depth or look through it
+WITNESSES = 2  # that must agree for a depth to be sure; with fewer than three photos none is
+
+
+def depth_views(
+    pictures: Pictures, near: Sequence[Sequence[int]], points: np.ndarray, most: int = VIEWS
+) -> dict[int, DepthView]:
+    """Views with their depth, filled where nothing is sure: `sure` says where several photos agree.
+
+    Args:
+        pictures: of all views.
+        near: the others that see the same as each view, best first: `JUDGES` of them.
+        points: [P, 3] known points.
+        most: views, evenly over their order.
+    """
+    swept: dict[int, DepthView] = {}
+    for view in spread(len(near), most):
+        depth = swept_depth(pictures[view], [pictures[other] for other in near[view][:SOURCES]], points)
+        if depth is not None:
+            swept[view] = DepthView(pictures[view], depth, pictures[view].counts)
+    return {view: completed(swept, near, view, points) for view in swept}
+
+
+def swept_depth(picture: Picture, others: Sequence[Picture], points: np.ndarray) -> np.ndarray | None:
+    """[h, w], or None where the view sees too few points; of one photo alone all depths are the same."""
+    depths = plane_depths(picture.camera, points)
+    if depths is None:
+        return None
+    if not others:
+        return np.full(picture.counts.shape, np.median(depths))
+    cost = matching_cost(picture, others, depths, points)
+    return chosen_depth(smoothed(cost, picture.color.mean(axis=2)), depths)
+
+
+def completed(
+    views: Mapping[int, DepthView], near: Sequence[Sequence[int]], view: int, points: np.ndarray
+) -> DepthView:
+    """A view whose depth stays where others agree, and is filled between that and the known points elsewhere."""
+    one = views[view]
+    agree, through = votes(views, near, view)
+    sure = one.sure & (agree >= WITNESSES) & (agree > through)
+    inverse, known = 1 / one.depth, sure.copy()
+    y, x, depth = _projected(one.picture, points)
+    free = ~sure[y, x]
+    inverse[y[free], x[free]] = 1 / depth[free]
+    known[y[free], x[free]] = True
+    if not known.any():
+        return replace(one, sure=sure)
+    return replace(one, depth=1 / np.maximum(filled(inverse, known, one.picture.color), 1e-9), sure=sure)
+
+
+def _projected(picture: Picture, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, columns and depths of the points in a picture, the nearest last."""
+    pixels, depth = picture.camera.project(torch.from_numpy(points))
+    inside = (depth > 1e-6) & picture.camera.contains(pixels)
+    order = torch.argsort(depth[inside], descending=True, stable=True)
+    x, y = pixels[inside][order].long().T.numpy()
+    return y, x, depth[inside][order].numpy()

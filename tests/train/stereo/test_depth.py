@@ -1,0 +1,114 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from splat.train.stereo.agreement import DepthView, votes
+from splat.train.stereo.depth import JUDGES, depth_views
+from splat.train.stereo.filling import filled
+from splat.train.stereo.pictures import partners, spread
+from splat.train.stereo.seeds import UNSURE, Seeds, stereo_seeds
+from tests.train.stereo import walls
+
+
+def near() -> list[list[int]]:
+    return partners(walls.cameras(), walls.points(), JUDGES, np.random.default_rng(0))
+
+
+def test_partners_look_from_a_good_angle_and_never_are_the_view_itself() -> None:
+    cameras = [walls.camera_at(x) for x in (0, 0.01, 0.55, 2.5)]
+    found = partners(cameras, walls.points(), 3, np.random.default_rng(0))
+    assert found[0][0] == 2  # eight degrees; not the copy beside it, nor the one that sees the wall at 32 degrees
+    assert all(view not in others for view, others in enumerate(found))
+    assert spread(10, 4) == [0, 3, 6, 9] and spread(3, 8) == [0, 1, 2]
+
+
+def test_a_textured_wall_is_sure_and_where_it_is() -> None:
+    views = depth_views(walls.pictures(), near(), walls.points())
+    assert len(views) == 6
+    inner = views[0].depth[6:-6, 20:-20]
+    assert np.abs(inner / walls.DEPTH - 1).max() < 0.03
+    assert views[0].sure[6:-6, 20:-20].mean() > 0.95
+
+
+def test_the_plain_part_of_a_wall_takes_its_depth_from_the_rest() -> None:
+    views = depth_views(walls.pictures(plain_from=0.4), near(), walls.points())
+    assert np.abs(np.median(views[0].depth[:, 70:]) / walls.DEPTH - 1) < 0.1
+
+
+def test_two_photos_are_sure_of_nothing() -> None:
+    made = walls.pictures()
+    views = depth_views(made, [[1], [0]], walls.points())
+    assert not any(view.sure.any() for view in views.values())
+
+
+def test_what_stands_before_a_wall_is_looked_through() -> None:
+    made, partners_of = walls.pictures(), near()
+    views = depth_views(made, partners_of, walls.points())
+    wrong = views[0].depth.copy()
+    wrong[30:40, 40:50] = 2.5
+    views[0] = DepthView(views[0].picture, wrong, views[0].sure)
+    agree, through = votes(views, partners_of, 0)
+    assert (through[30:40, 40:50] >= 3).all() and (agree[30:40, 40:50] == 0).all()
+    assert (through[10:25, 40:50] == 0).all() and (agree[10:25, 40:50] >= 2).all()
+
+
+def test_filling_keeps_what_is_known_and_stops_at_edges() -> None:
+    color = np.zeros((16, 20, 3), np.float32)
+    color[:, 10:] = 1.0
+    known = np.zeros((16, 20), bool)
+    known[3, 2] = known[12, 17] = True
+    values = np.zeros((16, 20))
+    values[3, 2], values[12, 17] = 1.0, 5.0
+    found = filled(values, known, color)
+    assert found[3, 2] == 1 and found[12, 17] == 5
+    assert found[:, :9].max() < 3 < found[:, 11:].min()
+    assert np.allclose(
+        filled(np.full((7, 5), 2.0), np.eye(7, 5) > 0, np.random.default_rng(0).random((7, 5, 3)).astype(np.float32)),
+        2.0,
+    )
+
+
+def seeds_of(
+    plain_from: float, keep: Callable[[int], np.ndarray | None] = lambda view: None, unsure: float = UNSURE
+) -> Seeds:
+    made = walls.cameras()
+    return stereo_seeds(
+        made, lambda view: walls.photo(made[view], plain_from), keep, walls.points(), 2000, np.random.default_rng(0),
+        unsure=unsure,
+    )  # fmt: skip
+
+
+def test_seeds_stand_on_the_wall_in_its_colours() -> None:
+    seeds = seeds_of(np.inf)
+    assert seeds.agreed > 0.6
+    assert len(seeds.xyz) == pytest.approx(2000 * (seeds.agreed + 0.05 * (1 - seeds.agreed)), abs=1)
+    assert np.quantile(np.abs(seeds.xyz[:, 2] - walls.DEPTH), 0.9) < 0.15
+    expected = 255 * walls.texture(seeds.xyz[:, 0], seeds.xyz[:, 1]).clip(0, 1)
+    assert np.median(np.abs(seeds.rgb - expected)) < 6
+
+
+def test_few_seeds_stand_where_photos_do_not_agree() -> None:
+    plain, whole = seeds_of(0.0), seeds_of(0.0, unsure=1.0)
+    assert plain.agreed < 0.85 * seeds_of(np.inf).agreed
+    assert len(whole.xyz) == 2000 and len(plain.xyz) < 1500
+    share = [(seeds.xyz[:, 0] > 0.5).mean() for seeds in (plain, whole)]
+    assert share[0] < 0.7 * share[1]
+
+
+def test_hidden_pixels_give_no_seeds() -> None:
+    hidden = np.ones((walls.HEIGHT, walls.WIDTH), bool)
+    hidden[: walls.HEIGHT // 2] = False
+    seeds = seeds_of(np.inf, keep=lambda view: hidden)
+    assert len(seeds.xyz) > 300 and (seeds.xyz[:, 1] > -0.35).all()  # y down: the lower halves of the photos
+
+
+def test_without_points_there_are_no_seeds() -> None:
+    made = walls.cameras()
+    few = stereo_seeds(
+        made, lambda view: walls.photo(made[view]), lambda view: None, walls.points(8), 100, np.random.default_rng(0)
+    )
+    none = stereo_seeds(
+        made, lambda view: walls.photo(made[view]), lambda view: None, np.zeros((0, 3)), 100, np.random.default_rng(0)
+    )
+    assert len(few.xyz) == len(none.xyz) == 0 and none.agreed == 0

@@ -79,7 +79,7 @@ def test_help_of_each_command_lists_its_keys(name: str, capsys: pytest.CaptureFi
 def test_help_of_training_shows_one_strategy(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--help"]) == 0
     usual = capsys.readouterr().out
-    assert re.search(r"strategy=improved +\(default\) ", usual) and re.search(r"preset=auto +\(default\) ", usual)
+    assert re.search(r"strategy=auto +\(default\) ", usual) and re.search(r"preset=auto +\(default\) ", usual)
     assert (
         re.search(r"weather=none +\(default\) ", usual)
         and re.search(r"appearance=auto +\(default\) ", usual)
@@ -333,7 +333,7 @@ def test_python_m_splat_and_pipe_closed_early() -> None:
         ("strategy.noise_lr=3", "strategy.noise_lr is a key of strategy=mcmc; add that, or leave the key out"),
         ("max_steps=abc", "max_steps=abc: the value must be a whole number or null (training steps"),
         ("cap_max=1.5", "cap_max=1.5: the value must be a whole number or null"),
-        ("strategy=mcmcc", "strategy=mcmcc: there is no such choice; did you mean mcmc? (absgrad, default, "),
+        ("strategy=mcmcc", "strategy=mcmcc: there is no such choice; did you mean mcmc? (absgrad, auto, default, "),
         ("preset=fsat", "preset=fsat: there is no such choice; did you mean fast?"),
         ("experiment=nothing", "experiment=nothing: there is no such choice (published_mcmc)"),
         ("loss.background=blak", "loss.background=blak: there is no such choice; did you mean black?"),
@@ -350,11 +350,11 @@ def test_the_value_after_a_flag_is_kept_in_the_suggestion(capsys: pytest.Capture
 
 def test_groups_and_experiments_compose(capsys: pytest.CaptureFixture[str]) -> None:
     plain = config_of(capsys, "train", "photos")
-    assert plain["max_steps"] is None and plain["loss"]["opacity_reg"] == 0  # type: ignore[index]
-    assert "grow_grad2d" in plain["strategy"] and "noise_lr" not in plain["strategy"]  # type: ignore[operator]
+    assert plain["max_steps"] is None and plain["loss"]["opacity_reg"] is None  # type: ignore[index]
+    assert "agreement" in plain["strategy"] and "noise_lr" not in plain["strategy"]  # type: ignore[operator]
     mcmc = config_of(capsys, "train", "photos", "strategy=mcmc", "preset=fast", "max_steps=7")
     assert "noise_lr" in mcmc["strategy"] and "grow_grad2d" not in mcmc["strategy"]  # type: ignore[operator]
-    assert mcmc["loss"]["opacity_reg"] == 0.01 and mcmc["preset"] == "fast"  # type: ignore[index]
+    assert mcmc["loss"]["opacity_reg"] is None and mcmc["preset"] == "fast"  # type: ignore[index]
     assert mcmc["max_steps"] == 7  # the words win over the preset
     named = config_of(capsys, "train", "photos", "+experiment=published_mcmc")
     assert named["name"] == "published_mcmc" and named["preset"] == "paper" and "noise_lr" in named["strategy"]  # type: ignore[operator]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from splat.capture.config import SPLIT_MEANING, SPLITS, ReadingOptions
 from splat.options import option
 from splat.render.config import RenderOptions
-from splat.train.strategies import MCMCStrategy, Strategy
+from splat.train.strategies import AutoStrategy, Strategy
 
 
 @dataclass
@@ -128,7 +128,7 @@ class TrainConfig:
         None, "the most Gaussians the scene may have, whatever the strategy (null: from the preset)", minimum=1
     )
     capture: ReadingOptions = option(ReadingOptions, "how the capture is read")
-    strategy: Strategy = option(MCMCStrategy, "densification: where Gaussians are added and removed")
+    strategy: Strategy = option(AutoStrategy, "densification: where Gaussians are added and removed")
     optim: LearningRates = option(LearningRates, "learning rates")
     initial: InitialOptions = option(InitialOptions, "the first Gaussians")
     loss: LossOptions = option(LossOptions, "what training minimises")

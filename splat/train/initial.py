@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from splat.neighbours import nearest
 from splat.sh import rgb_to_sh0
 from splat.train.config import InitialOptions, TrainConfig
 from splat.train.normalize import Normalization
-from splat.train.stereo.seeds import UNSURE, stereo_seeds
+from splat.train.stereo.seeds import UNSURE, Seeds, stereo_seeds
 from splat.train.views import TrainingViews
 
 LEAST_PART = 4  # of the seeds a quarter stays, however many points are known
@@ -50,40 +50,49 @@ def initial_gaussians(
 
 def first_points(
     cameras: list[Camera],
-    image: Callable[[int], np.ndarray],
-    keep: Callable[[int], np.ndarray | None],
     points: tuple[np.ndarray, np.ndarray],
+    seeds: Seeds,
     total: int,
     rng: np.random.Generator,
     transparent: bool = False,
-) -> tuple[np.ndarray, np.ndarray, float | None]:
+) -> tuple[np.ndarray, np.ndarray]:
     """The capture's points (a random part of them if they are more than `total`), and seeds up to nearly `total`.
 
-    There are fewer seeds where photos agree on little of what they show (see `stereo_seeds`). A pixel seeded beside a
+    There are fewer seeds where photos agree on little of what they show (see `Seeds.some`). A pixel seeded beside a
     known point adds little, so those farthest from the known points stay; at least a quarter do, for plain surfaces.
 
     Args:
-        keep: index -> [H, W] bool, see `stereo_seeds`.
+        cameras: training cameras.
         points: xyz [P, 3] and rgb [P, 3] uint8 of the capture.
+        seeds: all that there are, in the frame of the points.
         total: 0 for the capture's points alone.
-        transparent: whether photos show where there is nothing.
+        rng: picks.
+        transparent: whether photos show where there is nothing, so that guesses of depth do no harm.
 
     Returns:
-        xyz [N, 3], rgb [N, 3] uint8, and the share of pixels on whose depth photos agree; None if none was looked at.
+        xyz [N, 3] and rgb [N, 3] uint8.
     """
     xyz, rgb = points
     if total == 0:
-        return xyz, rgb, None
+        return xyz, rgb
     if len(xyz) >= total:
         chosen = rng.permutation(len(xyz))[:total]
-        return xyz[chosen], rgb[chosen], None
-    seeds = stereo_seeds(cameras, image, keep, xyz, total, rng, unsure=1.0 if transparent else UNSURE)
-    room = min(total - len(xyz), max(len(seeds.xyz) - len(xyz), len(seeds.xyz) // LEAST_PART))
-    distance = nearest(xyz, seeds.xyz, 1)[0][:, 0] if len(seeds.xyz) > room else np.zeros(len(seeds.xyz))
-    positions = np.stack([camera.position.numpy() for camera in cameras])
-    away = nearest(positions, seeds.xyz, 1)[0][:, 0] if len(seeds.xyz) > room else np.ones(len(seeds.xyz))
-    farthest = np.argsort(-distance / np.maximum(away, 1e-9), kind="stable")[:room]
-    return np.concatenate([xyz, seeds.xyz[farthest]]), np.concatenate([rgb, seeds.rgb[farthest]]), seeds.agreed
+        return xyz[chosen], rgb[chosen]
+    some = seeds.some(total, rng, unsure=1.0 if transparent else UNSURE)
+    room = min(total - len(xyz), max(len(some.xyz) - len(xyz), len(some.xyz) // LEAST_PART))
+    if len(some.xyz) > room:
+        some = farthest(some, xyz, cameras, room)
+    return np.concatenate([xyz, some.xyz]), np.concatenate([rgb, some.rgb])
+
+
+def farthest(seeds: Seeds, known: np.ndarray, cameras: list[Camera], count: int) -> Seeds:
+    """The `count` seeds that stand farthest from the known points [P, 3].
+
+    Distances are counted in those to the nearest camera: near ones are seen in more detail.
+    """
+    distance = nearest(known, seeds.xyz, 1)[0][:, 0]
+    away = nearest(np.stack([camera.position.numpy() for camera in cameras]), seeds.xyz, 1)[0][:, 0]
+    return seeds.at(np.argsort(-distance / np.maximum(away, 1e-9), kind="stable")[:count])
 
 
 def scene_scale(cameras: list[Camera]) -> float:
@@ -92,30 +101,54 @@ def scene_scale(cameras: list[Camera]) -> float:
     return max(1.1 * float((positions - positions.mean(dim=0)).norm(dim=1).max()), 1e-6)
 
 
-def first_gaussians(
-    config: TrainConfig, normalization: Normalization, views: TrainingViews, total: int, points: Points
-) -> tuple[Gaussians, float | None]:
-    """The Gaussians to begin with, in the training frame, and the share of pixels on whose depth photos agree.
+@dataclass(frozen=True)
+class Beginning:
+    """What the first Gaussians are made of, in the training frame."""
+
+    points: Points  # known from the photos, or at random
+    seeds: Seeds
+    transparent: bool  # photos show where there is nothing
+
+    @property
+    def agreed(self) -> float | None:
+        """Share of what photos show on whose depth they agree; None where it could not be measured."""
+        return self.seeds.agreed if len(self.seeds.xyz) else None
+
+
+def beginning(config: TrainConfig, normalization: Normalization, views: TrainingViews, points: Points) -> Beginning:
+    """Look for surfaces in the training photos.
 
     Args:
         config: of the training.
         normalization: from the capture's frame to that of training.
         views: training views, whose pixels become seeds.
-        total: of points and seeds; 0: only the points.
-        points: in the capture's frame.
+        points: in the capture's frame; random ones say nothing of surfaces, then there are no seeds.
     """
-    rng = np.random.default_rng(config.seed)
     images, indices = views.capture.images, views.indices
-    xyz, rgb, agreed = first_points(
+    known = Points(normalization.points(torch.from_numpy(points.xyz)).numpy(), points.rgb, points.origin)
+    seeds = stereo_seeds(
         views.cameras,
         lambda position: images.image(indices[position]),
         lambda position: seedable(images, indices[position]),
-        (normalization.points(torch.from_numpy(points.xyz)).numpy(), points.rgb),
-        min(total, len(points.xyz)) if points.origin == "random" else total,
-        rng,
-        transparent=views.capture.transparent("train"),
+        np.zeros((0, 3)) if points.origin == "random" else known.xyz,
+        np.random.default_rng(config.seed),
     )
-    return initial_gaussians(xyz, rgb, config.initial, config.schedule.sh_degree, rng), agreed
+    return Beginning(known, seeds, views.capture.transparent("train"))
+
+
+def first_gaussians(config: TrainConfig, views: TrainingViews, total: int, found: Beginning) -> Gaussians:
+    """The Gaussians to begin with, in the training frame.
+
+    Args:
+        config: of the training.
+        views: training views.
+        total: of points and seeds; 0: only the points.
+        found: what they are made of.
+    """
+    rng = np.random.default_rng(config.seed)
+    points = found.points.xyz, found.points.rgb
+    xyz, rgb = first_points(views.cameras, points, found.seeds, total, rng, found.transparent)
+    return initial_gaussians(xyz, rgb, config.initial, config.schedule.sh_degree, rng)
 
 
 def seedable(images: ImageSource, index: int) -> np.ndarray | None:

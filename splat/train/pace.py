@@ -11,12 +11,17 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from splat.console import duration
 from splat.errors import SplatError
+from splat.lazy import lazy
 from splat.records import Record, record
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = lazy("numpy")
 
 # Shares of the steps after which the length is looked at again: early, because trial steps are a rough measure, while
 # the scene still grows, and late, so that the end is where it was asked for.

@@ -61,6 +61,7 @@ class Plan:
     max_steps: int
     cap_max: int
     seeds: int
+    agreed: float | None = None  # share of what photos show on whose depth they agree, measured for the first Gaussians
     pace: Pace | None = None  # of a training with a budget of time (`max_seconds`), whose steps may still change
 
     def coarse_until(self, config: TrainConfig) -> float:
@@ -84,7 +85,8 @@ def recorded_plan(values: Any, where: str) -> Plan:
     if factor <= 0:
         raise found.wrong("data_factor", "more than 0")
     pace = recorded_pace(found.part("pace")) if found.has("pace") else None
-    return Plan(factor, found.whole("max_steps", 1), found.whole("cap_max", 1), found.whole("seeds"), pace)
+    agreed = found.number("agreed") if found.has("agreed") else None
+    return Plan(factor, found.whole("max_steps", 1), found.whole("cap_max", 1), found.whole("seeds"), agreed, pace)
 
 
 def plan_factor(config: TrainConfig, machine: Machine, width: int, height: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import torch
 from splat.capture.coverage import measured_coverage
 from splat.capture.inventory import inventory
 from splat.capture.ply import write_ply_points
-from splat.capture.types import Capture, Split
+from splat.capture.types import Capture, Points, Split
 from splat.console import count, has_warned, info, warn
 from splat.errors import Interrupted, SplatError
 from splat.formats import Notes, write_scene
@@ -31,7 +31,7 @@ from splat.train.config import TrainConfig
 from splat.train.estimate import announce
 from splat.train.folder import record_plan, run_folder, write_config
 from splat.train.hooks import HookContext, HookMaker, TrainingHook, made_hooks
-from splat.train.initial import first_gaussians, scene_scale
+from splat.train.initial import beginning, first_gaussians, scene_scale
 from splat.train.journal import Training, journal
 from splat.train.kept import RunFiles
 from splat.train.loop import run_steps
@@ -41,7 +41,8 @@ from splat.train.plan import Machine, Plan, asked_cap, occupied_bytes
 from splat.train.resuming import saved_training
 from splat.train.source import starting_points, training_capture
 from splat.train.state import fitted_strategy, new_state
-from splat.train.strategies.base import Strategy
+from splat.train.strategies import STRATEGIES
+from splat.train.strategies.base import Evidence, Strategy
 from splat.train.strategies.context import StrategyContext
 from splat.train.views import TrainingViews
 
@@ -169,21 +170,32 @@ def begin(loaded: Loaded, folder: Path, makers: Sequence[HookMaker]) -> Training
     """The training before its first step, or, if it is to be resumed, as its last checkpoint left it."""
     config, views, base = loaded.config, loaded.views("train"), occupied_bytes()
     saved = saved_training(folder, config) if config.resume else None
-    points = starting_points(loaded.capture, config)
-    plan = saved.plan() if saved else planned(config, loaded.machine, loaded.normalization, views, points)
-    strategy, hooks = equipped(loaded, views, plan, makers)
     scale = scene_scale(views.cameras)
     if saved is not None:
+        plan = saved.plan()
+        strategy, hooks = equipped(loaded, views, plan, makers)
         state = saved.state(config, strategy, scale, views, hooks)
         info(f"resuming at step {state.step:,} of {plan.max_steps:,}")
     else:
-        gaussians, agreed = first_gaussians(config, loaded.normalization, views, plan.seeds, points)
+        found = beginning(config, loaded.normalization, views, starting_points(loaded.capture, config))
+        plan = replace(planned(config, loaded.machine, views, found), agreed=found.agreed)
+        gaussians = first_gaussians(config, views, plan.seeds, found)
+        strategy, hooks = equipped(loaded, views, plan, makers)
         state = new_state(gaussians, config, strategy, scale, views.device)
-        agreement = "" if agreed is None else f" (photos agree on the depth of {agreed:.0%} of what they show)"
-        begin = f"{count(len(gaussians), 'Gaussian')} to begin with{agreement}"
-        info(f"points: {len(points.xyz):,} ({points.origin}); {begin}")
+        say_beginning(config, found.points, gaussians, plan, strategy)
         announce(state, views, config, plan, base)
     return Training(config, plan, state, views, loaded.views("test"), hooks, list(loaded.capture.background()))
+
+
+def say_beginning(config: TrainConfig, points: Points, gaussians: Gaussians, plan: Plan, strategy: Strategy) -> None:
+    """Say what the first Gaussians stand on, and which strategy that led to."""
+    begin = f"{count(len(gaussians), 'Gaussian')} to begin with"
+    if plan.agreed is not None:
+        begin += f"; photos agree on the depth of {plan.agreed:.0%} of what they show"
+    if type(strategy) is not type(config.strategy):
+        names = {schema: name for name, schema in STRATEGIES.items()}
+        begin += f": strategy={names[type(strategy)]}"
+    info(f"points: {len(points.xyz):,} ({points.origin}); {begin}")
 
 
 def equipped(
@@ -204,7 +216,9 @@ def equipped(
 
 def strategy_for(config: TrainConfig, plan: Plan, hooks: Sequence[TrainingHook], scene: StrategyContext) -> Strategy:
     """The strategy with its schedule fitted to the plan, as far as the hooks allow."""
-    strategy = fitted_strategy(config.strategy, plan, resets=all(hook.resets_opacities for hook in hooks))
+    evidence = Evidence(plan.agreed, scene.views.capture.transparent("train"))
+    wanted = config.strategy.chosen(evidence) if isinstance(config.strategy, Strategy) else config.strategy
+    strategy = fitted_strategy(wanted, plan, resets=all(hook.resets_opacities for hook in hooks))
     strategy.attach(scene)
     return strategy
 

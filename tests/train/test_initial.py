@@ -5,6 +5,7 @@ import torch
 from splat.cameras import Camera
 from splat.train.config import InitialOptions
 from splat.train.initial import first_points, initial_gaussians, scene_scale, seedable
+from splat.train.stereo.seeds import UNSURE, Seeds
 
 
 def wall_camera(x: float) -> Camera:
@@ -19,13 +20,17 @@ def wall_points(count: int, rng: np.random.Generator) -> np.ndarray:
     return np.column_stack([rng.uniform(-2, 0, count), rng.uniform(-1.5, 1.5, count), np.full(count, 4.0)])
 
 
+def wall_seeds(count: int, sure: bool, rng: np.random.Generator) -> Seeds:
+    """Seeds all over the wall."""
+    xyz = np.column_stack([rng.uniform(-2, 2, count), rng.uniform(-1.5, 1.5, count), np.full(count, 4.0)])
+    return Seeds(xyz, np.full((count, 3), 9, np.uint8), np.full(count, sure))
+
+
 def test_seeds_far_from_the_known_points_stay() -> None:
     rng = np.random.default_rng(0)
     points = (wall_points(200, rng), np.zeros((200, 3), np.uint8))
-    image = np.zeros((30, 40, 3), np.uint8)
-    cameras = [wall_camera(0.0)]
-    xyz, _, agreed = first_points(cameras, lambda i: image, lambda i: None, points, 500, rng, transparent=True)
-    assert agreed == 0 and len(xyz) == 500  # one photo agrees with nobody
+    xyz, rgb = first_points([wall_camera(0.0)], points, wall_seeds(5000, True, rng), 500, rng)
+    assert len(xyz) == 500 and (rgb[200:] == 9).all()
     assert ((xyz[200:, 0]) > 0).mean() > 0.7  # all of the seeds that lie on the plain half, and some others
 
 
@@ -55,13 +60,14 @@ def test_transparent_pixels_give_no_seeds() -> None:
 def test_first_points_meet_the_total() -> None:
     rng = np.random.default_rng(0)
     points = (wall_points(200, rng), np.zeros((200, 3), np.uint8))
-    image = np.zeros((30, 40, 3), np.uint8)
-    cameras = [wall_camera(0.0), wall_camera(0.5)]
+    cameras, seeds = [wall_camera(0.0), wall_camera(0.5)], wall_seeds(5000, False, rng)
     for total, expected in ((0, 200), (50, 50), (200, 200), (500, 500)):
-        xyz, rgb, _ = first_points(cameras, lambda i: image, lambda i: None, points, total, rng, transparent=True)
+        xyz, rgb = first_points(cameras, points, seeds, total, rng, transparent=True)
         assert len(xyz) == len(rgb) == expected
-    xyz, _, agreed = first_points(cameras, lambda i: image, lambda i: None, points, 1000, rng)
-    assert agreed == 0 and len(xyz) == 212  # a quarter of 50 seeds, where sure photos would give 1000
+    unsure, _ = first_points(cameras, points, seeds, 1000, rng)
+    assert len(unsure) == 200 + round(1000 * UNSURE) // 4  # all are guesses: a twentieth of 1000, and a quarter of it
+    none, _ = first_points(cameras, points, wall_seeds(0, True, rng), 1000, rng)
+    assert len(none) == 200
 
 
 def test_initial_gaussians_are_as_large_as_their_neighbours_are_far() -> None:

@@ -160,7 +160,7 @@ def test_a_geo_referenced_capture_trains_as_well(tmp_path: Path) -> None:
         runs.append(open_run(result.folder))
         values.append(evaluate_run(runs[-1], chosen)["train"]["psnr"])
     assert abs(values[1] - values[0]) < 0.05
-    assert values[2] < values[0] - 2  # what float32 would do to it
+    assert values[2] < values[0] - 1  # what float32 would do to it
     record = read_json(runs[1].path / "cameras.json")
     assert record["origin"] == runs[1].config["capture"]["origin"] == offset.tolist()
     assert runs[1].capture().origin == tuple(offset)

@@ -84,14 +84,16 @@ def gains(picture: Picture, other: Picture, points: np.ndarray) -> np.ndarray:
     if int(both.sum()) < FEWEST_SHARED:
         return np.ones(3, np.float32)
     mine, its = (_at(one, some[both]) for one in (picture, other))
-    return np.median((mine + DARK) / (its + DARK), axis=0).astype(np.float32)
+    ratios: np.ndarray = np.median((mine + DARK) / (its + DARK), axis=0)
+    return np.asarray(ratios, np.float32)
 
 
 def _at(picture: Picture, points: torch.Tensor) -> np.ndarray:
     """[P, 3]: the colours at the points."""
     x, y = picture.camera.project(points)[0].long().T.numpy()
     height, width = picture.counts.shape
-    return picture.color[y.clip(0, height - 1), x.clip(0, width - 1)]
+    found: np.ndarray = picture.color[y.clip(0, height - 1), x.clip(0, width - 1)]
+    return found
 
 
 class Pictures:

@@ -18,16 +18,38 @@ UNSURE = 0.05  # seeds on pixels whose depth is a guess, over those where photos
 
 @dataclass(frozen=True)
 class Seeds:
-    """Pixels of training views, at their depth."""
+    """Pixels of training views that the first Gaussians may stand on."""
 
     xyz: np.ndarray  # [S, 3] float64
     rgb: np.ndarray  # [S, 3] uint8
-    agreed: float  # 0..1, share of the pixels on whose depth several photos agree
+    sure: np.ndarray  # [S] bool, whether several photos agree on the depth
 
-    @classmethod
-    def none(cls) -> Seeds:
-        """Where no view sees points enough."""
-        return cls(np.zeros((0, 3)), np.zeros((0, 3), np.uint8), 0.0)
+    @property
+    def agreed(self) -> float:
+        """0..1, the share of pixels on whose depth several photos agree; 0 without pixels."""
+        return float(self.sure.mean()) if len(self.sure) else 0.0
+
+    def some(self, count: int, rng: np.random.Generator, unsure: float = UNSURE) -> Seeds:
+        """Some of them, drawn at random: `count` if all were sure and there are so many, else fewer.
+
+        Where photos agree on depth, Gaussians may begin small and many: they stay. Where they do not (plain walls, what
+        few photos see) a depth is a guess, and many small Gaussians at wrong depths explain each photo by itself,
+        before the lens of all others. Few and large ones must fit many photos at once. So pixels that are not sure get
+        one seed where sure ones get twenty, and there are fewer in all.
+
+        Args:
+            count: of seeds where all pixels are sure.
+            rng: picks them.
+            unsure: seeds on a pixel whose depth is a guess, over those where photos agree.
+        """
+        weights = np.where(self.sure, 1.0, unsure)
+        # the smallest of exponential times over weights: a weighted draw without replacement (Efraimidis & Spirakis)
+        order = np.argsort(rng.exponential(size=len(weights)) / weights, kind="stable")
+        return self.at(order[: round(count * float(weights.mean()))] if len(weights) else order)
+
+    def at(self, rows: np.ndarray) -> Seeds:
+        """Those of some rows [M]."""
+        return Seeds(self.xyz[rows], self.rgb[rows], self.sure[rows])
 
 
 def stereo_seeds(
@@ -35,40 +57,25 @@ def stereo_seeds(
     image: Callable[[int], np.ndarray],
     keep: Callable[[int], np.ndarray | None],
     points: np.ndarray,
-    count: int,
     rng: np.random.Generator,
-    unsure: float = UNSURE,
 ) -> Seeds:
-    """Pixels at the depth that plane sweeping finds, but those that other photos look through.
+    """All pixels at the depth that plane sweeping finds, in small pictures, but those that other photos look through.
 
-    Where photos agree on depth, Gaussians may begin small and many: they stay. Where they do not (plain walls, what few
-    photos see) a depth is a guess, and many small Gaussians at wrong depths explain each photo by itself, before the
-    lens of all others. Few and large ones must fit many photos at once. So pixels that are not sure get one
-    seed where sure ones get twenty, and there are fewer in all.
+    None where no view sees points enough.
 
     Args:
         cameras: training cameras, in the frame of `points`.
         image: index -> [H, W, 3] uint8 of that camera.
         keep: index -> [H, W] bool, True where a pixel may become a seed, or None for all.
         points: [P, 3] known points.
-        count: of seeds where all pixels are sure, and there are so many.
-        rng: picks the pixels.
-        unsure: seeds on a pixel whose depth is a guess, over those where photos agree. Photos with transparency show
-            where there is nothing, so that guesses do no harm: 1.
+        rng: picks the points that tell which views see the same.
     """
-    if len(points) == 0:
-        return Seeds.none()
-    near = partners(cameras, points, JUDGES, rng)
-    views = depth_views(Pictures(cameras, image, keep), near, points)
+    near = partners(cameras, points, JUDGES, rng) if len(points) else []
+    views = depth_views(Pictures(cameras, image, keep), near, points) if near else {}
     found = [_candidates(views, near, view) for view in views]
-    xyz, rgb, sure = (np.concatenate(part) for part in zip(*found)) if found else (np.zeros(0),) * 3
-    if len(sure) == 0:
-        return Seeds.none()
-    weights = np.where(sure, 1.0, unsure)
-    # the smallest of exponential times over weights: a weighted draw without replacement (Efraimidis & Spirakis, 2006)
-    order = np.argsort(rng.exponential(size=len(weights)) / weights, kind="stable")
-    chosen = order[: round(count * float(weights.mean()))]
-    return Seeds(xyz[chosen], rgb[chosen], float(sure.mean()))
+    if not found:
+        return Seeds(np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros(0, bool))
+    return Seeds(*(np.concatenate(part) for part in zip(*found)))
 
 
 def _candidates(
@@ -76,7 +83,7 @@ def _candidates(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places [C, 3] and colors [C, 3] uint8 of the pixels of a view that count, and [C] bool, where photos agree.
 
-    Without those that nobody is sure of and others look through.
+    Without those that other photos look through.
     """
     one = views[view]
     _, through = votes(views, near, view)

@@ -5,7 +5,8 @@ these and the other way round. Importing this package needs no torch.
 """
 
 from splat.train.strategies.absgrad import AbsGradStrategy
-from splat.train.strategies.base import NoneStrategy, Strategy
+from splat.train.strategies.auto import AutoStrategy
+from splat.train.strategies.base import Evidence, NoneStrategy, Strategy
 from splat.train.strategies.default import DefaultStrategy
 from splat.train.strategies.fast import FastStrategy
 from splat.train.strategies.geotex import GeoTexDefaultStrategy, GeoTexStrategy
@@ -13,6 +14,7 @@ from splat.train.strategies.improved import ImprovedStrategy
 from splat.train.strategies.mcmc import MCMCStrategy
 
 STRATEGIES: dict[str, type[Strategy]] = {
+    "auto": AutoStrategy,
     "none": NoneStrategy,
     "default": DefaultStrategy,
     "absgrad": AbsGradStrategy,
@@ -26,7 +28,9 @@ STRATEGIES: dict[str, type[Strategy]] = {
 __all__ = [
     "STRATEGIES",
     "AbsGradStrategy",
+    "AutoStrategy",
     "DefaultStrategy",
+    "Evidence",
     "FastStrategy",
     "GeoTexDefaultStrategy",
     "GeoTexStrategy",

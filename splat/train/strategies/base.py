@@ -21,6 +21,14 @@ REFERENCE_STEPS = 30_000  # the length of training for which the published sched
 REQUIRED = ("means", "scales", "quats", "opacities")
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a capture before its training."""
+
+    agreed: float | None  # 0..1, share of what photos show on whose depth they agree; None where it was not measured
+    transparent: bool  # photos show where there is nothing
+
+
 @dataclass
 class Strategy:
     """Base class: changes nothing. Subclasses override the methods they need.
@@ -45,6 +53,10 @@ class Strategy:
     def asked_limit(self) -> int | None:
         """The `limit` where its user has set it, None where it is a default, for the plan of the training to choose."""
         return None
+
+    def chosen(self, evidence: Evidence) -> Strategy:
+        """The strategy to train a capture with: this one."""
+        return self
 
     def fitted(self, max_steps: int, cap_max: int, resets: bool = True) -> Self:
         """This strategy for one training.

@@ -69,31 +69,29 @@ def test_filling_keeps_what_is_known_and_stops_at_edges() -> None:
     )
 
 
-def seeds_of(
-    plain_from: float, keep: Callable[[int], np.ndarray | None] = lambda view: None, unsure: float = UNSURE
-) -> Seeds:
+def seeds_of(plain_from: float, keep: Callable[[int], np.ndarray | None] = lambda view: None) -> Seeds:
     made = walls.cameras()
     return stereo_seeds(
-        made, lambda view: walls.photo(made[view], plain_from), keep, walls.points(), 2000, np.random.default_rng(0),
-        unsure=unsure,
-    )  # fmt: skip
+        made, lambda view: walls.photo(made[view], plain_from), keep, walls.points(), np.random.default_rng(0)
+    )
 
 
 def test_seeds_stand_on_the_wall_in_its_colours() -> None:
     seeds = seeds_of(np.inf)
-    assert seeds.agreed > 0.6
-    assert len(seeds.xyz) == pytest.approx(2000 * (seeds.agreed + 0.05 * (1 - seeds.agreed)), abs=1)
+    assert seeds.agreed > 0.6 and seeds.agreed == seeds.sure.mean()
     assert np.quantile(np.abs(seeds.xyz[:, 2] - walls.DEPTH), 0.9) < 0.15
     expected = 255 * walls.texture(seeds.xyz[:, 0], seeds.xyz[:, 1]).clip(0, 1)
     assert np.median(np.abs(seeds.rgb - expected)) < 6
 
 
 def test_few_seeds_stand_where_photos_do_not_agree() -> None:
-    plain, whole = seeds_of(0.0), seeds_of(0.0, unsure=1.0)
+    plain = seeds_of(0.0)
     assert plain.agreed < 0.85 * seeds_of(np.inf).agreed
-    assert len(whole.xyz) == 2000 and len(plain.xyz) < 1500
-    share = [(seeds.xyz[:, 0] > 0.5).mean() for seeds in (plain, whole)]
-    assert share[0] < 0.7 * share[1]
+    few, many = (plain.some(2000, np.random.default_rng(1), unsure) for unsure in (UNSURE, 1.0))
+    assert len(many.xyz) == 2000
+    assert len(few.xyz) == pytest.approx(2000 * (plain.agreed + UNSURE * (1 - plain.agreed)), abs=1)
+    assert few.sure.mean() > 0.95 and many.sure.mean() == pytest.approx(plain.agreed, abs=0.03)
+    assert (few.xyz[:, 0] > 0.5).mean() < 0.7 * (many.xyz[:, 0] > 0.5).mean()
 
 
 def test_hidden_pixels_give_no_seeds() -> None:
@@ -105,10 +103,8 @@ def test_hidden_pixels_give_no_seeds() -> None:
 
 def test_without_points_there_are_no_seeds() -> None:
     made = walls.cameras()
-    few = stereo_seeds(
-        made, lambda view: walls.photo(made[view]), lambda view: None, walls.points(8), 100, np.random.default_rng(0)
-    )
-    none = stereo_seeds(
-        made, lambda view: walls.photo(made[view]), lambda view: None, np.zeros((0, 3)), 100, np.random.default_rng(0)
-    )
-    assert len(few.xyz) == len(none.xyz) == 0 and none.agreed == 0
+    for points in (walls.points(8), np.zeros((0, 3))):
+        seeds = stereo_seeds(
+            made, lambda view: walls.photo(made[view]), lambda view: None, points, np.random.default_rng(0)
+        )
+        assert len(seeds.xyz) == 0 and seeds.agreed == 0 and len(seeds.some(10, np.random.default_rng(0)).xyz) == 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import torch
 
+from splat import native
 from splat.train.stereo.agreement import DepthView, votes
 from splat.train.stereo.filling import filled
 from splat.train.stereo.pictures import Picture, Pictures, spread
@@ -31,11 +33,15 @@ def depth_views(
         points: [P, 3] known points.
         most: views, evenly over their order.
     """
-    swept: dict[int, DepthView] = {}
-    for view in spread(len(near), most):
-        depth = swept_depth(pictures[view], [pictures[other] for other in near[view][:SOURCES]], points)
-        if depth is not None:
-            swept[view] = DepthView(pictures[view], depth, pictures[view].counts)
+    chosen = spread(len(near), most)
+    compared = {view: (pictures[view], [pictures[other] for other in near[view][:SOURCES]]) for view in chosen}
+    with ThreadPoolExecutor(native.default_threads()) as pool:
+        depths = list(pool.map(lambda view: swept_depth(*compared[view], points), chosen))
+    swept = {
+        view: DepthView(pictures[view], depth, pictures[view].counts)
+        for view, depth in zip(chosen, depths)
+        if depth is not None
+    }
     return {view: completed(swept, near, view, points) for view in swept}
 
 

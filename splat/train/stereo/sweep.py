@@ -81,16 +81,16 @@ def _warped(picture: Picture, other: Picture, depths: np.ndarray, gain: np.ndarr
     """The other photo's grey [h, w, D] on each plane, and the mean difference of colours, infinite outside of it."""
     height, width = picture.counts.shape
     source = np.where(other.counts[..., None], other.color * gain, OUTSIDE).astype(np.float32)
-    grey, away = (np.empty((height, width, len(depths)), np.float32) for _ in range(2))
+    grey, away = (np.empty((len(depths), height, width), np.float32) for _ in range(2))
     for index, matrix in enumerate(homographies(picture.camera, other.camera, depths)):
         color = cv2.warpPerspective(
             source, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT, borderValue=(OUTSIDE,) * 3,
         )  # fmt: skip
         shown = color[..., 0] >= 0
-        grey[..., index] = np.where(shown, cv2.transform(color, MEAN), 0)
-        away[..., index] = np.where(shown, cv2.transform(cv2.absdiff(color, picture.color), MEAN), np.inf)
-    return grey, away
+        grey[index] = np.where(shown, cv2.transform(color, MEAN), 0)
+        away[index] = np.where(shown, cv2.transform(cv2.absdiff(color, picture.color), MEAN), np.inf)
+    return tuple(np.ascontiguousarray(np.moveaxis(planes, 0, 2)) for planes in (grey, away))  # type: ignore[return-value]
 
 
 def homographies(camera: Camera, other: Camera, depths: np.ndarray) -> list[np.ndarray]:

@@ -84,6 +84,8 @@ class Coverage:
 
     def in_words(self) -> str:
         """The numbers in one line."""
+        if self.photos < 2:
+            return count(self.photos, "training photo")
         shape = "all around" if self.closed else f"over {sum(self.steps):.0f}°"
         words = [
             f"{count(self.photos, 'training photo')} {shape}{'' if self.inward else ', looking outward'}",
@@ -97,7 +99,8 @@ class Coverage:
         """What would make the capture a better one: a sentence for each shortcoming."""
         found = []
         if self.photos < FEW_PHOTOS:
-            found.append(f"{count(self.photos, 'training photo')} are few; more help most {self.from_where()}")
+            few = "1 training photo is" if self.photos == 1 else f"{count(self.photos, 'training photo')} are"
+            found.append(f"{few} few; more help most {self.from_where()}")
         if self.photos > 1 and self.parallax is not None and self.parallax < LITTLE_PARALLAX:
             found.append(
                 f"points are seen under {self.parallax:.1f}° only, so their distance is a guess; take photos from"
@@ -112,7 +115,7 @@ class Coverage:
             places.append(f"beyond {self.names[self.order[0]]} and {self.names[self.order[-1]]}, where the photos end")
         if self.level:
             places.append("from higher and lower")
-        return "; ".join(places) or "in the middle between those that there are"
+        return "; ".join(places) or "from anywhere else"
 
 
 def measured_coverage(cameras: Sequence[Camera], points: np.ndarray | None) -> Coverage:

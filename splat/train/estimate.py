@@ -43,10 +43,12 @@ def announce(state: TrainState, views: TrainingViews, config: TrainConfig, plan:
         words, advice = f"to fill max_seconds={plan.pace.seconds:g}", plan.pace.too_short(plan.max_steps)
     coarse = plan.coarse_until(config)
     half = f"half the size up to step {math.ceil(coarse * plan.max_steps):,}, " if coarse > 0 else ""
-    visits = f"{plan.max_steps / max(len(views), 1):,.0f} visits of each of {count(len(views), 'photo')}"
+    visits = plan.max_steps / max(len(views), 1)
+    often = f"{visits:,.0f}" if visits >= 10 else f"{visits:.1f}"
+    steps = f"max_steps={plan.max_steps:,} ({often} visits of each of {count(len(views), 'photo')})"
     info(
-        f"plan: {camera.width}x{camera.height} (data_factor={plan.data_factor:g}), {half}max_steps={plan.max_steps:,} "
-        f"({visits}), cap_max={plan.cap_max:,}; {words} and {memory / 1e9:.1f} GB of memory"
+        f"plan: {camera.width}x{camera.height} (data_factor={plan.data_factor:g}), {half}{steps}, "
+        f"cap_max={plan.cap_max:,}; {words} and {memory / 1e9:.1f} GB of memory"
     )
     for sentence in filter(None, (advice, few_visits(plan.max_steps, len(views)))):
         warn(sentence)

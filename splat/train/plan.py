@@ -70,6 +70,14 @@ class Plan:
             return config.schedule.coarse_until
         return 0.0 if self.pace is None else self.pace.coarse_until
 
+    def repeated(self, config: TrainConfig) -> str:
+        """What a training with a budget of time has done, and the keys that do it again without a look at the clock."""
+        assert self.pace is not None
+        keys = f"max_steps={self.max_steps} cap_max={self.cap_max} initial.seeds={self.seeds}"
+        coarse = self.coarse_until(config)
+        keys += f" schedule.coarse_until={coarse:g}" if coarse > 0 else ""
+        return f"max_seconds={self.pace.seconds:g} was time for {self.max_steps:,} steps; the same in steps: {keys}"
+
 
 def recorded_plan(values: Any, where: str) -> Plan:
     """The plan that a checkpoint or config.yaml holds.

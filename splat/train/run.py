@@ -253,6 +253,8 @@ def run(training: Training, files: RunFiles) -> None:
             )  # fmt: skip
     if training.plan.pace is not None:
         record_plan(files.path, training.plan)
+        if finished:
+            info(training.plan.repeated(config))
     if not finished:
         raise Interrupted(f"stopped at step {state.step:,}; continue with: {resume_command(config.data, files.path)}")
 

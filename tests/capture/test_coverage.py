@@ -121,6 +121,7 @@ def test_a_turned_world_changes_nothing() -> None:
 
 def test_one_photo_and_photos_from_straight_above() -> None:
     single = coverage_of(ring([30]))
+    assert single.in_words() == "1 training photo" and single.advice()[0].endswith("from anywhere else")
     assert single.photos == 1 and single.steps == () and single.gaps == () and single.nearest == 0
     up = common_up(np.stack([np.eye(3)]))
     assert np.linalg.norm(up) == pytest.approx(1)

@@ -19,7 +19,7 @@ RUN = BudgetRun(
 
 
 def test_rows_are_captures_and_columns_are_budgets() -> None:
-    runs = [RUN, replace(RUN, job=BudgetJob("demo", 60.0), psnr=33.0, size="480x360")]
+    runs = [RUN, replace(RUN, job=BudgetJob("demo", 60.0), psnr=33.0, trained_seconds=61.0, size="480x360")]
     assert table(runs).splitlines() == [
         "| capture | photos at | 30 s | 60 s |",
         "| --- | --- | --- | --- |",

@@ -53,3 +53,18 @@ def test_a_start_that_fails_leaves_no_folder(capture: Path, tmp_path: Path) -> N
     with pytest.raises(SplatError, match="neither a folder nor a hub name"):
         train(config)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_training_says_from_where_more_photos_would_help(
+    capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twelve photos in a ring at 16 degrees of height, of which the first and the ninth are held out."""
+    train(settings(capture, tmp_path))
+    said = capsys.readouterr().err
+    assert "coverage: 10 training photos all around, " in said
+    assert "plan: 48x36 (data_factor=1), max_steps=3 (0.3 visits of each of 10 photos), " in said
+    (line,) = [line for line in said.splitlines() if "are few" in line]
+    first, second = "between images/011.png and images/001.png", "between images/007.png and images/009.png"
+    assert f"{first} (58° apart)" in line and f"{second} (58° apart)" in line  # 60 degrees times cos 16
+    assert line.count("between") == 2 and line.endswith("from higher and lower")
+    assert "3 steps come to each of the 10 training photos 0.3 times only" in said

@@ -188,7 +188,7 @@ class Lengths(TrainingHook):
 
 @pytest.mark.usefixtures("clock")
 def test_a_training_ends_in_time_with_its_schedules_done(
-    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rates: list[float] = []
     original = loop.means_lr
@@ -205,6 +205,8 @@ def test_a_training_ends_in_time_with_its_schedules_done(
     assert rates[-1] / rates[0] == pytest.approx(0.01, rel=0.1)
     plan = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["plan"]
     assert plan["max_steps"] == result.max_steps == plan["pace"]["lengths"][-1][1]
+    said = f"max_seconds=15 was time for {result.max_steps} steps; the same in steps: max_steps={result.max_steps} "
+    assert said + "cap_max=400 initial.seeds=200" in capsys.readouterr().err
     (hook,) = hooks
     assert hook.told == [length for _, length in plan["pace"]["lengths"]] and len(hook.told) > 2
 

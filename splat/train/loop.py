@@ -228,6 +228,7 @@ def run_steps(
     hooks: Sequence[TrainingHook] = (),
     until: int | None = None,
     coarse_until: float = 0.0,
+    coarse: CoarseViews | None = None,
 ) -> bool:
     """Train until `max_steps` are done; returns False when the user stopped it with Ctrl-C between two steps.
 
@@ -240,11 +241,12 @@ def run_steps(
         hooks: what else happens.
         until: stop after this step instead, for now.
         coarse_until: share of the length in which photos are at half their size.
+        coarse: these photos, where they are kept from one call to the next.
     """
     until = max_steps if until is None else until
     with _stop_request() as stopped, one_torch_thread(views.device):
         last = time.perf_counter()
-        coarse = CoarseViews(views)
+        coarse = CoarseViews(views) if coarse is None else coarse
         while state.step < until:
             early = state.step < coarse_until * max_steps
             if not early:

@@ -27,6 +27,7 @@ from splat.render.backends import Backend
 from splat.render.config import RenderOptions
 from splat.run import POINTS, resume_command, write_cameras
 from splat.train.budget import planned
+from splat.train.coarse import CoarseViews
 from splat.train.config import TrainConfig
 from splat.train.estimate import announce
 from splat.train.folder import record_plan, run_folder, write_config
@@ -238,7 +239,7 @@ def run(training: Training, files: RunFiles) -> None:
     Raises:
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
-    config, state = training.config, training.state
+    config, state, coarse = training.config, training.state, CoarseViews(training.views)
     with journal(training, files) as kept:
         finished = True
         while finished and state.step < training.plan.max_steps:
@@ -249,7 +250,7 @@ def run(training: Training, files: RunFiles) -> None:
             until = plan.max_steps if plan.pace is None else next_check(state.step, plan.max_steps)
             finished = run_steps(
                 state, training.views, config, plan.max_steps, kept.after_step, training.hooks,
-                until=until, coarse_until=plan.coarse_until(config),
+                until=until, coarse_until=plan.coarse_until(config), coarse=coarse,
             )  # fmt: skip
     if training.plan.pace is not None:
         record_plan(files.path, training.plan)

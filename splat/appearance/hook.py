@@ -46,6 +46,10 @@ class AppearanceHook(TrainingHook):
         self.lr = options.reach / visits / mean_rate(options)
         self.shown: int | None = None  # the photo of this step
 
+    def replanned(self, max_steps: int) -> None:
+        """Rates start and end with the new length; how large they are stays."""
+        self.max_steps = max_steps
+
     def compared(
         self, step: int, position: int, view: View, image: Tensor, target: Tensor, depth: Tensor | None
     ) -> tuple[Tensor, Tensor]:

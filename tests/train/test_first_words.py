@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from splat import console
 from splat.errors import SplatError
 from splat.train.config import TrainConfig
 from splat.train.strategies import STRATEGIES, NoneStrategy
@@ -56,9 +57,10 @@ def test_a_start_that_fails_leaves_no_folder(capture: Path, tmp_path: Path) -> N
 
 
 def test_a_training_says_from_where_more_photos_would_help(
-    capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twelve photos in a ring at 16 degrees of height, of which the first and the ninth are held out."""
+    monkeypatch.setattr(console, "_warned", set())
     train(settings(capture, tmp_path))
     said = capsys.readouterr().err
     assert "coverage: 10 training photos all around, " in said

@@ -32,8 +32,7 @@ class AppearanceHook(TrainingHook):
 
     def __init__(self, context: HookContext, options: AppearanceOptions) -> None:
         """Measure what the photos differ by, and say what is learned of it."""
-        self.options, self.max_steps = options, context.max_steps
-        self.scene = context.scene
+        self.options, self.scene = options, context.scene
         self.spread = measured_spread(context.scene, context.seed)
         kind = options.kind if options.kind != "auto" else chosen_kind(self.spread, options.least)
         info(f"appearance: {in_words(self.spread, kind, options.kind == 'auto')}")
@@ -42,13 +41,14 @@ class AppearanceHook(TrainingHook):
             gains = None if self.spread is None else self.spread.gains
             views = context.scene.views
             self.learner = AppearanceLearner(Corrections(kind, views.cameras, gains, views.device))
-        visits = max(1.0, self.max_steps / max(1, len(context.scene)))
-        self.lr = options.reach / visits / mean_rate(options)
+        self.replanned(context.max_steps)
         self.shown: int | None = None  # the photo of this step
 
     def replanned(self, max_steps: int) -> None:
-        """Rates start and end with the new length; how large they are stays."""
+        """Steps are as long as leads so far in this number of them."""
         self.max_steps = max_steps
+        visits = max(1.0, max_steps / max(1, len(self.scene)))
+        self.lr = self.options.reach / visits / mean_rate(self.options)
 
     def compared(
         self, step: int, position: int, view: View, image: Tensor, target: Tensor, depth: Tensor | None

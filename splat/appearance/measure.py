@@ -121,7 +121,7 @@ def spread(colors: Tensor, quarters: Tensor) -> ColorSpread:
         (total - total.mean(dim=0)).float(),
         exposure_spread / math.log(2),
         tint_spread / math.log(2),
-        GAMMA * float(ends[1] - ends[0]),
+        GAMMA * max(0.0, float(ends[1] - ends[0])),
     )
 
 

@@ -20,6 +20,7 @@ from splat.appearance.record import read_looks
 from splat.errors import Interrupted, SplatError
 from splat.train import loop
 from splat.train.config import TrainConfig
+from splat.train.hooks import HookContext
 from splat.train.run import TrainResult, train
 from splat.train.strategies import DefaultStrategy
 from splat.training import HookedTrainConfig, hooks_of
@@ -160,6 +161,19 @@ def test_the_rate_rises_and_falls() -> None:
     assert rate(0, options) == pytest.approx(0.01) and rate(1, options) == pytest.approx(0.01)
     assert rate(0.1, options) == pytest.approx(0.01**0.1)
     assert 0.15 < mean_rate(options) < 0.25 and mean_rate(AppearanceOptions(warmup=0, final=1)) == 1
+
+
+def test_a_longer_training_learns_in_smaller_steps(capture: Path, tmp_path: Path) -> None:
+    made = []
+
+    def kept(context: HookContext) -> AppearanceHook:
+        made.append(AppearanceHook(context, AppearanceOptions(kind="exposure")))
+        return made[0]
+
+    train(config(capture, tmp_path / "run", steps=9), [kept])
+    before = made[0].lr
+    made[0].replanned(90)
+    assert made[0].lr == pytest.approx(before / 10) and made[0].max_steps == 90
 
 
 def test_who_gets_the_hook() -> None:

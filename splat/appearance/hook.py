@@ -102,7 +102,7 @@ def in_words(spread: ColorSpread | None, kind: str, chosen: bool) -> str:
     """One line about what the photos differ by and what is done about it."""
     done = "nothing is learned per photo" if kind == "none" else f"learned per photo (appearance={kind})"
     if spread is None:
-        return f"too few known points are seen in several photos to measure exposure; {done}"
+        return f"exposure is not measured (transparent photos, or too few known points seen in several); {done}"
     tinted = f", white balance by {2**spread.tint - 1:.0%}" if spread.tint >= 0.015 else ""
     about = f"exposure differs by {spread.range:.1f} stop between photos{tinted}"
     if chosen and kind == "none":

@@ -54,8 +54,13 @@ class ColorSpread:
 
 
 def measured_spread(scene: StrategyContext, seed: int = 0) -> ColorSpread | None:
-    """The differences between the training photos; None where too few known points are seen to tell."""
+    """The differences between the training photos; None where nothing is to be told of them.
+
+    That is with transparent photos and where too few known points are seen.
+    """
     points, places = scene.points, evenly(range(len(scene)), PHOTOS)
+    if any(scene.views[place].alpha is not None for place in places):
+        return None  # renders, or things that were cut out: how bright they look is how they are lit from there
     if len(points) < FEWEST_POINTS or len(places) < SEEN:
         return None
     most = min(POINTS, LOOKS // len(places))

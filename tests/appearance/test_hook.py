@@ -126,7 +126,7 @@ def test_auto_leaves_photos_of_one_exposure_alone(tmp_path: Path, capsys: pytest
     assert "; nothing is learned per photo" in capsys.readouterr().err
 
 
-def test_nothing_is_learned_behind_transparent_photos(tmp_path: Path) -> None:
+def test_nothing_is_learned_behind_transparent_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Blobs that are alike in all photos before nothing: no background, of whatever colour, becomes a correction."""
     folder = tmp_path / "blobs"
     write_blob_capture(folder, views=7)
@@ -135,6 +135,7 @@ def test_nothing_is_learned_behind_transparent_photos(tmp_path: Path) -> None:
         alpha = np.where(photo.max(axis=2) > 40, 255, 0).astype(np.uint8)
         cv2.imwrite(str(path), np.dstack([photo, alpha]))
     train(config(folder, tmp_path / "run", steps=120), [maker("affine")])
+    assert "exposure is not measured (transparent photos" in capsys.readouterr().err
     assert float(read_looks(tmp_path / "run").photos.abs().max()) < 0.12
 
 

@@ -13,7 +13,7 @@ from splat.shipped import conf_folder
 from splat.train.strategies import STRATEGIES
 from splat.training import HookedTrainConfig
 
-STRATEGY, APPEARANCE = "improved", "auto"  # as in conf/train.yaml
+STRATEGY, APPEARANCE = "improved", "none"  # as in conf/train.yaml
 
 
 def training_config(
@@ -25,7 +25,7 @@ def training_config(
         preset: a file of conf/preset.
         strategy: a file of conf/strategy; None for the preset's, which is usually `improved`.
         weather: a file of conf/weather.
-        appearance: a file of conf/appearance; None for the preset's, which is usually `auto`.
+        appearance: a file of conf/appearance; None for the preset's, which is usually `none`.
 
     Raises:
         SplatError: a name that there is not.

@@ -14,7 +14,7 @@ class AppearanceOptions:
     """What is learned for each photo, so that the scene keeps the mean look of the capture."""
 
     kind: str = option(
-        "auto",
+        "none",
         "what each photo may do to the scene's colours; appearance=KIND sets it; auto: what the photos' colours of the "
         "same points ask for",
         choices=KINDS,

@@ -178,9 +178,11 @@ def test_a_longer_training_learns_in_smaller_steps(capture: Path, tmp_path: Path
 
 
 def test_who_gets_the_hook() -> None:
-    assert [made.func for made in hooks_of(HookedTrainConfig())] == [AppearanceHook]  # type: ignore[attr-defined]
-    assert hooks_of(HookedTrainConfig(appearance=AppearanceOptions(kind="none"))) == []
-    assert len(hooks_of(HookedTrainConfig(weather=WeatherOptions(lens=True)))) == 1  # the weather's alone
+    auto = AppearanceOptions(kind="auto")
+    made = hooks_of(HookedTrainConfig(appearance=auto))
+    assert [maker.func for maker in made] == [AppearanceHook]  # type: ignore[attr-defined]
+    assert hooks_of(HookedTrainConfig()) == []
+    assert len(hooks_of(HookedTrainConfig(appearance=auto, weather=WeatherOptions(lens=True)))) == 1  # the weather's
 
 
 def test_damaged_and_missing_looks(capture: Path, tmp_path: Path) -> None:

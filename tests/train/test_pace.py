@@ -114,7 +114,7 @@ def _checks(length: int) -> Any:
 
 def test_a_plan_is_read_as_it_was_written() -> None:
     pace = GROWING.planned()[0].corrected(50, 4.0)[0]
-    plan = Plan(1.5, pace.lengths[-1][1], 20_000, 10_000, pace)
+    plan = Plan(1.5, pace.lengths[-1][1], 20_000, 10_000, agreed=0.4, pace=pace)
     assert len(pace.lengths) == 2 and recorded_plan(plain_plan(plan), "here") == plan
     old = {"data_factor": 1.0, "max_steps": 5, "cap_max": 5, "seeds": 0}  # of a version without budgets
     assert recorded_plan(old, "here").pace is None
@@ -124,7 +124,7 @@ def test_a_plan_is_read_as_it_was_written() -> None:
     ("name", "value"), [("full", 0.0), ("seconds", "x"), ("lengths", []), ("lengths", [[1]]), ("start", -1)]
 )
 def test_a_damaged_pace_is_one_line(name: str, value: Any) -> None:
-    held = plain_plan(Plan(1.0, 5, 5, 0, GROWING.planned()[0]))["pace"]
+    held = plain_plan(Plan(1.0, 5, 5, 0, pace=GROWING.planned()[0]))["pace"]
     with pytest.raises(SplatError, match=f"plan.*{name if name != 'lengths' else ''}"):
         recorded_pace(Record({**held, name: value}, "config.yaml: plan: pace"))
 

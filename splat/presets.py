@@ -13,7 +13,7 @@ from splat.shipped import conf_folder
 from splat.train.strategies import STRATEGIES
 from splat.training import HookedTrainConfig
 
-STRATEGY, APPEARANCE = "improved", "none"  # as in conf/train.yaml
+STRATEGY, APPEARANCE = "auto", "none"  # as in conf/train.yaml
 
 
 def training_config(
@@ -23,7 +23,7 @@ def training_config(
 
     Args:
         preset: a file of conf/preset.
-        strategy: a file of conf/strategy; None for the preset's, which is usually `improved`.
+        strategy: a file of conf/strategy; None for the preset's, which is usually `auto`.
         weather: a file of conf/weather.
         appearance: a file of conf/appearance; None for the preset's, which is usually `none`.
 

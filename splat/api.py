@@ -60,6 +60,7 @@ def train(
     strategy: str | Strategy | None = None,
     weather: str = "none",
     appearance: str | None = None,
+    poses: str | None = None,
     max_steps: int | None = None,
     max_seconds: float | None = None,
     data_factor: float | None = None,
@@ -83,6 +84,8 @@ def train(
         weather: what the photos were taken in and is left out of the scene: none, rain, snow, drops, fog or auto.
         appearance: what is learned of each photo's exposure and colours: none, exposure, affine, bilateral, ppisp or
             auto, which measures; None for the preset's.
+        poses: whether cameras are refined with the scene: none, refine, or auto, where they do not fit their points;
+            None for the preset's.
         max_steps: training steps; None for the preset's.
         max_seconds: instead of steps: as many as fit into this time of training; None for no such budget.
         data_factor: divides the photos' width and height; None for what fits the machine.
@@ -103,7 +106,7 @@ def train(
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
     named = strategy if isinstance(strategy, str) else None
-    config = training_config(preset=preset, strategy=named, weather=weather, appearance=appearance)
+    config = training_config(preset=preset, strategy=named, weather=weather, appearance=appearance, poses=poses)
     if isinstance(strategy, Strategy):
         config.strategy = strategy
     config.data, config.out, config.name = str(Path(data).expanduser()), None if out is None else str(out), name

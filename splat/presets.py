@@ -13,19 +13,24 @@ from splat.shipped import conf_folder
 from splat.train.strategies import STRATEGIES
 from splat.training import HookedTrainConfig
 
-STRATEGY, APPEARANCE = "auto", "none"  # as in conf/train.yaml
+STRATEGY, APPEARANCE, POSES = "auto", "none", "auto"  # as in conf/train.yaml
 
 
 def training_config(
-    preset: str = "auto", strategy: str | None = None, weather: str = "none", appearance: str | None = None
+    preset: str = "auto",
+    strategy: str | None = None,
+    weather: str = "none",
+    appearance: str | None = None,
+    poses: str | None = None,
 ) -> HookedTrainConfig:
-    """What `splat train preset=... strategy=... weather=... appearance=...` trains with.
+    """What `splat train preset=... strategy=... weather=... appearance=... poses=...` trains with.
 
     Args:
         preset: a file of conf/preset.
         strategy: a file of conf/strategy; None for the preset's, which is usually `auto`.
         weather: a file of conf/weather.
         appearance: a file of conf/appearance; None for the preset's, which is usually `none`.
+        poses: a file of conf/poses; None for the preset's, which is usually `auto`.
 
     Raises:
         SplatError: a name that there is not.
@@ -34,7 +39,9 @@ def training_config(
     overridden = {group: name for entry in chosen.get("defaults", []) for group, name in entry.items()}
     strategy = strategy or overridden.get("override /strategy", STRATEGY)
     appearance = appearance or overridden.get("override /appearance", APPEARANCE)
-    settings = [_file("strategy", strategy), _file("weather", weather), _file("appearance", appearance), chosen]
+    poses = poses or overridden.get("override /poses", POSES)
+    groups = {"strategy": strategy, "weather": weather, "appearance": appearance, "poses": poses}
+    settings = [*(_file(group, name) for group, name in groups.items()), chosen]
     config = HookedTrainConfig(strategy=STRATEGIES[strategy]())
     for content in settings:
         for name, value in _dotted(content).items():

@@ -49,6 +49,12 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         raise protocol.wrong("resolution", "a list of sizes")
     for size in sizes or []:
         record({"size": size}, f"{protocol.where}: resolution").numbers("size", 2)
+    if protocol.has("test_poses"):
+        protocol.text("test_poses")
+    unrefined = found.part("unrefined")
+    for key in unrefined.values:
+        if unrefined.has(key):
+            unrefined.number(key)
     return {**metrics, "train": _block(found.part("train"))} if found.has("train") else metrics
 
 
@@ -70,6 +76,16 @@ def train_rules(metrics: Mapping[str, Any]) -> str | None:
         for name, color in sides
     ]
     return f"the scores of training views ({words[0]}) do not compare with those of held-out views ({words[1]})"
+
+
+def refined_poses(metrics: Mapping[str, Any]) -> str | None:
+    """What must be known where held-out cameras were refined before they were scored, else None."""
+    protocol, unrefined = metrics.get("protocol") or {}, metrics.get("unrefined") or {}
+    if not protocol.get("test_poses"):
+        return None
+    psnr, ssim = unrefined.get("psnr"), unrefined.get("ssim")
+    without = "" if psnr is None or ssim is None else f" (as given: PSNR {psnr:.2f}, SSIM {ssim:.4f})"
+    return f"test poses {protocol['test_poses']}{without}"
 
 
 def _block(found: Record) -> dict[str, Any]:

@@ -10,19 +10,22 @@ from splat.appearance.config import AppearanceOptions
 from splat.console import info
 from splat.lazy import lazy
 from splat.options import option
+from splat.poses.config import PosesOptions
 from splat.train.config import TrainConfig
 from splat.weather.training.config import WeatherOptions
 
 if TYPE_CHECKING:
     from splat import depth_pull
     from splat.appearance import hook as appearance
+    from splat.poses import hook as poses
     from splat.train import run
     from splat.train.hooks import HookMaker
     from splat.train.run import TrainResult
     from splat.weather.training import hook
 else:
-    run, depth_pull, hook, appearance = (
-        lazy(f"splat.{name}") for name in ("train.run", "depth_pull", "weather.training.hook", "appearance.hook")
+    run, depth_pull, hook, appearance, poses = (
+        lazy(f"splat.{name}")
+        for name in ("train.run", "depth_pull", "weather.training.hook", "appearance.hook", "poses.hook")
     )
 
 
@@ -32,6 +35,7 @@ class HookedTrainConfig(TrainConfig):
 
     weather: WeatherOptions = option(WeatherOptions, "rain, snow, drops on the lens and fog, left out of the scene")
     appearance: AppearanceOptions = option(AppearanceOptions, "exposure and colours that differ from photo to photo")
+    poses: PosesOptions = option(PosesOptions, "cameras that are a little wrong, refined with the scene")
 
 
 def train(config: TrainConfig) -> TrainResult:
@@ -47,6 +51,8 @@ def train(config: TrainConfig) -> TrainResult:
 def hooks_of(config: TrainConfig) -> list[HookMaker]:
     """Makers of the hooks that a configuration asks for, in the order in which a step calls them."""
     makers: list[HookMaker] = []
+    if isinstance(config, HookedTrainConfig) and config.poses.mode != "none":
+        makers.append(partial(poses.PosesHook, options=config.poses))  # first: what follows sees its cameras
     if depth_pull.is_asked_for(config.strategy):
         makers.append(partial(depth_pull.DepthPullHook, strategy=config.strategy))
     if isinstance(config, HookedTrainConfig) and config.weather.any:

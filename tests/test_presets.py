@@ -22,17 +22,23 @@ def test_every_combination_is_hydras() -> None:
     from hydra import compose, initialize_config_dir
 
     register(COMMAND)
-    cases = [(preset, None, "none", None) for preset in NAMES["preset"]]
-    cases += [("auto", strategy, "none", None) for strategy in NAMES["strategy"]]
-    cases += [("auto", None, weather, None) for weather in NAMES["weather"]]
-    cases += [("auto", None, "none", appearance) for appearance in NAMES["appearance"]]
-    cases += itertools.product(("fast", "paper"), ("mcmc", "geotex"), ("rain", "auto"), (None, "affine"))
+    cases = [(preset, None, "none", None, None) for preset in NAMES["preset"]]
+    cases += [("auto", strategy, "none", None, None) for strategy in NAMES["strategy"]]
+    cases += [("auto", None, weather, None, None) for weather in NAMES["weather"]]
+    cases += [("auto", None, "none", appearance, None) for appearance in NAMES["appearance"]]
+    cases += [("auto", None, "none", None, poses) for poses in NAMES["poses"]]
+    cases += itertools.product(
+        ("fast", "paper"), ("mcmc", "geotex"), ("rain", "auto"), (None, "affine"), (None, "refine")
+    )
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        for preset, strategy, weather, appearance in cases:
+        for preset, strategy, weather, appearance, poses in cases:
             words = [f"preset={preset}", f"weather={weather}", *([f"strategy={strategy}"] if strategy else [])]
             words += [f"appearance={appearance}"] if appearance else []
+            words += [f"poses={poses}"] if poses else []
             expected = to_config(compose(config_name="train", overrides=words), COMMAND.config)
-            found = training_config(preset=preset, strategy=strategy, weather=weather, appearance=appearance)
+            found = training_config(
+                preset=preset, strategy=strategy, weather=weather, appearance=appearance, poses=poses
+            )
             assert type(found.strategy) is type(expected.strategy), words
             assert flat(found) == flat(expected), words
 

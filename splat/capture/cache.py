@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from splat.capture.types import Points
+from splat.capture.types import Points, PoseFit
 from splat.errors import SplatError
 from splat.files import atomic_path
 
@@ -91,12 +91,15 @@ def kept_points(file: Path, make: Callable[[], Points | None]) -> Points | None:
     if not file.is_file():
         made = make()
         xyz, rgb = (np.zeros((0, 3)), np.zeros((0, 3), np.uint8)) if made is None else (made.xyz, made.rgb)
+        fit = [] if made is None or made.fit is None else [made.fit.error, made.fit.side, made.fit.views]
         with atomic_path(file) as temporary:
-            np.savez_compressed(temporary, xyz=xyz, rgb=rgb)
+            np.savez_compressed(temporary, xyz=xyz, rgb=rgb, fit=np.array(fit, np.float64))
     try:
         with np.load(file, allow_pickle=False) as data:
             xyz, rgb = data["xyz"], data["rgb"]
+            fit = data["fit"].tolist() if "fit" in data else []
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         file.unlink(missing_ok=True)
         raise SplatError(f"the cached points {file} were damaged and are removed; run again") from error
-    return Points(xyz, rgb) if len(xyz) else None
+    known = PoseFit(fit[0], int(fit[1]), fit[2]) if len(fit) == 3 else None
+    return Points(xyz, rgb, fit=known) if len(xyz) else None

@@ -71,6 +71,8 @@ def _frame_record(frame: Frame, plan: PhotoPlan | None, base: Path, digests: dic
         "K": camera.K.tolist(),
         "viewmat": camera.viewmat.tolist(),
     }
+    if frame.given_viewmat is not None:
+        record["given_viewmat"] = frame.given_viewmat.tolist()
     if plan is None:
         return record
 
@@ -203,7 +205,10 @@ def _recorded_frame(entry: dict[str, Any], base: Path) -> tuple[Frame, PhotoPlan
     )
     depth = photo.get("depth")
     depth_path = None if depth is None else base / str(depth)
-    frame = Frame(camera, entry["split"], plan.path, bool(photo["opaque"]), depth_path)
+    given = None
+    if entry.get("given_viewmat") is not None:  # training has refined the pose
+        given = recorded_camera({**entry, "viewmat": entry["given_viewmat"]}).viewmat
+    frame = Frame(camera, entry["split"], plan.path, bool(photo["opaque"]), depth_path, given)
     return frame, plan, [(camera.name, known) for known in (file, mask) if known is not None]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
+from torch import Tensor
 
 from splat.cameras import Camera
 from splat.capture.lens import Lens
@@ -25,6 +26,16 @@ class Frame:
     path: Path  # the photo as the user has it; images come from `Capture.images`
     opaque: bool = False  # known without decoding it: nothing in the photo is transparent
     depth_path: Path | None = None  # the depth map that the capture has of it
+    given_viewmat: Tensor | None = None  # [4, 4] of the camera before training refined it; None: it is as it was given
+
+
+@dataclass(frozen=True)
+class PoseFit:
+    """How well poses fit what is seen of the same points in several photos."""
+
+    error: float  # pixels, the median: between points and their images, or from images to epipolar lines
+    side: int  # pixels of the longer side of the photos, in which the error is counted
+    views: float  # photos that a point is seen in, the mean
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,7 @@ class Points:
     xyz: np.ndarray  # [P, 3] float64
     rgb: np.ndarray  # [P, 3] uint8
     origin: Literal["capture", "triangulated", "random"] = "capture"
+    fit: PoseFit | None = None  # of the poses, where the points were triangulated with them
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,15 @@ class Capture:
     photos_found: int = 0  # photos that the capture lists or holds, those that cannot be used too; 0: not counted
     held_out: str = ""  # how test views were chosen, as `splat.capture.split.how_held_out` says it; "": not known
 
+    @property
+    def refined(self) -> bool:
+        """Whether training has moved its cameras."""
+        return any(frame.given_viewmat is not None for frame in self.frames)
+
+    def as_given(self) -> Capture:
+        """The same with all cameras where they were before training."""
+        return replace(self, frames=[_as_given(frame) for frame in self.frames])
+
     def indices(self, split: Split) -> list[int]:
         """Indices into `frames` of one side of the split, in capture order."""
         return [index for index, frame in enumerate(self.frames) if frame.split == split]
@@ -109,3 +130,9 @@ class Capture:
         """
         white = self.transparent("train" if self.indices("train") else None)
         return (1.0, 1.0, 1.0) if white else (0.0, 0.0, 0.0)
+
+
+def _as_given(frame: Frame) -> Frame:
+    if frame.given_viewmat is None:
+        return frame
+    return replace(frame, camera=replace(frame.camera, viewmat=frame.given_viewmat), given_viewmat=None)

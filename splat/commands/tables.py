@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from splat.evaluate.outliers import outlier_sentence
-from splat.run_records import train_rules
+from splat.run_records import refined_poses, train_rules
 
 COLUMNS = (
     ("PSNR", ("psnr",), ".2f"),
@@ -59,7 +59,10 @@ def _protocol(metrics: Mapping[str, Any]) -> str:
     if not record:
         return ""
     sizes = ", ".join(f"{width}x{height}" for width, height in record.get("resolution", [])[:3])
-    return f"protocol {record.get('name')}, {record.get('views')} {record.get('split')} views at {sizes}"
+    line = f"protocol {record.get('name')}, {record.get('views')} {record.get('split')} views at {sizes}"
+    if poses := refined_poses(metrics):
+        line += f"; {poses}"
+    return line
 
 
 def _cell(metrics: Mapping[str, Any], path: tuple[str, ...], form: str) -> str:

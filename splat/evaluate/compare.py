@@ -13,7 +13,8 @@ from splat.files import write_text
 from splat.run_records import read_metrics
 
 # Differences that make PSNR, SSIM or LPIPS of two runs incomparable.
-RULES = ("name", "split", "held_out", "resolution", "background", "lpips_net", "masked", "views")
+RULES = ("name", "split", "held_out", "resolution", "background", "lpips_net", "masked", "views", "test_poses")
+USUAL = {"test_poses": "as given"}  # where a run says nothing
 MAX_VIEWS = 8
 
 
@@ -93,7 +94,7 @@ def rule_differences(rows: list[RunRow]) -> list[str]:
     """One sentence for every rule of scoring in which the runs differ: such numbers do not compare."""
     out = []
     for rule in RULES:
-        values = [row.protocol.get(rule) for row in rows]
+        values = [row.protocol.get(rule, USUAL.get(rule)) for row in rows]
         # a run without LPIPS has no number that could be compared; older runs do not say what was held out
         known = [value for value in values if value is not None] if rule in ("lpips_net", "held_out") else values
         if any(value != known[0] for value in known):

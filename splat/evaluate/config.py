@@ -27,6 +27,12 @@ class EvaluateConfig:
     train_views: int = option(
         12, "training photos scored beside the test photos, to show overfitting (0: none)", minimum=0
     )
+    test_poses: str = option(
+        "auto",
+        "cameras of the test photos: as given, or refined on their own photos while the scene stays as it is; auto:"
+        " refined where training refined its own",
+        choices=("auto", "given", "refined"),
+    )
     background: str = option(
         "auto",
         "colour behind the scene; auto: white for photos with transparency, else black",

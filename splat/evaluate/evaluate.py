@@ -230,6 +230,7 @@ def evaluate_views(
     lpips_download: bool = True,
     with_flip: bool = True,
     run_folder: Path | None = None,
+    facts: dict[str, Any] | None = None,
 ) -> EvaluationResult:
     """Render a scene at views of its capture and score them.
 
@@ -244,6 +245,7 @@ def evaluate_views(
         lpips_net: auto, alex, vgg, squeeze or none.
         lpips_download: fetch missing LPIPS weights.
         run_folder: where pictures go, under `renders/SPLIT`; None writes none.
+        facts: more for the record of the protocol.
 
     Raises:
         SplatError: unknown protocol, or a backend that is not there.
@@ -261,5 +263,5 @@ def evaluate_views(
         choice=choose_net(lpips_net, rules, download=lpips_download, device=str(renderer.device)),
         no_flip=why_no_flip(with_flip),
         run_folder=run_folder,
-        facts={"renderer": renderer.backend.name},
+        facts={"renderer": renderer.backend.name, **(facts or {})},
     )

@@ -11,7 +11,7 @@ from splat.evaluate.directions import directions_section
 from splat.evaluate.outliers import outlier_sentence
 from splat.evaluate.page import lpips_number, number, page, picture_link, table, text
 from splat.files import write_text
-from splat.run_records import SCORES, read_metrics, train_rules
+from splat.run_records import SCORES, read_metrics, refined_poses, train_rules
 
 CC = "cc: after each channel of the render was stretched and shifted to fit the photo that it is compared with (gsplat)"
 MAX_PICTURES = 24  # views with thumbnails, about 40 kB each; all views have links
@@ -53,6 +53,8 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
     body.append(f'<p class="note">{CC}</p>')
     for sentence in filter(None, (train_rules(metrics), outlier_sentence(metrics), gap_sentence(metrics))):
         body.append(f'<p class="warn">{text(sentence)}</p>')
+    if poses := refined_poses(metrics):
+        body.append(f'<p class="note">{text(poses)}</p>')
     for title, key in (("LPIPS", "lpips_reason"), ("FLIP", "flip_reason")):
         if metrics.get(key):
             body.append(f'<p class="note">{title}: {text(metrics[key])}</p>')

@@ -6,16 +6,20 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from splat.capture.types import Capture
 from splat.console import warn
 from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
-from splat.evaluate.evaluate import Color, EvaluationResult, evaluate_views, usual_options
+from splat.evaluate.evaluate import Color, EvaluationResult, background_color, evaluate_views, usual_options
+from splat.evaluate.held_out_poses import REFINED, unrefined_block, wants_refining, with_refined
 from splat.evaluate.results import metrics_dict
 from splat.files import write_json
 from splat.gaussians import Gaussians
 from splat.options import check
 from splat.render.config import RenderOptions
+from splat.render.scene import SceneRenderer
 from splat.run_records import read_metrics
 
 if TYPE_CHECKING:
@@ -62,22 +66,34 @@ def evaluate_scene(
     if config.backend != "auto":
         render.backend = config.backend
     results: dict[str, EvaluationResult | None] = {}
+    unrefined: EvaluationResult | None = None
+    color = background if background and config.background == "auto" else config.background
     for split, indices in chosen_views(capture, config).items():
         results[split] = None
-        if indices:
-            results[split] = evaluate_views(
-                gaussians,
-                capture,
-                indices,
-                split=split,
-                protocol=config.protocol,
-                background=background if background and config.background == "auto" else config.background,
-                options=render,
-                lpips_net=config.lpips_net,
-                lpips_download=config.lpips_download,
-                with_flip=config.flip,
-                run_folder=folder if config.save_images else None,
-            )
+        if not indices:
+            continue
+        scored, facts_of_views = capture, {}
+        if split == "test" and wants_refining(capture, config.test_poses):
+            unrefined = evaluate_views(
+                gaussians, capture, indices, protocol=config.protocol, background=color, options=render,
+                lpips_net="none", with_flip=False,
+            )  # fmt: skip
+            renderer = SceneRenderer(gaussians.detach(), render, torch.tensor(background_color(capture, color)))
+            scored, facts_of_views = with_refined(capture, indices, renderer), {"test_poses": REFINED}
+        results[split] = evaluate_views(
+            gaussians,
+            scored,
+            indices,
+            split=split,
+            protocol=config.protocol,
+            background=color,
+            options=render,
+            lpips_net=config.lpips_net,
+            lpips_download=config.lpips_download,
+            with_flip=config.flip,
+            run_folder=folder if config.save_images else None,
+            facts=facts_of_views,
+        )
     path = folder / "metrics.json"
     before = read_metrics(folder) if path.exists() else {}
     known = {"num_gaussians": len(gaussians), "train_photos": len(capture.indices("train")), **(facts or {})}
@@ -85,6 +101,10 @@ def evaluate_scene(
         first = results["test"] or results["train"]
         known.setdefault("backend", first.protocol["renderer"] if first else None)
     content = metrics_dict(results["test"], results["train"], facts=known, before=before)
+    if results["test"] is not None:
+        content.pop("unrefined", None)  # an earlier one
+    if unrefined is not None:
+        content["unrefined"] = unrefined_block(unrefined)
     write_json(path, content)
     if config.report:
         from splat.evaluate.report import write_report

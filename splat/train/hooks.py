@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
+from splat.capture.types import Capture
 from splat.errors import SplatError
+from splat.gaussians import Gaussians
 from splat.train.normalize import Normalization
 from splat.train.strategies.context import StrategyContext
 
@@ -109,6 +111,16 @@ class TrainingHook:
         Raises:
             KeyError, TypeError, ValueError: the record is damaged.
         """
+
+    def result(self, scene: Gaussians, capture: Capture, normalization: Normalization) -> tuple[Gaussians, Capture]:
+        """What training leaves: the scene, and the capture with the cameras that it is seen from.
+
+        Args:
+            scene: in the capture's frame.
+            capture: as it was read, or as the hook before has left it.
+            normalization: from the capture's frame to that of training.
+        """
+        return scene, capture
 
     def write(self, folder: Path, normalization: Normalization) -> None:
         """Write what was found into the run folder, once training is over.

@@ -37,6 +37,12 @@ class Normalization:
         viewmat[:3, 3] = (viewmat[:3, :3] @ self.center + viewmat[:3, 3]) * self.scale
         return dataclasses.replace(camera, viewmat=viewmat)
 
+    def from_training(self, viewmat: Tensor) -> Tensor:
+        """[4, 4] the viewmat in the capture's frame of a camera of the training frame."""
+        found = viewmat.clone()
+        found[:3, 3] = viewmat[:3, 3] / self.scale - viewmat[:3, :3] @ self.center
+        return found
+
     def points(self, xyz: Tensor) -> Tensor:
         """[P, 3] points of the capture, in the training frame (float64)."""
         return (xyz.to(torch.float64) - self.center) * self.scale

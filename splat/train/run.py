@@ -278,11 +278,15 @@ def finish(training: Training, loaded: Loaded, folder: Path) -> TrainResult:
     """Let the hooks write what they found; returns the scene in the capture's own frame."""
     for hook in training.hooks:
         hook.write(folder, loaded.normalization)
-    gaussians = loaded.normalization.to_capture(training.state.gaussians().to("cpu"))
+    gaussians, capture = loaded.normalization.to_capture(training.state.gaussians().to("cpu")), loaded.capture
+    for hook in training.hooks:
+        gaussians, capture = hook.result(gaussians, capture, loaded.normalization)
+    if capture is not loaded.capture:
+        write_cameras(folder / "cameras.json", capture)  # before the scene, with which the run is finished
     return TrainResult(
         folder,
         gaussians,
-        loaded.capture,
+        capture,
         training.plan.max_steps,
         training.state.seconds,
         loaded.backend.name,

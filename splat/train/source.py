@@ -37,7 +37,7 @@ def training_capture(config: TrainConfig, machine: Machine) -> tuple[Capture, di
         root = capture_root(Path(config.data))
         folder = prepare_folder(config, capture_name(root))
         run = Run(folder, read_config(folder))
-        capture, arguments = run.capture(root), dict(run.config["capture"])
+        capture, arguments = run.capture(root).as_given(), dict(run.config["capture"])
         known = run.config.get("depth_maps")
         if known is not None and depth_digest(capture, config.strategy) != known:
             raise SplatError(f"depth maps of {root} are not those that {folder} began with; put the old ones back")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -73,6 +73,11 @@ class TrainingViews:
             alpha=alpha,
             mask=mask,
         )
+
+    def move(self, position: int, viewmat: Tensor) -> None:
+        """Let a view have another pose [4, 4], for all that looks at it from now on."""
+        self.cameras[position] = replace(self.cameras[position], viewmat=viewmat.to("cpu", torch.float64))
+        self.viewmats[position] = viewmat.to(self.viewmats)
 
     def _load(self, position: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
         index, images = self.indices[position], self.capture.images

@@ -23,7 +23,8 @@ COUNT = struct.Struct("<Q")
 CAMERA = struct.Struct("<IiQQ")  # id, model, width, height; parameters follow
 IMAGE = struct.Struct("<I7dI")  # id, w x y z, translation, camera; name and keypoints follow
 POINT_BYTES = 43  # id, x y z, r g b, error; the length of the track and the track follow
-KEYPOINT_BYTES, TRACK_BYTES = 24, 8
+KEYPOINT = np.dtype([("xy", "<f8", 2), ("point", "<i8")])
+KEYPOINT_BYTES, TRACK_BYTES = KEYPOINT.itemsize, 8
 LONGEST_NAME = 4096  # bytes
 CHUNK = 1_000_000  # points gathered at a time
 
@@ -116,12 +117,49 @@ def read_images(path: Path) -> dict[int, ModelImage]:
     return images
 
 
+def read_keypoints(path: Path) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Places [K, 2] in pixels and numbers [K] int64 of the points that are seen in each image, by its number.
+
+    Raises:
+        SplatError: a damaged file; says where.
+    """
+    seen: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    with _records(path, IMAGE.size + 1 + COUNT.size) as records:
+        for _ in records:
+            image_id = records.take(IMAGE)[0]
+            records.name()
+            (count,) = records.take(COUNT)
+            start = records.at
+            records.skip(count * KEYPOINT_BYTES)
+            rows = np.frombuffer(records.data[start : records.at], KEYPOINT)
+            known = rows["point"] != -1
+            seen[image_id] = rows["xy"][known].astype(np.float64), rows["point"][known].astype(np.int64)
+    return seen
+
+
+def read_places(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers [P] int64 and places [P, 3] of the points of a points3D.bin.
+
+    Raises:
+        SplatError: a damaged file; says where.
+    """
+    ids, xyz, _ = _point_rows(path)
+    return ids.astype(np.int64), xyz
+
+
 def read_points(path: Path, notes: list[str]) -> Points | None:
     """The points of a points3D.bin in the order of their numbers.
 
     Raises:
         SplatError: a damaged file; says where.
     """
+    ids, xyz, rgb = _point_rows(path)
+    order = np.argsort(ids, kind="stable")
+    return finite_points(xyz[order], rgb[order], path, notes)
+
+
+def _point_rows(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Numbers [P], places [P, 3] and colours [P, 3] in the order of the file."""
     with _records(path, POINT_BYTES + COUNT.size) as records:
         starts = np.empty(records.count, np.int64)
         for index, _ in enumerate(records):
@@ -129,9 +167,7 @@ def read_points(path: Path, notes: list[str]) -> Points | None:
             records.skip(POINT_BYTES)
             (track,) = records.take(COUNT)
             records.skip(track * TRACK_BYTES)
-        ids, xyz, rgb = _gathered(records.data, starts)
-    order = np.argsort(ids, kind="stable")
-    return finite_points(xyz[order], rgb[order], path, notes)
+        return _gathered(records.data, starts)
 
 
 def _gathered(data: mmap.mmap | bytes, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ They are read here instead of by pycolmap, which cuts names at the first space.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import re
@@ -96,6 +97,33 @@ def read_points(path: Path, notes: list[str]) -> Points | None:
     rows.sort(key=lambda row: row[0])
     values = np.array([row[1:] for row in rows], np.float64)
     return finite_points(values[:, :3], np.clip(values[:, 3:], 0, 255).astype(np.uint8), path, notes)
+
+
+def read_keypoints(path: Path) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Places [K, 2] in pixels and numbers [K] int64 of the points that are seen in each image, by its number."""
+    seen: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    number: int | None = None
+    for _, line in _lines(path):
+        if number is not None and _is_keypoints(line):
+            rows = np.array(line.split(), np.float64).reshape(-1, 3)
+            rows = rows[(rows[:, 2] >= 0) & np.isfinite(rows).all(axis=1)]
+            seen[number] = rows[:, :2], rows[:, 2].astype(np.int64)
+            number = None
+        elif (found := _image(line)) is not None:
+            number = found[0]
+    return seen
+
+
+def read_places(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers [P] int64 and places [P, 3] of the points of a points3D.txt; lines that are none are left out."""
+    ids, xyz = [], []
+    for _, line in _lines(path):
+        with contextlib.suppress(ValueError, IndexError):
+            fields = line.split(maxsplit=4)
+            place = [float(fields[1]), float(fields[2]), float(fields[3])]
+            ids.append(int(fields[0]))
+            xyz.append(place)
+    return np.array(ids, np.int64), np.array(xyz, np.float64).reshape(-1, 3)
 
 
 def _image(line: bytes) -> tuple[int, ModelImage] | None:

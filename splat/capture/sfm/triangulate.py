@@ -16,6 +16,7 @@ from splat.capture.cache import cache_folder, cache_key, kept_points, require_sp
 from splat.capture.config import CaptureOptions
 from splat.capture.reader_result import PosedPhoto
 from splat.capture.sfm.colmap_workspace import stage_photo, work_folder
+from splat.capture.sfm.epipolar import matches_fit
 from splat.capture.sfm.features import CameraGroup, extract_features, match_pairs, quiet_colmap, run_counted, threads
 from splat.capture.types import Points
 
@@ -88,11 +89,12 @@ def _triangulate(posed: Sequence[PosedPhoto], options: CaptureOptions, folder: P
         extract_features(database, photos, [CameraGroup(tuple(names))], options, own_cameras=True)
         model = _known_model(database, posed, names)
         match_pairs(database, [(names[i], names[j]) for i, j in pairs], options)
+        fit = matches_fit(database, model)
         xyz, rgb = _solve(model, database, photos, work / "model", options)
     if not len(xyz):
-        return empty
+        return replace(empty, fit=fit)
     keep = keep_inliers(xyz)
-    return Points(xyz[keep], rgb[keep], "triangulated")
+    return Points(xyz[keep], rgb[keep], "triangulated", fit)
 
 
 def _known_model(database: Path, posed: Sequence[PosedPhoto], names: Sequence[str]) -> Any:

@@ -42,7 +42,7 @@ from splat.train.plan import Machine, Plan, asked_cap, occupied_bytes
 from splat.train.resuming import saved_training
 from splat.train.source import starting_points, training_capture
 from splat.train.state import fitted_strategy, new_state
-from splat.train.strategies import STRATEGIES
+from splat.train.strategies import STRATEGIES, AutoStrategy
 from splat.train.strategies.base import Evidence, Strategy
 from splat.train.strategies.context import StrategyContext
 from splat.train.views import TrainingViews
@@ -193,7 +193,7 @@ def say_beginning(config: TrainConfig, points: Points, gaussians: Gaussians, pla
     begin = f"{count(len(gaussians), 'Gaussian')} to begin with"
     if plan.agreed is not None:
         begin += f"; photos agree on the depth of {plan.agreed:.0%} of what they show"
-    if type(strategy) is not type(config.strategy):
+    if isinstance(config.strategy, AutoStrategy):
         names = {schema: name for name, schema in STRATEGIES.items()}
         begin += f": strategy={names[type(strategy)]}"
     info(f"points: {len(points.xyz):,} ({points.origin}); {begin}")

@@ -69,4 +69,5 @@ def _fewer(metrics: Mapping[str, Any]) -> str:
 def _round(number: float) -> int:
     """A number of two digits and zeros, easy to type."""
     digits = max(0, len(str(int(number))) - 2)
-    return max(1, round(number / 10**digits)) * 10**digits
+    unit: int = 10**digits
+    return max(1, round(number / unit)) * unit

@@ -59,7 +59,7 @@ def fitted_on_the_left(image: Tensor, target: Tensor, mask: Tensor | None = None
     known = torch.cat([x, ones], dim=1)
     ridge = 1e-6 * len(x) * torch.eye(4, dtype=x.dtype, device=x.device)
     change = torch.linalg.solve(known.T @ known + ridge, known.T @ (y - x))  # [4, 3], on top of the identity
-    moved = image.double() + image.double() @ change[:3] + change[3]
+    moved: Tensor = image.double() + image.double() @ change[:3] + change[3]
     return moved.clamp(0, 1).to(image)
 
 

@@ -61,6 +61,7 @@ def train(
     weather: str = "none",
     appearance: str | None = None,
     poses: str | None = None,
+    transients: str = "none",
     max_steps: int | None = None,
     max_seconds: float | None = None,
     data_factor: float | None = None,
@@ -86,6 +87,7 @@ def train(
             auto, which measures; None for the preset's.
         poses: whether cameras are refined with the scene: none, refine, or auto, where they do not fit their points;
             None for the preset's.
+        transients: robust leaves out what only single photos show, such as people who walk through; or none.
         max_steps: training steps; None for the preset's.
         max_seconds: instead of steps: as many as fit into this time of training; None for no such budget.
         data_factor: divides the photos' width and height; None for what fits the machine.
@@ -106,7 +108,9 @@ def train(
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
     named = strategy if isinstance(strategy, str) else None
-    config = training_config(preset=preset, strategy=named, weather=weather, appearance=appearance, poses=poses)
+    config = training_config(
+        preset=preset, strategy=named, weather=weather, appearance=appearance, poses=poses, transients=transients
+    )
     if isinstance(strategy, Strategy):
         config.strategy = strategy
     config.data, config.out, config.name = str(Path(data).expanduser()), None if out is None else str(out), name

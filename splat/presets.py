@@ -22,8 +22,9 @@ def training_config(
     weather: str = "none",
     appearance: str | None = None,
     poses: str | None = None,
+    transients: str = "none",
 ) -> HookedTrainConfig:
-    """What `splat train preset=... strategy=... weather=... appearance=... poses=...` trains with.
+    """What `splat train preset=... strategy=... weather=... appearance=... poses=... transients=...` trains with.
 
     Args:
         preset: a file of conf/preset.
@@ -31,6 +32,7 @@ def training_config(
         weather: a file of conf/weather.
         appearance: a file of conf/appearance; None for the preset's, which is usually `none`.
         poses: a file of conf/poses; None for the preset's, which is usually `auto`.
+        transients: a file of conf/transients.
 
     Raises:
         SplatError: a name that there is not.
@@ -41,6 +43,7 @@ def training_config(
     appearance = appearance or overridden.get("override /appearance", APPEARANCE)
     poses = poses or overridden.get("override /poses", POSES)
     groups = {"strategy": strategy, "weather": weather, "appearance": appearance, "poses": poses}
+    groups["transients"] = transients
     settings = [*(_file(group, name) for group, name in groups.items()), chosen]
     config = HookedTrainConfig(strategy=STRATEGIES[strategy]())
     for content in settings:

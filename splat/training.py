@@ -12,6 +12,7 @@ from splat.lazy import lazy
 from splat.options import option
 from splat.poses.config import PosesOptions
 from splat.train.config import TrainConfig
+from splat.transients.config import TransientsOptions
 from splat.weather.training.config import WeatherOptions
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from splat.train import run
     from splat.train.hooks import HookMaker
     from splat.train.run import TrainResult
+    from splat.transients import hook as transients
     from splat.weather.training import hook
 else:
     run, depth_pull, hook, appearance, poses = (
         lazy(f"splat.{name}")
         for name in ("train.run", "depth_pull", "weather.training.hook", "appearance.hook", "poses.hook")
     )
+    transients = lazy("splat.transients.hook")
 
 
 @dataclass
@@ -34,6 +37,7 @@ class HookedTrainConfig(TrainConfig):
     """`splat train`: photos in, a scene and its metrics out."""
 
     weather: WeatherOptions = option(WeatherOptions, "rain, snow, drops on the lens and fog, left out of the scene")
+    transients: TransientsOptions = option(TransientsOptions, "people and things that pass, left out of the scene")
     appearance: AppearanceOptions = option(AppearanceOptions, "exposure and colours that differ from photo to photo")
     poses: PosesOptions = option(PosesOptions, "cameras that are a little wrong, refined with the scene")
 
@@ -62,4 +66,6 @@ def hooks_of(config: TrainConfig) -> list[HookMaker]:
             info("appearance: left alone, because weather changes photos too; appearance=affine learns it all the same")
         else:
             makers.append(partial(appearance.AppearanceHook, options=config.appearance))
+    if isinstance(config, HookedTrainConfig) and config.transients.any:
+        makers.append(partial(transients.TransientsHook, options=config.transients))
     return makers

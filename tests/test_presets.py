@@ -41,6 +41,8 @@ def test_every_combination_is_hydras() -> None:
             )
             assert type(found.strategy) is type(expected.strategy), words
             assert flat(found) == flat(expected), words
+        expected = to_config(compose(config_name="train", overrides=["transients=robust"]), COMMAND.config)
+        assert flat(training_config(transients="robust")) == flat(expected)
 
 
 def test_options_have_the_command_lines_names() -> None:

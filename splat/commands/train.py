@@ -34,7 +34,7 @@ def run(config: HookedTrainConfig) -> None:
         "train_seconds": round(result.train_seconds, 2),
         "steps_per_second": round(result.steps_per_second, 2),
         "backend": result.backend,
-        "strategy": next((name for name, kind in STRATEGIES.items() if kind is type(config.strategy)), None),
+        "strategy": result.strategy,
     }
     folder = shlex.quote(str(result.folder))
     try:

@@ -43,13 +43,14 @@ class HookContext:
 class TrainingHook:
     """What can be added to a training; every method here does nothing, a hook overrides those that it needs.
 
-    A step is, in this order: `before_render`, the rendering in `render_mode`, `compared`, the strategy's
+    A step is, in this order: `before_render`, the rendering in `render_mode`, `compared`, `counted`, the strategy's
     `step_pre_backward`, `gradients`, the loss's backward pass, the optimizers, the strategy's `step_post_backward`,
     `after_step`. Several hooks are called in the order in which they are given.
     """
 
     name: ClassVar[str] = ""  # under which a checkpoint keeps the state; one name a hook
     resets_opacities: bool = True  # False: the strategy must never reset opacities while this hook is there
+    densify_from: float = 0.0  # share of the steps before which the strategy must add no Gaussian
 
     @property
     def render_mode(self) -> str:
@@ -84,6 +85,24 @@ class TrainingHook:
             image and target of the same shapes.
         """
         return image, target
+
+    def counted(
+        self, step: int, position: int, view: View, image: Tensor, target: Tensor, mask: Tensor | None
+    ) -> Tensor | None:
+        """Which pixels the loss looks at; what it does not look at moves and densifies nothing.
+
+        Args:
+            step: counted from 0.
+            position: of the view among the training views.
+            view: that is rendered.
+            image: [H, W, 3] as all hooks' `compared` left it.
+            target: [H, W, 3] uint8 or float32, likewise.
+            mask: [H, W] bool, True where a pixel counts so far; None for all.
+
+        Returns:
+            the mask, with fewer pixels perhaps.
+        """
+        return mask
 
     def replanned(self, max_steps: int) -> None:
         """A training with a budget of time (`max_seconds`) turns out to be this long; also called when it is resumed.

@@ -124,10 +124,13 @@ def train_step(
     )
     target = view.target if view.alpha is None else over(view.target, view.alpha, background)
     image, target = compared(hooks, step, position, view, renders[0], target)
+    mask = view.mask
+    for hook in hooks:
+        mask = hook.counted(step, position, view, image, target, mask)
     strategy.step_pre_backward(state.params, state.optimizers, state.strategy_state, step, info)
     for hook in hooks:
         hook.gradients(step, state)
-    loss = l1_ssim(image, target, config.loss.ssim_lambda, mask=view.mask, num_threads=config.render.num_threads)
+    loss = l1_ssim(image, target, config.loss.ssim_lambda, mask=mask, num_threads=config.render.num_threads)
     (loss + regularization(state.params, config.loss, strategy.regularization)).backward()
     on_cpu = views.device.type == "cpu"
     value = read_loss(state, loss.detach(), every=1 if on_cpu else READ_EVERY, last=step + 1 == max_steps)

@@ -59,6 +59,7 @@ class TrainResult:
     train_seconds: float
     backend: str
     render: RenderOptions  # how the scene was drawn, planes in the capture's units
+    strategy: str | None = None  # that was trained with, a key of STRATEGIES; None for one of another library
 
     @property
     def steps_per_second(self) -> float:
@@ -219,7 +220,9 @@ def strategy_for(config: TrainConfig, plan: Plan, hooks: Sequence[TrainingHook],
     """The strategy with its schedule fitted to the plan, as far as the hooks allow."""
     evidence = Evidence(plan.agreed, scene.views.capture.transparent("train"))
     wanted = config.strategy.chosen(evidence) if isinstance(config.strategy, Strategy) else config.strategy
-    strategy = fitted_strategy(wanted, plan, resets=all(hook.resets_opacities for hook in hooks))
+    start = round(max((hook.densify_from for hook in hooks), default=0.0) * plan.max_steps)
+    resets = all(hook.resets_opacities for hook in hooks)
+    strategy = fitted_strategy(wanted, plan, resets, start)
     strategy.attach(scene)
     return strategy
 
@@ -291,4 +294,5 @@ def finish(training: Training, loaded: Loaded, folder: Path) -> TrainResult:
         training.state.seconds,
         loaded.backend.name,
         loaded.config.render.scaled(1 / loaded.normalization.scale),
+        next((name for name, kind in STRATEGIES.items() if kind is type(training.state.strategy)), None),
     )

@@ -41,10 +41,10 @@ class TrainState:
         return Gaussians.from_dict({name: value.detach() for name, value in self.params.items()})
 
 
-def fitted_strategy(strategy: Strategy, plan: Plan, resets: bool = True) -> Strategy:
+def fitted_strategy(strategy: Strategy, plan: Plan, resets: bool = True, start: int = 0) -> Strategy:
     """The strategy for one training, as `Strategy.fitted` has it; a strategy object of gsplat runs as it is."""
     own = strategy if isinstance(strategy, Strategy) else AdaptedStrategy(strategy)
-    return own.fitted(plan.max_steps, plan.cap_max, resets)
+    return own.fitted(plan.max_steps, plan.cap_max, resets, start)
 
 
 def new_state(

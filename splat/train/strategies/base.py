@@ -58,16 +58,24 @@ class Strategy:
         """The strategy to train a capture with: this one."""
         return self
 
-    def fitted(self, max_steps: int, cap_max: int, resets: bool = True) -> Self:
+    def fitted(self, max_steps: int, cap_max: int, resets: bool = True, start: int = 0) -> Self:
         """This strategy for one training.
 
         Args:
             max_steps: length of the training, to which the schedule is fitted (`scaled`).
             cap_max: the plan's number of Gaussians to never go beyond.
             resets: False: opacities must never be reset.
+            start: step up to which no Gaussian must be added.
         """
-        fitted = self.scaled(max_steps)
+        fitted = self.scaled(max_steps).starting_after(start)
         return fitted if resets else fitted.without_resets()
+
+    def starting_after(self, step: int) -> Self:
+        """This strategy, leaving the number of Gaussians as it is up to a step."""
+        own = next((item.name for item in dataclasses.fields(self) if item.name == "refine_start_iter"), None)
+        if own is None or getattr(self, own) >= step:
+            return self
+        return dataclasses.replace(self, **{own: step})
 
     def without_resets(self) -> Self:
         """This strategy, never resetting opacities."""
@@ -180,6 +188,6 @@ class CappedStrategy(Strategy):
         default = next(item.default for item in dataclasses.fields(self) if item.name == "cap_max")
         return None if self.cap_max == default else self.cap_max
 
-    def fitted(self, max_steps: int, cap_max: int, resets: bool = True) -> Self:
+    def fitted(self, max_steps: int, cap_max: int, resets: bool = True, start: int = 0) -> Self:
         """As `Strategy.fitted`, with the plan's cap."""
-        return dataclasses.replace(super().fitted(max_steps, cap_max, resets), cap_max=cap_max)
+        return dataclasses.replace(super().fitted(max_steps, cap_max, resets, start), cap_max=cap_max)

@@ -46,7 +46,7 @@ def test_every_combination_is_hydras() -> None:
 
 
 def test_options_have_the_command_lines_names() -> None:
-    config = with_options(HookedTrainConfig(), {"loss.ssim_lambda": 0.3, "strategy.reset_every": 7})
-    assert config.loss.ssim_lambda == 0.3 and config.strategy.reset_every == 7  # type: ignore[attr-defined]
+    config = with_options(HookedTrainConfig(), {"loss.ssim_lambda": 0.3, "strategy.agreement": 0.7})
+    assert config.loss.ssim_lambda == 0.3 and config.strategy.agreement == 0.7  # type: ignore[attr-defined]
     with pytest.raises(SplatError, match=r"no option max_step; did you mean max_steps\?"):
         with_options(replace(config), {"max_step": 3})

@@ -43,7 +43,7 @@ from splat.train.resuming import saved_training
 from splat.train.source import starting_points, training_capture
 from splat.train.state import fitted_strategy, new_state
 from splat.train.strategies import STRATEGIES, AutoStrategy
-from splat.train.strategies.base import Evidence, Strategy
+from splat.train.strategies.base import CaptureFacts, Strategy
 from splat.train.strategies.context import StrategyContext
 from splat.train.views import TrainingViews
 
@@ -218,7 +218,7 @@ def equipped(
 
 def strategy_for(config: TrainConfig, plan: Plan, hooks: Sequence[TrainingHook], scene: StrategyContext) -> Strategy:
     """The strategy with its schedule fitted to the plan, as far as the hooks allow."""
-    evidence = Evidence(plan.agreed, scene.views.capture.transparent("train"))
+    evidence = CaptureFacts(plan.agreed, scene.views.capture.transparent("train"))
     wanted = config.strategy.chosen(evidence) if isinstance(config.strategy, Strategy) else config.strategy
     start = round(max((hook.densify_from for hook in hooks), default=0.0) * plan.max_steps)
     resets = all(hook.resets_opacities for hook in hooks)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from splat.train.strategies import AutoStrategy, Evidence, ImprovedStrategy, MCMCStrategy, NoneStrategy, Strategy
+from splat.train.strategies import AutoStrategy, CaptureFacts, ImprovedStrategy, MCMCStrategy, NoneStrategy, Strategy
 
 
 @pytest.mark.parametrize(
@@ -17,10 +17,10 @@ from splat.train.strategies import AutoStrategy, Evidence, ImprovedStrategy, MCM
     ],
 )
 def test_agreement_of_the_photos_chooses(agreed: float | None, transparent: bool, kind: type[Strategy]) -> None:
-    assert type(AutoStrategy().chosen(Evidence(agreed, transparent))) is kind
+    assert type(AutoStrategy().chosen(CaptureFacts(agreed, transparent))) is kind
 
 
 def test_what_a_user_asks_for_stays() -> None:
     asked = NoneStrategy()
-    assert asked.chosen(Evidence(0.1, False)) is asked
-    assert type(AutoStrategy(agreement=0.9).chosen(Evidence(0.8, False))) is MCMCStrategy
+    assert asked.chosen(CaptureFacts(0.1, False)) is asked
+    assert type(AutoStrategy(agreement=0.9).chosen(CaptureFacts(0.8, False))) is MCMCStrategy

@@ -6,7 +6,7 @@ these and the other way round. Importing this package needs no torch.
 
 from splat.train.strategies.absgrad import AbsGradStrategy
 from splat.train.strategies.auto import AutoStrategy
-from splat.train.strategies.base import Evidence, NoneStrategy, Strategy
+from splat.train.strategies.base import CaptureFacts, NoneStrategy, Strategy
 from splat.train.strategies.default import DefaultStrategy
 from splat.train.strategies.fast import FastStrategy
 from splat.train.strategies.geotex import GeoTexDefaultStrategy, GeoTexStrategy
@@ -29,8 +29,8 @@ __all__ = [
     "STRATEGIES",
     "AbsGradStrategy",
     "AutoStrategy",
+    "CaptureFacts",
     "DefaultStrategy",
-    "Evidence",
     "FastStrategy",
     "GeoTexDefaultStrategy",
     "GeoTexStrategy",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from splat.options import option
-from splat.train.strategies.base import CappedStrategy, Evidence, Strategy
+from splat.train.strategies.base import CappedStrategy, CaptureFacts, Strategy
 from splat.train.strategies.improved import ImprovedStrategy
 from splat.train.strategies.mcmc import MCMCStrategy
 
@@ -28,7 +28,7 @@ class AutoStrategy(CappedStrategy):
         maximum=1,
     )
 
-    def chosen(self, evidence: Evidence) -> Strategy:
+    def chosen(self, evidence: CaptureFacts) -> Strategy:
         """The strategy for a capture; mcmc where nothing is known of it."""
         agreed = evidence.agreed is not None and evidence.agreed >= self.agreement
         return ImprovedStrategy() if agreed or evidence.transparent else MCMCStrategy()

@@ -22,7 +22,7 @@ REQUIRED = ("means", "scales", "quats", "opacities")
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CaptureFacts:
     """What is known of a capture before its training."""
 
     agreed: float | None  # 0..1, share of what photos show on whose depth they agree; None where it was not measured
@@ -54,7 +54,7 @@ class Strategy:
         """The `limit` where its user has set it, None where it is a default, for the plan of the training to choose."""
         return None
 
-    def chosen(self, evidence: Evidence) -> Strategy:
+    def chosen(self, evidence: CaptureFacts) -> Strategy:
         """The strategy to train a capture with: this one."""
         return self
 

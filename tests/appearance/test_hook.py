@@ -18,6 +18,7 @@ from splat.appearance.learning import AppearanceLearner, Corrections, RowAdam
 from splat.appearance.models import MODELS
 from splat.appearance.record import read_looks
 from splat.errors import Interrupted, SplatError
+from splat.poses.config import PosesOptions
 from splat.train import loop
 from splat.train.config import TrainConfig
 from splat.train.hooks import HookContext
@@ -179,10 +180,12 @@ def test_a_longer_training_learns_in_smaller_steps(capture: Path, tmp_path: Path
 
 def test_who_gets_the_hook() -> None:
     auto = AppearanceOptions(kind="auto")
-    made = hooks_of(HookedTrainConfig(appearance=auto))
+    still = PosesOptions(mode="none")
+    made = hooks_of(HookedTrainConfig(appearance=auto, poses=still))
     assert [maker.func for maker in made] == [AppearanceHook]  # type: ignore[attr-defined]
-    assert hooks_of(HookedTrainConfig()) == []
-    assert len(hooks_of(HookedTrainConfig(appearance=auto, weather=WeatherOptions(lens=True)))) == 1  # the weather's
+    assert hooks_of(HookedTrainConfig(poses=still)) == []
+    weather = WeatherOptions(lens=True)
+    assert len(hooks_of(HookedTrainConfig(appearance=auto, weather=weather, poses=still))) == 1  # the weather's
 
 
 def test_damaged_and_missing_looks(capture: Path, tmp_path: Path) -> None:

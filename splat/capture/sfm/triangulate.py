@@ -35,6 +35,7 @@ def triangulated_points(posed: Sequence[PosedPhoto], options: CaptureOptions) ->
     options = replace(options, sfm_image_size=IMAGE_SIZE)
     settings = {
         "kind": "triangulation",
+        "version": 2,  # 1 did not know how well the poses fit
         "image_size": IMAGE_SIZE,
         "features": options.sfm_features,
         "cameras": [[photo.viewmat.tolist(), astuple(photo.lens)] for photo in posed],

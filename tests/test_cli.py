@@ -84,7 +84,7 @@ def test_help_of_training_shows_one_strategy(capsys: pytest.CaptureFixture[str])
         re.search(r"weather=none +\(default\) ", usual)
         and re.search(r"appearance=none +\(default\) ", usual)
         and re.search(r"poses=auto +\(default\) ", usual)
-        and usual.count("(default)") == 5
+        and usual.count("(default)") == 6
         and usual.count("strategy.cap_max=") == 1
         and "noise_lr" not in usual
     )

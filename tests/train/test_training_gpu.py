@@ -87,7 +87,7 @@ def test_each_strategy_learns_within_its_cap(capture: Path, tmp_path: Path, name
     assert losses[-1] < 0.8 * losses[0]
     assert len(result.gaussians) <= 400
     if name == "none":
-        assert len(result.gaussians) == 200
+        assert 60 < len(result.gaussians) <= 200  # the points, and seeds as far as the photos agree
     if name == "mcmc":
         assert len(result.gaussians) > 200
     assert all(torch.isfinite(value).all() for value in result.gaussians.as_dict().values())

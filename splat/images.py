@@ -9,6 +9,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from splat.errors import SplatError
 from splat.files import atomic_path
@@ -51,6 +52,13 @@ def to_bytes(image: Tensor) -> np.ndarray:
 def luma(image: Tensor) -> Tensor:
     """[..., ] brightness of a picture [..., 3] of floats."""
     return image @ image.new_tensor(LUMA)
+
+
+def area_mean(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """[h, w, D] float32: pixels [H, W, D] made smaller to a size (h, w), each the mean of those that it covers."""
+    if pixels.shape[:2] == size:
+        return pixels.float()
+    return interpolate(pixels.float().permute(2, 0, 1)[None], size=size, mode="area")[0].permute(1, 2, 0)
 
 
 def over(image: Tensor, alpha: Tensor, background: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from splat.capture import load_capture  # noqa: E402
 from splat.errors import SplatError  # noqa: E402
 from splat.files import write_json  # noqa: E402
-from tools.add_weather import write_image, write_transforms  # noqa: E402
+from tools.add_weather import write_photo, write_transforms  # noqa: E402
 
 
 def exposed(photo: np.ndarray, stops: np.ndarray) -> np.ndarray:
@@ -57,7 +57,7 @@ def write_exposed(clean: Path, out: Path, stops: float, tint: float, factor: flo
     for index, frame in enumerate(capture.frames):
         name = f"{Path(frame.camera.name).stem}.png"
         change = random.uniform(-stops, stops) + random.uniform(-tint, tint, 3)
-        write_image(out / "images" / name, exposed(capture.images.image(index).astype(np.float64) / 255, change))
+        write_photo(capture, index, out, name, exposed(capture.images.image(index).astype(np.float64) / 255, change))
         added[name] = [round(float(value), 4) for value in change]
         frames.append((name, index))
     write_transforms(capture, out, frames)

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from splat.capture import load_capture  # noqa: E402
 from splat.errors import SplatError  # noqa: E402
 from splat.files import write_json  # noqa: E402
-from tools.add_weather import write_image, write_transforms  # noqa: E402
+from tools.add_weather import write_image, write_photo, write_transforms  # noqa: E402
 from tools.weather_effects import Image  # noqa: E402
 
 TRUTH = "passersby_truth"
@@ -58,11 +58,7 @@ def write_passersby(clean: Path, out: Path, share: float, factor: float, seed: i
         if index in chosen:
             photo, covered = with_people(photo, np.random.default_rng([seed, index]))
             write_image(out / TRUTH / name, covered)
-        write_image(out / "images" / name, photo)
-        mask = capture.images.mask(index)
-        if mask is not None and not mask.all():
-            (out / "masks").mkdir(exist_ok=True)
-            write_image(out / "masks" / name, mask.astype(np.float32))
+        write_photo(capture, index, out, name, photo)
         frames.append((name, index))
     write_transforms(capture, out, frames)
     record = {"share": share, "photos": len(chosen), "seed": seed, "test_photos": "clean", "factor": factor}

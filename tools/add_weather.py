@@ -91,11 +91,7 @@ def write_weathered(clean: Path, out: Path, added: Added, factor: float, test_ev
             photo, drops = weathered(photo, depths.get(index), added, index)
             if drops is not None:
                 write_image(out / "weather_truth" / "lens.png", drops.astype(np.float32))
-        write_image(out / "images" / name, photo)
-        mask = capture.images.mask(index)
-        if mask is not None and not mask.all():
-            (out / "masks").mkdir(exist_ok=True)
-            write_image(out / "masks" / name, mask.astype(np.float32))
+        write_photo(capture, index, out, name, photo)
         frames.append((name, index))
     write_transforms(capture, out, frames)
     write_json(
@@ -110,6 +106,15 @@ def write_image(path: Path, image: Image) -> None:
     done, data = cv2.imencode(path.suffix, pixels[..., ::-1] if pixels.ndim == 3 else pixels)
     assert done, path
     path.write_bytes(data.tobytes())
+
+
+def write_photo(capture: Capture, index: int, out: Path, name: str, photo: np.ndarray) -> None:
+    """A changed photo [H, W, 3] in 0..1 under a name of its own, with its mask where it has one."""
+    write_image(out / "images" / name, photo)
+    mask = capture.images.mask(index)
+    if mask is not None and not mask.all():
+        (out / "masks").mkdir(exist_ok=True)
+        write_image(out / "masks" / name, mask.astype(np.float32))
 
 
 def write_transforms(capture: Capture, out: Path, frames: list[tuple[str, int]]) -> None:

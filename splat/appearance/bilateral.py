@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from splat.images import luma
+
 LEVELS, ROWS, COLUMNS = 8, 16, 16
 SHAPE = (12, LEVELS, ROWS, COLUMNS)  # [A - I, b] row by row, in every cell
 ROUGHNESS = 10.0  # weight of the total variation
-LUMA = (0.299, 0.587, 0.114)
 
 
 def sliced(image: Tensor, photo: Tensor, camera: Tensor) -> Tensor:
@@ -24,7 +25,7 @@ def sliced(image: Tensor, photo: Tensor, camera: Tensor) -> Tensor:
     height, width = image.shape[:2]
     x = (torch.arange(width, device=image.device) + 0.5) / width * 2 - 1
     y = (torch.arange(height, device=image.device) + 0.5) / height * 2 - 1
-    z = image.detach() @ image.new_tensor(LUMA) * 2 - 1
+    z = luma(image.detach()) * 2 - 1
     place = torch.stack([x.expand(height, width), y[:, None].expand(height, width), z], dim=-1)
     change = grid_sample(photo[None], place[None, None], align_corners=True, padding_mode="border")[0, :, 0]
     rows = change.reshape(3, 4, height, width)

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from splat.appearance.models import MODELS
 from splat.cameras import Camera
-
-BETAS, EPS = (0.9, 0.999), 1e-15
+from splat.train.optimizers import BETAS, EPS, torch_adam
 
 
 class Corrections:
@@ -71,11 +70,7 @@ class RowAdam:
         if tensor.grad is None:
             return
         self.counts[index] += 1
-        (first, second), count = self.moments[index], self.counts[index]
-        first.lerp_(tensor.grad, 1 - BETAS[0])
-        second.lerp_(tensor.grad.square(), 1 - BETAS[1])
-        size = (second / (1 - BETAS[1] ** count)).sqrt_() + EPS
-        tensor -= lr / (1 - BETAS[0] ** count) * first / size
+        torch_adam(tensor, tensor.grad, *self.moments[index], self.counts[index], lr, *BETAS, EPS)
         tensor.grad = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,32 +69,20 @@ def evaluate_scene(
     results: dict[str, EvaluationResult | None] = {}
     unrefined: EvaluationResult | None = None
     color = background if background and config.background == "auto" else config.background
+    score = partial(evaluate_views, gaussians, protocol=config.protocol, background=color, options=render)
     for split, indices in chosen_views(capture, config).items():
         results[split] = None
         if not indices:
             continue
         scored, facts_of_views = capture, {}
         if split == "test" and wants_refining(capture, config.test_poses):
-            unrefined = evaluate_views(
-                gaussians, capture, indices, protocol=config.protocol, background=color, options=render,
-                lpips_net="none", with_flip=False,
-            )  # fmt: skip
+            unrefined = score(capture, indices, lpips_net="none", with_flip=False)
             renderer = SceneRenderer(gaussians.detach(), render, torch.tensor(background_color(capture, color)))
             scored, facts_of_views = with_refined(capture, indices, renderer), {"test_poses": REFINED}
-        results[split] = evaluate_views(
-            gaussians,
-            scored,
-            indices,
-            split=split,
-            protocol=config.protocol,
-            background=color,
-            options=render,
-            lpips_net=config.lpips_net,
-            lpips_download=config.lpips_download,
-            with_flip=config.flip,
-            run_folder=folder if config.save_images else None,
-            facts=facts_of_views,
-        )
+        results[split] = score(
+            scored, indices, split=split, lpips_net=config.lpips_net, lpips_download=config.lpips_download,
+            with_flip=config.flip, run_folder=folder if config.save_images else None, facts=facts_of_views,
+        )  # fmt: skip
     path = folder / "metrics.json"
     before = read_metrics(folder) if path.exists() else {}
     known = {"num_gaussians": len(gaussians), "train_photos": len(capture.indices("train")), **(facts or {})}

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from splat.cameras import Camera, stack_cameras
+from splat.images import area_mean
 from splat.poses.learner import PoseLearner
 from splat.render import render_gaussians
 from splat.render.scene import SceneRenderer
@@ -70,10 +70,6 @@ def _loss(renderer: SceneRenderer, camera: Camera, viewmat: Tensor, photo: Tenso
 def _halved(camera: Camera, photo: Tensor, mask: Tensor | None) -> tuple[Camera, Tensor, Tensor | None]:
     """Camera, photo and mask at half their size; a pixel counts where all that it covers count."""
     half = camera.shrunk(2)
-
-    def mean(pixels: Tensor) -> Tensor:
-        small = interpolate(pixels.permute(2, 0, 1)[None], size=(half.height, half.width), mode="area")
-        return small[0].permute(1, 2, 0).contiguous()
-
-    counted = None if mask is None else mean(mask[..., None].float())[..., 0] > 0.999
-    return half, mean(photo), counted
+    size = (half.height, half.width)
+    counted = None if mask is None else area_mean(mask[..., None], size)[..., 0] > 0.999
+    return half, area_mean(photo, size).contiguous(), counted

@@ -6,8 +6,8 @@ import dataclasses
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
+from splat.images import area_mean
 from splat.train.views import TrainingViews, View
 
 
@@ -49,20 +49,15 @@ def halved(view: View) -> View:
     K[:, 1] *= height / view.height
     target, alpha = view.target.float(), None
     if view.alpha is None:
-        target = _mean(target, height, width)
+        target = area_mean(target, (height, width))
     else:
-        alpha = _mean(view.alpha.float(), height, width)
-        target = _mean(target * view.alpha, height, width) / alpha.clamp(min=1e-3)
-    mask = None if view.mask is None else _mean(view.mask[..., None].float(), height, width)[..., 0] > 0.999
+        alpha = area_mean(view.alpha, (height, width))
+        target = area_mean(target * view.alpha, (height, width)) / alpha.clamp(min=1e-3)
+    mask = None if view.mask is None else area_mean(view.mask[..., None], (height, width))[..., 0] > 0.999
     return dataclasses.replace(
         view, K=K, width=width, height=height, target=_bytes(target), alpha=None if alpha is None else _bytes(alpha),
         mask=mask,
     )  # fmt: skip
-
-
-def _mean(pixels: Tensor, height: int, width: int) -> Tensor:
-    """[H, W, D] float32 to [height, width, D]."""
-    return interpolate(pixels.permute(2, 0, 1)[None], size=(height, width), mode="area")[0].permute(1, 2, 0)
 
 
 def _bytes(values: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from splat.sh import rgb_to_sh0
 from splat.train.config import InitialOptions, TrainConfig
 from splat.train.normalize import Normalization
 from splat.train.stereo.seeds import UNSURE, Seeds, stereo_seeds
+from splat.train.strategies import AutoStrategy
 from splat.train.views import TrainingViews
 
 LEAST_PART = 4  # of the seeds a quarter stays, however many points are known
@@ -122,15 +123,17 @@ def beginning(config: TrainConfig, normalization: Normalization, views: Training
         config: of the training.
         normalization: from the capture's frame to that of training.
         views: training views, whose pixels become seeds.
-        points: in the capture's frame; random ones say nothing of surfaces, then there are no seeds.
+        points: in the capture's frame; random ones say nothing of surfaces, then there are no seeds, as where neither
+            seeds are wanted nor a strategy is chosen by what photos agree on.
     """
     images, indices = views.capture.images, views.indices
+    useless = points.origin == "random" or (config.initial.seeds == 0 and not isinstance(config.strategy, AutoStrategy))
     known = Points(normalization.points(torch.from_numpy(points.xyz)).numpy(), points.rgb, points.origin)
     seeds = stereo_seeds(
         views.cameras,
         lambda position: images.image(indices[position]),
         lambda position: seedable(images, indices[position]),
-        np.zeros((0, 3)) if points.origin == "random" else known.xyz,
+        np.zeros((0, 3)) if useless else known.xyz,
         np.random.default_rng(config.seed),
     )
     return Beginning(known, seeds, views.capture.transparent("train"))

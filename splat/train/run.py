@@ -218,8 +218,8 @@ def equipped(
 
 def strategy_for(config: TrainConfig, plan: Plan, hooks: Sequence[TrainingHook], scene: StrategyContext) -> Strategy:
     """The strategy with its schedule fitted to the plan, as far as the hooks allow."""
-    evidence = CaptureFacts(plan.agreed, scene.views.capture.transparent("train"))
-    wanted = config.strategy.chosen(evidence) if isinstance(config.strategy, Strategy) else config.strategy
+    facts = CaptureFacts(plan.agreed, scene.views.capture.transparent("train"))
+    wanted = config.strategy.chosen(facts) if isinstance(config.strategy, Strategy) else config.strategy
     start = round(max((hook.densify_from for hook in hooks), default=0.0) * plan.max_steps)
     resets = all(hook.resets_opacities for hook in hooks)
     strategy = fitted_strategy(wanted, plan, resets, start)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from splat.transients.pieces import on_grid
+from splat.images import area_mean
 
 if TYPE_CHECKING:
     from splat.cameras import Camera
@@ -44,7 +44,7 @@ def disputed(scene: StrategyContext, params: Params, differing: Mapping[int, Ten
     tally = torch.zeros(len(params["means"]), 2, device=renderer.device)  # votes against, and votes
     for position, flags in differing.items():
         camera = cameras[position]
-        small = on_grid(flags[..., None], (camera.height, camera.width))
+        small = area_mean(flags[..., None], (camera.height, camera.width))
         sums, weights = renderer.lift(camera, small)
         seen = weights > LEAST
         tally[:, 0] += torch.where(seen, sums[:, 0] / weights.clamp(min=1e-9), 0.0)

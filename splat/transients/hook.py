@@ -14,11 +14,12 @@ from torch.nn.functional import max_pool2d
 
 from splat.console import warn
 from splat.files import atomic_path, safe_name, write_json
+from splat.images import area_mean
 from splat.train.hooks import HookContext, TrainingHook
 from splat.transients.config import TransientsOptions
 from splat.transients.consensus import disputed
 from splat.transients.differences import Usual, differences, median_of
-from splat.transients.pieces import from_grid, on_grid, pieces_of, shares
+from splat.transients.pieces import from_grid, pieces_of, shares
 
 if TYPE_CHECKING:
     from splat.train.normalize import Normalization
@@ -66,8 +67,8 @@ class TransientsHook(TrainingHook):
         pieces = self._pieces(position)
         size = (pieces.shape[0], pieces.shape[1])
         photo = target.float() / 255 if target.dtype == torch.uint8 else target
-        found = differences(on_grid(image.detach().clamp(0, 1), size), on_grid(photo, size))
-        known = None if mask is None else on_grid(mask[..., None], size)[..., 0] > 0.5
+        found = differences(area_mean(image.detach().clamp(0, 1), size), area_mean(photo, size))
+        known = None if mask is None else area_mean(mask[..., None], size)[..., 0] > 0.5
         self.usual.add(found, known)
         usual = max(self.usual.size(), median_of(found, known))  # a photo of another exposure differs everywhere
         gross = found > max(self.options.least, self.options.spread * usual)
@@ -93,7 +94,7 @@ class TransientsHook(TrainingHook):
             flags = {position: found[self._pieces(position)] for position, found in sorted(self.differing.items())}
             for position, shown in disputed(self.scene, state.params, flags).items():
                 pieces = self._pieces(position)
-                large = on_grid(shown[..., None], (pieces.shape[0], pieces.shape[1]))[..., 0]
+                large = area_mean(shown[..., None], (pieces.shape[0], pieces.shape[1]))[..., 0]
                 self.disputed[position] = shares(large, pieces)
 
     def chance_to_count(self, step: int) -> float:

@@ -11,6 +11,8 @@ from skimage.segmentation import slic
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from splat.images import area_mean
+
 LONGEST = 192  # pixels of the longer side of the grid on which photos are cut and differences are judged
 ROUNDS = 5  # of SLIC's iterations: more move borders by less than a pixel of the grid
 COMPACTNESS = 10.0  # how far pieces may stretch to follow colours, skimage's usual value
@@ -20,13 +22,6 @@ def grid_size(height: int, width: int) -> tuple[int, int]:
     """Height and width of the grid of a photo, at most LONGEST on its longer side."""
     factor = max(1.0, max(height, width) / LONGEST)
     return max(1, round(height / factor)), max(1, round(width / factor))
-
-
-def on_grid(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    """[h, w, D] float32: mean of [H, W, D] over what each pixel of the grid covers."""
-    if pixels.shape[:2] == size:
-        return pixels.float()
-    return interpolate(pixels.float().permute(2, 0, 1)[None], size=size, mode="area")[0].permute(1, 2, 0)
 
 
 def from_grid(mask: Tensor, height: int, width: int) -> Tensor:
@@ -44,7 +39,7 @@ def pieces_of(photo: Tensor, count: int) -> Tensor:
         count: about how many.
     """
     size = grid_size(*photo.shape[:2])
-    small = on_grid(photo, size).cpu().numpy().astype(np.float64)
+    small = area_mean(photo, size).cpu().numpy().astype(np.float64)
     labels = slic(small, n_segments=count, compactness=COMPACTNESS, max_num_iter=ROUNDS, start_label=0, channel_axis=-1)
     _, dense = np.unique(labels, return_inverse=True)
     return torch.from_numpy(dense.reshape(size).astype(np.int64)).to(photo.device)

@@ -17,9 +17,8 @@ from splat.appearance.hook import AppearanceHook, mean_rate, rate
 from splat.appearance.learning import AppearanceLearner, Corrections, RowAdam
 from splat.appearance.models import MODELS
 from splat.appearance.record import read_looks
-from splat.errors import Interrupted, SplatError
+from splat.errors import SplatError
 from splat.poses.config import PosesOptions
-from splat.train import loop
 from splat.train.config import TrainConfig
 from splat.train.hooks import HookContext
 from splat.train.run import TrainResult, train
@@ -27,6 +26,7 @@ from splat.train.strategies import DefaultStrategy
 from splat.training import HookedTrainConfig, hooks_of
 from splat.weather.training.config import WeatherOptions
 from tests.train.blobs import ring_camera, write_blob_capture
+from tests.train.interrupting import interrupted_after
 
 VIEWS = 9
 STOPS = np.array([0.3, -0.3, 0.15, -0.15, 0.25, -0.25, 0.0, 0.2, -0.2])
@@ -94,25 +94,13 @@ def test_the_mean_over_photos_changes_nothing(capture: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("kind", ["affine", "ppisp"])
-def test_a_resumed_training_goes_on_bit_for_bit(
-    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_a_resumed_training_goes_on_bit_for_bit(capture: Path, tmp_path: Path, kind: str) -> None:
     whole = train(config(capture, tmp_path / "whole", steps=40), [maker(kind)])
     assert not same(whole, train(config(capture, tmp_path / "plain", steps=40)))
     settings = config(capture, tmp_path / "parts", steps=40)
     settings.schedule.save_every = 20
-    original, steps = loop.train_step, []
-
-    def counted(*arguments: Any) -> Any:
-        if len(steps) == 27:
-            raise Interrupted("enough")
-        steps.append(1)
-        return original(*arguments)
-
-    monkeypatch.setattr(loop, "train_step", counted)
-    with pytest.raises(Interrupted):
+    with interrupted_after(27):
         train(settings, [maker(kind)])
-    monkeypatch.setattr(loop, "train_step", original)
     settings.resume = True
     assert same(whole, train(settings, [maker(kind)]))
     looks = [read_looks(tmp_path / name) for name in ("whole", "parts")]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from splat.appearance import bilateral, ppisp
 from splat.appearance.models import MODELS
+from splat.images import LUMA
 
 
 def picture(height: int = 9, width: int = 12, seed: int = 0) -> Tensor:
@@ -56,7 +57,7 @@ def test_a_bilateral_grid_changes_colours_by_place_and_brightness() -> None:
     image = picture(8, 10)
     found = bilateral.sliced(image, grid, zeros("bilateral")[1])
     x = (torch.arange(10).double() + 0.5) / 10 * 2 - 1
-    luma = image @ torch.tensor(bilateral.LUMA).double() * 2 - 1
+    luma = image @ torch.tensor(LUMA).double() * 2 - 1
     assert torch.allclose(found[..., 0], image[..., 0] + 0.1 * x[None, :] + 0.2 * luma, atol=1e-6)
     assert torch.equal(found[..., 1:], image[..., 1:])
 

@@ -12,18 +12,17 @@ import torch
 
 from splat.capture import load_capture
 from splat.capture.types import Capture
-from splat.errors import Interrupted
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.run_evaluation import evaluate_run
 from splat.poses import hook as poses
 from splat.poses.gauge import move_cameras, pose_errors, similarity_between
 from splat.run import open_run
-from splat.train import loop
 from splat.train.run import TrainResult
 from splat.train.strategies import STRATEGIES
 from splat.training import HookedTrainConfig, train
 from tests.conftest import REPOSITORY
 from tests.train.blobs import blob_scene, write_blob_capture
+from tests.train.interrupting import interrupted_after
 from tools.perturb_poses import errors_of, write_perturbed
 
 SCORES = EvaluateConfig(lpips_net="none", flip=False, save_images=False, report=False)
@@ -127,24 +126,12 @@ def test_none_and_an_auto_that_knows_nothing_change_no_bit(captures: tuple[Path,
     assert not any("given_viewmat" in frame for frame in record["frames"])
 
 
-def test_a_resumed_training_refines_with_the_same_bits(
-    captures: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_resumed_training_refines_with_the_same_bits(captures: tuple[Path, Path], tmp_path: Path) -> None:
     whole = train(config(captures[1], tmp_path / "whole", 60))
     settings = config(captures[1], tmp_path / "parts", 60)
     settings.schedule.save_every = 30
-    original, steps = loop.train_step, []
-
-    def counted(*arguments: Any) -> Any:
-        if len(steps) == 33:
-            raise Interrupted("enough")
-        steps.append(1)
-        return original(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "train_step", counted)
-        with pytest.raises(Interrupted):
-            train(settings)
+    with interrupted_after(33):
+        train(settings)
     parts = train(dataclasses.replace(settings, resume=True))
     assert same(whole, parts)
     pairs = zip(whole.capture.cameras(), parts.capture.cameras())

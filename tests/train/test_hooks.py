@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from splat.errors import Interrupted, SplatError
-from splat.train import loop
+from splat.errors import SplatError
 from splat.train.checkpoint import latest_checkpoint, load_checkpoint
 from splat.train.config import TrainConfig
 from splat.train.hooks import HookContext, TrainingHook, render_mode
@@ -21,6 +20,7 @@ from splat.train.state import TrainState
 from splat.train.strategies import DefaultStrategy
 from splat.train.views import View
 from tests.train.blobs import write_blob_capture
+from tests.train.interrupting import interrupted_after
 
 STEPS = 60
 
@@ -135,23 +135,13 @@ def same(one: TrainResult, other: TrainResult) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_a_resumed_hook_goes_on_bit_for_bit(capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_hook_goes_on_bit_for_bit(capture: Path, tmp_path: Path) -> None:
     whole = train(config(capture, tmp_path / "whole"), [Drift])
     assert not same(whole, train(config(capture, tmp_path / "plain")))
     settings = config(capture, tmp_path / "parts")
     settings.schedule.save_every = 30
-    original, steps = loop.train_step, []
-
-    def counted(*arguments: Any) -> Any:
-        if len(steps) == 33:
-            raise Interrupted("enough")
-        steps.append(1)
-        return original(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "train_step", counted)
-        with pytest.raises(Interrupted):
-            train(settings, [Drift])
+    with interrupted_after(33):
+        train(settings, [Drift])
     path = latest_checkpoint(tmp_path / "parts" / "checkpoints")
     assert path is not None and set(load_checkpoint(path)["state"]["hooks"]) == {"drift"}
     resume = dataclasses.replace(settings, resume=True)

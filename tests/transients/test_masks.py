@@ -7,10 +7,11 @@ import math
 import numpy as np
 import torch
 
+from splat.images import area_mean
 from splat.train.losses import l1_ssim
 from splat.transients.differences import BINS, MEMORY, Usual, differences, median_of
 from splat.transients.hook import look_steps
-from splat.transients.pieces import LONGEST, from_grid, grid_size, on_grid, pieces_of, shares
+from splat.transients.pieces import LONGEST, from_grid, grid_size, pieces_of, shares
 
 
 def halves(height: int = 60, width: int = 80) -> torch.Tensor:
@@ -31,7 +32,7 @@ def test_pieces_follow_colours_and_have_no_gaps() -> None:
 def test_large_photos_are_judged_on_a_grid() -> None:
     assert grid_size(3000, 4000) == (round(LONGEST * 0.75), LONGEST) and grid_size(60, 80) == (60, 80)
     photo = torch.rand(90, 2 * LONGEST, 3, generator=torch.Generator().manual_seed(0))
-    small = on_grid(photo, (45, LONGEST))
+    small = area_mean(photo, (45, LONGEST))
     torch.testing.assert_close(small[3, 5], photo[6:8, 10:12].mean(dim=(0, 1)))
     mask = torch.zeros(45, LONGEST, dtype=torch.bool)
     mask[3, 5] = True

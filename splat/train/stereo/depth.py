@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from splat import native
+from splat.images import evenly
 from splat.train.stereo.agreement import DepthView, votes
 from splat.train.stereo.filling import filled
-from splat.train.stereo.pictures import Picture, Pictures, spread
+from splat.train.stereo.pictures import Picture, Pictures
 from splat.train.stereo.smoothing import chosen_depth, smoothed
 from splat.train.stereo.sweep import matching_cost, plane_depths
 
@@ -33,7 +34,7 @@ def depth_views(
         points: [P, 3] known points.
         most: views, evenly over their order.
     """
-    chosen = spread(len(near), most)
+    chosen = evenly(range(len(near)), most)
     compared = {view: (pictures[view], [pictures[other] for other in near[view][:SOURCES]]) for view in chosen}
     with ThreadPoolExecutor(native.default_threads()) as pool:
         depths = list(pool.map(lambda view: swept_depth(*compared[view], points), chosen))

@@ -45,11 +45,6 @@ def small_picture(camera: Camera, image: np.ndarray, keep: np.ndarray | None) ->
     return Picture(camera.resized(*size), color, counts)
 
 
-def spread(total: int, most: int) -> list[int]:
-    """At most so many of `total` views, evenly over their order."""
-    return sorted(set(np.linspace(0, total - 1, min(most, total)).round().astype(int).tolist()))
-
-
 def partners(cameras: list[Camera], points: np.ndarray, count: int, rng: np.random.Generator) -> list[list[int]]:
     """For each view the `count` others that see most of the same points from a good angle, best first.
 

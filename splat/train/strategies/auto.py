@@ -28,7 +28,7 @@ class AutoStrategy(CappedStrategy):
         maximum=1,
     )
 
-    def chosen(self, evidence: CaptureFacts) -> Strategy:
+    def chosen(self, facts: CaptureFacts) -> Strategy:
         """The strategy for a capture; mcmc where nothing is known of it."""
-        agreed = evidence.agreed is not None and evidence.agreed >= self.agreement
-        return ImprovedStrategy() if agreed or evidence.transparent else MCMCStrategy()
+        agreed = facts.agreed is not None and facts.agreed >= self.agreement
+        return ImprovedStrategy() if agreed or facts.transparent else MCMCStrategy()

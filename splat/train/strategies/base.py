@@ -54,7 +54,7 @@ class Strategy:
         """The `limit` where its user has set it, None where it is a default, for the plan of the training to choose."""
         return None
 
-    def chosen(self, evidence: CaptureFacts) -> Strategy:
+    def chosen(self, facts: CaptureFacts) -> Strategy:
         """The strategy to train a capture with: this one."""
         return self
 

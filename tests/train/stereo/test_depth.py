@@ -6,7 +6,7 @@ import pytest
 from splat.train.stereo.agreement import DepthView, votes
 from splat.train.stereo.depth import JUDGES, depth_views
 from splat.train.stereo.filling import filled
-from splat.train.stereo.pictures import partners, spread
+from splat.train.stereo.pictures import partners
 from splat.train.stereo.seeds import UNSURE, Seeds, stereo_seeds
 from tests.train.stereo import walls
 
@@ -20,7 +20,6 @@ def test_partners_look_from_a_good_angle_and_never_are_the_view_itself() -> None
     found = partners(cameras, walls.points(), 3, np.random.default_rng(0))
     assert found[0][0] == 2  # eight degrees; not the copy beside it, nor the one that sees the wall at 32 degrees
     assert all(view not in others for view, others in enumerate(found))
-    assert spread(10, 4) == [0, 3, 6, 9] and spread(3, 8) == [0, 1, 2]
 
 
 def test_a_textured_wall_is_sure_and_where_it_is() -> None:

@@ -15,12 +15,11 @@ import pytest
 import torch
 
 from splat.cameras import stack_cameras
-from splat.errors import Interrupted, SplatError
+from splat.errors import SplatError
 from splat.evaluate.evaluate import evaluate_views
 from splat.options import check
 from splat.poses.config import PosesOptions
 from splat.render import render_gaussians
-from splat.train import loop
 from splat.train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from splat.train.hooks import HookContext
 from splat.train.normalize import Normalization
@@ -32,6 +31,7 @@ from splat.weather.training.config import WeatherOptions
 from splat.weather.training.haze import measured_haze
 from tests.train.blobs import write_blob_capture
 from tests.train.half_planes import wall_access
+from tests.train.interrupting import interrupted_after
 from tests.weather.training.foggy_wall import BETA, clear_photo, positions, write_wall_capture
 
 STEPS = 120
@@ -125,19 +125,8 @@ def test_a_checkpoint_without_what_was_known_is_refused(captures: dict[str, Path
 
 def stopped(settings: HookedTrainConfig, steps: int) -> Path:
     """The folder of a training that was cut off just after so many steps."""
-    original, calls = loop.train_step, 0
-
-    def counted(*arguments: object) -> object:
-        nonlocal calls
-        calls += 1
-        if calls > steps:
-            raise Interrupted("enough")
-        return original(*arguments)  # type: ignore[arg-type]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "train_step", counted)
-        with pytest.raises(Interrupted):
-            train(settings)
+    with interrupted_after(steps):
+        train(settings)
     assert settings.out is not None
     return Path(settings.out)
 

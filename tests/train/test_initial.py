@@ -1,11 +1,20 @@
+import dataclasses
+from pathlib import Path
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
 
 from splat.cameras import Camera
-from splat.train.config import InitialOptions
-from splat.train.initial import first_points, initial_gaussians, scene_scale, seedable
+from splat.capture import load_capture
+from splat.train.config import InitialOptions, TrainConfig
+from splat.train.initial import beginning, first_points, initial_gaussians, scene_scale, seedable
+from splat.train.normalize import Normalization
 from splat.train.stereo.seeds import UNSURE, Seeds
+from splat.train.strategies import AutoStrategy, NoneStrategy, Strategy
+from splat.train.views import TrainingViews
+from tests.train.blobs import write_blob_capture
 
 
 def wall_camera(x: float) -> Camera:
@@ -90,3 +99,26 @@ def test_one_point_is_a_scene_too() -> None:
         np.zeros((1, 3)), np.zeros((1, 3), np.uint8), InitialOptions(), 0, np.random.default_rng(0)
     )
     assert torch.isfinite(scene.scales).all() and len(scene) == 1
+
+
+@pytest.mark.parametrize(
+    ("origin", "seeds", "strategy", "looks"),
+    [
+        ("capture", None, NoneStrategy, True),
+        ("capture", 0, NoneStrategy, False),
+        ("capture", 0, AutoStrategy, True),
+        ("random", None, AutoStrategy, False),
+    ],
+)
+def test_surfaces_are_looked_for_where_points_are_known_and_somebody_needs_them(
+    tmp_path: Path, origin: Literal["capture", "random"], seeds: int | None, strategy: type[Strategy], looks: bool
+) -> None:
+    write_blob_capture(tmp_path / "blobs")
+    capture = load_capture(tmp_path / "blobs")
+    normalization = Normalization.from_cameras(capture.cameras("train"))
+    views = TrainingViews(capture, capture.indices("train"), normalization, torch.device("cpu"))
+    config = TrainConfig(strategy=strategy(), initial=InitialOptions(seeds=seeds))
+    assert capture.points is not None
+    points = dataclasses.replace(capture.points, origin=origin)
+    found = beginning(config, normalization, views, points)
+    assert (len(found.seeds.xyz) > 0) == looks == (found.agreed is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,20 +72,21 @@ def stereo_seeds(
     """
     near = partners(cameras, points, JUDGES, rng) if len(points) else []
     views = depth_views(Pictures(cameras, image, keep), near, points) if near else {}
-    found = [_candidates(views, near, view) for view in views]
+    found = [candidates(views, near, view) for view in views]
     if not found:
         return Seeds(np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros(0, bool))
-    return Seeds(*(np.concatenate(part) for part in zip(*found)))
+    return Seeds(*(np.concatenate(part) for part in zip(*((one.xyz, one.rgb, one.sure) for one in found))))
 
 
-def _candidates(
-    views: dict[int, DepthView], near: list[list[int]], view: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Places [C, 3] and colors [C, 3] uint8 of the pixels of a view that count, and [C] bool, where photos agree.
+def candidates(views: Mapping[int, DepthView], near: Sequence[Sequence[int]], view: int) -> Seeds:
+    """The pixels of a view that count, without those that other photos look through.
 
-    Without those that other photos look through.
+    Args:
+        views: those that have a depth, by their number.
+        near: the others that see the same as each view.
+        view: which one.
     """
     one = views[view]
     _, through = votes(views, near, view)
     good = one.picture.counts & (through <= MOST_THROUGH)
-    return one.points()[good], (255 * one.picture.color[good]).round().astype(np.uint8), one.sure[good]
+    return Seeds(one.points()[good], (255 * one.picture.color[good]).round().astype(np.uint8), one.sure[good])

@@ -7,7 +7,7 @@ from splat.train.stereo.agreement import DepthView, votes
 from splat.train.stereo.depth import JUDGES, depth_views
 from splat.train.stereo.filling import filled
 from splat.train.stereo.pictures import partners
-from splat.train.stereo.seeds import UNSURE, Seeds, stereo_seeds
+from splat.train.stereo.seeds import UNSURE, Seeds, candidates, stereo_seeds
 from tests.train.stereo import walls
 
 
@@ -50,6 +50,25 @@ def test_what_stands_before_a_wall_is_looked_through() -> None:
     agree, through = votes(views, partners_of, 0)
     assert (through[30:40, 40:50] >= 3).all() and (agree[30:40, 40:50] == 0).all()
     assert (through[10:25, 40:50] == 0).all() and (agree[10:25, 40:50] >= 2).all()
+
+
+def test_what_others_look_through_gives_no_seeds() -> None:
+    partners_of = near()
+    views = depth_views(walls.pictures(), partners_of, walls.points())
+    before = candidates(views, partners_of, 0)
+    wrong = views[0].depth.copy()
+    wrong[30:40, 40:50] = 2.5
+    views[0] = DepthView(views[0].picture, wrong, views[0].sure)
+    after = candidates(views, partners_of, 0)
+    assert len(after.xyz) == len(before.xyz) - 100 and after.xyz[:, 2].min() > 3
+
+
+def test_guesses_do_not_vote() -> None:
+    partners_of = near()
+    views = depth_views(walls.pictures(), partners_of, walls.points())
+    guessed = {view: DepthView(one.picture, one.depth, one.sure & (view == 0)) for view, one in views.items()}
+    assert votes(views, partners_of, 0)[0].max() >= 2
+    assert votes(guessed, partners_of, 0)[0].max() == votes(guessed, partners_of, 0)[1].max() == 0
 
 
 def test_filling_keeps_what_is_known_and_stops_at_edges() -> None:

@@ -24,7 +24,7 @@ from splat.run import open_run
 from splat.train.config import TrainConfig
 from splat.train.history import COLUMNS
 from splat.train.optimizers import FusedAdam
-from splat.train.strategies import NoneStrategy
+from splat.train.strategies import AutoStrategy, MCMCStrategy, NoneStrategy
 from splat.training import train
 from tests.train.blobs import write_blob_capture
 
@@ -209,3 +209,22 @@ def test_the_capture_is_what_the_test_thinks(capture: Path) -> None:
     images = sorted((capture / "images").iterdir())
     assert len(images) == 12
     assert cv2.imread(str(images[0])).shape == (36, 48, 3)
+
+
+@pytest.mark.parametrize(("agreement", "name"), [(0.0, "improved"), (1.0, "mcmc")])
+def test_what_photos_agree_on_is_recorded_and_chooses_the_strategy(
+    capture: Path, tmp_path: Path, agreement: float, name: str
+) -> None:
+    settings = config(capture, tmp_path / "run", max_steps=4, strategy=AutoStrategy(agreement=agreement))
+    result = train(settings)
+    assert result.strategy == name
+    assert 0 < open_run(result.folder).config["plan"]["agreed"] < 1
+
+
+def test_a_strategy_brings_the_regularisers_that_it_needs(capture: Path, tmp_path: Path) -> None:
+    means = []
+    for name, weight in (("its own", None), ("the same", 0.01), ("none", 0.0)):
+        settings = config(capture, tmp_path / name, max_steps=4, strategy=MCMCStrategy())
+        settings.loss.opacity_reg = settings.loss.scale_reg = weight
+        means.append(train(settings).gaussians.opacities)
+    assert torch.equal(means[0], means[1]) and not torch.equal(means[0], means[2])

@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from splat.cameras import Camera  # noqa: E402
 from splat.capture import load_capture  # noqa: E402
-from splat.capture.readers.colmap import model_folder  # noqa: E402
+from splat.capture.colmap.choice import model_folder  # noqa: E402
 from splat.errors import SplatError  # noqa: E402
 from splat.files import read_json, write_json  # noqa: E402
 from splat.poses.gauge import pose_errors  # noqa: E402

@@ -170,14 +170,11 @@ def photo_orientation(photo: PosedPhoto, header: PhotoHeader | None = None) -> i
         )
     header = header or photo_header(photo.path)
 
-    def fits(width: int, height: int) -> bool:  # within the rounding of an images_8 folder
-        return abs(width / height / (lens.width / lens.height) - 1.0) < 0.02 + 1.0 / min(width, height)
-
     if photo.upright and header.orientation != 1:
         return header.orientation
-    if fits(header.width, header.height):
+    if lens.has_shape(header.width, header.height):
         return 1
-    if fits(*header.upright_size):
+    if lens.has_shape(*header.upright_size):
         return header.orientation
     raise SplatError(
         f"{photo.path} is {header.width}x{header.height} but its camera {lens.width}x{lens.height}: another shape;"

@@ -102,7 +102,7 @@ def look_around(found: ReaderResult, posed: list[PosedPhoto], notes: list[str]) 
         first = unlisted[0].relative_to(found.root).as_posix()
         notes.append(
             f"only {console.count(len(posed), 'photo')} have cameras: {len(unlisted):,} beside them have none"
-            f" and are not used (first: {first})"
+            f" and are not used (first: {first}); capture.format=photos finds cameras for all"
         )
         console.warn(notes[-1])
     return len(unlisted)

@@ -51,6 +51,10 @@ class Lens:
     width: int
     height: int
 
+    def has_shape(self, width: int, height: int) -> bool:
+        """Whether a picture of that many pixels is the lens's image at some scale, within the rounding of its sides."""
+        return abs(width / height / (self.width / self.height) - 1.0) < 0.02 + 1.0 / min(width, height)
+
     def colmap(self, camera_id: int = 1) -> pycolmap.Camera:
         """The same as a COLMAP camera.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from splat import console
-from splat.capture.beside import MASK_FOLDERS, SideFolder, side_folders
+from splat.capture.beside import DEPTH_FOLDERS, DEPTH_SUFFIXES, MASK_FOLDERS, SideFolder, side_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.names import find_file, located, printable
 from splat.errors import SplatError
@@ -23,6 +23,8 @@ class NamedFiles:
         self.root, self.file, self.masks = root, file, options.masks != "none"
         self._folders = [SideFolder(folder) for folder in side_folders([root], MASK_FOLDERS)] if self.masks else []
         self._moved: list[str] = []
+        self._depth_folders = [SideFolder(at, DEPTH_SUFFIXES) for at in side_folders([root], DEPTH_FOLDERS)]
+        self._moved_depth: list[str] = []
         self._gone: list[str] = []
         self._depth: list[tuple[str, bool]] = []
         self._unread: Counter[str] = Counter()
@@ -39,14 +41,16 @@ class NamedFiles:
             (self._gone if path is None else self._moved).append(text)
         return path
 
-    def depth_map(self, entry: Mapping[str, Any]) -> Path | None:
-        """Where the frame says that its depth map is, there or not."""
+    def depth_map(self, entry: Mapping[str, Any], name: str) -> Path | None:
+        """The depth map of a frame: where it says, else in the folders of depth maps; else where it says, not there."""
         text = self._text(entry, "depth_file_path") or self._text(entry, "depth_path")
         if text is None:
             return None
-        name, path = located(self.root, text, find_file)
+        written, path = located(self.root, text, find_file)
+        if path is None and (path := next((at for each in self._depth_folders if (at := each.find(name))), None)):
+            self._moved_depth.append(text)
         self._depth.append((text, path is not None))
-        return path or self.root / name
+        return path or self.root / written
 
     def notes(self) -> list[str]:
         """What is to be said of them.
@@ -67,6 +71,12 @@ class NamedFiles:
             notes.append(
                 f"{console.count(len(self._moved), 'mask')} are not where {self.file} says"
                 f" (first: {printable(self._moved[0])}); those in the folder of masks are used"
+            )
+            console.warn(notes[-1])
+        if self._moved_depth:
+            notes.append(
+                f"{console.count(len(self._moved_depth), 'depth map')} are not where {self.file} says"
+                f" (first: {printable(self._moved_depth[0])}); those in the folder of depth maps are used"
             )
             console.warn(notes[-1])
         missing = [text for text, there in self._depth if not there]

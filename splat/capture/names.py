@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import posixpath
 import re
 import time
 import unicodedata
@@ -33,7 +34,8 @@ def located(root: Path, name: str, find: Finder | None = None) -> tuple[str, Pat
     """The name that a photo has below `root`, with forward slashes, and its file; None where there is none.
 
     Tried are the name itself, with forward slashes, and as `splat clean` writes it; of names that are absolute or
-    climb out of the folder, which were written elsewhere, the longest end that is there.
+    climb out of the folder, which were written elsewhere, the longest end that is there. A file outside of the folder
+    is taken only where its name is absolute.
 
     Args:
         find: `find_photo`, or `find_file` for what is no photo.
@@ -44,10 +46,10 @@ def located(root: Path, name: str, find: Finder | None = None) -> tuple[str, Pat
     parts = PurePosixPath(cleaned).parts
     ends = ["/".join(parts[start:]) for start in range(1, len(parts))]
     names = [*ends, cleaned] if absolute else [cleaned, *(ends if ".." in parts else [])]
-    if (path := find(root, name)) is not None and not absolute:
+    if not absolute and not climbs_out(cleaned) and (path := find(root, name)) is not None:
         return cleaned, path
     for candidate in dict.fromkeys((*names, safe_name(cleaned))):
-        if (path := find(root, candidate)) is not None:
+        if not climbs_out(candidate) and (path := find(root, candidate)) is not None:
             return candidate, path
     return cleaned, None
 
@@ -57,8 +59,9 @@ def find_file(root: Path, name: str) -> Path | None:
     return root / name if is_file(root / name) else None
 
 
-def _leads_out(name: str) -> bool:
-    return name.startswith("/") or bool(re.match("[A-Za-z]:", name)) or ".." in PurePosixPath(name).parts
+def climbs_out(name: str) -> bool:
+    """Whether a name with forward slashes leads out of the folder that it is relative to."""
+    return posixpath.normpath(name).split("/")[0] == ".."
 
 
 def find_photo(root: Path, name: str) -> Path | None:
@@ -69,7 +72,7 @@ def find_photo(root: Path, name: str) -> Path | None:
     if is_file(path):
         return path
     candidates = [path.with_name(path.name + suffix) for suffix in sorted(PHOTO_SUFFIXES)]
-    if re.fullmatch(r"\.[A-Za-z]\w{1,4}", path.suffix):  # another kind of file; not the end of a time stamp
+    if has_suffix(path.name):
         candidates += [path.with_suffix(suffix) for suffix in sorted(PHOTO_SUFFIXES)]
     for candidate in candidates:
         for variant in (candidate, candidate.with_suffix(candidate.suffix.upper())):
@@ -77,11 +80,17 @@ def find_photo(root: Path, name: str) -> Path | None:
                 return variant
     folder = path.parent
     names = _names_in(folder)
-    found = next((names[key] for key in map(_folded, (path.name, *(c.name for c in candidates))) if key in names), None)
+    found = next((names[key] for key in map(folded, (path.name, *(c.name for c in candidates))) if key in names), None)
     return folder / found if found else None
 
 
-def _folded(name: str) -> str:
+def has_suffix(name: str) -> bool:
+    """Whether a name ends in the suffix of some kind of file, not in the end of a time stamp."""
+    return bool(re.fullmatch(r"\.[A-Za-z]\w{1,4}", PurePosixPath(name).suffix))
+
+
+def folded(name: str) -> str:
+    """A name by which those that differ only in case or normal form are the same."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
@@ -101,8 +110,8 @@ def _listed_in(folder: str, changed: int) -> dict[str, str]:
     twice = set()
     for path in sorted(Path(folder).iterdir()):
         if path.suffix.lower() in PHOTO_SUFFIXES:
-            twice |= {_folded(path.name)} & found.keys()
-            found[_folded(path.name)] = path.name
+            twice |= {folded(path.name)} & found.keys()
+            found[folded(path.name)] = path.name
     return {key: name for key, name in found.items() if key not in twice}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from splat.capture.colmap.choice import model_folder
 from splat.capture.colmap.fit import model_fit
-from splat.capture.readers.colmap import model_folder
 from splat.capture.types import Capture, PoseFit
 from splat.errors import SplatError
 

@@ -154,5 +154,8 @@ def test_the_largest_of_several_models_is_used(tmp_path, capsys):
     assert "warning" not in capsys.readouterr().err
     write_colmap(tmp_path, CAMERA, images, folder="sparse/10")
     assert len(load_capture(tmp_path, points="none").frames) == 4
-    assert "holds 3 models; 10, the largest, is used" in capsys.readouterr().err
+    assert (
+        "of 3 COLMAP models sparse/10 (4 posed photos) is used, not sparse/0 (3 posed photos); sparse/1 (2"
+        in capsys.readouterr().err
+    )
     assert len(load_capture(tmp_path / "sparse" / "1", points="none").frames) == 2  # the one that is asked for

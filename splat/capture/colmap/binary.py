@@ -36,6 +36,7 @@ class Records:
         self.path, self.data, self.size = path, data, len(data)
         self.at = 0
         self.entry = 0
+        self.began = 0  # the byte at which the entry begins
         self.count = 0
         (self.count,) = self.take(COUNT)
         if self.count * smallest > self.size - COUNT.size:
@@ -44,7 +45,7 @@ class Records:
     def __iter__(self) -> Iterator[int]:
         """The numbers of the entries, from 1; nothing may follow the last one."""
         for entry in range(1, self.count + 1):
-            self.entry = entry
+            self.entry, self.began = entry, self.at
             yield entry
         if self.at != self.size:
             raise self.damaged(f"{self.size - self.at:,} bytes follow its {self.count:,} entries at byte {self.at:,}")
@@ -71,12 +72,16 @@ class Records:
 
     def cut(self) -> SplatError:
         """The error of a file that ends too early."""
-        place = f"in entry {self.entry:,} of {self.count:,}" if self.entry else "before its first entry"
-        return self.damaged(f"cut short: it ends {place}, which needs more than its {self.size:,} bytes")
+        place = f"in entry {self.entry:,} of {self.count:,}, which begins at byte {self.began:,}"
+        return self.damaged(
+            f"cut short: it ends at byte {self.size:,} {place if self.entry else 'before its first entry'}"
+        )
 
     def damaged(self, how: str) -> SplatError:
         """The error of a damaged file."""
-        return SplatError(f"{self.path} is damaged ({how}); copy the model again or compute it again")
+        return SplatError(
+            f"{self.path} is damaged ({how}); copy the model again or compute it again, with capture.format=photos"
+        )
 
 
 def read_cameras(path: Path) -> dict[int, Lens]:

@@ -25,6 +25,18 @@ def read_model(folder: Path) -> Model:
     Raises:
         SplatError: a missing or damaged file.
     """
+    model = read_views(folder)
+    model.points, file = _points(folder, model.files[0].suffix, model.notes)
+    model.files += [file] if file else []
+    return model
+
+
+def read_views(folder: Path) -> Model:
+    """Read cameras and images of a COLMAP model, without its points.
+
+    Raises:
+        SplatError: a missing or damaged file.
+    """
     whole = [kind for kind in (".bin", ".txt") if all(is_file(folder / f"{name}{kind}") for name in NEEDED)]
     suffix = whole[0] if whole else None
     if suffix is None:
@@ -44,9 +56,7 @@ def read_model(folder: Path) -> Model:
                 f"the COLMAP model {folder} is damaged: image {number} ({image.name}) has the camera {image.camera_id},"
                 f" which cameras{suffix} lacks; copy the whole model again"
             )
-    points, file = _points(folder, suffix, notes)
-    files = [folder / f"{name}{suffix}" for name in NEEDED] + ([file] if file else [])
-    return Model(cameras, images, points, notes, files)
+    return Model(cameras, images, notes=notes, files=[folder / f"{name}{suffix}" for name in NEEDED])
 
 
 def _points(folder: Path, suffix: str, notes: list[str]) -> tuple[Points | None, Path | None]:

@@ -8,34 +8,17 @@ from pathlib import Path
 
 from splat import console
 from splat.capture.assemble import reduced_folder, report_missing
-from splat.capture.colmap.files import has_model, read_model
-from splat.capture.colmap.model import Model, ModelImage
+from splat.capture.by_name import moved_photos
+from splat.capture.colmap.choice import Candidate, choose_model
+from splat.capture.colmap.files import read_model
+from splat.capture.colmap.model import Model
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
-from splat.capture.names import decoded, located, printable
+from splat.capture.names import located, printable
 from splat.capture.reader_result import PosedPhoto, ReaderResult
 from splat.capture.split import LIST
 from splat.errors import SplatError
 from splat.files import is_file, read_json
-
-MODEL_FOLDERS = ("sparse", "colmap/sparse", ".")
-PHOTO_FOLDERS = ("images", "input", "rgb", ".")
-SAMPLE = 50  # names by which the folder of the photos is chosen
-
-
-def model_folder(root: Path, places: Sequence[str] = MODEL_FOLDERS) -> Path | None:
-    """The folder of the COLMAP model that belongs to `root`, or None.
-
-    Of several (the mapper writes sparse/0, sparse/1, … where the photos do not all fit together) the one with the
-    longest list of images.
-    """
-    for place in places:
-        numbered = _numbered_models(root / place) if place != "." else []
-        if numbered:
-            return max(numbered, key=_images_size)
-        if has_model(root / place):
-            return root / place
-    return None
 
 
 def read_colmap(root: Path, options: CaptureOptions) -> ReaderResult:
@@ -44,19 +27,20 @@ def read_colmap(root: Path, options: CaptureOptions) -> ReaderResult:
     Raises:
         SplatError: no model, a damaged one, one without photos.
     """
-    folder = model_folder(root)
-    if folder is None:
-        raise SplatError(f"no COLMAP model below {root}; expected cameras.bin or cameras.txt in sparse/0")
+    notes: list[str] = []
+    chosen = choose_model(root, notes, options.data_factor)
+    folder, images = chosen.folder, chosen.images
     model = read_model(folder)
-    notes = [*model.notes, *_other_models(folder)]
-    images = posed_images(model, notes)
+    notes += model.notes
+    _count_unposed(model, notes)
     if not images:
         raise SplatError(f"the COLMAP model {folder} has no posed images; run the mapper again or use the photos alone")
-    photos_root, names = _photos(root, folder, images, notes)
+    photos_root, names = _photos(chosen, notes)
     reduced, reduction = _reduced(photos_root, options.data_factor, names, notes)
     posed, missing, damaged, left_out = [], [], [], []
+    paths = _paths(root, reduced, names, notes)
     for image, name in zip(images, names):
-        path = located(reduced, name)[1]
+        path = paths[name]
         if path is None:
             missing.append(printable(name))
             continue
@@ -103,65 +87,35 @@ def _unread_split(root: Path, test_lists: Sequence[Path]) -> list[str]:
     return [note]
 
 
-def posed_images(model: Model, notes: list[str]) -> list[ModelImage]:
-    """Images with a finite pose; how many have none is noted."""
-    posed = [image for image in model.images.values() if image.has_pose]
-    if len(posed) < len(model.images):
-        notes.append(f"{len(model.images) - len(posed)} of {len(model.images)} images have no pose and are left out")
+def _count_unposed(model: Model, notes: list[str]) -> None:
+    """Say how many images have no pose."""
+    unposed = sum(not image.has_pose for image in model.images.values())
+    if unposed:
+        notes.append(f"{unposed} of {len(model.images)} images have no pose and are left out")
         console.warn(notes[-1])
-    return posed
 
 
-def _numbered_models(folder: Path) -> list[Path]:
-    """The models 0, 1, … in a folder, in order."""
-    if not folder.is_dir():
-        return []
-    found = [path for path in folder.iterdir() if path.name.isdecimal() and has_model(path)]
-    return sorted(found, key=lambda path: int(path.name))
-
-
-def _images_size(model: Path) -> int:
-    """Bytes of a model's list of images."""
-    files = [model / f"images{suffix}" for suffix in (".bin", ".txt")]
-    return next((file.stat().st_size for file in files if file.is_file()), 0)
-
-
-def _other_models(folder: Path) -> list[str]:
-    """A note where there are others; a warning where the first, which other programs take, is not used."""
-    models = _numbered_models(folder.parent) if folder.name.isdecimal() else []
-    if len(models) < 2:
-        return []
-    note = f"{folder.parent} holds {len(models)} models; {folder.name}, the largest, is used"
-    if folder != models[0]:
-        console.warn(note)
-    return [note]
-
-
-def _photos(root: Path, folder: Path, images: Sequence[ModelImage], notes: list[str]) -> tuple[Path, list[str]]:
-    """The folder of the photos, and the images' names below it; names in another encoding than UTF-8 are noted."""
-    raw = [image.raw_name for image in images]
-    names, encoding = decoded(raw, lambda names: _photos_root(root, folder, names)[1])
-    photos = _photos_root(root, folder, names)[0]
-    if encoding is not None:
-        notes.append(f"names of {folder / 'images'}.* are no UTF-8; they are read as {encoding}")
+def _photos(chosen: Candidate, notes: list[str]) -> tuple[Path, list[str]]:
+    """The folder of the photos, and the images' names below it; what is unusual about them is said."""
+    photos = chosen.photos
+    if photos.encoding is not None:
+        notes.append(f"names of {chosen.folder / 'images'}.* are no UTF-8; they are read as {photos.encoding}")
         console.warn(notes[-1])
-    return photos, [located(photos, name)[0] for name in names]
+    if not photos.usual:
+        notes.append(f"the photos are those in {photos.folder}, where files have the names of the model's images")
+        console.warn(notes[-1])
+    return photos.folder, [located(photos.folder, name)[0] for name in photos.names]
 
 
-def _photos_root(root: Path, folder: Path, names: Sequence[str]) -> tuple[Path, int]:
-    """The folder that the names are relative to, that is where most of a sample exist, and how many."""
-    above = [root] if folder.resolve() != root.resolve() else [root, root.parent, root.parent.parent]
-    best, most = root / "images", -1
-    sample = names[:: max(1, len(names) // SAMPLE)]
-    for base in above:
-        for name in PHOTO_FOLDERS:
-            candidate = base / name
-            if not candidate.is_dir() and not list(base.glob(f"{name}_*")):
-                continue
-            count = sum(located(candidate, photo)[1] is not None for photo in sample)
-            if count > most:
-                best, most = candidate, count
-    return best, max(most, 0)
+def _paths(root: Path, folder: Path, names: Sequence[str], notes: list[str]) -> dict[str, Path | None]:
+    """The photos of the names: those in the folder, else what has the name anywhere below the root; that is said."""
+    paths = {name: located(folder, name)[1] for name in names}
+    elsewhere = moved_photos(root, paths)
+    if elsewhere:
+        first = printable(next(iter(elsewhere)))
+        notes.append(f"{console.count(len(elsewhere), 'photo')} not in {folder} are found by name (first: {first})")
+        console.warn(notes[-1])
+    return paths | elsewhere
 
 
 def _reduced(photos: Path, data_factor: float, names: Sequence[str], notes: list[str]) -> tuple[Path, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from splat.capture.beside import MASK_FOLDERS, companions, find_masks, side_fold
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged, require_mask
 from splat.capture.names import printable
+from splat.capture.no_photos import PHOTO_FOLDERS, no_photo_reason
 from splat.capture.oddities import equal_files, look_alikes
 from splat.capture.reader_result import ReaderResult
 from splat.capture.sfm.solve import UnposedPhoto, solve_cameras
@@ -20,14 +20,6 @@ from splat.capture.unused import own_notes, walk_notes
 from splat.capture.walk import Walk, is_own, walk
 from splat.errors import SplatError
 
-PHOTO_FOLDERS = ("images", "input", "photos")
-# Folders whose pictures are made of photos, or about them.
-NOT_PHOTOS = frozenset(
-    {"mask", "masks", "dynamic_masks", "depth", "depths", "depth_maps", "disparity", "normal", "normals", "confidence"}
-    | {"conf", "alpha", "segmentation", "segmentations", "semantic", "semantics", "labels", "truth", "thumbnails"}
-)
-# Words that do not name a place or thing, so that folders such as sam_masks and depth_anything are none of photos.
-NOT_PHOTOS_WORDS = frozenset({"mask", "masks", "depth", "depths", "disparity", "normals", "thumbnails", "thumbs"})
 POLYCAM = "keyframes"  # a raw export of Polycam: keyframes/images, corrected_images, depth, confidence, cameras
 
 
@@ -102,7 +94,7 @@ def list_photos(root: Path) -> Listing:
     listing = Listing(root, folder, found)
     about = companions(pictures)
     for path in pictures:
-        reason = _reason(path, listing.folder)
+        reason = no_photo_reason(path, listing.folder)
         if reason is None and path in about:
             reason = "that belong to others by their names"
         if reason is not None:
@@ -183,21 +175,4 @@ def _places(root: Path) -> list[Path]:
 
 
 def _is_photo_in(folder: Path, path: Path) -> bool:
-    return path.suffix.lower() in PHOTO_SUFFIXES and folder in path.parents and _reason(path, folder) is None
-
-
-def _reason(path: Path, folder: Path) -> str | None:
-    """Why a picture is no photo of those in `folder`; None where it is one."""
-    if folder not in path.parents:
-        return f"outside of {folder.name}/"
-    parts = [part.casefold() for part in path.relative_to(folder).parts[:-1]]
-    if any(part in NOT_PHOTOS or NOT_PHOTOS_WORDS.intersection(re.split("[^a-z]+", part)) for part in parts):
-        return "in folders of masks, depth maps and the like"
-    if any(_is_reduced(part) for part in parts):
-        return "in folders of reduced copies"
-    return None
-
-
-def _is_reduced(name: str) -> bool:
-    stem, _, factor = name.rpartition("_")
-    return stem in PHOTO_FOLDERS and factor.isdigit()
+    return path.suffix.lower() in PHOTO_SUFFIXES and folder in path.parents and no_photo_reason(path, folder) is None

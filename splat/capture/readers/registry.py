@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from splat.capture.colmap.places import OWN_PLACES, model_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.reader_result import ReaderResult
 from splat.capture.readers.blender import read_blender
-from splat.capture.readers.colmap import model_folder, read_colmap
+from splat.capture.readers.colmap import read_colmap
 from splat.capture.readers.photos import has_photos, read_photos
 from splat.capture.readers.transforms import read_transforms
 from splat.capture.readers.video import read_video, videos_in
@@ -40,8 +41,8 @@ READERS = {
         CaptureReader(
             "colmap",
             read_colmap,
-            is_surely=lambda path: model_folder(path, ("sparse",)) is not None,
-            may_be=lambda path: model_folder(path) is not None,
+            is_surely=lambda path: bool(model_folders(path, OWN_PLACES)),
+            may_be=lambda path: bool(model_folders(path)),
         ),
         CaptureReader(
             "transforms",

@@ -12,11 +12,12 @@ import numpy as np
 
 from splat import console
 from splat.capture.assemble import reduced_folder, report_missing
+from splat.capture.by_name import files_by_name, moved_photos
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
 from splat.capture.intrinsics import LENS_KEYS, frame_lens
 from splat.capture.named_files import NamedFiles
-from splat.capture.names import clean_name, find_file, find_photo, located, printable
+from splat.capture.names import clean_name, climbs_out, find_file, find_photo, located, printable
 from splat.capture.ply import read_ply_points
 from splat.capture.reader_result import PosedPhoto, ReaderResult
 from splat.capture.split import LIST
@@ -107,13 +108,14 @@ def read_frames(
     used_reduced: set[str] = set()
     extras = NamedFiles(root, file, options)
     entries = meta["frames"]
-    names = _file_names(root, [entry["file_path"] for entry in entries], frames.notes)
+    names = [located(root, entry["file_path"])[0] for entry in entries]
+    moved = _moved(root, file, names, frames.notes) if side is None else {}
     for entry, name in zip(entries, names):
-        path, reduced = _photo(root, name, options, used_reduced)
+        path, reduced = _photo(root, name, moved.get(name), options, used_reduced)
         full = find_photo(root, name) if reduced > 1 else None
         name = printable(name)
         if path is None:
-            missing.append(name)
+            missing.append(f"{name}, which leads out of the folder" if climbs_out(name) else name)
             continue
         _refuse_transposed(entry.get("transform_matrix"), name)
         viewmat = opengl_to_viewmat(entry.get("transform_matrix"))
@@ -125,7 +127,7 @@ def read_frames(
             frames.left_out.append(path)
             continue
         lens = frame_lens(entry, meta, full or path, name, 1 if full else reduced)
-        mask, depth = extras.mask(entry, name), extras.depth_map(entry)
+        mask, depth = extras.mask(entry, name), extras.depth_map(entry, name)
         posed.append(PosedPhoto(name, path, viewmat, lens, mask, depth, split=side, reduced=reduced))
     notes = [report_missing(missing, len(posed) + len(unposed) + len(damaged), str(file))]
     notes += report_damaged(damaged, len(posed) + len(unposed))
@@ -204,7 +206,11 @@ def named_points(
         raise SplatError("ply_file_path in the transforms file is no file name; fix the file")
     if options.points == "none" or name is None:
         return None, []
+    written = name
     name, path = located(root, name, find_file)
+    if path is None and (path := files_by_name(root, [written]).get(written)) is not None:
+        notes.append(f"the points {printable(written)} are read from {path}, where a file of that name is")
+        console.warn(notes[-1])
     if path is None:
         notes.append(f"the points {printable(str(root / name))} are missing")
         console.warn(f"{notes[-1]}; going on without them")
@@ -212,23 +218,18 @@ def named_points(
     return read_ply_points(path, notes), [path]
 
 
-def _file_names(root: Path, written: Sequence[str], notes: list[str]) -> list[str]:
-    """The frames' names below `root`.
-
-    Where not one of them is there, but all are when the first folders of their paths are left out, those are.
-    """
-    found = [located(root, name) for name in written]
-    names = [name for name, _ in found]
-    if not names or any(path for _, path in found) or any(_in_reduced(root, name) for name in names):
-        return names
-    for dropped in range(1, min(len(PurePosixPath(name).parts) for name in names)):
-        shorter = ["/".join(PurePosixPath(name).parts[dropped:]) for name in names]
-        if all(find_photo(root, name) for name in shorter):
-            left = printable("/".join(PurePosixPath(names[0]).parts[:dropped]))
-            notes.append(f"photos are read from {root}, not from {left}/ in it, where the file says they are")
-            console.warn(notes[-1])
-            return shorter
-    return names
+def _moved(root: Path, file: Path, names: Sequence[str], notes: list[str]) -> dict[str, Path]:
+    """Photos that are not where the file says but are found by name below `root`; said once, with the count."""
+    there = {name: None if climbs_out(name) else find_photo(root, name) for name in names}
+    found = moved_photos(root, {name: path for name, path in there.items() if path or not _in_reduced(root, name)})
+    if found:
+        first = next(iter(found))
+        notes.append(
+            f"{len(found):,} of {console.count(len(names), 'photo')} are not where {file} says (first:"
+            f" {printable(first)}); they are found by name ({found[first].relative_to(root).as_posix()})"
+        )
+        console.warn(notes[-1])
+    return found
 
 
 def _in_reduced(root: Path, name: str) -> bool:
@@ -237,13 +238,17 @@ def _in_reduced(root: Path, name: str) -> bool:
     return folder.parent.is_dir() and any(folder.parent.glob(f"{folder.name}_*"))
 
 
-def _photo(root: Path, name: str, options: CaptureOptions, used: set[str]) -> tuple[Path | None, int]:
+def _photo(
+    root: Path, name: str, moved: Path | None, options: CaptureOptions, used: set[str]
+) -> tuple[Path | None, int]:
     """The photo of a frame and how much smaller it is than the file's intrinsics say."""
-    reduced = reduced_folder((root / name).parent, options.data_factor)
+    if climbs_out(name):
+        return moved, 1
+    reduced = reduced_folder((moved or root / name).parent, options.data_factor)
     if reduced is not None and (path := find_photo(reduced, PurePosixPath(name).name)):
         used.add(reduced.name)
         return path, round(options.data_factor)
-    return find_photo(root, name), 1
+    return moved or find_photo(root, name), 1
 
 
 def _own_split(meta: Mapping[str, Any], root: Path, frames: TransformsFrames) -> list[PosedPhoto]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from splat.capture.colmap.choice import model_folder
 from splat.capture.names import find_file, located, printable
-from splat.capture.readers.colmap import model_folder
 from splat.capture.split import LIST, write_list
 from splat.errors import SplatError
 from splat.files import read_json, save_image, write_json

@@ -20,7 +20,7 @@ class ReadingOptions:
     format: str = option(
         "auto",
         "what the folder holds (auto: look at it)",
-        choices=("auto", "colmap", "transforms", "blender", "photos", "video"),
+        choices=("auto", "colmap", "transforms", "blender", "record3d", "polycam", "llff", "photos", "video"),
     )
     masks: str = option(
         "auto",

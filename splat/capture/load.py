@@ -11,7 +11,7 @@ from splat.capture.assemble import build_capture, largest_size, reduced_folder
 from splat.capture.config import CaptureOptions
 from splat.capture.origin import near_zero
 from splat.capture.reader_result import ReaderResult
-from splat.capture.readers.registry import READERS, capture_format
+from splat.capture.readers.registry import READERS, capture_format, file_format
 from splat.capture.readers.video import one_video
 from splat.capture.sfm.triangulate import triangulated_points
 from splat.capture.types import Capture
@@ -63,8 +63,8 @@ def _found(path: Path, options: CaptureOptions) -> ReaderResult:
     path = path.expanduser()
     if not path.exists():
         raise SplatError(f"no such capture: {path}; give a folder of photos, a capture folder or a video")
-    is_json = path.suffix == ".json" and path.is_file()
-    kind = capture_format(path) if options.format == "auto" or is_json else options.format
+    own = file_format(path, options.format) if path.is_file() else None  # which wins over another kind asked for
+    kind = own or (capture_format(path) if options.format == "auto" else options.format)
     return near_zero(READERS[kind].read(path, options), options.origin)
 
 
@@ -79,10 +79,10 @@ def _built(found: ReaderResult, options: CaptureOptions) -> Capture:
 
 
 def capture_root(path: Path) -> Path:
-    """What the photos' paths are relative to: the folder (that of a JSON file), or the video."""
+    """What the photos' paths are relative to: the folder (that of a file which lists photos), or the video."""
     path = path.expanduser()
     if path.is_file():
-        return path.parent if path.suffix == ".json" else path
+        return path if file_format(path) == "video" else path.parent
     return one_video(path) if path.is_dir() and capture_format(path) == "video" else path
 
 

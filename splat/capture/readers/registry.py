@@ -11,7 +11,12 @@ from splat.capture.config import CaptureOptions
 from splat.capture.reader_result import ReaderResult
 from splat.capture.readers.blender import read_blender
 from splat.capture.readers.colmap import read_colmap
+from splat.capture.readers.llff import FILE as LLFF_FILE
+from splat.capture.readers.llff import read_llff
 from splat.capture.readers.photos import has_photos, read_photos
+from splat.capture.readers.polycam import polycam_folders, read_polycam
+from splat.capture.readers.record3d import FILES as RECORD3D_FILES
+from splat.capture.readers.record3d import read_record3d, record3d_file
 from splat.capture.readers.transforms import read_transforms
 from splat.capture.readers.video import read_video, videos_in
 from splat.capture.suffixes import VIDEO_SUFFIXES
@@ -30,7 +35,8 @@ class CaptureReader:
     read: Callable[[Path, CaptureOptions], ReaderResult]
     is_surely: Callable[[Path], bool] = _never  # of a folder: nothing else looks like it
     may_be: Callable[[Path], bool] = _never  # of a folder that is surely none of the others
-    suffixes: frozenset[str] = frozenset()  # of single files that are such a capture
+    files: frozenset[str] = frozenset()  # names, in lower case, of single files that are such a capture
+    suffixes: frozenset[str] = frozenset()  # of single files that are such a capture, if no reader knows their names
     brings_cameras: bool = True  # else structure from motion finds them
 
 
@@ -51,6 +57,16 @@ READERS = {
             suffixes=frozenset({".json"}),
         ),
         CaptureReader("blender", read_blender, is_surely=lambda path: (path / "transforms_train.json").is_file()),
+        CaptureReader(
+            "record3d",
+            read_record3d,
+            is_surely=lambda path: record3d_file(path) is not None,
+            files=frozenset(RECORD3D_FILES),
+        ),
+        CaptureReader("polycam", read_polycam, is_surely=lambda path: polycam_folders(path) is not None),
+        CaptureReader(
+            "llff", read_llff, is_surely=lambda path: (path / LLFF_FILE).is_file(), files=frozenset({LLFF_FILE})
+        ),
         CaptureReader("photos", read_photos, may_be=has_photos, brings_cameras=False),
         CaptureReader(
             "video",
@@ -63,6 +79,18 @@ READERS = {
 }
 
 
+def file_format(path: Path, asked: str = "auto") -> str | None:
+    """Which reader a single file is for: a key of `READERS`, or None.
+
+    Args:
+        path: the file.
+        asked: the reader that the user names; it wins where it reads files that end so.
+    """
+    named = [name for name, reader in READERS.items() if path.name.lower() in reader.files]
+    ending = [name for name, reader in READERS.items() if path.suffix.lower() in reader.suffixes]
+    return asked if asked in ending else next(iter(named + ending), None)
+
+
 def capture_format(path: Path) -> str:
     """Which reader a file or folder is for: a key of `READERS`.
 
@@ -70,7 +98,7 @@ def capture_format(path: Path) -> str:
         SplatError: nothing in it is recognised.
     """
     if path.is_file():
-        kind = next((name for name, reader in READERS.items() if path.suffix.lower() in reader.suffixes), None)
+        kind = file_format(path)
         if kind is None:
             videos = ", ".join(sorted(suffix.lstrip(".") for suffix in VIDEO_SUFFIXES))
             raise SplatError(f"{path} is no capture; give a folder of photos, a capture folder or a video ({videos})")

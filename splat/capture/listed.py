@@ -142,9 +142,10 @@ def _find(root: Path, listed: PhotoList, notes: list[str]) -> _Found:
     names = list(dict.fromkeys(photo.name for photo in listed.photos))
     found = _Found(_best_folder(listed.folders, names))
     for name in names:
-        path = located(found.base, name)[1]
+        written, path = located(found.base, name)
         if path is not None:
-            found.paths[name] = (path.relative_to(found.base).as_posix(), path)
+            inside = found.base in path.parents  # else its name is absolute
+            found.paths[name] = (path.relative_to(found.base).as_posix() if inside else written, path)
     rest = [name for name in names if name not in found.paths]
     if rest:
         anywhere = _by_bare_name(root)

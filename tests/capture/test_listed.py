@@ -58,3 +58,10 @@ def test_none_left_is_an_error(tmp_path):
         listed(tmp_path, ListedPhoto("a", np.eye(4), None, "of glass"))
     with pytest.raises(SplatError, match="none of the 1 photos"):
         listed(tmp_path, "x")
+
+
+def test_absolute_names_lead_to_their_files(tmp_path):
+    write_photos(tmp_path / "elsewhere", ["a.png"])
+    (tmp_path / "capture").mkdir()
+    found = listed(tmp_path / "capture", str(tmp_path / "elsewhere" / "a.png"))
+    assert found.posed[0].path == tmp_path / "elsewhere" / "a.png"

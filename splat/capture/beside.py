@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from splat import console
-from splat.capture.suffixes import PHOTO_SUFFIXES
+from splat.capture.suffixes import PHOTO_SUFFIXES, PLAIN_SUFFIXES
 from splat.capture.walk import walk
 
 LEFT_OUT = ("images", "input", "rgb", "photos")  # folders of photos that the names of masks may leave out
@@ -60,7 +60,7 @@ class Matched:
 class SideFolder:
     """A folder of files about photos: NAME.png or NAME.jpg.png for NAME.jpg, in the same sub-folders."""
 
-    def __init__(self, folder: Path, suffixes: Collection[str] = PHOTO_SUFFIXES) -> None:
+    def __init__(self, folder: Path, suffixes: Collection[str] = PLAIN_SUFFIXES) -> None:
         self.folder = folder
         self._suffixes = sorted(suffixes, key=lambda suffix: (suffix != ".png", suffix))
         self.files = [path for path in walk(folder).files if path.suffix.lower() in suffixes] if folder.is_dir() else []
@@ -171,7 +171,7 @@ def find_masks(
         matched.unmatched = [path for path in matched.unmatched if path not in masks.values()]
         if matched.unmatched or not known:
             notes += _mask_notes(folder, len(side), matched, len(photos))
-    beside = made_beside(photos, MASK_WORDS, PHOTO_SUFFIXES)
+    beside = made_beside(photos, MASK_WORDS, PLAIN_SUFFIXES)
     fresh = beside.keys() - masks.keys()
     if fresh:
         first = beside[min(fresh)]

@@ -9,8 +9,8 @@ from typing import BinaryIO
 from PIL import Image
 
 from splat import console
+from splat.capture.camera_files import ADVICE, is_heic, is_raw, not_readable
 from splat.capture.photo import photo_header
-from splat.capture.suffixes import HEIC_SUFFIXES
 from splat.errors import SplatError
 
 _TAIL = 65_536  # bytes in which the end of a picture is looked for first; phones write a little behind it
@@ -25,10 +25,12 @@ def damage(path: Path) -> str | None:
     try:
         if path.stat().st_size == 0:
             return "empty"
-        if path.suffix.lower() in HEIC_SUFFIXES:
-            return "HEIC, which must be converted to JPEG first"
+        if reason := not_readable(path):
+            return reason
         photo_header(path)
-        return "cut short" if _is_cut_short(path) else None
+        if is_heic(path):
+            return "cut short" if path.stat().st_size < _boxes_end(path) else None
+        return "cut short" if not is_raw(path) and _is_cut_short(path) else None
     except SplatError:
         return "no image"
     except OSError as error:
@@ -49,7 +51,8 @@ def report_damaged(damaged: Sequence[tuple[str, str]], good: int) -> list[str]:
         return []
     name, reason = damaged[0]
     if good == 0:
-        raise SplatError(f"none of the {len(damaged)} photos can be read (first: {name}, {reason}); copy them again")
+        advice = "" if ADVICE in reason else "; copy them again"
+        raise SplatError(f"none of the {len(damaged)} photos can be read (first: {name}, {reason}){advice}")
     note = f"{len(damaged)} of {len(damaged) + good} photos cannot be read (first: {name}, {reason})"
     console.warn(f"{note}; going on with the other {good}")
     return [note]
@@ -118,3 +121,17 @@ def _tiff_end(path: Path) -> int:
             if offsets in tags and counts in tags:
                 return max(offset + count for offset, count in zip(tags[offsets], tags[counts]))
     return 0
+
+
+def _boxes_end(path: Path) -> int:
+    """The byte behind the last box of a HEIC (ISO 14496-12): each begins with its size."""
+    place = 0
+    with path.open("rb") as file:
+        while len(head := file.read(16)) >= 8:
+            size = int.from_bytes(head[:4], "big")
+            if size == 0:  # to the end of the file
+                return place
+            size = int.from_bytes(head[8:16], "big") if size == 1 else size
+            place += max(size, 8)
+            file.seek(place)
+    return place

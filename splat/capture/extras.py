@@ -22,12 +22,10 @@ from splat.capture.config import CaptureOptions
 from splat.capture.damage import require_mask
 from splat.capture.masks import file_meaning
 from splat.capture.reader_result import PosedPhoto, ReaderResult
-from splat.capture.suffixes import HEIC_SUFFIXES, PHOTO_SUFFIXES
+from splat.capture.suffixes import PHOTO_SUFFIXES
 from splat.capture.unused import unused_note, walk_notes
 from splat.capture.walk import walk
 from splat.files import is_file
-
-PHOTOS = PHOTO_SUFFIXES | HEIC_SUFFIXES
 
 
 def with_masks(
@@ -96,7 +94,7 @@ def look_around(found: ReaderResult, posed: list[PosedPhoto], notes: list[str]) 
     copies = {path for path in seen.files if _is_reduced_copy(path.parent, places)}
     if (note := unused_note(seen, used | copies)) is not None:
         notes.append(note)
-    pictures = [path for path in seen.files if path.parent in folders and path.suffix.lower() in PHOTOS]
+    pictures = [path for path in seen.files if path.parent in folders and path.suffix.lower() in PHOTO_SUFFIXES]
     unlisted = sorted(set(pictures) - companions(pictures).keys() - used)
     if len(unlisted) > len(posed):
         first = unlisted[0].relative_to(found.root).as_posix()

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from splat.capture.suffixes import PHOTO_SUFFIXES
+from splat.capture.suffixes import PHOTO_ORDER, PHOTO_SUFFIXES
 from splat.files import is_file, safe_name
 
 # Of the code pages in which Windows and zip programs write names; gb18030 reads nearly everything, so it comes late.
@@ -71,9 +71,9 @@ def find_photo(root: Path, name: str) -> Path | None:
     path = root / name
     if is_file(path):
         return path
-    candidates = [path.with_name(path.name + suffix) for suffix in sorted(PHOTO_SUFFIXES)]
+    candidates = [path.with_name(path.name + suffix) for suffix in PHOTO_ORDER]
     if has_suffix(path.name):
-        candidates += [path.with_suffix(suffix) for suffix in sorted(PHOTO_SUFFIXES)]
+        candidates += [path.with_suffix(suffix) for suffix in PHOTO_ORDER]
     for candidate in candidates:
         for variant in (candidate, candidate.with_suffix(candidate.suffix.upper())):
             if is_file(variant):

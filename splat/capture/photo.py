@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from splat.capture.suffixes import HEIC_SUFFIXES
+from splat.capture.camera_files import is_raw, not_readable, open_picture, raw_pixels, raw_size
+from splat.capture.suffixes import CAMERA_SUFFIXES
 from splat.errors import SplatError
 
 LOSSY = frozenset({".jpg", ".jpeg", ".webp"})  # in which what was black need not be zero
@@ -44,10 +46,12 @@ def photo_header(path: Path) -> PhotoHeader:
     Raises:
         SplatError: when the file is missing or no photo.
     """
-    if path.suffix.lower() in HEIC_SUFFIXES:
-        raise SplatError(f"{path} is HEIC, which cannot be read here; convert the photos to JPEG first")
+    if reason := not_readable(path):
+        raise SplatError(f"cannot read photo {path} ({reason})")
     try:
-        with Image.open(path) as photo:
+        if is_raw(path):
+            return PhotoHeader(*raw_size(path))
+        with open_picture(path) as photo:
             orientation = _exif(photo).get(_EXIF_ORIENTATION, 1)
             orientation = orientation if orientation in range(1, 9) else 1
             tags = getattr(photo, "tag_v2", {})  # of a TIFF, whose size Pillow gives as it is when turned
@@ -72,7 +76,8 @@ def _png_bytes(path: Path) -> int:
 def camera_identity(path: Path) -> tuple[object, ...]:
     """What tells cameras apart: upright size, and make, model and focal length where EXIF has them."""
     header = photo_header(path)
-    with Image.open(path) as photo:
+    exif, details = Image.Exif(), {}
+    with contextlib.suppress(OSError, ValueError, SyntaxError), open_picture(path) as photo:  # not of every raw photo
         exif = _exif(photo)
         details = exif.get_ifd(_EXIF_DETAILS)
     tags = [exif.get(_EXIF_MAKE), exif.get(_EXIF_MODEL), details.get(_EXIF_FOCAL), details.get(_EXIF_FOCAL_35MM)]
@@ -116,6 +121,8 @@ def _decoded(path: Path) -> np.ndarray:
     """
     header = photo_header(path)  # which refuses what announces more pixels than any camera has
     try:
+        if path.suffix.lower() in CAMERA_SUFFIXES:
+            return _camera_pixels(path)
         data = np.fromfile(path, np.uint8)  # cv2.imread cannot open every name on Windows
         _drop_tiff_orientation(data)
         # A palette or CMYK file comes out as plain colour; orientation is applied by the caller, who knows the camera.
@@ -127,6 +134,15 @@ def _decoded(path: Path) -> np.ndarray:
     if pixels is None:
         raise _unreadable(path, None)
     return pixels
+
+
+def _camera_pixels(path: Path) -> np.ndarray:
+    """[H, W, 3] BGR or [H, W, 4] BGRA uint8 of a HEIC or raw photo, as stored."""
+    if is_raw(path):
+        return np.ascontiguousarray(raw_pixels(path)[..., ::-1])
+    with open_picture(path) as photo:
+        pixels = np.asarray(photo.convert("RGBA" if photo.has_transparency_data else "RGB"))
+        return np.ascontiguousarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
 
 
 def _drop_tiff_orientation(data: np.ndarray) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from splat import console
-from splat.capture.suffixes import HEIC_SUFFIXES, OTHER_PICTURE_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES
+from splat.capture.suffixes import OTHER_PICTURE_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES
 from splat.capture.walk import Walk, pictures_in
 
 POINT_SUFFIXES = frozenset({".ply", ".pcd", ".las", ".laz", ".e57"})
 ARRAY_SUFFIXES = frozenset({".npy", ".npz", ".exr", ".pfm"})
-KINDS = PHOTO_SUFFIXES | HEIC_SUFFIXES | OTHER_PICTURE_SUFFIXES | POINT_SUFFIXES | VIDEO_SUFFIXES | ARRAY_SUFFIXES
+KINDS = PHOTO_SUFFIXES | OTHER_PICTURE_SUFFIXES | POINT_SUFFIXES | VIDEO_SUFFIXES | ARRAY_SUFFIXES
 # Cameras of other programs: Record3D, kapture, Metashape, OpenMVG, Meshroom, OpenSfM, Bundler, ZInD
 CAMERA_FILES = frozenset(
     {"metadata.json", "sensors.txt", "trajectories.txt", "cameras.xml", "sfm_data.json", "cameras.sfm"}

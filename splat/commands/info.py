@@ -11,7 +11,7 @@ from typing import Any
 
 from splat import running
 from splat.capture.beside import MASK_FOLDERS, find_masks, side_folders
-from splat.capture.suffixes import HEIC_SUFFIXES, PHOTO_SUFFIXES, VIDEO_SUFFIXES
+from splat.capture.suffixes import PHOTO_SUFFIXES, VIDEO_SUFFIXES
 from splat.capture.unused import unused_note
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
@@ -55,7 +55,7 @@ def describe(path: Path) -> dict[str, Any]:
         raise SplatError(f"{path} does not exist")
     if (path / "config.yaml").is_file() or (path / running.NAME).is_file():
         return _run(path)
-    if path.is_file() and path.suffix.lower() in PHOTO_SUFFIXES | HEIC_SUFFIXES:
+    if path.is_file() and path.suffix.lower() in PHOTO_SUFFIXES:
         raise SplatError(f"{path} is a photo; give its folder: {shlex.join(['splat', 'info', str(path.parent)])}")
     if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES | {".json"}:
         detect_format(path)
@@ -136,7 +136,7 @@ def _photos(path: Path) -> dict[str, Any]:
     folders = side_folders((path, listing.folder), MASK_FOLDERS)
     masks, notes = find_masks(listing.named(), folders)
     notes = [*listing.notes(), *notes]
-    if note := unused_note(listing.walk, {*files, *listing.heic, *listing.no_photos(), *masks.values()}):
+    if note := unused_note(listing.walk, {*files, *listing.no_photos(), *masks.values()}):
         notes.append(note)
     sizes: Counter[str] = Counter()
     for file in files:

@@ -15,7 +15,7 @@ from splat.capture.oddities import equal_files, look_alikes
 from splat.capture.reader_result import ReaderResult
 from splat.capture.sfm.solve import UnposedPhoto, solve_cameras
 from splat.capture.split import LIST
-from splat.capture.suffixes import HEIC_SUFFIXES, PHOTO_SUFFIXES
+from splat.capture.suffixes import CAMERA_SUFFIXES, PHOTO_SUFFIXES, PLAIN_SUFFIXES
 from splat.capture.unused import own_notes, walk_notes
 from splat.capture.walk import Walk, is_own, walk
 from splat.errors import SplatError
@@ -31,7 +31,6 @@ class Listing:
     folder: Path  # that names are relative to
     walk: Walk  # all that lies there
     photos: list[Path] = field(default_factory=list)  # in name order
-    heic: list[Path] = field(default_factory=list)
     left_out: dict[str, list[Path]] = field(default_factory=dict)  # pictures that are no photos, by what they are
 
     def named(self) -> dict[str, Path]:
@@ -42,6 +41,16 @@ class Listing:
         """All pictures that are left out."""
         return [path for files in self.left_out.values() for path in files]
 
+    def drop_other_kinds(self) -> None:
+        """Leave out HEIC and raw photos beside which the camera has put the same one as a plain picture."""
+        plain = {path.with_suffix("") for path in self.photos if path.suffix.lower() in PLAIN_SUFFIXES}
+        same = [
+            path for path in self.photos if path.suffix.lower() in CAMERA_SUFFIXES and path.with_suffix("") in plain
+        ]
+        if same:
+            self.left_out["of which there is a JPEG or other picture of the same name"] = same
+            self.photos = [path for path in self.photos if path not in set(same)]
+
     def drop_copies(self) -> None:
         """Leave out photos that are copies of others byte for byte: held out they would test nothing."""
         copies = {path for same in equal_files(self.photos) for path in same[1:]}
@@ -50,12 +59,8 @@ class Listing:
             self.photos = [path for path in self.photos if path not in copies]
 
     def notes(self) -> list[str]:
-        """What is left out, in a line each; HEIC and what this program wrote in warnings."""
+        """What is left out, in a line each; what this program wrote in a warning."""
         said = own_notes(self.walk) + walk_notes(self.walk)
-        if self.heic:
-            count = console.count(len(self.heic), "HEIC photo")
-            said.append(f"left out in {self.folder}: {count}; convert them to JPEG to use them")
-            console.warn(said[-1])
         for reason, files in self.left_out.items():
             first = files[0].relative_to(self.root).as_posix()
             pictures = console.count(len(files), "picture")
@@ -64,7 +69,7 @@ class Listing:
 
 
 def has_photos(root: Path) -> bool:
-    """Whether there are photos at or below `root` (HEIC counts: its message says what to do).
+    """Whether there are photos at or below `root`.
 
     Raises:
         SplatError: `root` is a run folder, whose pictures are no photos.
@@ -72,7 +77,7 @@ def has_photos(root: Path) -> bool:
     if is_own(root) and (root / "config.yaml").exists():
         raise SplatError(f"{root} is a run folder, whose pictures are no photos; give the folder of the photos")
     found = list_photos(root)
-    return bool(found.photos or found.heic)
+    return bool(found.photos)
 
 
 def photo_files(root: Path) -> list[Path]:
@@ -88,8 +93,7 @@ def photo_folder(root: Path) -> Path:
 def list_photos(root: Path) -> Listing:
     """Look for the photos at or below `root`: in images/, input/ or photos/ if there are any, else anywhere."""
     found = walk(root)
-    kinds = PHOTO_SUFFIXES | HEIC_SUFFIXES
-    pictures = [path for path in found.files if path.suffix.lower() in kinds]
+    pictures = [path for path in found.files if path.suffix.lower() in PHOTO_SUFFIXES]
     folder = next((place for place in _places(root) if any(_is_photo_in(place, path) for path in pictures)), root)
     listing = Listing(root, folder, found)
     about = companions(pictures)
@@ -99,10 +103,9 @@ def list_photos(root: Path) -> Listing:
             reason = "that belong to others by their names"
         if reason is not None:
             listing.left_out.setdefault(reason, []).append(path)
-        elif path.suffix.lower() in HEIC_SUFFIXES:
-            listing.heic.append(path)
         else:
             listing.photos.append(path)
+    listing.drop_other_kinds()
     return listing
 
 
@@ -110,16 +113,12 @@ def read_photos(root: Path, options: CaptureOptions) -> ReaderResult:
     """Find the cameras of all photos at or below `root`.
 
     Raises:
-        SplatError: no photos, only HEIC, or too few that fit together.
+        SplatError: no photos, none that can be read, or too few that fit together.
     """
     listing = list_photos(root)
     listing.drop_copies()
     folder = listing.folder
     if not listing.photos:
-        if listing.heic:
-            raise SplatError(
-                f"all photos in {folder} are HEIC ({len(listing.heic)}); convert them to JPEG first (heif-convert)"
-            )
         raise SplatError(f"no photos in {folder}; put JPEG or PNG files there")
     notes = listing.notes()
     files: dict[str, Path] = {}
@@ -147,8 +146,8 @@ def read_photos(root: Path, options: CaptureOptions) -> ReaderResult:
         points,
         notes + solved,
         sides=[root, folder],
-        listed=len(listing.photos) + len(listing.heic),
-        left_out=[*listing.photos, *listing.heic, *listing.no_photos()],
+        listed=len(listing.photos),
+        left_out=[*listing.photos, *listing.no_photos()],
         walk=listing.walk,
         test_lists=[root / LIST],
     )

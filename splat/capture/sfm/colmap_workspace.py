@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from splat.capture.camera_files import is_raw, open_picture
 from splat.capture.photo import oriented, photo_header, read_photo
 from splat.errors import Interrupted
 from splat.files import save_image
 
 COLMAP_READS = frozenset({"JPEG", "MPO", "PNG", "BMP", "TIFF"})  # Pillow's names; not WebP
 INTERRUPTED = "interrupted"  # marks a working folder that may be used again
-_EXIF_ORIENTATION = 0x0112
+_EXIF_MAKE, _EXIF_MODEL, _EXIF_ORIENTATION, _EXIF_DETAILS = 0x010F, 0x0110, 0x0112, 0x8769
 
 
 def stage_photo(source: Path, target: Path, orientation: int, longest: int) -> None:
@@ -31,10 +32,11 @@ def stage_photo(source: Path, target: Path, orientation: int, longest: int) -> N
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    with Image.open(source) as photo:
-        readable = photo.format in COLMAP_READS
-        exif = photo.getexif() if orientation != 1 or not readable else None
-    if exif is None:
+    readable, exif = False, Image.Exif()
+    with contextlib.suppress(OSError), open_picture(source) as photo:  # of some raw photos only rawpy knows anything
+        readable = photo.format in COLMAP_READS and not is_raw(source)
+        exif = photo.getexif()
+    if readable and orientation == 1:
         try:
             target.symlink_to(source.resolve())
         except OSError:  # no links on this file system
@@ -42,8 +44,18 @@ def stage_photo(source: Path, target: Path, orientation: int, longest: int) -> N
         return
     pixels = Image.fromarray(oriented(read_photo(source)[:, :, :3], orientation))
     pixels.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    if is_raw(source):
+        exif = _camera_tags(exif)
     exif[_EXIF_ORIENTATION] = 1
     save_image(target, pixels, "JPEG", exif=exif, quality=95)
+
+
+def _camera_tags(exif: Image.Exif) -> Image.Exif:
+    """Make, model and details (the focal length) alone: a raw photo's other tags say how its pixels are stored."""
+    kept = Image.Exif()
+    kept.update({tag: exif[tag] for tag in (_EXIF_MAKE, _EXIF_MODEL) if tag in exif})
+    kept.get_ifd(_EXIF_DETAILS).update(exif.get_ifd(_EXIF_DETAILS))
+    return kept
 
 
 def stage_mask(mask: np.ndarray, target: Path, photo: Path) -> None:

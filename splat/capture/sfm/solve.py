@@ -31,6 +31,7 @@ from splat.capture.sfm.features import (
 from splat.capture.sfm.retrieval import similar_pairs
 from splat.capture.sfm.training_points import training_points
 from splat.capture.split import rule_for
+from splat.capture.suffixes import CAMERA_SUFFIXES
 from splat.capture.types import Points
 from splat.errors import SplatError
 
@@ -120,8 +121,10 @@ def _training_points(folder: Path, photos: dict[str, Path]) -> Points | None:
 
 def _numbered(photos: Sequence[UnposedPhoto]) -> list[UnposedPhoto]:
     """The photos under plain names in the same order: COLMAP's lists of pairs allow no spaces in names."""
+    suffixes = [photo.path.suffix.lower() for photo in photos]
     return [
-        dataclasses.replace(photo, name=f"{index:06d}{photo.path.suffix.lower()}") for index, photo in enumerate(photos)
+        dataclasses.replace(photo, name=f"{index:06d}{'.jpg' if suffix in CAMERA_SUFFIXES else suffix}")
+        for index, (photo, suffix) in enumerate(zip(photos, suffixes))
     ]
 
 

@@ -13,7 +13,9 @@ from PIL import Image
 
 from splat.capture.colmap.choice import model_folder
 from splat.capture.names import find_file, located, printable
+from splat.capture.photo import read_photo
 from splat.capture.split import LIST, write_list
+from splat.capture.suffixes import CAMERA_SUFFIXES
 from splat.errors import SplatError
 from splat.files import read_json, save_image, write_json
 from splat.temporary import temporary_folder
@@ -23,6 +25,8 @@ TRANSFORMS = ("transforms.json", "transforms_train.json", "transforms_test.json"
 MODEL_FILES = (".bin", ".txt")
 FILES_OF_FRAMES = ("depth_file_path", "depth_path", "normal_file_path")
 SPLIT_LISTS = ("train_filenames", "test_filenames", "val_filenames")
+COPY_QUALITY = 97  # of JPEGs in whose pixels nothing is changed
+_EXIF_ORIENTATION = 0x0112
 EXIF_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 
 
@@ -62,7 +66,10 @@ def staged(out: Path) -> Iterator[Path]:
 
 
 def copy_photo(photo: SourcePhoto, folder: Path) -> None:
-    """The photo byte for byte."""
+    """The photo byte for byte; of HEIC and raw photos the pixels, as JPEG."""
+    if photo.path.suffix.lower() in CAMERA_SUFFIXES:
+        write_photo(photo, read_photo(photo.path), folder, COPY_QUALITY)
+        return
     target = folder / photo.target
     target.parent.mkdir(parents=True, exist_ok=True)
     if not (target.exists() and target.samefile(photo.path)):  # a video's frames are there already
@@ -73,10 +80,15 @@ def write_photo(photo: SourcePhoto, pixels: np.ndarray, folder: Path, quality: i
     """Restored pixels [H, W, 3 or 4] uint8, as stored, in the photo's own format and with its EXIF data and profile."""
     target = folder / photo.target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with Image.open(photo.path) as original:
-        kind = original.format or "PNG"
-        exif, profile = original.getexif().tobytes(), original.info.get("icc_profile")
-        own = original.mode in ("RGB", "RGBA", "P")  # profiles of grey and CMYK photos do not fit what is written
+    if photo.path.suffix.lower() in CAMERA_SUFFIXES:
+        turn = Image.Exif()
+        turn[_EXIF_ORIENTATION] = photo.header.orientation
+        kind, exif, profile, own = "JPEG", turn.tobytes(), None, False
+    else:
+        with Image.open(photo.path) as original:
+            kind = original.format or "PNG"
+            exif, profile = original.getexif().tobytes(), original.info.get("icc_profile")
+            own = original.mode in ("RGB", "RGBA", "P")  # profiles of grey and CMYK photos do not fit what is written
     kind = "JPEG" if kind == "MPO" else kind  # several pictures in one file: the first is the photo
     options: dict[str, Any] = {"icc_profile": profile} if profile and own and kind != "BMP" else {}
     if exif and kind in EXIF_FORMATS:

@@ -23,6 +23,7 @@ from splat.capture.readers.photos import list_photos
 from splat.capture.readers.registry import READERS, capture_format
 from splat.capture.readers.video import extract_frames, videos_in
 from splat.capture.split import LIST, has_list, rule_for, sides_of
+from splat.capture.suffixes import CAMERA_SUFFIXES
 from splat.capture.types import Split
 from splat.errors import SplatError
 from splat.files import first_free, safe_name
@@ -133,7 +134,7 @@ def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callabl
         listing = list_photos(root)
         folder, files, notes = listing.folder, listing.photos, listing.notes()
         if not files:
-            raise SplatError(f"no photos that can be read in {folder}; convert HEIC to JPEG first")
+            raise SplatError(f"no photos in {folder}")
     named = {printable(file.relative_to(folder).as_posix()): file for file in files}
     masks: dict[str, Path] = {}
     if kind == "photos":
@@ -144,7 +145,8 @@ def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callabl
         if reason := damage(file):
             damaged.append((name, reason))
             continue
-        photos.append(SourcePhoto(name, file, f"images/{name}", photo_header(file), masks.get(name)))
+        target = f"images/{name.removesuffix(file.suffix)}{_written_suffix(file)}"
+        photos.append(SourcePhoto(name, file, target, photo_header(file), masks.get(name)))
     notes += report_damaged(damaged, len(photos))
     names, lists = [photo.name for photo in photos], [root / LIST]
     splits = sides_of(names, options.test_every, lists, rule_for(options.split, kind))
@@ -159,10 +161,15 @@ def _target(kind: str, shot: PosedPhoto, taken: set[str]) -> str:
     if kind == "colmap" or (len(name.parts) == 1 and safe != shot.name):  # others keep the photos out of the root too
         name = PurePosixPath("images") / name
     name = name.with_name(f"{name.stem if name.suffix.lower() == shot.path.suffix.lower() else name.name}")
-    suffix = shot.path.suffix
+    suffix = _written_suffix(shot.path)
     target = first_free(str(name), lambda name: f"{name}{suffix}".casefold() in taken) + suffix
     taken.add(target.casefold())
     return target
+
+
+def _written_suffix(path: Path) -> str:
+    """The suffix of a photo in the new folder: HEIC and raw photos become JPEGs."""
+    return ".jpg" if path.suffix.lower() in CAMERA_SUFFIXES else path.suffix
 
 
 def _called(kind: str, name: str, target: str) -> str:

@@ -20,7 +20,21 @@ class ReadingOptions:
     format: str = option(
         "auto",
         "what the folder holds (auto: look at it)",
-        choices=("auto", "colmap", "transforms", "blender", "record3d", "polycam", "llff", "photos", "video"),
+        choices=(
+            "auto",
+            "colmap",
+            "transforms",
+            "blender",
+            "record3d",
+            "polycam",
+            "llff",
+            "metashape",
+            "realitycapture",
+            "opensfm",
+            "bundler",
+            "photos",
+            "video",
+        ),
     )
     masks: str = option(
         "auto",

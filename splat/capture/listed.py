@@ -50,6 +50,7 @@ class PhotoList:
     points: Points | None = None
     notes: list[str] = field(default_factory=list)
     read: list[Path] = field(default_factory=list)  # files beside `file`
+    off: dict[str, float] = field(default_factory=dict)  # pixels by which the nearest lenses differ, see `brown_lens`
     sides: list[Path] = field(default_factory=list)  # further folders that may hold masks/ and depth/
 
 
@@ -93,6 +94,12 @@ def listed_capture(root: Path, listed: PhotoList, options: CaptureOptions) -> Re
     notes += report_damaged(damaged, len(posed))
     if any(photo.reduced > 1 for photo in posed):
         notes.append("photos from reduced copies beside them (figures differ a little from scaling here)")
+    if listed.off:
+        several = console.count(len(listed.off), "calibration")
+        notes.append(
+            f"{several} of {listed.file} with k4 or skew, which no lens model here has:"
+            f" the nearest is used, at most {max(listed.off.values()):.3f} px off"
+        )
     names = {photo.name for photo in usable}
     left_out += [path for name, (_, path) in found.paths.items() if name not in names]
     return ReaderResult(

@@ -10,11 +10,16 @@ from splat.capture.colmap.places import OWN_PLACES, model_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.reader_result import ReaderResult
 from splat.capture.readers.blender import read_blender
+from splat.capture.readers.bundler import bundler_file, read_bundler
 from splat.capture.readers.colmap import read_colmap
 from splat.capture.readers.llff import FILE as LLFF_FILE
 from splat.capture.readers.llff import read_llff
+from splat.capture.readers.metashape import metashape_file, read_metashape
+from splat.capture.readers.opensfm import FILE as OPENSFM_FILE
+from splat.capture.readers.opensfm import opensfm_file, read_opensfm
 from splat.capture.readers.photos import has_photos, read_photos
 from splat.capture.readers.polycam import polycam_folders, read_polycam
+from splat.capture.readers.reality import read_reality, reality_file
 from splat.capture.readers.record3d import FILES as RECORD3D_FILES
 from splat.capture.readers.record3d import read_record3d, record3d_file
 from splat.capture.readers.transforms import read_transforms
@@ -66,6 +71,31 @@ READERS = {
         CaptureReader("polycam", read_polycam, is_surely=lambda path: polycam_folders(path) is not None),
         CaptureReader(
             "llff", read_llff, is_surely=lambda path: (path / LLFF_FILE).is_file(), files=frozenset({LLFF_FILE})
+        ),
+        CaptureReader(
+            "metashape",
+            read_metashape,
+            is_surely=lambda path: metashape_file(path) is not None,
+            suffixes=frozenset({".xml"}),
+        ),
+        CaptureReader(
+            "realitycapture",
+            read_reality,
+            is_surely=lambda path: reality_file(path) is not None,
+            suffixes=frozenset({".csv"}),
+        ),
+        CaptureReader(
+            "opensfm",
+            read_opensfm,
+            is_surely=lambda path: opensfm_file(path) is not None,
+            files=frozenset({OPENSFM_FILE}),
+            suffixes=frozenset({".json"}),
+        ),
+        CaptureReader(
+            "bundler",
+            read_bundler,
+            is_surely=lambda path: bundler_file(path) is not None,
+            suffixes=frozenset({".out"}),
         ),
         CaptureReader("photos", read_photos, may_be=has_photos, brings_cameras=False),
         CaptureReader(

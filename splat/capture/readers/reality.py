@@ -1,0 +1,122 @@
+"""RealityCapture's and RealityScan's camera parameters as CSV, with angles or, OpenCV-compliant, with matrices."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from splat.capture.brown import Brown, brown_lens
+from splat.capture.config import CaptureOptions
+from splat.capture.lens import Lens
+from splat.capture.listed import ListedPhoto, PhotoList, listed_capture, photo_places
+from splat.capture.numbers import number
+from splat.capture.reader_result import ReaderResult
+from splat.capture.rigid import viewmat_of_camera, viewmat_of_world
+from splat.errors import SplatError
+from splat.files import read_text
+
+HEAD = 4096  # bytes in which the line of columns is looked for
+FILM = 36.0  # millimetres that the longer side of an image stands for
+NEWER = {"yaw": "heading", "f_35mm": "f", "px_norm": "px", "py_norm": "py"}  # names in RealityScan's files
+ANGLES = frozenset({"x", "y", "alt", "heading", "pitch", "roll", "f"})
+MATRICES = frozenset({"tx", "ty", "tz", *(f"r{row}{column}" for row in range(3) for column in range(3)), "f_pix"})
+
+
+def reality_file(root: Path) -> Path | None:
+    """The file of camera parameters in a folder, or None."""
+    return next((path for path in sorted(root.glob("*.csv")) if _head_columns(path)), None)
+
+
+def read_reality(path: Path, options: CaptureOptions) -> ReaderResult:
+    """Read a file of camera parameters, or that of a folder.
+
+    Raises:
+        SplatError: no such file, a damaged one, a lens that no model here describes, or none of the photos.
+    """
+    file = path if path.is_file() else reality_file(path)
+    if file is None:
+        raise SplatError(f"{path} holds no camera parameters of RealityCapture; export them as CSV")
+    rows = _rows(file)
+    off: dict[str, float] = {}
+    photos = [_photo(row, f"{row['name'][:80]} of {file}", off) for row in rows]
+    root = file.parent
+    return listed_capture(root, PhotoList("realitycapture", file, photos, photo_places(root), off=off), options)
+
+
+def _head_columns(path: Path) -> list[str] | None:
+    """The columns of a file, if it is one of camera parameters; only its beginning is read."""
+    try:
+        with path.open("rb") as opened:
+            head = opened.read(HEAD).decode("utf-8-sig", "replace")
+    except OSError:
+        return None
+    return next((found for line in head.splitlines() if (found := _columns(line))), None)
+
+
+def _columns(line: str) -> list[str] | None:
+    names = [name.strip().lower() for name in line.lstrip("# \ufeff").split(",")]
+    names = [NEWER.get(name, name) for name in names]
+    return names if names[0] == "name" and (set(names) >= ANGLES or set(names) >= MATRICES) else None
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    """The rows by their columns.
+
+    Raises:
+        SplatError: no line of columns, or a row of another length.
+    """
+    columns: list[str] | None = None
+    rows = []
+    for line in csv.reader(read_text(file).splitlines()):
+        if not line or not any(line):
+            continue
+        if columns is None:
+            columns = _columns(",".join(line))
+        elif len(line) != len(columns):
+            raise SplatError(f"{file} has {len(columns)} columns, but a row of {len(line)}; export it again")
+        else:
+            rows.append(dict(zip(columns, (value.strip() for value in line))))
+    if columns is None:
+        raise SplatError(f"{file} has no line of columns that begins with #name; it is no file of camera parameters")
+    return rows
+
+
+def _photo(row: Mapping[str, str], where: str, off: dict[str, float]) -> ListedPhoto:
+    if "f_pix" in row:
+        R = np.array([[number(row, f"r{i}{j}", where) for j in range(3)] for i in range(3)])
+        t = np.array([number(row, key, where) for key in ("tx", "ty", "tz")])
+        viewmat = viewmat_of_world(R, t)
+    else:
+        place = np.array([number(row, key, where) for key in ("x", "y", "alt")])
+        angles = [np.radians(number(row, key, where)) for key in ("heading", "pitch", "roll")]
+        viewmat = viewmat_of_camera(_rotation(*angles) * np.array([1.0, -1.0, -1.0]), place)
+    return ListedPhoto(row["name"], viewmat, functools.partial(_lens, dict(row), where, off))
+
+
+def _rotation(heading: float, pitch: float, roll: float) -> np.ndarray:
+    """[3, 3] from the camera, with OpenGL's axes, to the world, whose z is up: Rz(-heading) Rx(pitch) Ry(roll)."""
+    c, s = np.cos(-heading), np.sin(-heading)
+    about_z = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    c, s = np.cos(pitch), np.sin(pitch)
+    about_x = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+    c, s = np.cos(roll), np.sin(roll)
+    about_y = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    result: np.ndarray = about_z @ about_x @ about_y
+    return result
+
+
+def _lens(row: Mapping[str, str], where: str, off: dict[str, float], width: int, height: int) -> Lens:
+    """The lens for a photo of that size in pixels."""
+    if "f_pix" in row:
+        f, cx, cy = (number(row, key, where) for key in ("f_pix", "px_pix", "py_pix"))
+    else:
+        side = max(width, height)
+        f = number(row, "f", where) * side / FILM
+        cx, cy = number(row, "px", where, 0.0) * side + width / 2, number(row, "py", where, 0.0) * side + height / 2
+    k1, k2, k3, k4, t1, t2 = (number(row, key, where, 0.0) for key in ("k1", "k2", "k3", "k4", "t1", "t2"))
+    # Its t1 is OpenCV's p2: the OpenCV-compliant file has k1, k2, t2, t1, k3 in OpenCV's order
+    return brown_lens(Brown(width, height, f, f, cx, cy, k1, k2, k3, k4, p1=t2, p2=t1), where, off)

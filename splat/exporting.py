@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from splat.console import progress, warn
 from splat.errors import SplatError
@@ -10,6 +14,7 @@ from splat.formats.losses import losses
 from splat.formats.mesh import NAMING_ORIGIN
 from splat.formats.registry import format_for_writing, read_scene_file, write_scene
 from splat.formats.scene_file import NO_NOTES
+from splat.frame import Frame
 from splat.gaussians import Gaussians
 from splat.render.config import MeshOptions, RenderOptions
 from splat.render.mesh import frames_of, fuse, write_mesh
@@ -17,7 +22,11 @@ from splat.run import Run
 
 
 def export_scene(
-    source: Run | Path | Gaussians, output: Path, format: str | None = None, overwrite: bool = False
+    source: Run | Path | Gaussians,
+    output: Path,
+    format: str | None = None,
+    overwrite: bool = False,
+    frame: Frame | None = None,
 ) -> Gaussians:
     """Write a scene file; warns about what it loses and where others draw it otherwise.
 
@@ -26,6 +35,7 @@ def export_scene(
         output: the file.
         format: a name in `splat.formats.FORMATS`; None for the one of the file's suffix.
         overwrite: whether the file may exist already.
+        frame: what the scene is moved into, see `aligned_frame`; None: it stays in its own coordinates.
 
     Returns:
         What was written.
@@ -44,13 +54,22 @@ def export_scene(
         notes = source.notes  # what was trained rules, and older scenes have no notes
         for remark in drawn_otherwise(source):
             warn(f"{output.name}: {remark}")
+    if frame is not None:
+        gaussians = gaussians.transformed(torch.from_numpy(frame.similarity.matrix))
+        notes = replace(notes, origin=frame.origin)
     write_scene(output, gaussians, format=format, notes=notes)
     for loss in losses(entry.name, gaussians, notes):
         warn(f"{output.name}: {loss}")
     return gaussians
 
 
-def export_mesh(run: Run, output: Path, options: MeshOptions | None = None, overwrite: bool = False) -> int:
+def export_mesh(
+    run: Run,
+    output: Path,
+    options: MeshOptions | None = None,
+    overwrite: bool = False,
+    frame: Frame | None = None,
+) -> int:
     """Fuse the depths that the run's training views see and write the surface.
 
     Args:
@@ -58,6 +77,7 @@ def export_mesh(run: Run, output: Path, options: MeshOptions | None = None, over
         output: the file; its suffix says which kind of mesh.
         options: how fine, and what of it is kept.
         overwrite: whether the file may exist already.
+        frame: what the surface is moved into; None: it stays in the scene's coordinates. The options are in those.
 
     Returns:
         The number of triangles.
@@ -78,13 +98,30 @@ def export_mesh(run: Run, output: Path, options: MeshOptions | None = None, over
         views = frames_of(renderer, cameras, options.edge, bar.advance)
     with progress("Fusing", len(cameras), unit="view") as bar:
         mesh = fuse(views, options, bar.advance)
-    write_mesh(output, mesh, run.notes)
-    if any(run.notes.origin):
-        listed = ", ".join(f"{value:.12g}" for value in run.notes.origin)
+    notes = run.notes
+    if frame is not None:
+        mesh.transform(frame.similarity.matrix)
+        mesh.normalize_normals()
+        notes = replace(notes, origin=frame.origin)
+    write_mesh(output, mesh, notes)
+    if any(notes.origin):
+        listed = ", ".join(f"{value:.12g}" for value in notes.origin)
         suffix = output.suffix.lower()
         said = "the file names it" if suffix in NAMING_ORIGIN else f"a {suffix} file cannot name it: keep it"
         warn(f"{output.name}: everything is written minus the origin ({listed}); {said}")
     return len(mesh.triangles)
+
+
+def aligned_frame(run: Run) -> Frame:
+    """The frame of a run, to export it in.
+
+    Raises:
+        SplatError: when it has none.
+    """
+    frame = run.frame()
+    if frame is None:
+        raise SplatError(f"{run.path} has no frame yet; find it first: {shlex.join(['splat', 'align', str(run.path)])}")
+    return frame
 
 
 def _may_be_written(output: Path, overwrite: bool) -> None:

@@ -24,16 +24,18 @@ if TYPE_CHECKING:
     import torch
 
     from splat import cameras
+    from splat import frame as frames
     from splat.cameras import Camera
     from splat.capture import ply, recorded
     from splat.capture.types import Capture
+    from splat.frame import Frame
     from splat.gaussians import Gaussians
     from splat.render import scene as rendering
     from splat.render.scene import SceneRenderer
 else:
     torch = lazy("torch")
-    cameras, ply, recorded, rendering = (
-        lazy(f"splat.{name}") for name in ("cameras", "capture.ply", "capture.recorded", "render.scene")
+    cameras, frames, ply, recorded, rendering = (
+        lazy(f"splat.{name}") for name in ("cameras", "frame", "capture.ply", "capture.recorded", "render.scene")
     )
 
 
@@ -70,6 +72,22 @@ class Run:
         """The cameras of one side of the split, or all, at the resolution that was trained."""
         frames = recorded.frames_of(self.camera_record())
         return [recorded.recorded_camera(frame) for frame in frames if split is None or frame.get("split") == split]
+
+    def frame(self) -> Frame | None:
+        """The similarity to metres with z up that `splat align` has found; an edit has its run's; None: nobody said."""
+        return frames.read_frame(self.path)
+
+    def photos(self) -> dict[str, Path]:
+        """Where the photo of each camera lies, by the camera's name; whether it is still there is not looked at.
+
+        Raises:
+            SplatError: when the run does not say, or its frames come from a video.
+        """
+        record = self.camera_record()
+        loaded = self._settings("capture")
+        if record.get("kind") == "video" or not loaded.has("data"):
+            raise SplatError(f"{self.path} was not trained on single photos")
+        return recorded.photo_paths(record, Path(loaded.text("data")))
 
     def capture(self, root: Path | None = None) -> Capture:
         """The capture with the cameras and the split that the run was trained with; only pixels come from the photos.

@@ -155,6 +155,18 @@ def frames_of(record: Any) -> list[dict[str, Any]]:
     return frames
 
 
+def photo_paths(record: dict[str, Any], base: Path) -> dict[str, Path]:
+    """The photo of each camera of a record, by the camera's name.
+
+    Raises:
+        SplatError: when it names none.
+    """
+    try:
+        return {str(entry["name"]): base / str(entry["photo"]["file"]["path"]) for entry in frames_of(record)}
+    except DAMAGE as error:
+        raise SplatError(f"cameras.json does not say which photos the run was trained on ({_reason(error)})") from error
+
+
 def recorded_camera(entry: dict[str, Any]) -> Camera:
     """The camera of one frame of a record.
 

@@ -33,6 +33,11 @@ class ExportConfig:
         f"the file to write, its name ending in {' or '.join(SUFFIXES)}, a mesh's in"
         f" {', '.join(FORMATS['mesh'].suffixes)} (null: RUN/exports/scene.FORMAT or mesh.ply)",
     )
+    frame: str = option(
+        "scene",
+        "scene: the capture's own coordinates; aligned: metres with z up, as splat align has found",
+        choices=("scene", "aligned"),
+    )
     overwrite: bool = option(False, "replace the file if it exists")
     mesh: MeshOptions = field(default_factory=MeshOptions)
 
@@ -52,13 +57,23 @@ def run(config: ExportConfig) -> None:
     entry = format_for_writing(output, config.format, ("scene", "mesh"))
     if entry.content == "mesh" and not source.is_dir():
         raise SplatError(f"{source} has no cameras, which a mesh needs; give the run folder")
-    from splat.exporting import export_mesh, export_scene  # torch, which takes seconds: all else is refused before
+    if config.frame == "aligned" and not source.is_dir():
+        raise SplatError(f"{source} has no frame; frame=aligned is for a run folder")
+    from splat.exporting import (  # torch, which takes seconds: all else is refused before
+        aligned_frame,
+        export_mesh,
+        export_scene,
+    )
 
     exported = open_run(source) if source.is_dir() else source
+    frame = aligned_frame(exported) if isinstance(exported, Run) and config.frame == "aligned" else None
+    if frame is not None:
+        console.info(frame.describe())
     if isinstance(exported, Run) and entry.content == "mesh":
-        count = console.count(export_mesh(exported, output, config.mesh, config.overwrite), "triangle")
+        count = console.count(export_mesh(exported, output, config.mesh, config.overwrite, frame), "triangle")
     else:
-        count = console.count(len(export_scene(exported, output, config.format, config.overwrite)), "Gaussian")
+        written = export_scene(exported, output, config.format, config.overwrite, frame)
+        count = console.count(len(written), "Gaussian")
     console.info(f"{count}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
 
@@ -90,5 +105,6 @@ COMMAND = Command(
         "splat export runs/demo/default format=splat",
         "splat export scene.spz output=scene.ply",
         "splat export runs/demo/default format=mesh output=room.glb",
+        "splat export runs/demo/default format=spz frame=aligned",
     ),
 )

@@ -93,6 +93,8 @@ def _run(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": "run", "run": str(path), "capture": capture}
     found |= {f"{split}_cameras": len(run.cameras(split)) for split in ("train", "test")}
     found |= {"language": [folder.name for folder in field_folders(path)]}
+    frame = run.frame()
+    found |= {"frame": None if frame is None else frame.describe()}
     found |= {"edits": load_history(path).in_force()[::-1]}
     notes = {"antialiased": run.notes.antialiased, "origin": list(run.notes.origin)}  # older scenes have no notes
     return {**found, "scene": {**describe(run.scene_path), **notes}, "metrics": run.metrics}

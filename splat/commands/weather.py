@@ -136,7 +136,7 @@ def prepared_path(opened: Run, config: WeatherConfig, request: EffectRequest) ->
     else:
         path = path_cameras(opened, clear.scene, config.path, config.frames, config.degrees, config.width)
     console.info(f"renderer: {clear.backend.name} ({clear.backend.reason})")
-    return prepare(request, clear, photographed, path), path
+    return prepare(request, clear, photographed, path, opened.frame()), path
 
 
 def still_camera(opened: Run, config: WeatherConfig) -> Camera:

@@ -39,9 +39,13 @@ class EffectOptions:
     )
     grade: float = option(0.5, "how dull colours become, as under clouds: 0 not at all", minimum=0, maximum=1)
     metres_per_unit: float | None = option(
-        None, "length of the scene's unit in metres (null: estimated, and said)", above=0
+        None,
+        "length of the scene's unit in metres (null: from frame.json, see splat align, else estimated, and said)",
+        above=0,
     )
-    up: str | None = option(None, "x,y,z of the direction up in the scene (null: from the cameras, and said)")
+    up: str | None = option(
+        None, "x,y,z of the direction up in the scene (null: from frame.json, else from the cameras, and said)"
+    )
     reach: float | None = option(
         None,
         "metres around the camera with single particles; beyond it is their haze (null: as `particles` allow, to 30)",

@@ -14,6 +14,7 @@ from torch import Tensor
 from splat.cameras import Camera
 from splat.console import info
 from splat.errors import SplatError
+from splat.frame import Frame
 from splat.gaussians import Gaussians
 from splat.images import evenly, to_bytes
 from splat.render.config import RenderOptions
@@ -78,7 +79,13 @@ def settle(options: EffectOptions) -> EffectOptions:
     return dataclasses.replace(options, **filled)
 
 
-def prepare(request: EffectRequest, clear: SceneRenderer, cameras: list[Camera], path: list[Camera]) -> PreparedWeather:
+def prepare(
+    request: EffectRequest,
+    clear: SceneRenderer,
+    cameras: list[Camera],
+    path: list[Camera],
+    frame: Frame | None = None,
+) -> PreparedWeather:
     """Weather for a scene.
 
     Args:
@@ -86,13 +93,14 @@ def prepare(request: EffectRequest, clear: SceneRenderer, cameras: list[Camera],
         clear: renders the scene as it is.
         cameras: those that took the photos, or others that stand as they stood.
         path: the cameras that will be rendered.
+        frame: what is known of the scene's up and scale; what the request says goes before it.
 
     Raises:
         SplatError: options that do not fit.
     """
     options = settle(request.options)
     scene = clear.scene
-    where = _world(request, scene, cameras)
+    where = _world(request, scene, cameras, frame)
     wind = _wind(request, path[0], where)
     light = request.light if request.light is not None else _ambient(clear, cameras)
     fog = physics.extinction(options.visibility) if options.visibility is not None else 0.0
@@ -109,17 +117,23 @@ def prepare(request: EffectRequest, clear: SceneRenderer, cameras: list[Camera],
     return PreparedWeather(renderer, _record(options, weather, wind))
 
 
-def _world(request: EffectRequest, scene: Gaussians, cameras: list[Camera]) -> world.World:
+def _world(request: EffectRequest, scene: Gaussians, cameras: list[Camera], frame: Frame | None) -> world.World:
     if request.up is not None:
         up = np.array(request.up, float)
         if np.linalg.norm(up) < 1e-12:
             raise SplatError("up: give three numbers that are not all 0")
         up = up / np.linalg.norm(up)
+    elif frame is not None and frame.up is not None:
+        up = frame.up
+        info(f"up is {','.join(f'{value:.2f}' for value in up)}, as frame.json has it (from {frame.up_from})")
     else:
         up = world.estimate_up(cameras)
         info(f"up is {','.join(f'{value:.2f}' for value in up)}, as the cameras were held; up=x,y,z sets it")
     if request.options.metres_per_unit is not None:
         return world.World(up, request.options.metres_per_unit, "given")
+    if frame is not None and frame.metres is not None:
+        info(f"a unit of the scene is {frame.metres:.4g} m, as frame.json has it (from {frame.scale_from})")
+        return world.World(up, frame.metres, f"frame.json, from {frame.scale_from}")
     metres, reason = world.estimate_metres(scene, cameras, up)
     info(f"a unit of the scene is taken for {metres:.3g} m ({reason}); metres_per_unit= sets it")
     return world.World(up, metres, reason)

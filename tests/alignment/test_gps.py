@@ -1,0 +1,87 @@
+"""Positions from EXIF and tables, and metres of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+import pytest
+from PIL import Image
+
+from splat.alignment.geodesy import ecef, enu
+from splat.capture.gps import Place, exif_place, table_of_places
+from splat.errors import SplatError
+from splat.frame import Geodetic
+from tests.alignment.places import write_photo
+
+
+def test_ecef_of_known_places() -> None:
+    places = np.array([[0, 0, 0], [90, 0, 0], [0, 90, 100], [-90, 0, 10.0]])
+    known = [[6378137, 0, 0], [0, 0, 6356752.3142], [0, 6378237, 0], [0, 0, -6356762.3142]]
+    assert np.allclose(ecef(places), known, atol=1e-3)
+
+
+def test_metres_are_those_of_another_program() -> None:
+    random = np.random.default_rng(0)
+    for latitude, longitude in ((55.7, 13.2), (-33.9, 151.2), (0.0, -179.999), (89.9, 10.0)):
+        near = np.array([latitude, longitude, 40.0]) + random.uniform(-1, 1, (20, 3)) * [0.01, 0.01, 100]
+        wanted = pycolmap.GPSTransform().ellipsoid_to_enu(near, latitude, longitude, 40.0)
+        assert np.allclose(enu(near, Geodetic(latitude, longitude, 40.0)), wanted, atol=1e-6)
+    north = enu(np.array([[50.001, 8.0, 12.0]]), Geodetic(50.0, 8.0, 12.0))[0]
+    assert north == pytest.approx([0, 111.23, 0], abs=0.01)  # a thousandth of a degree
+
+
+@pytest.mark.parametrize(
+    "place", [Place(55.698167, 13.195389, 37.0), Place(-33.85, -70.25, -12.5), Place(10.5, 20.25, None)]
+)
+def test_exif_is_read_as_it_was_written(tmp_path: Path, place: Place) -> None:
+    write_photo(tmp_path / "a.jpg", place)
+    found = exif_place(tmp_path / "a.jpg")
+    assert found is not None and found.altitude == place.altitude
+    assert (found.latitude, found.longitude) == pytest.approx((place.latitude, place.longitude), abs=1e-8)
+
+
+def test_what_says_no_place_has_none(tmp_path: Path) -> None:
+    write_photo(tmp_path / "bare.jpg", None)
+    Image.new("RGB", (8, 8)).save(tmp_path / "bare.png")
+    write_photo(tmp_path / "zero.jpg", Place(0.0, 0.0, 0.0))
+    exif = Image.Exif()
+    exif[0x8825] = {1: "N", 2: (91.0, 0.0, 0.0), 3: "E", 4: (13.0, 0.0, 0.0)}
+    Image.new("RGB", (8, 8)).save(tmp_path / "pole.jpg", exif=exif)
+    exif[0x8825] = {1: "N", 3: "E"}
+    Image.new("RGB", (8, 8)).save(tmp_path / "cut.jpg", exif=exif)
+    (tmp_path / "text.jpg").write_text("no photo")
+    for name in ("bare.jpg", "bare.png", "zero.jpg", "pole.jpg", "cut.jpg", "text.jpg", "gone.jpg"):
+        assert exif_place(tmp_path / name) is None, name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name,lat,lon,alt\na.jpg,50.1,8.2,120\nb/c.jpg,50.2,8.3,\n",
+        "\ufeffaltitude;Longitude;Latitude;file\n120;8.2;50.1;a.jpg\n;8.3;50.2;b/c.jpg\n",
+        "# by hand\na.jpg,50.1,8.2,120\n\nb/c.jpg,50.2,8.3\n",
+        "label\tlng\tlat\televation\na.jpg\t8.2\t50.1\t120\nb/c.jpg\t8.3\t50.2\t\n",
+    ],
+)
+def test_tables_as_people_write_them(tmp_path: Path, text: str) -> None:
+    (tmp_path / "places.csv").write_text(text, encoding="utf-8")
+    places = table_of_places(tmp_path / "places.csv")
+    assert places == {"a.jpg": Place(50.1, 8.2, 120.0), "b/c.jpg": Place(50.2, 8.3, None)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("a.jpg,50.1,8.2,120\nb.jpg,x,8.3,1", "line 2: 'b.jpg,x,8.3,1' is not name,latitude"),
+        ("a.jpg,95,8.2,120", "line 1"),
+        ("a.jpg,50,8.2,nan", "line 1"),
+        ("a.jpg,50", "line 1"),
+    ],
+)
+def test_tables_that_cannot_be_read_name_the_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "places.csv").write_text(text)
+    with pytest.raises(SplatError, match=message):
+        table_of_places(tmp_path / "places.csv")

@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,11 @@ else:
 
 LONGEST_NAME = 255  # bytes; what Linux, macOS and Windows allow
 LONGEST_PART = 200  # bytes of a safe name's part; systems allow 255, and writers add to names
+# What numpy raises for a damaged .npy, whose header is text that it takes apart with Python's own tokenizer
+NPY_DAMAGE: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, EOFError, SyntaxError, TypeError, KeyError, OverflowError, MemoryError, RecursionError),
+    tokenize.TokenError,
+)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from splat.console import warn
 from splat.errors import SplatError
-from splat.files import is_file, sha256_of
+from splat.files import NPY_DAMAGE, is_file, sha256_of
 from splat.hub import find_model, load_pretrained
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _read_depth(path: Path) -> np.ndarray:
             depth = np.load(path, allow_pickle=False)
         else:
             depth = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    except (OSError, ValueError, EOFError, cv2.error) as error:
+    except (*NPY_DAMAGE, cv2.error) as error:
         raise SplatError(f"cannot read the depth map {path}; it is damaged or no image") from error
     if depth is None or depth.squeeze().ndim != 2 or depth.dtype.kind not in "fui" or depth.dtype == np.uint8:
         raise SplatError(f"{path} is no depth map (one channel of 16 bits or of floats)")

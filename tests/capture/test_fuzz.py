@@ -121,3 +121,15 @@ def test_transforms_files(tmp_path, kind):
     file.write_text(json.dumps(whole))
     found |= tried(file, load, cuts=30, count=60)
     assert found == {True, False}
+
+
+@pytest.mark.parametrize(
+    "header", [b"(((", b"{'descr': [", b"{'descr': '<f8', 'fortran_order': False, 'shape': (9999999999, 17)}"]
+)
+def test_arrays_whose_header_is_damaged(tmp_path, header):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(picture(".png", NOISE))
+    text = header + b" " * (117 - len(header)) + b"\n"
+    content = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+    (tmp_path / "poses_bounds.npy").write_bytes(content)
+    assert not survives(lambda: load_capture(tmp_path), content)

@@ -14,6 +14,7 @@ from splat.capture.reader_result import ReaderResult
 from splat.capture.rigid import viewmat_of_camera
 from splat.capture.suffixes import PHOTO_SUFFIXES
 from splat.errors import SplatError
+from splat.files import NPY_DAMAGE
 
 FILE = "poses_bounds.npy"
 COLUMNS = 17  # 3x5 row by row: rotation, place, (height, width, focal length); then the nearest and farthest depth
@@ -47,7 +48,7 @@ def _rows(file: Path) -> np.ndarray:
     """
     try:  # mapped: a header that announces more than the file holds takes no memory
         rows = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError, OverflowError, MemoryError) as error:
+    except NPY_DAMAGE as error:
         raise SplatError(f"{file} is cut short or no array of numbers; copy it again") from error
     if (
         not isinstance(rows, np.ndarray)

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from splat.errors import SplatError
-from splat.files import read_json
+from splat.files import NPY_DAMAGE, read_json
 from splat.language.teachers.options import TeacherOptions
 from splat.language.types import LEVELS, Teacher, ViewFeatures
 from splat.options import nearest
@@ -219,8 +219,8 @@ def word_rows(words: Sequence[str]) -> dict[str, int]:
 def _array(path: Path) -> np.ndarray:
     try:
         return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise SplatError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+    except NPY_DAMAGE as error:
+        raise SplatError(f"cannot read {path}: {(str(error) or 'damaged').splitlines()[0]}") from error
 
 
 def _image(path: Path) -> np.ndarray:

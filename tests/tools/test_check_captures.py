@@ -1,0 +1,25 @@
+"""The tool that knows what should come of real captures: three small ones, and that it notices what differs."""
+
+import dataclasses
+
+import pytest
+
+from tools.check_captures import EXPECTED, Outcome, wrong
+
+
+@pytest.mark.parametrize("name", ["balcony_paths", "seven_cameras", "stitch_truncated_colmap"])
+def test_real_captures_are_read_as_they_should_be(shared_data, name):
+    path = shared_data(f"captures/{name}")
+    assert wrong(path, EXPECTED[name], cameras=False) == []
+    assert wrong(path, dataclasses.replace(EXPECTED[name], says=("something else",)), cameras=False)
+
+
+def test_what_differs_is_said(tmp_path, shared_data):
+    path = shared_data("captures/seven_cameras")
+    assert wrong(path, Outcome("transforms", 8, ((10, 10),)), cameras=False) == [
+        "read as colmap, not transforms",
+        "7 photos, not 8",
+        "sizes [(1280, 720)], not [(10, 10)]",
+    ]
+    assert "should be refused" in wrong(path, Outcome(refused=True), cameras=False)[0]
+    assert wrong(tmp_path, EXPECTED["mouse"], cameras=False)[0].startswith("refused: ")

@@ -351,3 +351,24 @@ def test_names_stay_inside_the_new_folder_and_are_found_again(tmp_path: Path, na
     ]
     capture = load_capture(tmp_path / "new", points="none")
     np.testing.assert_array_equal(capture.images.image(0), np.asarray(Image.open(file)))
+
+
+def test_cameras_of_other_programs_are_kept_as_a_colmap_model(tmp_path: Path) -> None:
+    data, poses = tmp_path / "data", room_poses(12)
+    (data / "images").mkdir(parents=True)
+    rows = []
+    for index, pose in enumerate(poses):
+        photo = room_photo(pose, K, 320, 240)
+        Image.fromarray(photo).save(data / "images" / f"{index:02d}.png")
+        right, down, forward, place = np.linalg.inv(pose)[:3].T
+        rows.append([*np.stack([down, right, -forward, place, [240, 320, 260]], axis=1).ravel(), 1.0, 9.0])
+    np.save(data / "poses_bounds.npy", np.array(rows))  # LLFF
+    out = tmp_path / "out"
+    assert main(["clean", str(data), "weather=none", f"out={out}"]) == 0
+    before, after = (load_capture(path, points="none", test_every=4) for path in (data, out))
+    assert (before.kind, after.kind) == ("llff", "colmap")
+    assert before.indices("test") == after.indices("test")
+    for one, other, pose in zip(before.frames, after.frames, poses):
+        assert one.camera.name == other.camera.name
+        torch.testing.assert_close(one.camera.K, other.camera.K)
+        np.testing.assert_allclose(other.camera.viewmat.numpy(), pose, atol=1e-12)

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from splat.capture.colmap.choice import model_folder
+from splat.capture.colmap.write import write_colmap
 from splat.capture.names import find_file, located, printable
 from splat.capture.photo import read_photo
 from splat.capture.split import LIST, write_list
@@ -110,8 +111,10 @@ def write_mask(photo: SourcePhoto, mask: np.ndarray, folder: Path) -> None:
 
 
 def copy_cameras(source: Source, folder: Path) -> None:
-    """What makes the folder a capture of the same kind: the COLMAP model, or transforms files with the new names."""
-    if source.kind == "colmap":
+    """The cameras: the COLMAP model, transforms files with the new names, or a COLMAP model of those of other kinds."""
+    if source.posed and source.written_as != source.kind:
+        write_colmap(folder / "sparse" / "0", source.shots, source.points)
+    elif source.kind == "colmap":
         model = model_folder(source.root)
         assert model is not None  # its reader has found it
         (folder / "sparse" / "0").mkdir(parents=True)
@@ -144,7 +147,7 @@ def keep_split(source: Source, folder: Path) -> str:
             lists = {side: [name for name in names if sides.get(name) == side] for side in ("train", "test")}
             write_json(folder / "transforms.json", {**meta, **{f"{side}_filenames": lists[side] for side in lists}})
         return "transforms.json"
-    file = folder / ("sparse/0" if source.kind == "colmap" else ".") / LIST
+    file = folder / ("sparse/0" if source.written_as == "colmap" else ".") / LIST
     write_list(file, [photo.called or photo.name for photo in source.side("test")])
     return file.relative_to(folder).as_posix()
 

@@ -24,9 +24,11 @@ from splat.capture.readers.registry import READERS, capture_format
 from splat.capture.readers.video import extract_frames, videos_in
 from splat.capture.split import LIST, has_list, rule_for, sides_of
 from splat.capture.suffixes import CAMERA_SUFFIXES
-from splat.capture.types import Split
+from splat.capture.types import Points, Split
 from splat.errors import SplatError
 from splat.files import first_free, safe_name
+
+WRITTEN = ("colmap", "transforms", "blender")  # kinds that are written as they were read
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,14 @@ class Source:
     root: Path
     photos: list[SourcePhoto]  # in name order
     notes: list[str] = field(default_factory=list)
+    shots: dict[str, PosedPhoto] = field(default_factory=dict)  # by their names in the new folder, where cameras come
+    points: Points | None = None
     own_split: bool = False  # the capture's files say which photos are held out; else every n-th is
+
+    @property
+    def written_as(self) -> str:
+        """The kind of the new folder: the same where that can be written, else a COLMAP model."""
+        return written_as(self.kind)
 
     @property
     def posed(self) -> bool:
@@ -103,6 +112,7 @@ def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[],
     if not path.exists():
         raise SplatError(f"no such capture: {path}; give a folder of photos, a capture folder or a video")
     kind = capture_format(path)
+    written = written_as(kind)
     if not READERS[kind].brings_cameras:
         return _bare(path, kind, options, frames_folder)
     found = READERS[kind].read(path, options)
@@ -115,11 +125,17 @@ def open_source(path: Path, options: CaptureOptions, frames_folder: Callable[[],
     rule = rule_for(options.split, kind)
     for shot, split in zip(posed, assign_splits(posed, options.test_every, found.test_lists, rule)):
         mask = masks.get(shot.name)
-        target = _target(kind, shot, taken)
-        called = _called(kind, shot.name, target)
+        target = _target(written, shot, taken)
+        called = _called(written, shot.name, target)
         photos.append(SourcePhoto(shot.name, shot.path, target, photo_header(shot.path), mask, called, split))
     own = has_own_split(posed, found.test_lists)
-    return Source(kind, path, found.root, photos, [*found.notes, *said], own)
+    shots = {photo.called: shot for photo, shot in zip(photos, posed)}
+    return Source(kind, path, found.root, photos, [*found.notes, *said], shots, found.points, own)
+
+
+def written_as(kind: str) -> str:
+    """The kind of capture that a cleaned one of some kind becomes."""
+    return kind if kind in WRITTEN or not READERS[kind].brings_cameras else "colmap"
 
 
 def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callable[[], Path]) -> Source:
@@ -151,7 +167,7 @@ def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callabl
     names, lists = [photo.name for photo in photos], [root / LIST]
     splits = sides_of(names, options.test_every, lists, rule_for(options.split, kind))
     photos = [replace(photo, split=split) for photo, split in zip(photos, splits)]
-    return Source(kind, path, root, photos, notes, has_list(names, lists))
+    return Source(kind, path, root, photos, notes, own_split=has_list(names, lists))
 
 
 def _target(kind: str, shot: PosedPhoto, taken: set[str]) -> str:

@@ -32,6 +32,7 @@ class ReadingOptions:
             "realitycapture",
             "opensfm",
             "bundler",
+            "kapture",
             "photos",
             "video",
         ),

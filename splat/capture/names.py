@@ -100,7 +100,7 @@ def _names_in(folder: Path) -> dict[str, str]:
         changed = folder.stat().st_mtime_ns
         listed = _listed_in if time.time() - changed / 1e9 > SETTLED else _listed_in.__wrapped__
         return listed(str(folder), changed)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no folder can have
         return {}
 
 

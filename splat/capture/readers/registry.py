@@ -12,6 +12,7 @@ from splat.capture.reader_result import ReaderResult
 from splat.capture.readers.blender import read_blender
 from splat.capture.readers.bundler import bundler_file, read_bundler
 from splat.capture.readers.colmap import read_colmap
+from splat.capture.readers.kapture import kapture_folder, read_kapture
 from splat.capture.readers.llff import FILE as LLFF_FILE
 from splat.capture.readers.llff import read_llff
 from splat.capture.readers.metashape import metashape_file, read_metashape
@@ -97,6 +98,7 @@ READERS = {
             is_surely=lambda path: bundler_file(path) is not None,
             suffixes=frozenset({".out"}),
         ),
+        CaptureReader("kapture", read_kapture, is_surely=lambda path: kapture_folder(path) is not None),
         CaptureReader("photos", read_photos, may_be=has_photos, brings_cameras=False),
         CaptureReader(
             "video",

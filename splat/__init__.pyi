@@ -1,5 +1,6 @@
 """What type checkers know of `import splat`: the functions of `splat.api`, also where a package has the same name."""
 
+from splat.api import align as align
 from splat.api import distill as distill
 from splat.api import edit as edit
 from splat.api import evaluate as evaluate

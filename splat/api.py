@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from splat.alignment.align import align_run
+from splat.alignment.config import AlignOptions
 from splat.capture.load import load_capture
 from splat.capture.types import Capture
 from splat.edit.history import editing, load_history, redo, undo
@@ -22,9 +24,10 @@ from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.evaluate import usual_options
 from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
-from splat.exporting import export_mesh, export_scene
+from splat.exporting import aligned_frame, export_mesh, export_scene
 from splat.formats import read_scene_file
 from splat.formats.scene_file import NO_NOTES
+from splat.frame import Frame
 from splat.gaussians import Gaussians
 from splat.language.config import DistillConfig, QueryConfig
 from splat.language.distill import distill_run
@@ -38,6 +41,7 @@ from splat.train.strategies import Strategy
 from splat.training import train as train_scene
 
 __all__ = [
+    "align",
     "distill",
     "edit",
     "evaluate",
@@ -317,12 +321,30 @@ def evaluate(
     return evaluate_scene(gaussians, photos, folder, config, options=usual_options(photos, bool(notes.antialiased)))
 
 
+def align(run: str | Path | Run, **options: Any) -> Frame:
+    """Find scale, up and origin of a run and write them to RUN/frame.json, as `splat align` does.
+
+    Args:
+        run: the run or its folder; nothing else in it changes.
+        options: keys of `splat.alignment.config.AlignOptions`: gps, accuracy, points, distance, between, markers, to,
+            up, ground, origin, ...; without any: GPS in the photos' EXIF.
+
+    Returns:
+        The frame: `metres` a unit, `up` [3] in the scene's axes, `similarity.apply(points)`.
+
+    Raises:
+        SplatError: a key that there is not, or what was given does not determine the frame.
+    """
+    return align_run(_opened(run), with_options(AlignOptions(), options))
+
+
 def export(
     source: str | Path | Run | Gaussians,
     output: str | Path,
     *,
     format: str | None = None,
     overwrite: bool = False,
+    frame: str = "scene",
     mesh: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a scene in another format, or its surface as triangles.
@@ -333,25 +355,31 @@ def export(
         format: ply, splat, or mesh for the surface of a run (needs Open3D); None for the scene format of the file's
             suffix.
         overwrite: whether the file may exist already.
+        frame: scene for the capture's own coordinates; aligned for metres with z up, of a run that `align` has placed.
         mesh: keys of `splat.render.config.MeshOptions`, lengths in the scene's units.
 
     Returns:
         The file.
 
     Raises:
-        SplatError: no such format, the file exists, or the source is no scene.
+        SplatError: no such format, the file exists, the source is no scene, or it has no frame.
     """
     output = Path(output)
     if isinstance(source, (str, Path)):
         source = open_run(source) if Path(source).is_dir() else Path(source)
+    if frame not in ("scene", "aligned"):
+        raise SplatError(wrong_choice("frame", frame, ("scene", "aligned")))
+    if frame == "aligned" and not isinstance(source, Run):
+        raise SplatError("only a run has a frame; give its folder, or frame=scene")
+    placed = aligned_frame(source) if isinstance(source, Run) and frame == "aligned" else None
     if format == "mesh":
         if not isinstance(source, Run):
             raise SplatError("a mesh needs the cameras that saw the surface; give a run")
         options = with_options(MeshOptions(), mesh or {})
         check(options)
-        export_mesh(source, output, options, overwrite)
+        export_mesh(source, output, options, overwrite, placed)
     else:
-        export_scene(source, output, format, overwrite)
+        export_scene(source, output, format, overwrite, placed)
     return output
 
 

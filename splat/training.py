@@ -17,6 +17,8 @@ from splat.weather.training.config import WeatherOptions
 
 if TYPE_CHECKING:
     from splat import depth_pull
+    from splat import run as runs
+    from splat.alignment import align
     from splat.appearance import hook as appearance
     from splat.poses import hook as poses
     from splat.train import run
@@ -29,7 +31,7 @@ else:
         lazy(f"splat.{name}")
         for name in ("train.run", "depth_pull", "weather.training.hook", "appearance.hook", "poses.hook")
     )
-    transients = lazy("splat.transients.hook")
+    transients, align, runs = (lazy(f"splat.{name}") for name in ("transients.hook", "alignment.align", "run"))
 
 
 @dataclass
@@ -45,11 +47,15 @@ class HookedTrainConfig(TrainConfig):
 def train(config: TrainConfig) -> TrainResult:
     """Train a scene and write its run folder, as `splat.train.run.train` does, with the hooks that are asked for.
 
+    Photos with GPS also give the frame of the scene, RUN/frame.json.
+
     Raises:
         SplatError: for anything the user can fix.
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
-    return run.train(config, hooks_of(config))
+    result = run.train(config, hooks_of(config))
+    align.place_by_gps(runs.open_run(result.folder))
+    return result
 
 
 def hooks_of(config: TrainConfig) -> list[HookMaker]:

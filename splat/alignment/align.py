@@ -13,9 +13,10 @@ from splat.alignment.other_run import from_run
 from splat.alignment.points import ScenePoints
 from splat.alignment.similarity import is_line, level, turn_to_z, umeyama
 from splat.capture.coverage import common_up
+from splat.capture.gps import exif_place
 from splat.console import info
 from splat.errors import SplatError
-from splat.frame import Fit, Frame, Similarity, read_frame, write_frame
+from splat.frame import Fit, Frame, Similarity, frame_file, read_frame, write_frame
 from splat.options import check, parse_numbers
 from splat.run import Run, open_run
 
@@ -40,6 +41,23 @@ def align_run(run: Run, options: AlignOptions) -> Frame:
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         info(f"left out as gross errors: {len(names)} of {found.fit.count} {found.fit.of} ({shown})")
     return found
+
+
+def place_by_gps(run: Run) -> None:
+    """Align a run that was just trained, where its photos have GPS; a line says what came of it.
+
+    Nothing is done where there is a frame already, or none of the photos has a position.
+    """
+    try:
+        photos = run.photos()
+    except SplatError:  # frames of a video, pixels that are no files
+        return
+    if frame_file(run.path).exists() or not any(exif_place(path) for path in photos.values()):
+        return
+    try:
+        align_run(run, AlignOptions())
+    except SplatError as problem:
+        info(f"GPS in the photos does not place the scene: {problem}; splat align --help says what else does")
 
 
 def find_frame(run: Run, options: AlignOptions) -> Frame:

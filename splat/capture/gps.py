@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from splat.capture.camera_files import open_picture
 from splat.errors import SplatError
 from splat.files import read_text
 
@@ -42,7 +43,7 @@ class Place:
 def exif_place(path: Path) -> Place | None:
     """The GPS position in a photo's EXIF; None where there is none, or the file is no photo that can be opened."""
     try:
-        with Image.open(path) as photo:
+        with open_picture(path) as photo:
             if photo.format == "PNG" and "exif" not in photo.info:  # Pillow would decode the pixels to look behind
                 return None
             tags = photo.getexif().get_ifd(_EXIF_GPS)

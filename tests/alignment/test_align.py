@@ -6,16 +6,21 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+import splat
+from splat.alignment.align import place_by_gps
 from splat.alignment.markers import triangulated
 from splat.alignment.other_run import between
+from splat.cameras import Camera
 from splat.capture.gps import Place
 from splat.cli import main
+from splat.errors import SplatError
 from splat.exporting import aligned_frame, export_mesh
 from splat.files import read_json, write_json
 from splat.formats import read_scene, read_scene_file
@@ -279,3 +284,84 @@ def test_without_a_frame_nothing_is_exported_in_it(tmp_path: Path, capsys: pytes
     assert "has no frame yet; find it first: splat align" in " ".join(capsys.readouterr().err.split())
     assert main(["export", str(run / "scene.ply"), "frame=aligned", f"output={tmp_path / 'a.ply'}"]) == 2
     assert "frame=aligned is for a run folder" in capsys.readouterr().err
+
+
+def test_markers_in_photos_give_the_scale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    side = 0.6  # units
+    run = marked_run(tmp_path / "run", {4: (-0.5, 0.2, 0.1), 9: (0.6, -0.3, -0.2)}, side)
+    before = digests(run)
+    frame, said = align(capsys, run, "markers=0.15")
+    assert digests(run) == before
+    assert frame.metres == pytest.approx(0.15 / side, rel=0.01) and frame.scale_from == "markers"
+    assert frame.fit is not None and frame.fit.count == 8 and "8 of 8 sides of markers fit" in said
+    said = refused(capsys, run, "markers=0.15", "dictionary=DICT_6X6_250")
+    assert "no marker of DICT_6X6_250 is seen well in two photos (no markers seen at all)" in said
+
+
+def marked_run(folder: Path, markers: dict[int, tuple[float, float, float]], side: float) -> Path:
+    """A run whose photos show upright ArUco markers at these centres, drawn by homographies."""
+    run, size = write_run(folder), (480, 360)
+    cameras = [camera(degrees, f"{degrees}.png").resized(*size) for degrees in (-25, 0, 10, 30)]
+    (run / "photos").mkdir()
+    record = []
+    for one in cameras:
+        photo = np.full((size[1] * 4, size[0] * 4), 200, np.uint8)  # drawn large and averaged: no stairs at edges
+        for number, centre in markers.items():
+            draw_marker(photo, one.resized(size[0] * 4, size[1] * 4), number, np.array(centre), side)
+        pixels = cv2.cvtColor(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2BGR)
+        path = run / "photos" / one.name
+        cv2.imwrite(str(path), pixels)
+        file = {"path": one.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        entry = {"name": one.name, "split": "train", "width": size[0], "height": size[1]}
+        entry |= {"K": one.K.tolist(), "viewmat": one.viewmat.tolist()}
+        how = {"orientation": 1, "lens": None, "mask": None, "depth": None, "alpha_means": "none"}
+        record.append({**entry, "photo": {"file": file, **how, "mask_means": "none", "opaque": True}})
+    whole = {"name": "marked", "kind": "colmap", "data_factor": 1.0, "photos_found": 4, "depth_maps": 0}
+    write_json(run / "cameras.json", {**whole, "origin": [0, 0, 0], "frames": record})
+    config = (run / "config.yaml").read_text().replace(str(run / "gone"), str(run / "photos"))
+    (run / "config.yaml").write_text(config)
+    return run
+
+
+def draw_marker(photo: np.ndarray, one: Camera, number: int, centre: np.ndarray, side: float) -> None:
+    """Draw a marker of a side in units, with its white border, as the camera sees it; in place."""
+    image = cv2.aruco.generateImageMarker(cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50), number, 240)
+    image = cv2.copyMakeBorder(image, 40, 40, 40, 40, cv2.BORDER_CONSTANT, value=255)
+    half = side / 2 * 320 / 240
+    corners = centre + half * np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
+    seen = one.project(torch.from_numpy(corners))[0].numpy() - 0.5  # OpenCV's pixels have whole numbers at centres
+    here = np.array([[0, 0], [320, 0], [320, 320], [0, 320]]) - 0.5
+    homography = cv2.getPerspectiveTransform(here.astype(np.float32), seen.astype(np.float32))
+    shape = (photo.shape[1], photo.shape[0])
+    drawn = cv2.warpPerspective(image, homography, shape)
+    inside = cv2.warpPerspective(np.full_like(image, 255), homography, shape) > 127
+    photo[inside] = drawn[inside]
+
+
+def test_the_library_aligns_and_exports_as_the_command_does(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    frame = splat.align(run, distance=2.4, between="-0.6,0,0 0.6,0,0")
+    assert frame.metres == pytest.approx(2) and open_run(run).frame() is not None
+    moved = read_scene(splat.export(run, tmp_path / "a.ply", frame="aligned")).means.double().numpy()
+    assert np.allclose(moved, frame.similarity.apply(read_scene(run / "scene.ply").means.double().numpy()), atol=1e-5)
+    with pytest.raises(SplatError, match="did you mean distance"):
+        splat.align(run, distanc=2.4)
+    with pytest.raises(SplatError, match="only a run has a frame"):
+        splat.export(run / "scene.ply", tmp_path / "b.ply", frame="aligned")
+    with pytest.raises(SplatError, match="did you mean aligned"):
+        splat.export(run, tmp_path / "b.ply", frame="alined")
+
+
+def test_training_places_photos_that_have_gps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    places_known = run_with_photos(tmp_path / "known", {**places(TRUTH)})
+    place_by_gps(open_run(places_known))
+    assert "too near for an accuracy of 5 m" not in capsys.readouterr().err and (places_known / "frame.json").exists()
+    small = run_with_photos(tmp_path / "small", {**places(dataclasses.replace(TRUTH, scale=0.5))})
+    place_by_gps(open_run(small))
+    said = " ".join(capsys.readouterr().err.split())
+    assert "GPS in the photos does not place the scene: the positions lie within" in said
+    bare = run_with_photos(tmp_path / "bare", {})
+    place_by_gps(open_run(bare))
+    place_by_gps(open_run(write_run(tmp_path / "gone")))
+    assert capsys.readouterr().err == ""
+    assert not any((run / "frame.json").exists() for run in (small, bare))

@@ -85,3 +85,11 @@ def test_tables_that_cannot_be_read_name_the_line(tmp_path: Path, text: str, mes
     (tmp_path / "places.csv").write_text(text)
     with pytest.raises(SplatError, match=message):
         table_of_places(tmp_path / "places.csv")
+
+
+def test_heic_of_a_phone_has_its_place_too(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    write_photo(tmp_path / "a.jpg", Place(55.5, 13.25, 37.0))
+    with Image.open(tmp_path / "a.jpg") as photo:
+        heif.from_pillow(photo.resize((64, 64))).save(tmp_path / "a.heic", exif=photo.info["exif"])
+    assert exif_place(tmp_path / "a.heic") == Place(55.5, 13.25, 37.0)

@@ -19,6 +19,12 @@ METRES_A_DEGREE = 111_319.49079327357  # of longitude on the equator
 
 def write_photo(path: Path, place: Place | None) -> None:
     """A small JPEG with this place in its EXIF."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (16, 12)).save(path, exif=exif_of(place))
+
+
+def exif_of(place: Place | None) -> Image.Exif:
+    """EXIF with this place."""
     exif = Image.Exif()
     if place is not None:
         exif[0x8825] = {
@@ -27,8 +33,7 @@ def write_photo(path: Path, place: Place | None) -> None:
         }  # fmt: skip
         if place.altitude is not None:
             exif[0x8825] |= {5: b"\x01" if place.altitude < 0 else b"\x00", 6: _rational(abs(place.altitude))}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (16, 12)).save(path, exif=exif)
+    return exif
 
 
 def _parts(degrees: float) -> tuple[IFDRational, ...]:

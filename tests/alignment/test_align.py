@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
@@ -29,8 +30,9 @@ from splat.gaussians import Gaussians
 from splat.poses.gauge import move_cameras
 from splat.render.scene import SceneRenderer
 from splat.run import open_run
-from tests.alignment.places import place_of, run_with_photos
+from tests.alignment.places import exif_of, place_of, run_with_photos
 from tests.edit.scenes import camera, three_balls, write_run
+from tests.train.blobs import ring_camera, write_blob_capture
 
 TRUTH = Similarity(
     9.0,
@@ -350,6 +352,23 @@ def test_the_library_aligns_and_exports_as_the_command_does(tmp_path: Path) -> N
         splat.export(run / "scene.ply", tmp_path / "b.ply", frame="aligned")
     with pytest.raises(SplatError, match="did you mean aligned"):
         splat.export(run, tmp_path / "b.ply", frame="alined")
+
+
+def test_a_training_ends_with_the_frame_of_its_photos(tmp_path: Path) -> None:
+    capture = tmp_path / "blobs"
+    write_blob_capture(capture, views=8)
+    truth = dataclasses.replace(TRUTH, rotation=np.eye(3))  # z is up there
+    for index in range(8):
+        camera_there = ring_camera(2 * np.pi * index / 8, f"{index:03d}.png")
+        path = capture / "images" / camera_there.name
+        with Image.open(path) as photo:
+            photo.load()
+        photo.save(path, exif=exif_of(place_of(truth.apply(camera_there.position.numpy()))))
+    options = {"initial.seeds": 50, "data_factor": 1.0}
+    run = splat.train(capture, out=tmp_path / "run", max_steps=5, cap_max=100, options=options)
+    frame = run.frame()
+    assert frame is not None and (frame.scale_from, frame.up_from) == ("gps", "gps")
+    assert frame.metres == pytest.approx(9, rel=1e-3) and frame.up == pytest.approx([0, 0, 1], abs=1e-3)
 
 
 def test_training_places_photos_that_have_gps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

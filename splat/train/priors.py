@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 METRIC_MODELS = ("zoedepth", "glpn", "depth_pro")  # model types that predict depth; all others predict disparity
 FEWEST_POINTS = 12  # known points that a view must see for its disparity to be fitted
 WITHOUT = "depth=capture (its depth maps) and depth=scene need no model"
+DAMAGED: tuple[type[Exception], ...] = (*NPY_DAMAGE, cv2.error)  # what reading a damaged depth map raises
 
 
 def make_prior(name: str, access: StrategyContext, kind: str = "auto", offline: bool = False) -> DepthPrior | None:
@@ -120,7 +121,7 @@ def _read_depth(path: Path) -> np.ndarray:
             depth = np.load(path, allow_pickle=False)
         else:
             depth = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    except (*NPY_DAMAGE, cv2.error) as error:
+    except DAMAGED as error:
         raise SplatError(f"cannot read the depth map {path}; it is damaged or no image") from error
     if depth is None or depth.squeeze().ndim != 2 or depth.dtype.kind not in "fui" or depth.dtype == np.uint8:
         raise SplatError(f"{path} is no depth map (one channel of 16 bits or of floats)")

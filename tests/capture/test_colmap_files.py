@@ -9,6 +9,7 @@ import pytest
 from capture_scenes import LENSES, H, W, smooth_photo, viewmat, write_colmap, write_photo
 
 from splat.capture import load_capture
+from splat.capture.colmap import text
 from splat.capture.colmap.files import read_model
 from splat.capture.lens import MODELS
 from splat.errors import SplatError
@@ -311,3 +312,13 @@ def test_points_none_uses_no_points_of_a_model(tmp_path):
     posed(tmp_path, "a.png")
     assert load_capture(tmp_path, points="none").points is None
     assert load_capture(tmp_path, points="capture").points is not None
+
+
+def test_a_line_of_keypoints_that_is_damaged_in_its_midst_costs_its_image_the_keypoints_only(tmp_path):
+    line = " ".join(["1 2 3"] * 3 + ["1 x 3"] + ["4 5 6"] * 2)
+    (tmp_path / "images.txt").write_text(f"1 1 0 0 0 0 0 0 1 a.png\n{line}\n2 1 0 0 0 0 0 0 1 b.png\n7 8 9 7 8 1e30\n")
+    seen = text.read_keypoints(tmp_path / "images.txt")
+    assert list(seen) == [2] and seen[2][0].tolist() == [[7, 8]] and seen[2][1].tolist() == [9]
+    (tmp_path / "points3D.txt").write_text(f"{10**30} 0 0 1 1 1 1 0\n5 1 2 3 1 1 1 0\n")
+    ids, xyz = text.read_places(tmp_path / "points3D.txt")
+    assert ids.tolist() == [5] and xyz.tolist() == [[1, 2, 3]]

@@ -21,6 +21,7 @@ from splat.capture.types import Points
 from splat.errors import SplatError
 
 PARAMETERS = dict(MODELS.values())  # how many each model has
+MOST_POINTS = 2.0**63  # numbers of points fit into 64 bits
 ANNOUNCED = re.compile(rb"#\s*Number of \w+:\s*(\d+)")
 
 
@@ -100,14 +101,18 @@ def read_points(path: Path, notes: list[str]) -> Points | None:
 
 
 def read_keypoints(path: Path) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Places [K, 2] in pixels and numbers [K] int64 of the points that are seen in each image, by its number."""
+    """Places [K, 2] in pixels and numbers [K] int64 of the points that are seen in each image, by its number.
+
+    An image whose line of keypoints is damaged has none.
+    """
     seen: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     number: int | None = None
     for _, line in _lines(path):
         if number is not None and _is_keypoints(line):
-            rows = np.array(line.split(), np.float64).reshape(-1, 3)
-            rows = rows[(rows[:, 2] >= 0) & np.isfinite(rows).all(axis=1)]
-            seen[number] = rows[:, :2], rows[:, 2].astype(np.int64)
+            with contextlib.suppress(ValueError):  # damage between the first and the last of them
+                rows = np.array(line.split(), np.float64).reshape(-1, 3)
+                rows = rows[(rows[:, 2] >= 0) & (rows[:, 2] < MOST_POINTS) & np.isfinite(rows).all(axis=1)]
+                seen[number] = rows[:, :2], rows[:, 2].astype(np.int64)
             number = None
         elif (found := _image(line)) is not None:
             number = found[0]
@@ -121,8 +126,10 @@ def read_places(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with contextlib.suppress(ValueError, IndexError):
             fields = line.split(maxsplit=4)
             place = [float(fields[1]), float(fields[2]), float(fields[3])]
-            ids.append(int(fields[0]))
-            xyz.append(place)
+            point = int(fields[0])
+            if abs(point) < MOST_POINTS:
+                ids.append(point)
+                xyz.append(place)
     return np.array(ids, np.int64), np.array(xyz, np.float64).reshape(-1, 3)
 
 

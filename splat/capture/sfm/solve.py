@@ -30,6 +30,7 @@ from splat.capture.sfm.features import (
 )
 from splat.capture.sfm.retrieval import similar_pairs
 from splat.capture.sfm.training_points import training_points
+from splat.capture.sfm.unplaced import UNKNOWN, keep_reasons, kept_reasons, unplaced_note, unplaced_reasons
 from splat.capture.split import rule_for
 from splat.capture.suffixes import CAMERA_SUFFIXES
 from splat.capture.types import Points
@@ -106,8 +107,11 @@ def solve_cameras(
         held_out = {photo.name for photo, side in zip(posed, sides) if side == "test"}
         training = {name: photo.path for name, photo in by_name.items() if photo.name not in held_out}
         points = _training_points(folder, training) if options.points != "none" else None
+        placed = {photo.name for photo in posed}
+        kept = kept_reasons(folder)
+        reasons = {photo.name: kept.get(name, UNKNOWN) for name, photo in by_name.items() if photo.name not in placed}
     notes = [f"cameras from structure from motion: {len(posed)} of {len(photos)} photos placed ({matcher} matching)"]
-    return posed, points, notes
+    return posed, points, notes + unplaced_note(reasons, len(photos))
 
 
 def _training_points(folder: Path, photos: dict[str, Path]) -> Points | None:
@@ -149,6 +153,8 @@ def _reconstruct(photos: Sequence[UnposedPhoto], matcher: str, options: CaptureO
         remove_tree(work / "models")
         model = _map(database, images, work / "models", len(photos), options)
         _check_model(model, len(photos), matcher)
+        placed = {image.name for image in model.images.values() if image.has_pose}
+        keep_reasons(folder, unplaced_reasons(database, placed))
         finished = work / "finished"
         write_model(model, finished)
         finished.rename(folder / "model")
@@ -233,4 +239,4 @@ def _check_model(model: Any, count: int, matcher: str) -> None:
     if placed < FEWEST_PHOTOS:
         raise SplatError(f"only {placed} of {count} photos could be placed; {hint}")
     if placed < 0.7 * count:
-        console.warn(f"only {placed} of {count} photos could be placed, the others are left out; {hint}")
+        console.warn(f"only {placed} of {count} photos could be placed; {hint}")

@@ -81,11 +81,11 @@ class Run:
         """Where the photo of each camera lies, by the camera's name; whether it is still there is not looked at.
 
         Raises:
-            SplatError: when the run does not say, or its frames come from a video.
+            SplatError: when the run does not say, or they come out of one file, such as a video.
         """
         record = self.camera_record()
         loaded = self._settings("capture")
-        if record.get("kind") == "video" or not loaded.has("data"):
+        if recorded.unpacking(record.get("kind")) or not loaded.has("data"):
             raise SplatError(f"{self.path} was not trained on single photos")
         return recorded.photo_paths(record, Path(loaded.text("data")))
 

@@ -60,7 +60,7 @@ EXPECTED = {
     "stitch_truncated_colmap": Outcome(
         says=("images.bin is damaged (cut short: it ends at byte 2,359,296 in entry 14 of 82",), refused=True
     ),
-    "t265_fisheye": Outcome("photos", 6),
+    "t265_fisheye": Outcome("kapture", 6, ((848, 800),)),
     "video_phone": Outcome("video", 1),
 }
 

@@ -26,6 +26,7 @@ class ReadingOptions:
             "transforms",
             "blender",
             "record3d",
+            "r3d",
             "polycam",
             "llff",
             "metashape",

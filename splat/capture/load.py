@@ -79,10 +79,11 @@ def _built(found: ReaderResult, options: CaptureOptions) -> Capture:
 
 
 def capture_root(path: Path) -> Path:
-    """What the photos' paths are relative to: the folder (that of a file which lists photos), or the video."""
+    """What the photos' paths are relative to: the folder (that of a file which lists photos), or that one file."""
     path = path.expanduser()
     if path.is_file():
-        return path if file_format(path) == "video" else path.parent
+        kind = file_format(path)
+        return path if kind and READERS[kind].unpack else path.parent
     return one_video(path) if path.is_dir() and capture_format(path) == "video" else path
 
 

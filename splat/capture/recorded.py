@@ -7,7 +7,7 @@ are found elsewhere on another machine cannot change what a run is scored, resum
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -20,7 +20,7 @@ from splat.cameras import Camera
 from splat.capture.config import CaptureOptions
 from splat.capture.images import PhotoImages
 from splat.capture.lens import Lens
-from splat.capture.readers.video import video_frames
+from splat.capture.readers.registry import READERS
 from splat.capture.types import Capture, Frame, PhotoPlan, Points
 from splat.errors import SplatError
 from splat.files import sha256_of
@@ -108,7 +108,8 @@ def recorded_capture(record: dict[str, Any], root: Path, options: CaptureOptions
     entries = frames_of(record)
     if any("photo" not in entry for entry in entries):
         raise SplatError("cameras.json does not say which photos the run was trained on; train it again")
-    base = video_frames(root, options) if record.get("kind") == "video" else root
+    unpack = unpacking(record.get("kind"))
+    base = unpack(root, options) if unpack else root
     if not base.exists():
         raise SplatError(f"the photos are no longer at {base}")
     frames, plans, files = [], [], []
@@ -274,10 +275,16 @@ def _digest(path: Path) -> str:
 
 
 def _base(capture: Capture) -> Path:
-    """What the paths of photos are relative to: the capture's folder, or that of the frames of a video."""
-    if capture.kind == "video" and capture.frames:
+    """What the paths of photos are relative to: the capture's folder, or that of what a single file was unpacked to."""
+    if unpacking(capture.kind) and capture.frames:
         return capture.frames[0].path.parent
     return capture.root
+
+
+def unpacking(kind: object) -> Callable[[Path, CaptureOptions], Path] | None:
+    """What unpacks the photos of a capture that is one file; None where they lie in a folder."""
+    reader = READERS.get(kind) if isinstance(kind, str) else None
+    return None if reader is None else reader.unpack
 
 
 def _relative(path: Path, base: Path) -> str:

@@ -20,11 +20,12 @@ from splat.capture.readers.opensfm import FILE as OPENSFM_FILE
 from splat.capture.readers.opensfm import opensfm_file, read_opensfm
 from splat.capture.readers.photos import has_photos, read_photos
 from splat.capture.readers.polycam import polycam_folders, read_polycam
+from splat.capture.readers.r3d import r3d_photos, read_r3d
 from splat.capture.readers.reality import read_reality, reality_file
 from splat.capture.readers.record3d import FILES as RECORD3D_FILES
 from splat.capture.readers.record3d import read_record3d, record3d_file
 from splat.capture.readers.transforms import read_transforms
-from splat.capture.readers.video import read_video, videos_in
+from splat.capture.readers.video import read_video, video_frames, videos_in
 from splat.capture.suffixes import VIDEO_SUFFIXES
 from splat.errors import SplatError
 
@@ -44,6 +45,7 @@ class CaptureReader:
     files: frozenset[str] = frozenset()  # names, in lower case, of single files that are such a capture
     suffixes: frozenset[str] = frozenset()  # of single files that are such a capture, if no reader knows their names
     brings_cameras: bool = True  # else structure from motion finds them
+    unpack: Callable[[Path, CaptureOptions], Path] | None = None  # of one file: the folder in the cache of its photos
 
 
 # In the order in which they are asked
@@ -69,6 +71,7 @@ READERS = {
             is_surely=lambda path: record3d_file(path) is not None,
             files=frozenset(RECORD3D_FILES),
         ),
+        CaptureReader("r3d", read_r3d, suffixes=frozenset({".r3d"}), unpack=r3d_photos),
         CaptureReader("polycam", read_polycam, is_surely=lambda path: polycam_folders(path) is not None),
         CaptureReader(
             "llff", read_llff, is_surely=lambda path: (path / LLFF_FILE).is_file(), files=frozenset({LLFF_FILE})
@@ -106,6 +109,7 @@ READERS = {
             may_be=lambda path: len(videos_in(path)) == 1,
             suffixes=VIDEO_SUFFIXES,
             brings_cameras=False,
+            unpack=video_frames,
         ),
     )
 }

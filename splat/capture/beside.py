@@ -15,7 +15,7 @@ from splat.capture.walk import walk
 LEFT_OUT = ("images", "input", "rgb", "photos")  # folders of photos that the names of masks may leave out
 MASK_FOLDERS = ("masks", "mask")
 DEPTH_FOLDERS = ("depth", "depths")
-DEPTH_SUFFIXES = frozenset({".png", ".npy", ".tiff", ".tif"})
+DEPTH_SUFFIXES = frozenset({".png", ".npy", ".tiff", ".tif", ".exr"})
 # What is made of photos and lies beside them as NAME_depth.png, mask_NAME.png, …
 MASK_WORDS = ("dynamic_mask", "mask", "masks")
 OTHER_WORDS = (

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from PIL import Image
-
 from splat import console
 from splat.capture.beside import (
     DEPTH_FOLDERS,
@@ -20,6 +18,7 @@ from splat.capture.beside import (
 )
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import require_mask
+from splat.capture.depth import is_depth_map, not_readable
 from splat.capture.masks import file_meaning
 from splat.capture.reader_result import PosedPhoto, ReaderResult
 from splat.capture.suffixes import PHOTO_SUFFIXES
@@ -64,18 +63,12 @@ def with_depth_maps(posed: list[PosedPhoto], found: ReaderResult, notes: list[st
             f" (first: {pictures[0]})"
         )
     maps = {name: path for name, path in maps.items() if path not in set(pictures)}
+    unreadable = {path: reason for path in maps.values() if (reason := not_readable(path))}
+    if unreadable:
+        first, reason = next(iter(unreadable.items()))
+        notes.append(f"{console.count(len(unreadable), 'depth map')} not read (first: {first}): {reason}")
+        maps = {name: path for name, path in maps.items() if path not in unreadable}
     return [dataclasses.replace(photo, depth_path=maps.get(photo.name)) for photo in posed]
-
-
-def is_depth_map(path: Path) -> bool:
-    """Whether a file has one channel of more than 8 bits; only its header is read."""
-    if path.suffix.lower() == ".npy":
-        return True
-    try:
-        with Image.open(path) as picture:
-            return picture.mode.startswith(("I", "F"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return False
 
 
 def look_around(found: ReaderResult, posed: list[PosedPhoto], notes: list[str]) -> int:

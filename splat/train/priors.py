@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from splat.capture.depth import read_depth
 from splat.console import warn
 from splat.errors import SplatError
-from splat.files import NPY_DAMAGE, is_file, sha256_of
+from splat.files import is_file, sha256_of
 from splat.hub import find_model, load_pretrained
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 METRIC_MODELS = ("zoedepth", "glpn", "depth_pro")  # model types that predict depth; all others predict disparity
 FEWEST_POINTS = 12  # known points that a view must see for its disparity to be fitted
 WITHOUT = "depth=capture (its depth maps) and depth=scene need no model"
-DAMAGED: tuple[type[Exception], ...] = (*NPY_DAMAGE, cv2.error)  # what reading a damaged depth map raises
 
 
 def make_prior(name: str, access: StrategyContext, kind: str = "auto", offline: bool = False) -> DepthPrior | None:
@@ -68,7 +66,7 @@ class SceneDepth:
 
 
 class CaptureDepth:
-    """Depth maps that the capture has of its photos (16-bit PNG, TIFF or .npy; see docs/densification.md).
+    """Depth maps that the capture has of its photos (16-bit PNG, TIFF, .npy or EXR; see docs/densification.md).
 
     They must belong to the undistorted cameras; the unit does not matter.
     """
@@ -92,13 +90,13 @@ class CaptureDepth:
             warn(f"{len(without)} of {len(frames)} training views have no depth map (first: {without[0]}){missing}")
         if any(plan.lens is not None for plan in capture.images.plans):
             warn("photos are undistorted here: depth maps are taken to be of the undistorted pictures")
-        _read_depth(next(file for file in self.files if file))  # before anything is trained
+        read_depth(next(file for file in self.files if file))  # before anything is trained
 
     def depth(self, position: int, params: Params) -> Tensor | None:
         path = self.files[position]
         if path is None:
             return None
-        depth = _read_depth(path)
+        depth = read_depth(path)
         camera = self.access.views.cameras[position]
         if abs(depth.shape[1] / depth.shape[0] - camera.width / camera.height) > 0.03 * camera.width / camera.height:
             raise SplatError(
@@ -106,27 +104,6 @@ class CaptureDepth:
                 f"({camera.width}x{camera.height}); depth maps must belong to the undistorted photos"
             )
         return torch.from_numpy(depth).to(self.access.views.device)
-
-
-def _read_depth(path: Path) -> np.ndarray:
-    """[h, w] float32, 0 where it is unknown.
-
-    Raises:
-        SplatError: a file that is missing, or no depth map.
-    """
-    if not is_file(path):
-        raise SplatError(f"the depth map {path} is missing")
-    try:
-        if path.suffix == ".npy":
-            depth = np.load(path, allow_pickle=False)
-        else:
-            depth = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    except DAMAGED as error:
-        raise SplatError(f"cannot read the depth map {path}; it is damaged or no image") from error
-    if depth is None or depth.squeeze().ndim != 2 or depth.dtype.kind not in "fui" or depth.dtype == np.uint8:
-        raise SplatError(f"{path} is no depth map (one channel of 16 bits or of floats)")
-    depth = depth.squeeze().astype(np.float32)
-    return np.where(np.isfinite(depth) & (depth > 0), depth, 0.0).astype(np.float32)
 
 
 def depth_digest(capture: Capture, strategy: object) -> str | None:

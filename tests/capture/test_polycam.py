@@ -8,7 +8,7 @@ from capture_scenes import H, W
 from known_cameras import CX, CY, OPENGL, F, assert_sees, camera_to_world, poses, write_photos
 
 from splat.capture import load_capture
-from splat.capture.extras import is_depth_map
+from splat.capture.depth import is_depth_map
 from splat.errors import SplatError
 
 

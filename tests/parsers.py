@@ -1,54 +1,17 @@
-"""The parsers of captures, each with small whole inputs and the folder that they belong into."""
+"""The parsers of captures, by name."""
 
 from __future__ import annotations
 
-import io
 import json
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
-from splat.capture import load_capture
 from splat.capture.colmap import binary, text
 from splat.capture.damage import damage
 from splat.capture.photo import photo_header, read_mask, read_photo
 from splat.capture.ply import read_ply_points
-
-W, H = 24, 18
-NAMES = ("a", "b", "c")
-POSE = [[1.0, 0.0, 0.0, 0.5], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 2.0], [0.0, 0.0, 0.0, 1.0]]
-
-
-@dataclass(frozen=True)
-class Parser:
-    """What reads one kind of file."""
-
-    name: str
-    file: str  # below the folder, with forward slashes
-    seeds: tuple[bytes, ...]  # whole inputs, the first is read without complaint
-    read: Callable[[Path, Path], object]  # of the folder and the file
-    beside: Callable[[], dict[str, bytes]] = dict  # further files of the folder
-    words: tuple[bytes, ...] = ()  # that inputs are made of
-
-
-def prepared(parser: Parser, folder: Path) -> Path:
-    """Write the parser's files into an empty folder; returns the path of the file that is damaged."""
-    for name, content in {**parser.beside(), parser.file: parser.seeds[0]}.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    return folder / parser.file
-
-
-def picture(kind: str) -> bytes:
-    """A small photo."""
-    pixels = np.random.default_rng(0).integers(0, 256, (H, W, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind)
-    return file.getvalue()
+from tests.parser import BIN_WORDS, JSON_WORDS, NAMES, POSE, TEXT_WORDS, H, Parser, W, load, photos, picture
+from tests.parsers_programs import PROGRAMS
 
 
 def _cameras_bin() -> bytes:
@@ -78,13 +41,9 @@ IMAGES_TXT = "".join(
 POINTS_TXT = b"# Number of points: 2\n1 0 0 4 200 100 50 0.5 1 0\n2 1 0 4 200 100 50 0.5 1 1 2 1\n"
 
 
-def _photos() -> dict[str, bytes]:
-    return {f"images/{name}.png": picture("PNG") for name in NAMES}
-
-
 def _colmap() -> dict[str, bytes]:
     model = {"cameras": _cameras_bin(), "images": _images_bin(), "points3D": _points_bin()}
-    return _photos() | {f"sparse/0/{name}.bin": data for name, data in model.items()}
+    return photos() | {f"sparse/0/{name}.bin": data for name, data in model.items()}
 
 
 def _points(form: str) -> bytes:
@@ -113,31 +72,7 @@ def _transforms() -> bytes:
 
 def _beside_transforms() -> dict[str, bytes]:
     sides = {name: picture("PNG") for name in ("masks/a.png", "depth/a.png")}
-    return _photos() | sides | {"p.ply": _points("ascii")}
-
-
-def _poses_bounds() -> bytes:
-    rows = np.zeros((len(NAMES), 17))
-    rows[:, :15] = np.concatenate([np.array(POSE)[:3], [[H], [W], [20.0]]], axis=1).ravel()
-    rows[:, 15:] = 1.0, 5.0
-    file = io.BytesIO()
-    np.save(file, rows)
-    return file.getvalue()
-
-
-def _record3d() -> bytes:
-    poses = [[0.0, 0.0, 0.0, 1.0, 0.1 * number, 0.0, 0.0] for number in range(len(NAMES))]
-    K = [20.0, 0.0, 0.0, 0.0, 20.0, 0.0, 12.0, 9.0, 1.0]
-    return json.dumps({"w": W, "h": H, "K": K, "poses": poses}).encode()
-
-
-def _polycam() -> bytes:
-    pose = {f"t_{row}{column}": POSE[row][column] for row in range(3) for column in range(4)}
-    return json.dumps({"fx": 20.0, "fy": 20.0, "cx": 12.0, "cy": 9.0, "width": W, "height": H, **pose}).encode()
-
-
-def _load(folder: Path, file: Path) -> object:
-    return load_capture(folder, points="capture")
+    return photos() | sides | {"p.ply": _points("ascii")}
 
 
 def _read_photo(folder: Path, file: Path) -> object:
@@ -145,13 +80,6 @@ def _read_photo(folder: Path, file: Path) -> object:
     return header, reason, read_photo(file), read_mask(file)
 
 
-JSON_WORDS = (
-    *(b"null", b"true", b"1e400", b"-1", b"NaN", b"Infinity", b"[]", b"{}", b'""', b"1e308", b"..", b"../", b"\\u0000"),
-    *(b'"frames"', b'"file_path"', b'"transform_matrix"', b'"fl_x"', b'"camera_model"', b'"EQUIRECTANGULAR"', b'"w"'),
-    *(b'"OPENCV_FISHEYE"', b'"mask_path"', b'"depth_file_path"', b'"ply_file_path"', b'"test_filenames"', b'"k3"'),
-)
-TEXT_WORDS = (b"nan", b"inf", b"-1", b"1e400", b"PINHOLE", b"FULL_OPENCV", b"# ", b"\n", b"\r\n", b"9" * 40, b" ")
-BIN_WORDS = (b"\xff" * 8, b"\0" * 8, struct.pack("<d", float("nan")), struct.pack("<d", float("inf")), b"\x7f" * 8)
 PLY_WORDS = (
     *(b"element ", b"property ", b"list ", b"uchar ", b"int ", b"float ", b"double ", b"vertex ", b"end_header\n"),
     *(b"format ascii 1.0\n", b"comment ", b"99999999999", b"-1", b"f_dc_0", b"nan "),
@@ -182,7 +110,7 @@ PARSERS = {
             lambda folder, file: (binary.read_points(file, []), binary.read_places(file)),
             words=BIN_WORDS,
         ),
-        Parser("colmap_capture", "sparse/0/images.bin", (_images_bin(),), _load, _colmap, BIN_WORDS),
+        Parser("colmap_capture", "sparse/0/images.bin", (_images_bin(),), load, _colmap, BIN_WORDS),
         Parser(
             "colmap_cameras_txt",
             "cameras.txt",
@@ -204,7 +132,7 @@ PARSERS = {
             lambda folder, file: (text.read_points(file, []), text.read_places(file)),
             words=TEXT_WORDS,
         ),
-        Parser("transforms", "transforms.json", (_transforms(),), _load, _beside_transforms, JSON_WORDS),
+        Parser("transforms", "transforms.json", (_transforms(),), load, _beside_transforms, JSON_WORDS),
         Parser(
             "ply_points",
             "p.ply",
@@ -212,27 +140,7 @@ PARSERS = {
             lambda folder, file: read_ply_points(file, []),
             words=PLY_WORDS,
         ),
-        Parser("llff", "poses_bounds.npy", (_poses_bounds(),), _load, _photos, (*BIN_WORDS, b"'<f8'", b"'|O'")),
-        Parser(
-            "record3d",
-            "metadata.json",
-            (_record3d(),),
-            _load,
-            lambda: {f"rgb/{index}.jpg": picture("JPEG") for index in range(len(NAMES))},
-            JSON_WORDS,
-        ),
-        Parser(
-            "polycam",
-            "keyframes/cameras/1.json",
-            (_polycam(),),
-            _load,
-            lambda: {
-                "keyframes/images/1.jpg": picture("JPEG"),
-                "keyframes/images/2.jpg": picture("JPEG") + b"\0",
-                "keyframes/cameras/2.json": _polycam(),
-            },
-            JSON_WORDS,
-        ),
+        *PROGRAMS,
         Parser("photo_jpeg", "a.jpg", (picture("JPEG"),), _read_photo, words=BIN_WORDS),
         Parser("photo_png", "a.png", (picture("PNG"),), _read_photo, words=(*BIN_WORDS, b"IHDR", b"IEND", b"tRNS")),
         Parser("photo_tiff", "a.tif", (picture("TIFF"),), _read_photo, words=BIN_WORDS),

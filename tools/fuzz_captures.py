@@ -32,7 +32,8 @@ class Trial:
     """Runs one parser on inputs and counts what becomes of them."""
 
     def __init__(self, name: str, out: Path, inputs: int) -> None:
-        from tests.parsers import PARSERS, prepared
+        from tests.parser import prepared
+        from tests.parsers import PARSERS
 
         self.parser, self.out, self.inputs = PARSERS[name], out, inputs
         self.folder = Path(tempfile.mkdtemp(prefix=f"fuzz-{name}-"))
@@ -110,7 +111,7 @@ def run_guided(name: str, out: Path, inputs: int, seconds: int) -> None:
     """Inputs that follow the parser's branches; does not return."""
     import atheris
 
-    with atheris.instrument_imports(include=["splat.capture"]):
+    with atheris.instrument_imports(include=["splat.capture", "plyfile"]):
         importlib.import_module("splat.capture.readers.registry")
         importlib.import_module("tests.parsers")
     trial = Trial(name, out, inputs)

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz import ODD_BYTES, survives
-from tests.parsers import PARSERS, Parser, prepared
+from tests.parser import Parser, prepared
+from tests.parsers import PARSERS
 
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 MOST_MEMORY = 200_000_000  # bytes; OpenCV's and Pillow's tables among them

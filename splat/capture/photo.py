@@ -57,6 +57,8 @@ def photo_header(path: Path) -> PhotoHeader:
             tags = getattr(photo, "tag_v2", {})  # of a TIFF, whose size Pillow gives as it is when turned
             width, height = tags.get(_TIFF_WIDTH, photo.width), tags.get(_TIFF_HEIGHT, photo.height)
             header = PhotoHeader(width, height, orientation, photo.has_transparency_data)
+            if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
+                raise ValueError("has no pixels")
             if photo.format == "PNG" and _png_bytes(path) > MOST_DEFLATED * path.stat().st_size:
                 raise ValueError("announces more pixels than it can hold")
             return header

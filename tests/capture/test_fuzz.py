@@ -133,3 +133,13 @@ def test_arrays_whose_header_is_damaged(tmp_path, header):
     content = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
     (tmp_path / "poses_bounds.npy").write_bytes(content)
     assert not survives(lambda: load_capture(tmp_path), content)
+
+
+@pytest.mark.parametrize("tag", [256, 257])
+@pytest.mark.filterwarnings("ignore")  # Pillow's, about the damage
+def test_a_photo_without_pixels_is_no_image(tmp_path, tag):
+    data = bytearray(picture(".tiff", NOISE))
+    entry = data.index(tag.to_bytes(2, "little") + b"\x03\x00\x01\x00\x00\x00")  # a number of 2 bytes
+    data[entry + 8 : entry + 10] = bytes(2)
+    (tmp_path / "a.tiff").write_bytes(data)
+    assert damage(tmp_path / "a.tiff") == "no image"

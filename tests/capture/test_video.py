@@ -9,7 +9,8 @@ from capture_scenes import room_photo, room_poses
 
 from splat.capture import load_capture
 from splat.capture.config import CaptureOptions
-from splat.capture.readers.video import extract_frames, sharpness
+from splat.capture.frames import sharpness
+from splat.capture.readers.video import extract_frames
 from splat.errors import SplatError
 
 K = np.array([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]])

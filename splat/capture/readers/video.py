@@ -12,14 +12,13 @@ import numpy as np
 from splat import console
 from splat.capture.cache import cache_folder, cache_key
 from splat.capture.config import CaptureOptions
+from splat.capture.frames import sharpness, useful_frames
 from splat.capture.reader_result import ReaderResult
 from splat.capture.sfm.colmap_workspace import remove_tree
 from splat.capture.sfm.features import threads
 from splat.capture.sfm.solve import UnposedPhoto, solve_cameras
 from splat.capture.suffixes import VIDEO_SUFFIXES
 from splat.errors import SplatError
-
-SHARPNESS_WIDTH = 480  # sharpness is judged at this width: finer detail is mostly noise
 
 
 def videos_in(folder: Path) -> list[Path]:
@@ -35,9 +34,12 @@ def read_video(path: Path, options: CaptureOptions) -> ReaderResult:
     """
     path = one_video(path)
     frames = video_frames(path, options)
-    photos = [UnposedPhoto(file.name, file) for file in sorted(frames.glob("*.jpg"))]
+    files, left_out = useful_frames(sorted(frames.glob("*.jpg")))
+    for note in left_out:
+        console.info(note)
+    photos = [UnposedPhoto(file.name, file) for file in files]
     posed, points, notes = solve_cameras(photos, options, ordered=True)
-    return ReaderResult("video", path, posed, points, [f"{len(photos)} sharp frames of {path.name}", *notes])
+    return ReaderResult("video", path, posed, points, [f"{len(photos)} frames of {path.name}", *left_out, *notes])
 
 
 def one_video(path: Path) -> Path:
@@ -116,15 +118,6 @@ def extract_frames(video: Path, folder: Path, options: CaptureOptions) -> list[P
     if not written:
         raise SplatError(f"{video} holds no readable frame; convert it to mp4 (ffmpeg -i {video.name} video.mp4)")
     return written
-
-
-def sharpness(image: np.ndarray) -> float:
-    """How sharp [H, W, 3] uint8 is: the variance of its Laplacian, at a fixed width."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    factor = SHARPNESS_WIDTH / max(grey.shape)
-    if factor < 1:
-        grey = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
 
 
 def _seconds(video: Path) -> float:

@@ -15,6 +15,7 @@ from splat.capture.assemble import assign_splits, has_own_split
 from splat.capture.beside import LEFT_OUT, MASK_FOLDERS, find_masks, side_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged
+from splat.capture.frames import useful_frames
 from splat.capture.masks import aligned_mask
 from splat.capture.names import printable
 from splat.capture.photo import PhotoHeader, oriented, photo_header, read_photo, turned_back
@@ -145,7 +146,7 @@ def _bare(path: Path, kind: str, options: CaptureOptions, frames_folder: Callabl
     if kind == "video":
         video = path if path.is_file() else videos_in(path)[0]
         folder = frames_folder()
-        files = extract_frames(video, folder, options)
+        files, notes = useful_frames(extract_frames(video, folder, options))
     else:
         listing = list_photos(root)
         folder, files, notes = listing.folder, listing.photos, listing.notes()

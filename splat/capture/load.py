@@ -20,7 +20,7 @@ from splat.options import check
 
 
 def load_capture(path: str | Path, options: CaptureOptions | None = None, **changes: Any) -> Capture:
-    """Read a capture: a COLMAP, nerfstudio, instant-ngp or Blender folder, a folder of photos, or a video.
+    """Read a capture: what COLMAP, nerfstudio, instant-ngp, Blender and other programs write, photos, or a video.
 
     Args:
         path: the folder or file.

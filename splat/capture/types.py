@@ -89,7 +89,7 @@ class Capture:
 
     name: str  # from the folder; names the default run folder
     root: Path
-    kind: str  # colmap, transforms, blender, photos, video
+    kind: str  # a key of splat.capture.readers.registry.READERS: colmap, transforms, photos, …
     frames: list[Frame]
     images: ImageSource
     points: Points | None = None

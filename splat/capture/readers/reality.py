@@ -15,12 +15,12 @@ from splat.capture.lens import Lens
 from splat.capture.listed import ListedPhoto, PhotoList, listed_capture, photo_places
 from splat.capture.numbers import number
 from splat.capture.reader_result import ReaderResult
+from splat.capture.readers.reality_xmp import FILM, read_reality_xmp, xmp_folder
 from splat.capture.rigid import viewmat_of_camera, viewmat_of_world
 from splat.errors import SplatError
 from splat.files import read_text
 
 HEAD = 4096  # bytes in which the line of columns is looked for
-FILM = 36.0  # millimetres that the longer side of an image stands for
 NEWER = {"yaw": "heading", "f_35mm": "f", "px_norm": "px", "py_norm": "py"}  # names in RealityScan's files
 ANGLES = frozenset({"x", "y", "alt", "heading", "pitch", "roll", "f"})
 MATRICES = frozenset({"tx", "ty", "tz", *(f"r{row}{column}" for row in range(3) for column in range(3)), "f_pix"})
@@ -32,14 +32,16 @@ def reality_file(root: Path) -> Path | None:
 
 
 def read_reality(path: Path, options: CaptureOptions) -> ReaderResult:
-    """Read a file of camera parameters, or that of a folder.
+    """Read a file of camera parameters, or that of a folder; where it has none, the XMP files beside its photos.
 
     Raises:
         SplatError: no such file, a damaged one, a lens that no model here describes, or none of the photos.
     """
     file = path if path.is_file() else reality_file(path)
+    if file is None and xmp_folder(path) is not None:
+        return read_reality_xmp(path, options)
     if file is None:
-        raise SplatError(f"{path} holds no camera parameters of RealityCapture; export them as CSV")
+        raise SplatError(f"{path} holds no camera parameters of RealityCapture; export them as CSV or XMP")
     rows = _rows(file)
     off: dict[str, float] = {}
     photos = [_photo(row, f"{row['name'][:80]} of {file}", off) for row in rows]

@@ -22,6 +22,7 @@ from splat.capture.readers.photos import has_photos, read_photos
 from splat.capture.readers.polycam import polycam_folders, read_polycam
 from splat.capture.readers.r3d import r3d_photos, read_r3d
 from splat.capture.readers.reality import read_reality, reality_file
+from splat.capture.readers.reality_xmp import xmp_folder
 from splat.capture.readers.record3d import FILES as RECORD3D_FILES
 from splat.capture.readers.record3d import read_record3d, record3d_file
 from splat.capture.readers.transforms import read_transforms
@@ -85,7 +86,7 @@ READERS = {
         CaptureReader(
             "realitycapture",
             read_reality,
-            is_surely=lambda path: reality_file(path) is not None,
+            is_surely=lambda path: reality_file(path) is not None or xmp_folder(path) is not None,
             suffixes=frozenset({".csv"}),
         ),
         CaptureReader(

@@ -42,18 +42,18 @@ def test_what_is_left_out_and_what_is_used_is_said(tmp_path: Path, capsys: pytes
         photo(tmp_path / name, 20, 20)
     for name in ("config.yaml", "scene.ply"):
         (tmp_path / "runs" / "x" / name).touch()
-    (tmp_path / "poses_bounds.npy").touch()
+    (tmp_path / "sfm_data.json").touch()
     assert main(["info", str(tmp_path), "json=true"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["photos"], found["masks"]) == (3, 2)
     for part in (
         "1 picture in 1 folder that splat wrote",
         "2 pictures in folders of masks",
-        "not read: poses_bounds.npy",
+        "not read: sfm_data.json",
     ):
         assert sum(part in note for note in found["notes"]) == 1
     assert main(["info", str(tmp_path)]) == 0
-    assert "\n           not read: poses_bounds.npy\n" in capsys.readouterr().out
+    assert "\n           not read: sfm_data.json\n" in capsys.readouterr().out
 
 
 def test_a_posed_captures_inventory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

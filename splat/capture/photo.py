@@ -126,6 +126,7 @@ def _decoded(path: Path) -> np.ndarray:
         if path.suffix.lower() in CAMERA_SUFFIXES:
             return _camera_pixels(path)
         data = np.fromfile(path, np.uint8)  # cv2.imread cannot open every name on Windows
+        _refuse_long_chunks(data)
         _drop_tiff_orientation(data)
         # A palette or CMYK file comes out as plain colour; orientation is applied by the caller, who knows the camera.
         pixels = _with_alpha(data) if header.has_alpha else None
@@ -145,6 +146,24 @@ def _camera_pixels(path: Path) -> np.ndarray:
     with open_picture(path) as photo:
         pixels = np.asarray(photo.convert("RGBA" if photo.has_transparency_data else "RGB"))
         return np.ascontiguousarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
+
+
+def _refuse_long_chunks(data: np.ndarray) -> None:
+    """Refuse a PNG [B] uint8 of which a chunk announces more bytes than follow: OpenCV takes memory for all of them.
+
+    Raises:
+        ValueError: when one does.
+    """
+    if data[:8].tobytes() != b"\x89PNG\r\n\x1a\n":
+        return
+    place = 8
+    while place + 12 <= data.size:
+        length = int.from_bytes(data[place : place + 4].tobytes(), "big")
+        place += 12 + length
+        if place > data.size:
+            raise ValueError("a chunk is longer than the file")
+        if data[place - 8 - length : place - 4 - length].tobytes() == b"IEND":
+            return
 
 
 def _drop_tiff_orientation(data: np.ndarray) -> None:

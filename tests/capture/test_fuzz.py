@@ -2,6 +2,7 @@
 
 import copy
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from splat.capture.colmap.files import read_model
 from splat.capture.damage import damage
 from splat.capture.photo import photo_header, read_mask, read_photo
 from splat.capture.ply import read_ply_points
+from splat.errors import SplatError
 from tests.fuzz import damaged, odd_records, survives
 
 NOISE = np.random.default_rng(0).integers(0, 256, (18, 24, 3), dtype=np.uint8)
@@ -143,3 +145,13 @@ def test_a_photo_without_pixels_is_no_image(tmp_path, tag):
     data[entry + 8 : entry + 10] = bytes(2)
     (tmp_path / "a.tiff").write_bytes(data)
     assert damage(tmp_path / "a.tiff") == "no image"
+
+
+def test_a_chunk_of_a_png_that_announces_gigabytes_takes_no_memory(tmp_path):
+    data = picture(".png", NOISE)
+    place = data.index(b"IDAT") - 4
+    (tmp_path / "a.png").write_bytes(data[:place] + b"\xc9\xfa\xff\x6e" + data[place + 4 :])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(SplatError, match="cannot read photo"):
+        read_photo(tmp_path / "a.png")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kilobytes

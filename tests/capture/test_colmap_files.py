@@ -322,3 +322,32 @@ def test_a_line_of_keypoints_that_is_damaged_in_its_midst_costs_its_image_the_ke
     (tmp_path / "points3D.txt").write_text(f"{10**30} 0 0 1 1 1 1 0\n5 1 2 3 1 1 1 0\n")
     ids, xyz = text.read_places(tmp_path / "points3D.txt")
     assert ids.tolist() == [5] and xyz.tolist() == [[1, 2, 3]]
+
+
+def test_images_of_a_rig_stand_where_rig_and_frame_put_them(tmp_path):
+    pycolmap = pytest.importorskip("pycolmap")
+    model, rig = pycolmap.Reconstruction(), pycolmap.Rig(rig_id=1)
+    for number in (1, 2):
+        model.add_camera(pycolmap.Camera.create_from_model_name(number, "SIMPLE_PINHOLE", 200.0, W, H))
+    from_rig = pycolmap.Rigid3d(np.ascontiguousarray(viewmat(3)[:3]))
+    rig.add_ref_sensor(model.cameras[1].sensor_id)
+    rig.add_sensor(model.cameras[2].sensor_id, from_rig)
+    model.add_rig(rig)
+    frame = pycolmap.Frame(frame_id=1, rig_id=1)
+    images = [pycolmap.Image(image_id=number, camera_id=number, name=f"cam{number}/a.png") for number in (1, 2)]
+    for image in images:
+        image.frame_id = 1
+        frame.add_data_id(image.data_id)
+    frame.rig_from_world = pycolmap.Rigid3d(np.ascontiguousarray(viewmat(5)[:3]))
+    model.add_frame(frame)
+    for image in images:
+        model.add_image(image)
+        write_photo(tmp_path / "images" / image.name, smooth_photo(image.image_id))
+    model.register_frame(1)
+    folder = tmp_path / "sparse" / "0"
+    folder.mkdir(parents=True)
+    model.write_binary(str(folder))
+    assert (folder / "rigs.bin").is_file() and (folder / "frames.bin").is_file()
+    first, second = load_capture(tmp_path, points="none").frames
+    np.testing.assert_allclose(first.camera.viewmat.numpy(), viewmat(5), atol=1e-12)
+    np.testing.assert_allclose(second.camera.viewmat.numpy(), viewmat(3) @ viewmat(5), atol=1e-12)

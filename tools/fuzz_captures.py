@@ -10,6 +10,7 @@ Each parser runs in a process of its own. What raises anything but one line of S
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -21,8 +22,12 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.parser import Parser
 
 MEMORY = 4096  # megabytes that one process may take
 MOST_FOUND = 50  # different failures that are kept of a parser
@@ -90,21 +95,25 @@ class Trial:
         (self.out / f"{self.parser.name}.json").write_text(json.dumps(found))
 
 
-def mutated(data: bytes, most: int, seed: int) -> bytes:
-    """An input made of another by libFuzzer; of JSON mostly by odd values, because most changed bytes are no JSON."""
+def mutator(parser: Parser) -> Callable[[bytes, int, int], bytes]:
+    """What makes an input of another: libFuzzer's own changes, odd values in JSON, and damage to a whole file.
+
+    Changed bytes alone are seldom JSON, or a file whose header fits what follows.
+    """
     import atheris
 
-    from tests.fuzz import odd_records
+    from tests.fuzz import damaged, odd_records
 
-    if seed % 5:
-        try:
-            changed = json.dumps(next(odd_records(json.loads(data), seed, 1))).encode()
-        except (ValueError, RecursionError, StopIteration):
-            pass
-        else:
-            if len(changed) <= most:
-                return changed
-    return bytes(atheris.Mutate(data, most))
+    def mutated(data: bytes, most: int, seed: int) -> bytes:
+        changed = b""
+        if parser.file.endswith(".json") and seed % 5:
+            with contextlib.suppress(ValueError, RecursionError, StopIteration):
+                changed = json.dumps(next(odd_records(json.loads(data), seed, 1))).encode()
+        elif seed % 3 == 0:
+            changed = next(damaged(parser.seeds[seed // 3 % len(parser.seeds)], seed, 1))
+        return changed if 0 < len(changed) <= most else bytes(atheris.Mutate(data, most))
+
+    return mutated
 
 
 def run_guided(name: str, out: Path, inputs: int, seconds: int) -> None:
@@ -122,9 +131,14 @@ def run_guided(name: str, out: Path, inputs: int, seconds: int) -> None:
     lines = ['"' + "".join(f"\\x{byte:02x}" for byte in word) + '"' for word in trial.parser.words]
     words.write_text("\n".join(lines))
     options = [f"-runs={inputs}", "-seed=1", f"-timeout={seconds}", f"-rss_limit_mb={MEMORY}"]
-    options += [f"-dict={words}", f"-artifact_prefix={out}/{name}-killed-", "-max_len=4096", str(corpus)]
-    is_json = trial.file.suffix == ".json"
-    atheris.Setup([sys.argv[0], *options], trial, **({"custom_mutator": mutated} if is_json else {}))
+    options += [
+        f"-dict={words}",
+        f"-artifact_prefix={out}/{name}-killed-",
+        "-max_len=4096",
+        "-mutate_depth=1",
+        str(corpus),
+    ]
+    atheris.Setup([sys.argv[0], *options], trial, custom_mutator=mutator(trial.parser))
     atheris.Fuzz()
 
 

@@ -28,6 +28,7 @@ class ReadingOptions:
             "record3d",
             "r3d",
             "polycam",
+            "arkitscenes",
             "llff",
             "metashape",
             "realitycapture",

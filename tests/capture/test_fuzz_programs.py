@@ -64,7 +64,7 @@ def test_damaged_bytes(tmp_path, kind):
     found = set()
     for file in files[:4]:
         data = file.read_bytes()
-        for content in damaged(data, len(data), 120 // min(len(files), 4)):
+        for content in damaged(data, len(data), 40 // min(len(files), 4)):
             file.write_bytes(content)
             found.add(survives(load, content))
         file.write_bytes(data)
@@ -76,7 +76,7 @@ def test_odd_values(tmp_path, kind):
     file = written(kind, tmp_path)[0]
     load, whole = reader(kind, tmp_path), json.loads(file.read_text())
     found = set()
-    for record in odd_records(whole, 1, 200):
+    for record in odd_records(whole, 1, 80):
         file.write_text(json.dumps(record))
         found.add(survives(load, record))
     assert found == {True, False}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from splat import console
 from splat.capture.brown import Brown, brown_lens
 from splat.capture.config import CaptureOptions
 from splat.capture.lens import Lens
@@ -21,6 +22,8 @@ from splat.errors import SplatError
 from splat.files import read_text
 
 HEAD = 4096  # bytes in which the line of columns is looked for
+MIDDLE = 0.25  # of an image: a principal point lies at least so far from its edges
+DEGREES = 0.1  # no capture is larger, and none in metres so small and so far from zero
 NEWER = {"yaw": "heading", "f_35mm": "f", "px_norm": "px", "py_norm": "py"}  # names in RealityScan's files
 ANGLES = frozenset({"x", "y", "alt", "heading", "pitch", "roll", "f"})
 MATRICES = frozenset({"tx", "ty", "tz", *(f"r{row}{column}" for row in range(3) for column in range(3)), "f_pix"})
@@ -44,9 +47,28 @@ def read_reality(path: Path, options: CaptureOptions) -> ReaderResult:
         raise SplatError(f"{path} holds no camera parameters of RealityCapture; export them as CSV or XMP")
     rows = _rows(file)
     off: dict[str, float] = {}
+    notes = _geographic(rows, file)
     photos = [_photo(row, f"{row['name'][:80]} of {file}", off) for row in rows]
     root = file.parent
-    return listed_capture(root, PhotoList("realitycapture", file, photos, photo_places(root), off=off), options)
+    return listed_capture(
+        root, PhotoList("realitycapture", file, photos, photo_places(root), notes=notes, off=off), options
+    )
+
+
+def _geographic(rows: list[dict[str, str]], file: Path) -> list[str]:
+    """A warning where x and y look like longitude and latitude, with which no camera fits another."""
+    if not rows or "x" not in rows[0]:
+        return []
+    places = np.array([[number(row, key, str(file)) for key in ("x", "y")] for row in rows])
+    spread, most = float(np.ptp(places, axis=0).max()), np.abs(places).max(axis=0)
+    if not (0 < spread < DEGREES and most[0] <= 180 and most[1] <= 90 and most.max() > 100 * spread):
+        return []
+    note = (
+        f"x and y of {file.name} look like longitude and latitude: all lie within {spread:.2g} of each other; export it"
+        " in local Euclidean coordinates"
+    )
+    console.warn(note)
+    return [note]
 
 
 def _head_columns(path: Path) -> list[str] | None:
@@ -115,6 +137,11 @@ def _lens(row: Mapping[str, str], where: str, off: dict[str, float], width: int,
     """The lens for a photo of that size in pixels."""
     if "f_pix" in row:
         f, cx, cy = (number(row, key, where) for key in ("f_pix", "px_pix", "py_pix"))
+        if not (MIDDLE < cx / width < 1 - MIDDLE and MIDDLE < cy / height < 1 - MIDDLE):
+            raise SplatError(
+                f"px_pix, py_pix of {where} are {cx:g}, {cy:g}, which is not in the middle of {width}x{height} pixels;"
+                " use the photos that the file was exported with"
+            )
     else:
         side = max(width, height)
         f = number(row, "f", where) * side / FILM

@@ -9,6 +9,7 @@ from pathlib import Path
 from splat.capture.colmap.places import OWN_PLACES, model_folders
 from splat.capture.config import CaptureOptions
 from splat.capture.reader_result import ReaderResult
+from splat.capture.readers.arkitscenes import arkitscenes_folders, read_arkitscenes
 from splat.capture.readers.blender import read_blender
 from splat.capture.readers.bundler import bundler_file, read_bundler
 from splat.capture.readers.colmap import read_colmap
@@ -74,6 +75,7 @@ READERS = {
         ),
         CaptureReader("r3d", read_r3d, suffixes=frozenset({".r3d"}), unpack=r3d_photos),
         CaptureReader("polycam", read_polycam, is_surely=lambda path: polycam_folders(path) is not None),
+        CaptureReader("arkitscenes", read_arkitscenes, is_surely=lambda path: arkitscenes_folders(path) is not None),
         CaptureReader(
             "llff", read_llff, is_surely=lambda path: (path / LLFF_FILE).is_file(), files=frozenset({LLFF_FILE})
         ),

@@ -17,8 +17,8 @@ KNOWN: list[set[str]] = []
 MOST_INSIDE = 17
 # Optional, or needed by few and slow to load; everything else is imported at the top, where need be by `splat.lazy`.
 RARE = {
-    "av", "diffusers", "flip_evaluator", "fused_ssim", "gsplat", "huggingface_hub", "lpips", "open3d", "pycolmap",
-    "torchvision", "transformers",
+    "av", "diffusers", "flip_evaluator", "fused_ssim", "gsplat", "huggingface_hub", "lpips", "open3d", "OpenEXR",
+    "pillow_heif", "pycolmap", "rawpy", "torchvision", "transformers",
 }  # fmt: skip
 
 

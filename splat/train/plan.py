@@ -26,10 +26,9 @@ FAST_STEPS = 1000  # of preset=fast
 BYTES_PER_GAUSSIAN = 59 * 4 * 4  # parameters, gradients and two moments of Adam, all float32
 BYTES_PER_PIXEL = 200  # of a photo at the size of training: rendering, loss and their gradients
 SCRATCH_BYTES = 100e6  # what a CPU training takes beside arrays whose size is known: scratch space, fragments
-# Steps and Gaussians follow the training photos where these are very many or very few:
+# Steps follow the training photos where these are very many or very few, Gaussians where they are very many:
 LEAST_VISITS, MOST_TIMES = 30, 3.0  # of each photo, to which steps are raised, at most to so many times the usual
 MOST_VISITS, FEWEST_STEPS = 250, 1_000  # of each photo, to which steps are lowered, and what always stays
-GAUSSIANS_A_PHOTO, SMALLEST_CAP = 2_000, 10_000  # to which the cap is lowered, and what always stays
 FEW_VISITS = 8  # of each photo, under which a scene is a blur
 # With a budget of time that is another share of the usual time:
 CAP_POWER, LEAST_CAP, MOST_CAP = 0.5, 0.25, 3.0  # the cap changes by this power of the share, by these factors at most
@@ -147,15 +146,15 @@ def for_photos(steps: int, cap: int, photos: int) -> tuple[int, int]:
     """Steps and cap for so many training photos, from those for a usual number of them.
 
     Many photos need steps in which each is visited often enough, and show more, so that the cap grows with the root of
-    the steps: time grows by 1.5 powers of the steps at most. Few photos are learnt by heart by a scene that is large
-    and trained long, and show less.
+    the steps: time grows by 1.5 powers of the steps at most. Few photos are learnt by heart by a scene that is trained
+    long.
     """
     most = round(steps * MOST_TIMES)
     longer = min(max(steps, LEAST_VISITS * photos), most)
     if longer > steps:
         return longer, round(cap * (longer / steps) ** 0.5 / 1000) * 1000
     shorter = max(FEWEST_STEPS, min(steps, MOST_VISITS * photos))
-    return min(shorter, steps), min(cap, max(SMALLEST_CAP, GAUSSIANS_A_PHOTO * photos))
+    return min(shorter, steps), cap
 
 
 def few_visits(max_steps: int, photos: int) -> str | None:

@@ -32,7 +32,8 @@ def wall_points(count: int, rng: np.random.Generator) -> np.ndarray:
 def wall_seeds(count: int, sure: bool, rng: np.random.Generator) -> Seeds:
     """Seeds all over the wall."""
     xyz = np.column_stack([rng.uniform(-2, 2, count), rng.uniform(-1.5, 1.5, count), np.full(count, 4.0)])
-    return Seeds(xyz, np.full((count, 3), 9, np.uint8), np.full(count, sure))
+    every = np.full(count, sure)
+    return Seeds(xyz, np.full((count, 3), 9, np.uint8), every, every)
 
 
 def test_seeds_far_from_the_known_points_stay() -> None:

@@ -99,10 +99,10 @@ def test_many_photos_are_visited_often_enough() -> None:
     assert make_plan(TrainConfig(), Machine("cuda", 16, 80e9), 1.0, 500, 231).max_steps == 30_000
 
 
-def test_few_photos_have_a_small_plan() -> None:
+def test_few_photos_have_a_short_plan() -> None:
     six, three = (make_plan(TrainConfig(), Machine("cpu", 2, 8e9), 1.0, 500, photos) for photos in (6, 3))
-    assert (six.max_steps, six.cap_max, six.seeds) == (1_500, 12_000, 6_000)
-    assert (three.max_steps, three.cap_max) == (1_000, 10_000)
+    assert (six.max_steps, six.cap_max, six.seeds) == (1_500, 40_000, 20_000)
+    assert (three.max_steps, three.cap_max) == (1_000, 40_000)
 
 
 def test_too_few_visits_are_said_with_what_would_be_enough() -> None:

@@ -31,23 +31,44 @@ class DepthView:
         return self.picture.camera.unproject(pixels, depth).numpy().reshape(height, width, 3)
 
 
-def votes(views: Mapping[int, DepthView], partners: Sequence[Sequence[int]], view: int) -> tuple[np.ndarray, ...]:
-    """[h, w] each: how many partners of a view see its places at that depth, and how many look through them.
+@dataclass(frozen=True)
+class Votes:
+    """What other views say of a view's places, [h, w] int32 each."""
 
-    Only depths that are `sure` in the partner vote.
+    agree: np.ndarray  # how many come to the same depth
+    through: np.ndarray  # how many look through the place
+    shown: np.ndarray  # in how many pictures it lies, hidden or not
+
+
+def votes(
+    views: Mapping[int, DepthView],
+    partners: Sequence[Sequence[int]],
+    view: int,
+    within: float = AGREE,
+    guesses: bool = False,
+) -> Votes:
+    """What the partners of a view say of its places.
+
+    Args:
+        views: those that have a depth, by their number.
+        partners: the others that see the same as each view.
+        view: which one.
+        within: relative difference up to which two depths agree.
+        guesses: whether all depths of the partners vote, or only those that are `sure`.
     """
     points = torch.from_numpy(views[view].points().reshape(-1, 3))
-    shape = views[view].depth.shape
-    agree, through = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+    agree, through, shown = np.zeros((3, len(points)), np.int32)
     for other in partners[view]:
         if other not in views:
             continue
         camera = views[other].picture.camera
         pixels, depth = camera.project(points)
         inside = ((depth > 1e-6) & camera.contains(pixels)).numpy()
+        shown += inside
         x, y = np.where(inside[:, None], pixels.numpy(), 0).astype(int).T
-        inside &= views[other].sure[y, x]
+        inside &= (views[other].picture.counts if guesses else views[other].sure)[y, x]
         ratio = depth.numpy() / views[other].depth[y, x]
-        agree += (inside & (np.abs(ratio - 1) < AGREE)).reshape(shape)
-        through += (inside & (ratio < 1 - THROUGH)).reshape(shape)
-    return agree, through
+        agree += inside & (np.abs(ratio - 1) < within)
+        through += inside & (ratio < 1 - THROUGH)
+    shape = views[view].depth.shape
+    return Votes(agree.reshape(shape), through.reshape(shape), shown.reshape(shape))

@@ -62,8 +62,8 @@ def completed(
 ) -> DepthView:
     """A view whose depth stays where others agree, and is filled between that and the known points elsewhere."""
     one = views[view]
-    agree, through = votes(views, near, view)
-    sure = one.sure & (agree >= WITNESSES) & (agree > through)
+    said = votes(views, near, view)
+    sure = one.sure & (said.agree >= WITNESSES) & (said.agree > said.through)
     inverse, known = 1 / one.depth, sure.copy()
     y, x, depth = _projected(one.picture, points)
     free = ~sure[y, x]

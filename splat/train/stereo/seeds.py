@@ -9,11 +9,12 @@ import numpy as np
 
 from splat.cameras import Camera
 from splat.train.stereo.agreement import DepthView, votes
-from splat.train.stereo.depth import JUDGES, depth_views
+from splat.train.stereo.depth import JUDGES, WITNESSES, depth_views
 from splat.train.stereo.pictures import Pictures, partners
 
 MOST_THROUGH = 1  # other photos that may look through a seed: noise of their depth
-UNSURE = 0.05  # seeds on pixels whose depth is a guess, over those where photos agree
+UNSURE = 0.05  # seeds on pixels whose depth is a guess of one photo, over those where several come to the same
+CLOSE = 0.03  # relative difference up to which guesses in two photos are of one surface
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Seeds:
     xyz: np.ndarray  # [S, 3] float64
     rgb: np.ndarray  # [S, 3] uint8
     sure: np.ndarray  # [S] bool, whether several photos agree on the depth
+    likely: np.ndarray  # [S] bool, where it is sure, or a guess to which other photos' guesses come too
 
     @property
     def agreed(self) -> float:
@@ -30,26 +32,26 @@ class Seeds:
         return float(self.sure.mean()) if len(self.sure) else 0.0
 
     def some(self, count: int, rng: np.random.Generator, unsure: float = UNSURE) -> Seeds:
-        """Some of them, drawn at random: `count` if all were sure and there are so many, else fewer.
+        """Some of them, drawn at random: `count` if all were likely and there are so many, else fewer.
 
         Where photos agree on depth, Gaussians may begin small and many: they stay. Where they do not (plain walls, what
         few photos see) a depth is a guess, and many small Gaussians at wrong depths explain each photo by itself,
-        before the lens of all others. Few and large ones must fit many photos at once. So pixels that are not sure get
-        one seed where sure ones get twenty, and there are fewer in all.
+        before the lens of all others. Few and large ones must fit many photos at once. So pixels that are not likely
+        get one seed where the others get twenty, and there are fewer in all.
 
         Args:
-            count: of seeds where all pixels are sure.
+            count: of seeds where all pixels are likely.
             rng: picks them.
-            unsure: seeds on a pixel whose depth is a guess, over those where photos agree.
+            unsure: seeds on a pixel that is not likely, over those on one that is.
         """
-        weights = np.where(self.sure, 1.0, unsure)
+        weights = np.where(self.likely, 1.0, unsure)
         # the smallest of exponential times over weights: a weighted draw without replacement (Efraimidis & Spirakis)
         order = np.argsort(rng.exponential(size=len(weights)) / weights, kind="stable")
         return self.at(order[: round(count * float(weights.mean()))] if len(weights) else order)
 
     def at(self, rows: np.ndarray) -> Seeds:
         """Those of some rows [M]."""
-        return Seeds(self.xyz[rows], self.rgb[rows], self.sure[rows])
+        return Seeds(self.xyz[rows], self.rgb[rows], self.sure[rows], self.likely[rows])
 
 
 def stereo_seeds(
@@ -74,8 +76,8 @@ def stereo_seeds(
     views = depth_views(Pictures(cameras, image, keep), near, points) if near else {}
     found = [candidates(views, near, view) for view in views]
     if not found:
-        return Seeds(np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros(0, bool))
-    return Seeds(*(np.concatenate(part) for part in zip(*((one.xyz, one.rgb, one.sure) for one in found))))
+        return Seeds(np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros(0, bool), np.zeros(0, bool))
+    return Seeds(*(np.concatenate(part) for part in zip(*((one.xyz, one.rgb, one.sure, one.likely) for one in found))))
 
 
 def candidates(views: Mapping[int, DepthView], near: Sequence[Sequence[int]], view: int) -> Seeds:
@@ -87,6 +89,9 @@ def candidates(views: Mapping[int, DepthView], near: Sequence[Sequence[int]], vi
         view: which one.
     """
     one = views[view]
-    _, through = votes(views, near, view)
-    good = one.picture.counts & (through <= MOST_THROUGH)
-    return Seeds(one.points()[good], (255 * one.picture.color[good]).round().astype(np.uint8), one.sure[good])
+    said, guessed = votes(views, near, view), votes(views, near, view, CLOSE, guesses=True)
+    good = one.picture.counts & (said.through <= MOST_THROUGH)
+    backed = guessed.agree >= guessed.shown.clip(1, WITNESSES)  # by the only other photo there, else by two
+    likely = one.sure | (backed & (said.through == 0))
+    rgb = (255 * one.picture.color[good]).round().astype(np.uint8)
+    return Seeds(one.points()[good], rgb, one.sure[good], likely[good])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from splat.options import option
 from splat.random import next_generator, sample_distinct
 from splat.train.strategies.base import REFERENCE_STEPS, CappedStrategy, State
-from splat.train.strategies.tools import enclosing, gradients, ops, torch, view_scores
+from splat.train.strategies.tools import enclosing, gradients, ops, torch, view_scores, visibility
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,6 +55,9 @@ class ImprovedStrategy(CappedStrategy):
     prune_opa: float = option(0.005, "Gaussians with less opacity than this are removed", minimum=0, below=1)
     prune_around: float = option(
         3.0, "Gaussians with a training camera within so many standard deviations are removed (0: none)", minimum=0
+    )
+    min_views: int = option(
+        1, "Gaussians whose centres fewer training photos show are removed, hidden or not (0: none)", minimum=0
     )
     refine_start_iter: int = option(500, "no change to the number of Gaussians up to this step", minimum=0)
     budget_stop_iter: int = option(14_500, "step at which the budget has grown to cap_max", minimum=0)
@@ -145,14 +148,14 @@ class ImprovedStrategy(CappedStrategy):
         """
         if step >= self.refine_stop_iter:
             late = step < ENCLOSING_UNTIL * self.refine_stop_iter and step % self.refine_every == 0
-            removed = self._prune(params, optimizers, state, self._enclosing(params)) if late else 0
+            removed = self._prune(params, optimizers, state, self._misplaced(params)) if late else 0
             return {"pruned": removed} if removed else {}
         self._collect(params, state, info)
         done: dict[str, int] = {}
         if step > self.refine_start_iter and step % self.refine_every == 0:
             done["split"] = self._grow(params, optimizers, state, step)
             done["pruned"] = self._prune(
-                params, optimizers, state, params_below(params, self.prune_opa) | self._enclosing(params)
+                params, optimizers, state, params_below(params, self.prune_opa) | self._misplaced(params)
             )
             for name in self.collected:
                 if name in state:
@@ -219,11 +222,14 @@ class ImprovedStrategy(CappedStrategy):
         count = min(len(scene), self.score_views * (4 if everywhere else 1))
         return view_scores.edge_scores(scene, params, view_scores.some_views(state, len(scene), count))
 
-    def _enclosing(self, params: Params) -> Tensor:
-        """[N] bool: the Gaussians in which a training camera stands."""
-        if self.attached is None or self.prune_around == 0:
+    def _misplaced(self, params: Params) -> Tensor:
+        """[N] bool: the Gaussians in which a training camera stands, and those that too few training photos show."""
+        if self.attached is None:
             return torch.zeros(len(params["means"]), dtype=torch.bool, device=params["means"].device)
-        return enclosing.enclosing(params, self._positions.to(params["means"]), self.prune_around)
+        found = visibility.seen_by_fewer(params, self.attached.views.cameras, self.min_views)
+        if self.prune_around > 0:
+            found |= enclosing.enclosing(params, self._positions.to(params["means"]), self.prune_around)
+        return found
 
     def _prune(self, params: Params, optimizers: Optimizers, state: State, mask: Tensor) -> int:
         count = int(mask.sum())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from splat.options import option
 from splat.random import next_draw, next_generator
 from splat.train.strategies.base import REFERENCE_STEPS, CappedStrategy, State
-from splat.train.strategies.tools import noise, ops
+from splat.train.strategies.tools import noise, ops, visibility
 
 if TYPE_CHECKING:
     from splat.train.params import Optimizers, Params
@@ -25,8 +25,8 @@ class MCMCStrategy(CappedStrategy):
 
     Source: Kheradmand et al., "3D Gaussian Splatting as Markov Chain Monte Carlo", NeurIPS 2024. Rules and defaults
     are those of gsplat 1.5.3; it goes with regularisers of 0.01 on opacity and on size. Differences: a moved Gaussian
-    starts with zero moments (gsplat clears only those of the one that it joins), and short trainings have values of
-    their own (`scaled`).
+    starts with zero moments (gsplat clears only those of the one that it joins), short trainings have values of their
+    own (`scaled`), and what no training photo shows is dead too (`min_views`).
     """
 
     regularization: ClassVar[float] = 0.01  # without it no Gaussian would die
@@ -53,6 +53,10 @@ class MCMCStrategy(CappedStrategy):
         "how far copies are drawn from what they copy, in its standard deviations"
         " (null: 0, up to 1 in trainings under 30,000 steps)",
         minimum=0,
+    )
+
+    min_views: int = option(
+        1, "Gaussians whose centres fewer training photos show are dead too, seen through or not (0: none)", minimum=0
     )
 
     def scaled(self, max_steps: int) -> MCMCStrategy:
@@ -123,6 +127,8 @@ class MCMCStrategy(CappedStrategy):
 
     def _relocate(self, params: Params, optimizers: Optimizers, state: State) -> int:
         dead = params["opacities"].detach().flatten().sigmoid() <= self._dead
+        if self.attached is not None:
+            dead |= visibility.seen_by_fewer(params, self.attached.views.cameras, self.min_views)
         count = int(dead.sum())
         if count == 0 or count == len(dead):
             return 0

@@ -47,9 +47,10 @@ def test_what_stands_before_a_wall_is_looked_through() -> None:
     wrong = views[0].depth.copy()
     wrong[30:40, 40:50] = 2.5
     views[0] = DepthView(views[0].picture, wrong, views[0].sure)
-    agree, through = votes(views, partners_of, 0)
-    assert (through[30:40, 40:50] >= 3).all() and (agree[30:40, 40:50] == 0).all()
-    assert (through[10:25, 40:50] == 0).all() and (agree[10:25, 40:50] >= 2).all()
+    said = votes(views, partners_of, 0)
+    assert (said.through[30:40, 40:50] >= 3).all() and (said.agree[30:40, 40:50] == 0).all()
+    assert (said.through[10:25, 40:50] == 0).all() and (said.agree[10:25, 40:50] >= 2).all()
+    assert (said.shown >= said.agree + said.through).all() and said.shown.max() == 5
 
 
 def test_what_others_look_through_gives_no_seeds() -> None:
@@ -67,8 +68,36 @@ def test_guesses_do_not_vote() -> None:
     partners_of = near()
     views = depth_views(walls.pictures(), partners_of, walls.points())
     guessed = {view: DepthView(one.picture, one.depth, one.sure & (view == 0)) for view, one in views.items()}
-    assert votes(views, partners_of, 0)[0].max() >= 2
-    assert votes(guessed, partners_of, 0)[0].max() == votes(guessed, partners_of, 0)[1].max() == 0
+    assert votes(views, partners_of, 0).agree.max() >= 2
+    said = votes(guessed, partners_of, 0)
+    assert said.agree.max() == said.through.max() == 0
+    assert np.array_equal(votes(guessed, partners_of, 0, guesses=True).shown, said.shown)
+    assert (votes(guessed, partners_of, 0, guesses=True).agree >= votes(views, partners_of, 0).agree).all()
+
+
+def test_guesses_are_likely_where_those_of_other_photos_come_to_the_same() -> None:
+    partners_of = near()
+    views = depth_views(walls.pictures(), partners_of, walls.points())
+    flat = {
+        view: DepthView(one.picture, np.full_like(one.depth, walls.DEPTH), one.sure & False)
+        for view, one in views.items()
+    }
+    shown = votes(flat, partners_of, 0).shown
+    assert {0, 1} < set(shown.ravel().tolist()) or shown.min() >= 1
+    together = candidates(flat, partners_of, 0)
+    assert not together.sure.any() and np.array_equal(together.likely, shown.ravel() >= 1)
+    alone = {
+        view: one if view == 0 else DepthView(one.picture, one.depth * (1.1 + 0.1 * view), one.sure)
+        for view, one in flat.items()
+    }
+    assert not candidates(alone, partners_of, 0).likely.any()
+    seen_through = {
+        view: one if view == 0 else DepthView(one.picture, one.depth * (1 if view < 3 else 1.5), one.sure | (view == 3))
+        for view, one in flat.items()
+    }
+    said = votes(seen_through, partners_of, 0)
+    assert (said.through == 1).any()
+    assert not candidates(seen_through, partners_of, 0).likely[said.through.ravel() == 1].any()
 
 
 def test_filling_keeps_what_is_known_and_stops_at_edges() -> None:
@@ -107,9 +136,11 @@ def test_few_seeds_stand_where_photos_do_not_agree() -> None:
     assert plain.agreed < 0.85 * seeds_of(np.inf).agreed
     few, many = (plain.some(2000, np.random.default_rng(1), unsure) for unsure in (UNSURE, 1.0))
     assert len(many.xyz) == 2000
-    assert len(few.xyz) == pytest.approx(2000 * (plain.agreed + UNSURE * (1 - plain.agreed)), abs=1)
-    assert few.sure.mean() > 0.95 and many.sure.mean() == pytest.approx(plain.agreed, abs=0.03)
-    assert (few.xyz[:, 0] > 0.5).mean() < 0.7 * (many.xyz[:, 0] > 0.5).mean()
+    likely = plain.likely.mean()
+    assert plain.agreed <= likely < 1 and plain.likely[plain.sure].all()
+    assert len(few.xyz) == pytest.approx(2000 * (likely + UNSURE * (1 - likely)), abs=1)
+    assert few.likely.mean() > 0.95 and many.likely.mean() == pytest.approx(likely, abs=0.03)
+    assert (few.xyz[:, 0] > 0.5).mean() < 0.85 * (many.xyz[:, 0] > 0.5).mean()
 
 
 def test_hidden_pixels_give_no_seeds() -> None:

@@ -157,7 +157,7 @@ def _refuse_long_chunks(data: np.ndarray) -> None:
     if data[:8].tobytes() != b"\x89PNG\r\n\x1a\n":
         return
     place = 8
-    while place + 12 <= data.size:
+    while place + 8 <= data.size:
         length = int.from_bytes(data[place : place + 4].tobytes(), "big")
         place += 12 + length
         if place > data.size:

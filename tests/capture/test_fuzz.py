@@ -147,10 +147,11 @@ def test_a_photo_without_pixels_is_no_image(tmp_path, tag):
     assert damage(tmp_path / "a.tiff") == "no image"
 
 
-def test_a_chunk_of_a_png_that_announces_gigabytes_takes_no_memory(tmp_path):
+@pytest.mark.parametrize("left", [8, 11, 100])  # bytes, from where the chunk begins
+def test_a_chunk_of_a_png_that_announces_gigabytes_takes_no_memory(tmp_path, left):
     data = picture(".png", NOISE)
     place = data.index(b"IDAT") - 4
-    (tmp_path / "a.png").write_bytes(data[:place] + b"\xc9\xfa\xff\x6e" + data[place + 4 :])
+    (tmp_path / "a.png").write_bytes(data[:place] + b"\x49\xfa\xff\x6e" + data[place + 4 : place + left])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(SplatError, match="cannot read photo"):
         read_photo(tmp_path / "a.png")

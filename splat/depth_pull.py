@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeGuard
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from splat.errors import SplatError
 from splat.train.hooks import HookContext, TrainingHook
 from splat.train.priors import FEWEST_POINTS, make_prior, sample_depth, visible_points
 from splat.train.strategies import ops
@@ -16,6 +18,7 @@ from splat.train.strategies.geotex import GeoTexRules
 from splat.train.strategies.view_scores import some_views
 
 if TYPE_CHECKING:
+    from splat.train.config import TrainConfig
     from splat.train.params import Params
     from splat.train.state import TrainState
     from splat.train.strategies.base import State
@@ -25,38 +28,61 @@ KEEP_BYTES = 512e6  # depths of views are kept while all of them fit into this
 STEP = 1.1  # neighbouring pixels whose depths differ by more than this factor lie on two surfaces
 
 
-class DepthPullHook(TrainingHook):
-    """Draws the scene to the surface of a depth prior, as the options of the geotex strategies say.
+@dataclass(frozen=True)
+class PullRules:
+    """What holds a scene to a depth prior, and how strongly."""
 
-    At the first step Gaussians that stand off the surface are moved onto it (`settle`); then `depth_weight` times the
-    distance of one view is minimised too, every `depth_every` steps.
+    depth: str  # capture, or the hub name or folder of a model
+    depth_kind: str = "auto"
+    offline: bool = False
+    settle: float = 0.02  # first Gaussians farther off (logarithm of depth) move onto it; 0: none
+    weight: float = 5.0  # of the squared distance (logarithm of depth)
+    every: int = 2  # steps between looks at that distance
+
+
+class DepthPullHook(TrainingHook):
+    """Draws the scene to the surface of a depth prior.
+
+    At the first step Gaussians that stand off the surface are moved onto it (`settle`); then `weight` times the
+    distance of one view is minimised too, every so many steps.
     """
 
     name = "depth_pull"
 
-    def __init__(self, context: HookContext, strategy: GeoTexRules) -> None:
-        prior = make_prior(strategy.depth, context.scene, strategy.depth_kind, strategy.offline)
-        assert prior is not None  # where `is_asked_for` says so
-        self.pull, self.strategy = DepthPull(context.scene, prior), strategy
+    def __init__(self, context: HookContext, rules: PullRules) -> None:
+        prior = make_prior(rules.depth, context.scene, rules.depth_kind, rules.offline)
+        assert prior is not None  # where `asked_pull` says so
+        self.pull, self.rules = DepthPull(context.scene, prior), rules
 
     def gradients(self, step: int, state: TrainState) -> None:
         """Those of the distance to the surface."""
-        weight, every = self.strategy.depth_weight, self.strategy.depth_every
+        weight, every = self.rules.weight, self.rules.every
         if weight > 0 and step % every == 0:
             self.pull.add_gradients(state.params, state.strategy_state, weight * every)
 
     def after_step(self, step: int, state: TrainState) -> None:
         """After the first step, move what stands off the surface onto it."""
-        if step == 0 and self.strategy.settle > 0:
-            moved = self.pull.settle(state.params, self.strategy.settle)
+        if step == 0 and self.rules.settle > 0:
+            moved = self.pull.settle(state.params, self.rules.settle)
             ops.forget(state.params, state.optimizers, state.strategy_state, moved)
 
 
-def is_asked_for(strategy: object) -> TypeGuard[GeoTexRules]:
-    """Whether a strategy's options ask for the hook: a prior from outside, not what the scene renders itself."""
-    if not isinstance(strategy, GeoTexRules) or strategy.depth in ("none", "scene"):
-        return False
-    return strategy.depth_weight > 0 or strategy.settle > 0
+def asked_pull(config: TrainConfig) -> PullRules | None:
+    """What a configuration asks for: `loss.depth`, or what the options of a geotex strategy say; None for nothing.
+
+    The latter ask for nothing where their prior is what the scene renders itself.
+
+    Raises:
+        SplatError: the two name different priors.
+    """
+    rules, asked = config.strategy, config.loss.depth
+    own = rules.depth if isinstance(rules, GeoTexRules) else "none"
+    if asked != "none" and own not in ("none", asked):
+        raise SplatError(f"loss.depth={asked} and strategy.depth={own} contradict each other; give one of them")
+    if isinstance(rules, GeoTexRules) and own not in ("none", "scene"):
+        found = PullRules(own, rules.depth_kind, rules.offline, rules.settle, rules.depth_weight, rules.depth_every)
+        return found if found.weight > 0 or found.settle > 0 else None
+    return None if asked == "none" else PullRules(asked, weight=config.loss.depth_weight)
 
 
 class DepthPull:

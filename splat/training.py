@@ -63,8 +63,8 @@ def hooks_of(config: TrainConfig) -> list[HookMaker]:
     makers: list[HookMaker] = []
     if isinstance(config, HookedTrainConfig) and config.poses.mode != "none":
         makers.append(partial(poses.PosesHook, options=config.poses))  # first: what follows sees its cameras
-    if depth_pull.is_asked_for(config.strategy):
-        makers.append(partial(depth_pull.DepthPullHook, strategy=config.strategy))
+    if (pull := depth_pull.asked_pull(config)) is not None:
+        makers.append(partial(depth_pull.DepthPullHook, rules=pull))
     if isinstance(config, HookedTrainConfig) and config.weather.any:
         makers.append(partial(hook.WeatherHook, options=config.weather))
     if isinstance(config, HookedTrainConfig) and config.appearance.kind != "none":

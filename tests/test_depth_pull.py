@@ -1,16 +1,26 @@
 """The distance to a depth prior's surface: its value, its gradients, its unit, and what moves onto the surface."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from splat.depth_pull import DepthPull, DepthPullHook, factor_from_points, is_asked_for, smooth
+from splat.depth_pull import DepthPull, DepthPullHook, PullRules, asked_pull, factor_from_points, smooth
+from splat.errors import SplatError
+from splat.train.config import LossOptions, TrainConfig
 from splat.train.hooks import HookContext
 from splat.train.state import TrainState
-from splat.train.strategies import DefaultStrategy, GeoTexDefaultStrategy, GeoTexStrategy
+from splat.train.strategies import (
+    AutoStrategy,
+    DefaultStrategy,
+    GeoTexDefaultStrategy,
+    GeoTexStrategy,
+    MCMCStrategy,
+    Strategy,
+)
 from tests.train.half_planes import DISTANCE, wall_access, wall_camera, wall_params, wall_pixels
 from tests.train.strategy_scenes import check_aligned, moments, snapshot, warm_optimizers
 
@@ -121,7 +131,9 @@ def test_the_first_step_settles_and_forgets(kind: type[GeoTexStrategy]) -> None:
     scene = wall_access(CAMERAS, wall_points())
     scene.priors["plane", "auto"] = PlanePrior()
     strategy.attach(scene)
-    hook = DepthPullHook(HookContext(scene, 1000, 0), strategy)
+    rules = asked_pull(TrainConfig(strategy=strategy))
+    assert rules is not None
+    hook = DepthPullHook(HookContext(scene, 1000, 0), rules)
     params = wall_params(z=-0.3)
     optimizers, draws = warm_optimizers(params), strategy.initialize_state()
     state = TrainState(params, optimizers, strategy, draws, torch.Generator(), scene_scale=1.0)  # type: ignore[arg-type]
@@ -141,7 +153,25 @@ def test_the_first_step_settles_and_forgets(kind: type[GeoTexStrategy]) -> None:
     assert torch.equal(state.params["means"], places)
 
 
+def pulled(strategy: Strategy, **loss: Any) -> PullRules | None:
+    return asked_pull(TrainConfig(strategy=strategy, loss=LossOptions(**loss)))
+
+
 def test_only_a_prior_from_outside_asks_for_it() -> None:
-    assert not is_asked_for(DefaultStrategy())
-    assert [is_asked_for(GeoTexStrategy(depth=depth)) for depth in ("none", "scene", "capture")] == [False, False, True]
-    assert not is_asked_for(GeoTexStrategy(depth="capture", depth_weight=0.0, settle=0.0))
+    assert pulled(DefaultStrategy()) is None
+    asked = [pulled(GeoTexStrategy(depth=depth)) is not None for depth in ("none", "scene", "capture")]
+    assert asked == [False, False, True]
+    assert pulled(GeoTexStrategy(depth="capture", depth_weight=0.0, settle=0.0)) is None
+    assert pulled(GeoTexStrategy(depth="capture", settle=0.1, depth_every=3)) == PullRules(
+        "capture", settle=0.1, every=3
+    )
+
+
+def test_any_strategy_can_be_held_to_depth() -> None:
+    for strategy in (AutoStrategy(), MCMCStrategy(), GeoTexStrategy()):
+        assert pulled(strategy, depth="capture", depth_weight=2.0) == PullRules("capture", weight=2.0)
+    assert pulled(GeoTexStrategy(depth="capture", depth_weight=1.0), depth="capture") == PullRules(
+        "capture", weight=1.0
+    )
+    with pytest.raises(SplatError, match=r"loss\.depth=some/model and strategy\.depth=capture contradict"):
+        pulled(GeoTexStrategy(depth="capture"), depth="some/model")

@@ -34,6 +34,9 @@ class InitialOptions:
         " fewer where they agree on little (null: from the plan, 0: only the capture's points)",
         minimum=0,
     )
+    depth: bool = option(
+        True, "the capture's depth maps tell where these pixels are, where they fit the capture's points"
+    )
     random_points: int = option(
         50_000, "points to begin with where neither the capture nor its photos give any", minimum=4
     )
@@ -59,6 +62,12 @@ class LossOptions:
         "colour behind the scene while training; a new one at every step leaves no holes of that colour",
         choices=("random", "black", "white"),
     )
+    depth: str = option(
+        "none",
+        "what the scene is held to besides the photos: capture (its depth maps), or the hub name or folder of a"
+        " depth-estimation model of transformers",
+    )
+    depth_weight: float = option(5.0, "weight of the squared distance (logarithm of depth) to that", above=0)
 
 
 @dataclass
@@ -134,3 +143,8 @@ class TrainConfig:
     loss: LossOptions = option(LossOptions, "what training minimises")
     schedule: ScheduleOptions = option(ScheduleOptions, "what happens when")
     render: RenderOptions = option(RenderOptions, "how Gaussians become pixels")
+
+    @property
+    def depth_priors(self) -> tuple[str, ...]:
+        """The depth priors that the loss and the strategy name."""
+        return self.loss.depth, getattr(self.strategy, "depth", "none")

@@ -201,7 +201,7 @@ def write_config(
         "plan": plain_plan(plan),
         "render": {name: getattr(drawn, name) for name in ("antialiased", "near_plane", "far_plane", "eps2d")},
         "capture": {**loaded, "data": str(capture.root.resolve())},
-        "depth_maps": priors.depth_digest(capture, config.strategy),
+        "depth_maps": priors.depth_digest(capture, config.depth_priors),
         "background": background,
         "seed": config.seed,
         "backend": backend,

@@ -13,6 +13,7 @@ from splat.gaussians import Gaussians
 from splat.neighbours import nearest
 from splat.sh import rgb_to_sh0
 from splat.train.config import InitialOptions, TrainConfig
+from splat.train.depth_maps import DepthMaps
 from splat.train.normalize import Normalization
 from splat.train.stereo.seeds import UNSURE, Seeds, stereo_seeds
 from splat.train.strategies import AutoStrategy
@@ -128,6 +129,7 @@ def beginning(config: TrainConfig, normalization: Normalization, views: Training
     """
     images, indices = views.capture.images, views.indices
     useless = points.origin == "random" or (config.initial.seeds == 0 and not isinstance(config.strategy, AutoStrategy))
+    maps = DepthMaps(views)
     known = Points(normalization.points(torch.from_numpy(points.xyz)).numpy(), points.rgb, points.origin)
     seeds = stereo_seeds(
         views.cameras,
@@ -135,7 +137,9 @@ def beginning(config: TrainConfig, normalization: Normalization, views: Training
         lambda position: seedable(images, indices[position]),
         np.zeros((0, 3)) if useless else known.xyz,
         np.random.default_rng(config.seed),
+        maps if config.initial.depth else lambda view: None,
     )
+    maps.say_problems()
     return Beginning(known, seeds, views.capture.transparent("train"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,9 +107,9 @@ class CaptureDepth:
         return torch.from_numpy(depth).to(self.access.views.device)
 
 
-def depth_digest(capture: Capture, strategy: object) -> str | None:
-    """What the depth maps of the training views are, for a strategy that uses those of the capture; else None."""
-    if getattr(strategy, "depth", None) != "capture":
+def depth_digest(capture: Capture, priors: Collection[str]) -> str | None:
+    """What the depth maps of the training views are, where those of the capture are among the priors; else None."""
+    if "capture" not in priors:
         return None
     digest = hashlib.sha256()
     for index in capture.indices("train"):

@@ -15,7 +15,7 @@ import torch
 from splat.capture.coverage import measured_coverage
 from splat.capture.inventory import inventory
 from splat.capture.ply import write_ply_points
-from splat.capture.types import Capture, Points, Split
+from splat.capture.types import Capture, Split
 from splat.console import count, has_warned, info, warn
 from splat.errors import Interrupted, SplatError
 from splat.formats import Notes, write_scene
@@ -32,7 +32,7 @@ from splat.train.config import TrainConfig
 from splat.train.estimate import announce
 from splat.train.folder import record_plan, run_folder, write_config
 from splat.train.hooks import HookContext, HookMaker, TrainingHook, made_hooks
-from splat.train.initial import beginning, first_gaussians, scene_scale
+from splat.train.initial import Beginning, beginning, first_gaussians, scene_scale
 from splat.train.journal import Training, journal
 from splat.train.kept import RunFiles
 from splat.train.loop import run_steps
@@ -184,14 +184,17 @@ def begin(loaded: Loaded, folder: Path, makers: Sequence[HookMaker]) -> Training
         gaussians = first_gaussians(config, views, plan.seeds, found)
         strategy, hooks = equipped(loaded, views, plan, makers)
         state = new_state(gaussians, config, strategy, scale, views.device)
-        say_beginning(config, found.points, gaussians, plan, strategy)
+        say_beginning(config, found, gaussians, plan, strategy)
         announce(state, views, config, plan, base)
     return Training(config, plan, state, views, loaded.views("test"), hooks, list(loaded.capture.background()))
 
 
-def say_beginning(config: TrainConfig, points: Points, gaussians: Gaussians, plan: Plan, strategy: Strategy) -> None:
+def say_beginning(config: TrainConfig, found: Beginning, gaussians: Gaussians, plan: Plan, strategy: Strategy) -> None:
     """Say what the first Gaussians stand on, and which strategy that led to."""
+    points = found.points
     begin = f"{count(len(gaussians), 'Gaussian')} to begin with"
+    if found.seeds.maps:
+        begin += f" on depth maps of {count(found.seeds.maps, 'view')}"
     if plan.agreed is not None:
         begin += f"; photos agree on the depth of {plan.agreed:.0%} of what they show"
     if isinstance(config.strategy, AutoStrategy):

@@ -39,7 +39,7 @@ def training_capture(config: TrainConfig, machine: Machine) -> tuple[Capture, di
         run = Run(folder, read_config(folder))
         capture, arguments = run.capture(root).as_given(), dict(run.config["capture"])
         known = run.config.get("depth_maps")
-        if known is not None and depth_digest(capture, config.strategy) != known:
+        if known is not None and depth_digest(capture, config.depth_priors) != known:
             raise SplatError(f"depth maps of {root} are not those that {folder} began with; put the old ones back")
     else:
         arguments = {"test_every": config.test_every, "split": config.split, **vars(config.capture)}

@@ -5,31 +5,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from demo_depth import demo_with_depth, training_views
 from half_planes import SIZE, wall_access, wall_camera, wall_params, wall_pixels
 
-from splat.capture import load_capture
 from splat.errors import SplatError
 from splat.render.config import RenderOptions
 from splat.train.normalize import Normalization
 from splat.train.priors import depth_normals, fit_line, make_prior, sample_depth, visible_points
 from splat.train.strategies import STRATEGIES
 from splat.train.strategies.context import StrategyContext
-from splat.train.views import TrainingViews
-
-DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
-
-
-def demo_with_depth(folder: Path) -> Path:
-    """The demo with its true depth where captures have depth maps."""
-    for name, place in (("images", "images"), ("sparse", "sparse"), ("depth", "truth/depth")):
-        (folder / name).symlink_to(DEMO / place, target_is_directory=True)
-    return folder
 
 
 def test_depth_of_the_demo_is_that_of_its_points(tmp_path: Path) -> None:
-    capture = load_capture(demo_with_depth(tmp_path), data_factor=4.0)
-    normalization = Normalization.from_cameras(capture.cameras("train"))
-    views = TrainingViews(capture, capture.indices("train"), normalization, torch.device("cpu"))
+    views = training_views(demo_with_depth(tmp_path))
+    capture, normalization = views.capture, Normalization.from_cameras(views.capture.cameras("train"))
     assert capture.points is not None
     points = normalization.points(torch.from_numpy(capture.points.xyz)).float()
     access = StrategyContext(views, points, RenderOptions(backend="cpu"))

@@ -21,6 +21,7 @@ class DepthView:
     picture: Picture
     depth: np.ndarray  # [h, w] along the optical axis
     sure: np.ndarray  # [h, w] bool, where it counts
+    captured: bool = False  # whether the capture's depth map is part of it
 
     def points(self) -> np.ndarray:
         """[h, w, 3]: where its pixels lie."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ import torch
 from splat import native
 from splat.images import evenly
 from splat.train.stereo.agreement import DepthView, votes
+from splat.train.stereo.captured import captured_depths
 from splat.train.stereo.filling import filled
 from splat.train.stereo.pictures import Picture, Pictures
 from splat.train.stereo.smoothing import chosen_depth, smoothed
@@ -24,26 +25,34 @@ WITNESSES = 2  # that must agree for a depth to be sure; with fewer than three p
 
 
 def depth_views(
-    pictures: Pictures, near: Sequence[Sequence[int]], points: np.ndarray, most: int = VIEWS
+    pictures: Pictures,
+    near: Sequence[Sequence[int]],
+    points: np.ndarray,
+    own: Callable[[int], np.ndarray | None] = lambda view: None,
+    most: int = VIEWS,
 ) -> dict[int, DepthView]:
     """Views with their depth, filled where nothing is sure: `sure` says where several photos agree.
+
+    Where the capture has depth maps that fit the known points, these count instead of the photos' depth.
 
     Args:
         pictures: of all views.
         near: the others that see the same as each view, best first: `JUDGES` of them.
         points: [P, 3] known points.
+        own: view -> the capture's depth map [H, W] in any unit, 0 where it is unknown, or None.
         most: views, evenly over their order.
     """
     chosen = evenly(range(len(near)), most)
     compared = {view: (pictures[view], [pictures[other] for other in near[view][:SOURCES]]) for view in chosen}
     with ThreadPoolExecutor(native.default_threads()) as pool:
         depths = list(pool.map(lambda view: swept_depth(*compared[view], points), chosen))
-    swept = {
-        view: DepthView(pictures[view], depth, pictures[view].counts)
-        for view, depth in zip(chosen, depths)
-        if depth is not None
-    }
-    return {view: completed(swept, near, view, points) for view in swept}
+    known = captured_depths({view: picture for view, (picture, _) in compared.items()}, own, points)
+    found = {}
+    for view, depth in zip(chosen, depths):
+        if depth is not None:
+            best = np.where(known[view] > 0, known[view], depth) if view in known else depth
+            found[view] = DepthView(pictures[view], best, pictures[view].counts, captured=view in known)
+    return {view: completed(found, near, view, points) for view in found}
 
 
 def swept_depth(picture: Picture, others: Sequence[Picture], points: np.ndarray) -> np.ndarray | None:

@@ -25,6 +25,7 @@ class Seeds:
     rgb: np.ndarray  # [S, 3] uint8
     sure: np.ndarray  # [S] bool, whether several photos agree on the depth
     likely: np.ndarray  # [S] bool, where it is sure, or a guess to which other photos' guesses come too
+    maps: int = 0  # views whose depth maps of the capture were used
 
     @property
     def agreed(self) -> float:
@@ -51,7 +52,7 @@ class Seeds:
 
     def at(self, rows: np.ndarray) -> Seeds:
         """Those of some rows [M]."""
-        return Seeds(self.xyz[rows], self.rgb[rows], self.sure[rows], self.likely[rows])
+        return Seeds(self.xyz[rows], self.rgb[rows], self.sure[rows], self.likely[rows], self.maps)
 
 
 def stereo_seeds(
@@ -60,8 +61,11 @@ def stereo_seeds(
     keep: Callable[[int], np.ndarray | None],
     points: np.ndarray,
     rng: np.random.Generator,
+    own: Callable[[int], np.ndarray | None] = lambda view: None,
 ) -> Seeds:
     """All pixels at the depth that plane sweeping finds, in small pictures, but those that other photos look through.
+
+    Depth maps of the capture count instead where they know it and fit the known points.
 
     None where no view sees points enough.
 
@@ -71,13 +75,20 @@ def stereo_seeds(
         keep: index -> [H, W] bool, True where a pixel may become a seed, or None for all.
         points: [P, 3] known points.
         rng: picks the points that tell which views see the same.
+        own: index -> the capture's depth map [H, W] in any unit, 0 where it is unknown, or None.
     """
     near = partners(cameras, points, JUDGES, rng) if len(points) else []
-    views = depth_views(Pictures(cameras, image, keep), near, points) if near else {}
+    views = depth_views(Pictures(cameras, image, keep), near, points, own) if near else {}
     found = [candidates(views, near, view) for view in views]
     if not found:
         return Seeds(np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros(0, bool), np.zeros(0, bool))
-    return Seeds(*(np.concatenate(part) for part in zip(*((one.xyz, one.rgb, one.sure, one.likely) for one in found))))
+    return Seeds(
+        np.concatenate([one.xyz for one in found]),
+        np.concatenate([one.rgb for one in found]),
+        np.concatenate([one.sure for one in found]),
+        np.concatenate([one.likely for one in found]),
+        sum(view.captured for view in views.values()),
+    )
 
 
 def candidates(views: Mapping[int, DepthView], near: Sequence[Sequence[int]], view: int) -> Seeds:

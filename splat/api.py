@@ -27,7 +27,7 @@ from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
 from splat.exporting import aligned_frame, export_mesh, export_scene
 from splat.formats import read_scene_file
 from splat.formats.scene_file import NO_NOTES
-from splat.frame import Frame
+from splat.frame import SceneFrame
 from splat.gaussians import Gaussians
 from splat.language.config import DistillConfig, QueryConfig
 from splat.language.distill import distill_run
@@ -321,7 +321,7 @@ def evaluate(
     return evaluate_scene(gaussians, photos, folder, config, options=usual_options(photos, bool(notes.antialiased)))
 
 
-def align(run: str | Path | Run, **options: Any) -> Frame:
+def align(run: str | Path | Run, **options: Any) -> SceneFrame:
     """Find scale, up and origin of a run and write them to RUN/frame.json, as `splat align` does.
 
     Args:

@@ -14,7 +14,7 @@ from splat.formats.losses import losses
 from splat.formats.mesh import NAMING_ORIGIN
 from splat.formats.registry import format_for_writing, read_scene_file, write_scene
 from splat.formats.scene_file import NO_NOTES
-from splat.frame import Frame
+from splat.frame import SceneFrame
 from splat.gaussians import Gaussians
 from splat.render.config import MeshOptions, RenderOptions
 from splat.render.mesh import frames_of, fuse, write_mesh
@@ -26,7 +26,7 @@ def export_scene(
     output: Path,
     format: str | None = None,
     overwrite: bool = False,
-    frame: Frame | None = None,
+    frame: SceneFrame | None = None,
 ) -> Gaussians:
     """Write a scene file; warns about what it loses and where others draw it otherwise.
 
@@ -68,7 +68,7 @@ def export_mesh(
     output: Path,
     options: MeshOptions | None = None,
     overwrite: bool = False,
-    frame: Frame | None = None,
+    frame: SceneFrame | None = None,
 ) -> int:
     """Fuse the depths that the run's training views see and write the surface.
 
@@ -112,7 +112,7 @@ def export_mesh(
     return len(mesh.triangles)
 
 
-def aligned_frame(run: Run) -> Frame:
+def aligned_frame(run: Run) -> SceneFrame:
     """The frame of a run, to export it in.
 
     Raises:

@@ -68,7 +68,7 @@ class Geodetic:
 
 
 @dataclass(frozen=True)
-class Fit:
+class Agreement:
     """How well the similarity fits what it was found from, in units of the aligned frame."""
 
     of: str  # photos, points or markers
@@ -80,7 +80,7 @@ class Fit:
     left_out: tuple[str, ...] = ()  # names of the others
 
     @classmethod
-    def of_distances(cls, of: str, distances: np.ndarray, agrees: np.ndarray, names: Sequence[str]) -> Fit:
+    def of_distances(cls, of: str, distances: np.ndarray, agrees: np.ndarray, names: Sequence[str]) -> Agreement:
         """From distances [N] to where things should be, who agrees [N] bool, and all N names."""
         inside = distances[agrees]
         left_out = tuple(name for name, fits in zip(names, agrees) if not fits)
@@ -89,7 +89,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Frame:
+class SceneFrame:
     """What is known of a scene's place in the world."""
 
     similarity: Similarity  # from the coordinates of scene.ply
@@ -97,7 +97,7 @@ class Frame:
     up_from: str = ""  # gps, points, cameras, ground, given or run: then z is up; empty: not known
     geodetic: Geodetic | None = None  # where the aligned zero lies; x is east and y north then
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)  # to be added for the coordinates of `points=`
-    fit: Fit | None = None
+    fit: Agreement | None = None
 
     @property
     def metres(self) -> float | None:
@@ -131,7 +131,7 @@ def frame_file(run: Path) -> Path:
     return (resolved.parent.parent if edited else run) / FILE
 
 
-def write_frame(run: Path, frame: Frame) -> Path:
+def write_frame(run: Path, frame: SceneFrame) -> Path:
     """Write RUN/frame.json; returns the file."""
     similarity = frame.similarity
     record = {
@@ -152,7 +152,7 @@ def write_frame(run: Path, frame: Frame) -> Path:
     return path
 
 
-def read_frame(run: Path) -> Frame | None:
+def read_frame(run: Path) -> SceneFrame | None:
     """The frame of a run or of one of its edits; None where there is none.
 
     Raises:
@@ -171,7 +171,7 @@ def read_frame(run: Path) -> Frame | None:
         raise found.wrong("quat", "a quaternion of length 1")
     rotation = transform.Rotation.from_quat(np.roll(quat, -1)).as_matrix()
     x, y, z = found.numbers("origin", 3)
-    return Frame(
+    return SceneFrame(
         Similarity(scale, rotation, np.array(found.numbers("translation", 3))),
         found.text("scale_from"),
         found.text("up_from"),
@@ -185,8 +185,8 @@ def _geodetic(found: Record) -> Geodetic:
     return Geodetic(found.number("latitude"), found.number("longitude"), found.number("altitude"))
 
 
-def _fit(found: Record) -> Fit:
-    return Fit(
+def _fit(found: Record) -> Agreement:
+    return Agreement(
         found.text("of"),
         found.whole("count"),
         found.whole("inliers"),

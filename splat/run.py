@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from splat.cameras import Camera
     from splat.capture import ply, recorded
     from splat.capture.types import Capture
-    from splat.frame import Frame
+    from splat.frame import SceneFrame
     from splat.gaussians import Gaussians
     from splat.render import scene as rendering
     from splat.render.scene import SceneRenderer
@@ -73,7 +73,7 @@ class Run:
         frames = recorded.frames_of(self.camera_record())
         return [recorded.recorded_camera(frame) for frame in frames if split is None or frame.get("split") == split]
 
-    def frame(self) -> Frame | None:
+    def frame(self) -> SceneFrame | None:
         """The similarity to metres with z up that `splat align` has found; an edit has its run's; None: nobody said."""
         return frames.read_frame(self.path)
 

@@ -10,20 +10,20 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from splat.errors import SplatError
-from splat.frame import Fit, Frame, Geodetic, Similarity, read_frame, write_frame
+from splat.frame import Agreement, SceneFrame, Geodetic, Similarity, read_frame, write_frame
 
-FRAME = Frame(
+FRAME = SceneFrame(
     Similarity(12.5, Rotation.from_euler("xyz", [100, -20, 30], degrees=True).as_matrix(), np.array([1.0, -2.0, 3e6])),
     "gps",
     "gps and cameras",
     Geodetic(55.7, 13.2, 41.5),
     (448_000.0, 5_411_000.0, 0.0),
-    Fit("photos", 29, 27, 3.0, 3.5, 8.0, ("01.jpg", "02.jpg")),
+    Agreement("photos", 29, 27, 3.0, 3.5, 8.0, ("01.jpg", "02.jpg")),
 )
 
 
 def test_a_frame_is_read_as_it_was_written(tmp_path: Path) -> None:
-    for frame in (FRAME, Frame(Similarity(1.0, np.eye(3), np.zeros(3)))):
+    for frame in (FRAME, SceneFrame(Similarity(1.0, np.eye(3), np.zeros(3)))):
         assert write_frame(tmp_path, frame) == tmp_path / "frame.json"
         found = read_frame(tmp_path)
         assert found is not None and np.allclose(found.similarity.matrix, frame.similarity.matrix, rtol=1e-14)
@@ -36,7 +36,7 @@ def test_a_frame_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_unit_up_and_scale_are_those_that_are_known() -> None:
     assert FRAME.metres == 12.5 and FRAME.up is not None
     assert np.allclose(FRAME.similarity.rotation @ FRAME.up, [0, 0, 1])
-    nothing = Frame(Similarity(2.0, np.eye(3), np.zeros(3)))
+    nothing = SceneFrame(Similarity(2.0, np.eye(3), np.zeros(3)))
     assert nothing.metres is None and nothing.up is None and nothing.describe() == "no scale; no up"
 
 

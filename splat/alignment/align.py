@@ -16,7 +16,7 @@ from splat.capture.coverage import common_up
 from splat.capture.gps import exif_place
 from splat.console import info
 from splat.errors import SplatError
-from splat.frame import Fit, Frame, Similarity, frame_file, read_frame, write_frame
+from splat.frame import Agreement, SceneFrame, Similarity, frame_file, read_frame, write_frame
 from splat.options import check, parse_numbers
 from splat.run import Run, open_run
 
@@ -24,7 +24,7 @@ WAYS = ("gps", "points", "distance", "markers", "to")
 FAR = 100.0  # times their extent from zero, coordinates lose digits in 32 bits; the origin is in whole hundreds
 
 
-def align_run(run: Run, options: AlignOptions) -> Frame:
+def align_run(run: Run, options: AlignOptions) -> SceneFrame:
     """Find the frame of a run and write it to RUN/frame.json; an earlier one is replaced, which is said.
 
     Raises:
@@ -60,7 +60,7 @@ def place_by_gps(run: Run) -> None:
         info(f"GPS in the photos does not place the scene: {problem}; splat align --help says what else does")
 
 
-def find_frame(run: Run, options: AlignOptions) -> Frame:
+def find_frame(run: Run, options: AlignOptions) -> SceneFrame:
     """The frame that the options give; nothing is written.
 
     Raises:
@@ -91,7 +91,7 @@ def find_frame(run: Run, options: AlignOptions) -> Frame:
     else:
         zero = np.zeros(3) if ground is None else ground.mean(axis=0)
     rotation = turn_to_z(up)
-    return Frame(Similarity(scale, rotation, -scale * rotation @ zero), scale_from, up_from, fit=fit)
+    return SceneFrame(Similarity(scale, rotation, -scale * rotation @ zero), scale_from, up_from, fit=fit)
 
 
 def _way(options: AlignOptions) -> str:
@@ -152,7 +152,7 @@ def _scale(length: float, ends: np.ndarray) -> float:
     return length / apart
 
 
-def _from_points(points: ScenePoints, path: Path, up: np.ndarray, up_from: str, forced: bool) -> Frame:
+def _from_points(points: ScenePoints, path: Path, up: np.ndarray, up_from: str, forced: bool) -> SceneFrame:
     """Least squares over all pairs: who gives coordinates means them."""
     source, target, names = points.pairs(path)
     extent = float(np.linalg.norm(np.ptp(target, axis=0)))
@@ -166,7 +166,7 @@ def _from_points(points: ScenePoints, path: Path, up: np.ndarray, up_from: str, 
         )
     similarity = level(source, local, up) if forced else umeyama(source, local)
     distances = np.linalg.norm(similarity.apply(source) - local, axis=1)
-    fit = Fit.of_distances("points", distances, np.ones(len(source), bool), names)
+    fit = Agreement.of_distances("points", distances, np.ones(len(source), bool), names)
     info(f"the farthest from where it should be is {names[int(distances.argmax())]}, by {distances.max():.3g} m")
     x, y, z = origin.tolist()
-    return Frame(similarity, "points", up_from if forced else "points", None, (x, y, z), fit)
+    return SceneFrame(similarity, "points", up_from if forced else "points", None, (x, y, z), fit)

@@ -13,12 +13,12 @@ from splat.cameras import Camera, find_camera
 from splat.capture.gps import Place, exif_place, table_of_places
 from splat.console import count, info, warn
 from splat.errors import SplatError
-from splat.frame import Fit, Frame, Geodetic
+from splat.frame import Agreement, SceneFrame, Geodetic
 from splat.options import parse_numbers
 from splat.run import Run
 
 
-def from_gps(run: Run, options: AlignOptions, up: np.ndarray | None, up_from: str, forced: bool) -> Frame:
+def from_gps(run: Run, options: AlignOptions, up: np.ndarray | None, up_from: str, forced: bool) -> SceneFrame:
     """East, north, up in metres from the positions of the photos.
 
     Args:
@@ -48,11 +48,11 @@ def from_gps(run: Run, options: AlignOptions, up: np.ndarray | None, up_from: st
     origin = _origin(options.origin, located)
     positions = np.stack([camera.position.numpy() for camera in cameras])
     fit = robust_similarity(positions, enu(located, origin), options.accuracy, up, heights=measured, leveled=forced)
-    record = Fit.of_distances("photos", fit.distances, fit.agrees, [camera.name for camera in cameras])
+    record = Agreement.of_distances("photos", fit.distances, fit.agrees, [camera.name for camera in cameras])
     if fit.vertical == "helped":
         info(f"positions on a line, or heights that scatter, say too little of the vertical; up is from {up_from}, too")
     up_from = {"found": "gps", "helped": f"gps and {up_from}", "given": up_from}[fit.vertical]
-    return Frame(fit.similarity, "gps", up_from, origin, fit=record)
+    return SceneFrame(fit.similarity, "gps", up_from, origin, fit=record)
 
 
 def _places(run: Run, source: str) -> tuple[list[Camera], list[Place]]:

@@ -9,7 +9,7 @@ import torch
 from splat.cameras import Camera
 from splat.console import count, info, progress
 from splat.errors import SplatError
-from splat.frame import Fit
+from splat.frame import Agreement
 from splat.options import wrong_choice
 from splat.run import Run
 
@@ -17,7 +17,7 @@ MISSED = 2.0  # pixels that a corner may lie beside its image, the root mean squ
 NARROW = 1e-3  # least over largest eigenvalue of the rays' normals: below it they are nearly parallel
 
 
-def units_of_markers(run: Run, dictionary: str, length: float) -> tuple[float, Fit]:
+def units_of_markers(run: Run, dictionary: str, length: float) -> tuple[float, Agreement]:
     """Length of the sides of the markers in units of the scene, the median; and how it fits, in metres.
 
     Args:
@@ -45,7 +45,7 @@ def units_of_markers(run: Run, dictionary: str, length: float) -> tuple[float, F
         info(f"{len(corners) - len(sides) // 4} of {count(len(corners), 'marker')} seen too rarely or poorly, not used")
     units = float(np.median(sides))
     distances = np.abs(np.array(sides) / units - 1) * length
-    return units, Fit.of_distances("sides of markers", distances, np.ones(len(sides), bool), names)
+    return units, Agreement.of_distances("sides of markers", distances, np.ones(len(sides), bool), names)
 
 
 def _seen_corners(run: Run, dictionary: str) -> dict[int, list[tuple[Camera, np.ndarray]]]:

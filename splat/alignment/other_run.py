@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from splat.cameras import Camera, stem
 from splat.errors import SplatError
-from splat.frame import Fit, Frame, Similarity, read_frame
+from splat.frame import Agreement, SceneFrame, Similarity, read_frame
 from splat.run import Run
 
 AGREED = 10.0  # degrees that the turns which single photos tell may differ, the median
@@ -18,7 +18,7 @@ FAR_OFF = 0.2  # of how far the cameras are spread, that their distances may be,
 ROUNDS = 10
 
 
-def from_run(run: Run, other: Run) -> Frame:
+def from_run(run: Run, other: Run) -> SceneFrame:
     """The frame of another run, for this one: its coordinates where it has none.
 
     Raises:
@@ -28,8 +28,10 @@ def from_run(run: Run, other: Run) -> Frame:
     if len(pairs) < 2:
         raise SplatError(f"{run.name} and {other.name} share {len(pairs)} photos (by name); two or more are needed")
     similarity, agrees, distances = between(pairs)
-    frame = read_frame(other.path) or Frame(Similarity(1.0, np.eye(3), np.zeros(3)), origin=other.notes.origin)
-    fit = Fit.of_distances("photos", distances * frame.similarity.scale, agrees, [camera.name for camera, _ in pairs])
+    frame = read_frame(other.path) or SceneFrame(Similarity(1.0, np.eye(3), np.zeros(3)), origin=other.notes.origin)
+    fit = Agreement.of_distances(
+        "photos", distances * frame.similarity.scale, agrees, [camera.name for camera, _ in pairs]
+    )
     return dataclasses.replace(
         frame,
         similarity=frame.similarity.after(similarity),

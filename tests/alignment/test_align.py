@@ -25,7 +25,7 @@ from splat.errors import SplatError
 from splat.exporting import aligned_frame, export_mesh
 from splat.files import read_json, write_json
 from splat.formats import read_scene, read_scene_file
-from splat.frame import Frame, Similarity, read_frame
+from splat.frame import SceneFrame, Similarity, read_frame
 from splat.gaussians import Gaussians
 from splat.poses.gauge import move_cameras
 from splat.render.scene import SceneRenderer
@@ -42,7 +42,7 @@ TRUTH = Similarity(
 )
 
 
-def align(capsys: pytest.CaptureFixture[str], run: Path, *words: str) -> tuple[Frame, str]:
+def align(capsys: pytest.CaptureFixture[str], run: Path, *words: str) -> tuple[SceneFrame, str]:
     """The frame, and what was said."""
     assert main(["align", str(run), "backend=cpu", *words]) == 0
     said = capsys.readouterr()

@@ -14,7 +14,7 @@ from torch import Tensor
 from splat.cameras import Camera
 from splat.console import info
 from splat.errors import SplatError
-from splat.frame import Frame
+from splat.frame import SceneFrame
 from splat.gaussians import Gaussians
 from splat.images import evenly, to_bytes
 from splat.render.config import RenderOptions
@@ -84,7 +84,7 @@ def prepare(
     clear: SceneRenderer,
     cameras: list[Camera],
     path: list[Camera],
-    frame: Frame | None = None,
+    frame: SceneFrame | None = None,
 ) -> PreparedWeather:
     """Weather for a scene.
 
@@ -117,7 +117,7 @@ def prepare(
     return PreparedWeather(renderer, _record(options, weather, wind))
 
 
-def _world(request: EffectRequest, scene: Gaussians, cameras: list[Camera], frame: Frame | None) -> world.World:
+def _world(request: EffectRequest, scene: Gaussians, cameras: list[Camera], frame: SceneFrame | None) -> world.World:
     if request.up is not None:
         up = np.array(request.up, float)
         if np.linalg.norm(up) < 1e-12:

@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from splat.errors import SplatError
-from splat.frame import Agreement, SceneFrame, Geodetic, Similarity, read_frame, write_frame
+from splat.frame import Agreement, Geodetic, SceneFrame, Similarity, read_frame, write_frame
 
 FRAME = SceneFrame(
     Similarity(12.5, Rotation.from_euler("xyz", [100, -20, 30], degrees=True).as_matrix(), np.array([1.0, -2.0, 3e6])),

@@ -13,7 +13,7 @@ from splat.cameras import Camera, find_camera
 from splat.capture.gps import Place, exif_place, table_of_places
 from splat.console import count, info, warn
 from splat.errors import SplatError
-from splat.frame import Agreement, SceneFrame, Geodetic
+from splat.frame import Agreement, Geodetic, SceneFrame
 from splat.options import parse_numbers
 from splat.run import Run
 

@@ -11,7 +11,7 @@ import torch
 
 from splat import native
 from splat.images import evenly
-from splat.train.stereo.agreement import DepthView, votes
+from splat.train.stereo.agreement import THROUGH, DepthView, votes
 from splat.train.stereo.captured import captured_depths
 from splat.train.stereo.filling import filled
 from splat.train.stereo.pictures import Picture, Pictures
@@ -33,7 +33,7 @@ def depth_views(
 ) -> dict[int, DepthView]:
     """Views with their depth, filled where nothing is sure: `sure` says where several photos agree.
 
-    Where the capture has depth maps that fit the known points, these count instead of the photos' depth.
+    Where the photos do not agree, depth maps of the capture that fit the known points count instead.
 
     Args:
         pictures: of all views.
@@ -46,12 +46,13 @@ def depth_views(
     compared = {view: (pictures[view], [pictures[other] for other in near[view][:SOURCES]]) for view in chosen}
     with ThreadPoolExecutor(native.default_threads()) as pool:
         depths = list(pool.map(lambda view: swept_depth(*compared[view], points), chosen))
-    known = captured_depths({view: picture for view, (picture, _) in compared.items()}, own, points)
-    found = {}
-    for view, depth in zip(chosen, depths):
-        if depth is not None:
-            best = np.where(known[view] > 0, known[view], depth) if view in known else depth
-            found[view] = DepthView(pictures[view], best, pictures[view].counts, captured=view in known)
+    found = {
+        view: DepthView(pictures[view], depth, pictures[view].counts)
+        for view, depth in zip(chosen, depths)
+        if depth is not None
+    }
+    known = captured_depths({view: one.picture for view, one in found.items()}, own, points)
+    found |= {view: with_map(found, near, view, depth) for view, depth in known.items()}
     return {view: completed(found, near, view, points) for view in found}
 
 
@@ -66,13 +67,32 @@ def swept_depth(picture: Picture, others: Sequence[Picture], points: np.ndarray)
     return chosen_depth(smoothed(cost, picture.color.mean(axis=2)), depths)
 
 
+def agreed(views: Mapping[int, DepthView], near: Sequence[Sequence[int]], view: int) -> np.ndarray:
+    """[h, w] bool: where others come to the depth of a view, and more of them than look through it."""
+    said = votes(views, near, view)
+    found: np.ndarray = views[view].sure & (said.agree >= WITNESSES) & (said.agree > said.through)
+    return found
+
+
+def with_map(views: Mapping[int, DepthView], near: Sequence[Sequence[int]], view: int, depth: np.ndarray) -> DepthView:
+    """A view with the capture's depth where photos do not agree, or agree on something else, as on plain walls.
+
+    Where they come near it, they are finer than a phone's depth and stay.
+
+    Args:
+        depth: [h, w], 0 where it is unknown.
+    """
+    one = views[view]
+    near_it = np.abs(one.depth / np.maximum(depth, 1e-9) - 1) < THROUGH
+    own = (depth > 0) & ~(near_it & agreed(views, near, view))
+    return replace(one, depth=np.where(own, depth, one.depth), captured=True)
+
+
 def completed(
     views: Mapping[int, DepthView], near: Sequence[Sequence[int]], view: int, points: np.ndarray
 ) -> DepthView:
     """A view whose depth stays where others agree, and is filled between that and the known points elsewhere."""
-    one = views[view]
-    said = votes(views, near, view)
-    sure = one.sure & (said.agree >= WITNESSES) & (said.agree > said.through)
+    one, sure = views[view], agreed(views, near, view)
     inverse, known = 1 / one.depth, sure.copy()
     y, x, depth = _projected(one.picture, points)
     free = ~sure[y, x]

@@ -70,6 +70,7 @@ def build_capture(found: ReaderResult, name: str, options: CaptureOptions) -> Ca
         origin=found.origin,
         depth_maps=sum(frame.depth_path is not None and is_file(frame.depth_path) for frame in frames),
         photos_found=max(found.listed, len(frames)) + unlisted,
+        tracks=found.tracks,
         held_out=how_held_out(sides, own, rule, options.test_every),
     )
 

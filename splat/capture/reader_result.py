@@ -9,7 +9,7 @@ import numpy as np
 
 from splat.capture.lens import Lens
 from splat.capture.photo import PhotoHeader, photo_header
-from splat.capture.types import Points, Split
+from splat.capture.types import Points, Split, TrackFiles
 from splat.capture.walk import Walk
 
 
@@ -44,6 +44,7 @@ class ReaderResult:
     read: list[Path] = field(default_factory=list)  # files that were read beside photos, masks and depth maps
     walk: Walk | None = None  # what lies in the folder, where the reader has looked
     test_lists: list[Path] = field(default_factory=list)  # where a list of the held-out photos may lie
+    tracks: TrackFiles | None = None  # which photos see which points
     headers: dict[Path, PhotoHeader] = field(default_factory=dict)  # of photos that were looked at already
 
     def header(self, path: Path) -> PhotoHeader:

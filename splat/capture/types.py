@@ -49,6 +49,14 @@ class Points:
 
 
 @dataclass(frozen=True)
+class TrackFiles:
+    """Where it stands which photos see which points: it is read when it is asked for."""
+
+    folder: Path  # of a COLMAP model
+    names: dict[int, str]  # the names of the capture's frames, by the numbers of the model's images
+
+
+@dataclass(frozen=True)
 class PhotoPlan:
     """How one photo becomes the image of its frame's camera."""
 
@@ -99,6 +107,7 @@ class Capture:
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     depth_maps: int = 0  # photos that have one; used where a strategy asks for them
     photos_found: int = 0  # photos that the capture lists or holds, those that cannot be used too; 0: not counted
+    tracks: TrackFiles | None = None  # in the frame of the files: the origin is not subtracted
     held_out: str = ""  # how test views were chosen, as `splat.capture.split.how_held_out` says it; "": not known
 
     @property

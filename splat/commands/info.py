@@ -26,6 +26,11 @@ class InfoConfig:
     """`splat info`."""
 
     path: str = option("", "a run folder, a scene file (ply, splat, spz, ...) or a capture")
+    picture: str = option(
+        "",
+        "of a capture: a PNG, SVG or PDF file for its cameras from above, suspicious ones in colour; cameras of photos"
+        " and videos are found for it",
+    )
     json: bool = option(False, "print JSON instead of lines for people")
 
 
@@ -33,7 +38,7 @@ def run(config: InfoConfig) -> None:
     """Print what is known about a path."""
     if not config.path:
         raise SplatError("which one? splat info FILE or splat info RUN")
-    found = describe(user_path(config.path))
+    found = describe(user_path(config.path), user_path(config.picture) if config.picture else None)
     if config.json:
         print(json.dumps(found, indent=2))
         return
@@ -45,14 +50,25 @@ def run(config: InfoConfig) -> None:
         print("\n" + metrics_table({Path(found["run"]).name: metrics}))
 
 
-def describe(path: Path) -> dict[str, Any]:
+def describe(path: Path, picture: Path | None = None) -> dict[str, Any]:
     """What is known about a run folder, a scene file or a capture, as plain data.
 
+    Args:
+        path: of it.
+        picture: of a capture, where its cameras are to be drawn.
+
     Raises:
-        SplatError: when it is none of them.
+        SplatError: when it is none of them; a picture of what is no capture.
     """
     if not path.exists():
         raise SplatError(f"{path} does not exist")
+    found = _described(path, picture)
+    if picture is not None and "picture" not in found:
+        raise SplatError(f"picture={picture}: {path} is no capture; leave picture= out")
+    return found
+
+
+def _described(path: Path, picture: Path | None) -> dict[str, Any]:
     if (path / "config.yaml").is_file() or (path / running.NAME).is_file():
         return _run(path)
     if path.is_file() and path.suffix.lower() in PHOTO_SUFFIXES:
@@ -64,7 +80,7 @@ def describe(path: Path) -> dict[str, Any]:
         return {"kind": "scene", **scene_info(path)}
     if path.is_dir() and not any(path.iterdir()):
         raise SplatError(f"{path} is an empty folder")
-    return _capture(path)
+    return _capture(path, picture)
 
 
 def lines(found: dict[str, Any], indent: str = "") -> list[str]:
@@ -75,7 +91,7 @@ def lines(found: dict[str, Any], indent: str = "") -> list[str]:
         label = name.replace("_", " ")
         if name == "origin" and isinstance(value, list):  # millions, of which every digit counts
             value = [f"{part:.12g}" for part in value]
-        if name == "notes":
+        if name in ("notes", "cameras") and isinstance(value, list):
             value = f"\n{indent}{' ' * (width + 2)}".join(value) or "none"
         if isinstance(value, dict) and any(isinstance(part, (dict, list)) for part in value.values()):
             result += [f"{indent}{label}:", *lines(value, indent + "  ")]
@@ -100,16 +116,22 @@ def _run(path: Path) -> dict[str, Any]:
     return {**found, "scene": {**describe(run.scene_path), **notes}, "metrics": run.metrics}
 
 
-def _capture(path: Path) -> dict[str, Any]:
+def _capture(path: Path, picture: Path | None) -> dict[str, Any]:
     from splat.capture import load_capture
+    from splat.capture.examine.examination import examine
+    from splat.capture.examine.picture import draw_cameras
     from splat.capture.readers.registry import capture_format
 
     kind = capture_format(path)
-    if kind in ("photos", "video"):  # finding their poses takes minutes, which is not what a question should cost
+    if (
+        kind in ("photos", "video") and picture is None
+    ):  # finding their poses takes minutes, which is not what a question should cost
         found = {"kind": f"{kind} without poses", "path": str(path)}
         more = _photos(path) if kind == "photos" else _video(path)
         return {**found, **more, "next": f"{shlex.join(['splat', 'train', str(path)])} finds the poses"}
     capture = load_capture(path, points="capture")
+    examination = examine(capture)
+    drawn = {} if picture is None else {"picture": str(draw_cameras(capture, examination, picture))}
     sizes = sorted({(frame.camera.width, frame.camera.height) for frame in capture.frames})
     masks = sum(plan.mask_path is not None for plan in capture.images.plans)
     return {
@@ -123,6 +145,8 @@ def _capture(path: Path) -> dict[str, Any]:
         "masks": masks,
         "depth_maps": capture.depth_maps,
         "points": 0 if capture.points is None else len(capture.points.xyz),
+        "cameras": examination.in_full(),
+        **drawn,
         "notes": capture.notes,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 
 from splat.capture.coverage import measured_coverage
+from splat.capture.examine.examination import examine
 from splat.capture.inventory import inventory
 from splat.capture.ply import write_ply_points
 from splat.capture.types import Capture, Split
@@ -148,6 +150,7 @@ def describe(loaded: Loaded) -> None:
         if not has_warned(note):
             info(note)
     say_coverage(loaded)
+    say_suspicions(capture)
     info(f"renderer: {loaded.backend.name} ({loaded.backend.reason})")
 
 
@@ -159,6 +162,14 @@ def say_coverage(loaded: Loaded) -> None:
     info(f"coverage: {found.in_words()}")
     for sentence in found.advice():
         warn(sentence)
+
+
+def say_suspicions(capture: Capture) -> None:
+    """Warn in one line of cameras that can hardly be right, with their photos' names."""
+    found = examine(capture).in_words()
+    if found is not None:
+        place = shlex.quote(str(capture.root))
+        warn(f"cameras may be wrong: {found}; splat info {place} picture=cameras.png shows them")
 
 
 def seed_everything(seed: int) -> None:

@@ -49,7 +49,7 @@ def model_fit(folder: Path, names: Collection[str]) -> PoseFit | None:
         if known.any() and image.has_pose:
             lens = model.cameras[image.camera_id]
             some = np.flatnonzero(known)[:: max(1, int(known.sum()) // SAMPLE)]
-            found = _errors(image, lens, xyz[rows[some]], xy[some])
+            found = pixel_errors(image, lens, xyz[rows[some]], xy[some])
             errors.append(found)
             sides.append(np.full(len(found), max(lens.width, lens.height)))
     several = views[views > 0]
@@ -62,7 +62,7 @@ def model_fit(folder: Path, names: Collection[str]) -> PoseFit | None:
     )
 
 
-def _errors(image: ModelImage, lens: Lens, xyz: np.ndarray, xy: np.ndarray) -> np.ndarray:
+def pixel_errors(image: ModelImage, lens: Lens, xyz: np.ndarray, xy: np.ndarray) -> np.ndarray:
     """[M] distances in pixels between points where they are seen and should be seen; infinite behind the camera."""
     local = xyz @ image.viewmat[:3, :3].T + image.viewmat[:3, 3]
     pixels = np.full((len(local), 2), np.inf)

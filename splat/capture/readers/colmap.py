@@ -17,6 +17,7 @@ from splat.capture.damage import damage, report_damaged
 from splat.capture.names import located, printable
 from splat.capture.reader_result import PosedPhoto, ReaderResult
 from splat.capture.split import LIST
+from splat.capture.types import TrackFiles
 from splat.errors import SplatError
 from splat.files import is_file, read_json
 
@@ -30,6 +31,7 @@ def read_colmap(root: Path, options: CaptureOptions) -> ReaderResult:
     notes: list[str] = []
     chosen = choose_model(root, notes, options.data_factor)
     folder, images = chosen.folder, chosen.images
+    numbers = [number for number, image in chosen.views.images.items() if image.has_pose]
     model = read_model(folder)
     notes += model.notes
     _count_unposed(model, notes)
@@ -66,6 +68,7 @@ def read_colmap(root: Path, options: CaptureOptions) -> ReaderResult:
         left_out=left_out,
         read=model.files,
         test_lists=test_lists,
+        tracks=TrackFiles(folder, {number: printable(name) for number, name in zip(numbers, names)}),
     )
 
 

@@ -138,18 +138,19 @@ def read_photos(root: Path, options: CaptureOptions) -> ReaderResult:
         UnposedPhoto(name, path, require_mask(masks[name], path) if name in masks else None)
         for name, path in files.items()
     ]
-    posed, points, solved = solve_cameras(photos, options, ordered=False, test_lists=[root / LIST])
+    solved = solve_cameras(photos, options, ordered=False, test_lists=[root / LIST])
     return ReaderResult(
         "photos",
         root,
-        posed,
-        points,
-        notes + solved,
+        solved.posed,
+        solved.points,
+        notes + solved.notes,
         sides=[root, folder],
         listed=len(listing.photos),
         left_out=[*listing.photos, *listing.no_photos()],
         walk=listing.walk,
         test_lists=[root / LIST],
+        tracks=solved.tracks,
     )
 
 

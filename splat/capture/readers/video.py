@@ -38,8 +38,9 @@ def read_video(path: Path, options: CaptureOptions) -> ReaderResult:
     for note in left_out:
         console.info(note)
     photos = [UnposedPhoto(file.name, file) for file in files]
-    posed, points, notes = solve_cameras(photos, options, ordered=True)
-    return ReaderResult("video", path, posed, points, [f"{len(photos)} frames of {path.name}", *left_out, *notes])
+    solved = solve_cameras(photos, options, ordered=True)
+    notes = [f"{len(photos)} frames of {path.name}", *left_out, *solved.notes]
+    return ReaderResult("video", path, solved.posed, solved.points, notes, tracks=solved.tracks)
 
 
 def one_video(path: Path) -> Path:

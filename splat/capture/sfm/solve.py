@@ -33,7 +33,7 @@ from splat.capture.sfm.training_points import training_points
 from splat.capture.sfm.unplaced import UNKNOWN, keep_reasons, kept_reasons, unplaced_note, unplaced_reasons
 from splat.capture.split import rule_for
 from splat.capture.suffixes import CAMERA_SUFFIXES
-from splat.capture.types import Points
+from splat.capture.types import Points, TrackFiles
 from splat.errors import SplatError
 
 EXHAUSTIVE_UP_TO = 150
@@ -42,6 +42,16 @@ FEWEST_PHOTOS = 3
 ADVICE = "take more photos with 60-80 % overlap, from different places, sharp and of a scene that keeps still"
 
 _announced: set[Path] = set()
+
+
+@dataclass(frozen=True)
+class SolvedCameras:
+    """What structure from motion found."""
+
+    posed: list[PosedPhoto]  # those that could be placed, in name order
+    points: Points | None  # that are seen in training photos
+    notes: list[str]
+    tracks: TrackFiles
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,7 @@ class UnposedPhoto:
 
 def solve_cameras(
     photos: Sequence[UnposedPhoto], options: CaptureOptions, *, ordered: bool, test_lists: Sequence[Path] = ()
-) -> tuple[list[PosedPhoto], Points | None, list[str]]:
+) -> SolvedCameras:
     """Shots of the photos that could be placed, the points seen in training photos, and notes; kept in the cache.
 
     Args:
@@ -96,10 +106,11 @@ def solve_cameras(
         _announced.add(model_folder)  # commands may read a capture more than once
         model = read_model(model_folder)
         by_name = {staged.name: photo for staged, photo in zip(_numbered(photos), photos)}
-        posed = []
-        for image in model.images.values():
+        posed, names = [], {}
+        for number, image in model.images.items():
             if image.has_pose:
                 photo = by_name[image.name]
+                names[number] = photo.name
                 lens = model.cameras[image.camera_id]
                 posed.append(PosedPhoto(photo.name, photo.path, image.viewmat, lens, photo.mask_path, upright=True))
         posed.sort(key=lambda photo: photo.name)
@@ -111,7 +122,8 @@ def solve_cameras(
         kept = kept_reasons(folder)
         reasons = {photo.name: kept.get(name, UNKNOWN) for name, photo in by_name.items() if photo.name not in placed}
     notes = [f"cameras from structure from motion: {len(posed)} of {len(photos)} photos placed ({matcher} matching)"]
-    return posed, points, notes + unplaced_note(reasons, len(photos))
+    notes += unplaced_note(reasons, len(photos))
+    return SolvedCameras(posed, points, notes, TrackFiles(model_folder, names))
 
 
 def _training_points(folder: Path, photos: dict[str, Path]) -> Points | None:

@@ -26,7 +26,7 @@ def photos_with_large_errors(tracks: Tracks) -> list[Suspicion]:
         return []
     usual, side = float(np.median(measured)), float(np.median(tracks.sides))
     if usual > LARGE * side:
-        reason = f"fit their points badly: the usual error is {usual:,.1f} pixels of {side:,.0f}"
+        reason = f"points fit badly: the usual error is {usual:,.1f} pixels of {side:,.0f}"
         return [Suspicion("error", tracks.names, reason)]
     with np.errstate(invalid="ignore"):
         large = np.flatnonzero(errors > np.maximum(TIMES * usual, LEAST * tracks.sides))
@@ -34,5 +34,5 @@ def photos_with_large_errors(tracks: Tracks) -> list[Suspicion]:
         return []
     worst = errors[large].max()
     most = f"up to {worst:,.1f}" if np.isfinite(worst) else "points behind the camera"
-    reason = f"fit their points badly ({most}, usual are {usual:,.2f} pixels)"
+    reason = f"points fit badly ({most}, usual are {usual:,.2f} pixels)"
     return [Suspicion("error", tuple(tracks.names[index] for index in large), reason)]

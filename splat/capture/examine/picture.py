@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,12 @@ from splat.capture.coverage import common_up
 from splat.capture.examine.examination import Examination
 from splat.capture.types import Capture
 from splat.errors import SplatError
+from splat.lazy import lazy
+
+if TYPE_CHECKING:
+    from matplotlib import figure
+else:
+    figure = lazy("matplotlib.figure")
 
 FORMATS = (".png", ".svg", ".pdf")
 COLORS = ("#d62728", "#ff7f0e", "#9467bd", "#8c564b", "#e377c2", "#17becf", "#bcbd22", "#1f77b4")
@@ -28,13 +35,11 @@ def draw_cameras(capture: Capture, examination: Examination, file: Path) -> Path
     """
     if file.suffix.lower() not in FORMATS:
         raise SplatError(f"picture={file}: write a {', '.join(FORMATS)} file")
-    from matplotlib.figure import Figure
-
     to_world = np.stack([camera.camtoworld.numpy() for camera in capture.cameras()])
     ground = _ground(to_world[:, :3, :3])
     places, looks = to_world[:, :3, 3] @ ground.T, to_world[:, :3, 2] @ ground.T
-    figure = Figure(figsize=(8, 8), dpi=120, layout="constrained")
-    axes = figure.add_subplot(aspect="equal", title=f"{capture.name} from above, in its own units")
+    drawing = figure.Figure(figsize=(8, 8), dpi=120, layout="constrained")
+    axes = drawing.add_subplot(aspect="equal", title=f"{capture.name} from above, in its own units")
     if capture.points is not None:
         xy = capture.points.xyz @ ground.T
         low, high = places.min(axis=0), places.max(axis=0)
@@ -61,7 +66,7 @@ def draw_cameras(capture: Capture, examination: Examination, file: Path) -> Path
         axes.annotate(names[index], places[index], fontsize=6, xytext=(3, 3), textcoords="offset points")
     axes.legend(loc="upper right", fontsize=8)
     try:
-        figure.savefig(file)
+        drawing.savefig(file)
     except OSError as error:
         raise SplatError(f"cannot write {file}: {error.strerror or error}") from error
     return file

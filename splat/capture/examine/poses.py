@@ -31,14 +31,14 @@ def odd_poses(cameras: Sequence[Camera], points: np.ndarray | None) -> list[Susp
     down = ups @ common_up(to_world[:, :3, :3]) < UPSIDE_DOWN
     offsets = np.linalg.norm(to_world[:, :3, 3] - np.median(to_world[:, :3, 3], axis=0), axis=1)
     found = [
-        _about(cameras, "upside-down", down, "are upside down to the others"),
+        _about(cameras, "upside-down", down, "upside down to the others"),
         _about(
             cameras,
             "far",
             offsets > FAR * max(float(np.median(offsets)), 1e-12),
-            f"stand more than {FAR:.0f} times as far out as the others",
+            f"more than {FAR:.0f} times as far out as the others",
         ),
-        _about(cameras, "blind", _blind(cameras, points), "see none of the known points"),
+        _about(cameras, "blind", _blind(cameras, points), "no known point in the picture"),
     ]
     return [each for each in found if each.photos]
 

@@ -43,7 +43,7 @@ def photos_with_few_points(tracks: Tracks) -> list[Suspicion]:
     if not len(few):
         return []
     fewest = f"as few as {seen[few].min():,}" if len(few) > 1 else f"{seen[few[0]]:,}"
-    return [Suspicion("few", _names(tracks, few), f"stand on few points ({fewest}, usual are {np.median(seen):,.0f})")]
+    return [Suspicion("few", _names(tracks, few), f"few points ({fewest}, usual are {np.median(seen):,.0f})")]
 
 
 def photos_apart(tracks: Tracks, shared: csr_matrix) -> list[Suspicion]:
@@ -61,7 +61,8 @@ def photos_apart(tracks: Tracks, shared: csr_matrix) -> list[Suspicion]:
     apart = enough[group_of != np.bincount(group_of).argmax()]
     if not len(apart):
         return []
-    reason = f"share no points with the {len(enough) - len(apart):,} others, so nothing says where they stand to them"
+    others = count(len(enough) - len(apart), "other photo")
+    reason = f"no points shared with {others}, so nothing says how these stand to each other"
     reason += f" ({groups - 1:,} groups)" if 2 < groups <= len(apart) else ""
     return [Suspicion("apart", _names(tracks, apart), reason)]
 
@@ -86,7 +87,7 @@ def photos_among_strangers(tracks: Tracks, shared: csr_matrix) -> list[Suspicion
             continue
         one, other = _two_sides(graph, members)
         reason = (
-            f"stand where {count(len(other), 'other photo')} do and look at the same, but share no points with them:"
+            f"the same view from about the same place as {count(len(other), 'other photo')}, but no points shared:"
             " wrongly placed, or a walk that was folded over itself or whose ends do not meet"
         )
         found.append(Suspicion("astray", _names(tracks, one), reason))

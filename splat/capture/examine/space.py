@@ -39,5 +39,5 @@ def photos_inside(tracks: Tracks) -> list[Suspicion]:
             most = max(most, before)
     if not found:
         return []
-    reason = f"would have up to {most:.0%} of the points in their picture close before the lens, where they see none"
+    reason = f"up to {most:.0%} of the points in the picture close before the lens, where the photo shows none"
     return [Suspicion("inside", tuple(found), reason)]

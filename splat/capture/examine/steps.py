@@ -36,7 +36,7 @@ def scale_jumps(tracks: Tracks, without: Collection[str] = ()) -> list[Suspicion
             factors.append(max(factor, 1 / factor))
     if not found:
         return []
-    reason = f"are where the scale of the scene jumps, by a factor of {max(factors):.2g}: what comes after does not fit"
+    reason = f"a jump of the scene's scale by a factor of {max(factors):.2g}: what comes after does not fit"
     return [Suspicion("scale", tuple(found), f"{reason} what comes before")]
 
 

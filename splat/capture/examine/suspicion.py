@@ -15,17 +15,17 @@ class Suspicion:
 
     kind: str  # one word, for the legend of a picture
     photos: tuple[str, ...]  # names, in name order
-    reason: str  # the rest of a sentence about them, "share no points with the others"
+    reason: str  # what it is, without a verb that would have to agree: "no points shared with the others"
 
     def in_short(self) -> str:
-        """The sentence with the first names."""
+        """The reason with the first names."""
         return self._sentence(self.photos[:NAMED])
 
     def in_full(self) -> str:
-        """The sentence with all names."""
+        """The reason with all names."""
         return self._sentence(self.photos)
 
     def _sentence(self, names: tuple[str, ...]) -> str:
         more = len(self.photos) - len(names)
         listed = ", ".join(names) + (f" and {more:,} more" if more else "")
-        return f"{count(len(self.photos), 'photo')} ({listed}) {self.reason}"
+        return f"{count(len(self.photos), 'photo')} ({listed}): {self.reason}"

@@ -67,7 +67,7 @@ def test_a_wrong_camera_is_said_when_training_begins(wrong_capture: Path, capsys
     assert examine(capture).photos == (WRONG,)
     say_suspicions(capture)
     said = " ".join(capsys.readouterr().err.split())
-    assert f"cameras may be wrong: 1 photo ({WRONG}) fit" in said
+    assert f"cameras may be wrong: 1 photo ({WRONG}): points fit badly" in said
     assert "picture=cameras.png shows them" in said
 
 

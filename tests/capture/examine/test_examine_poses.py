@@ -54,7 +54,7 @@ def test_what_is_odd_is_named(signs: list[float], times: float, kind: str) -> No
         cameras[index] = changed(cameras[index], signs, times)
     (found,) = odd_poses(cameras, POINTS)
     assert (found.kind, found.photos) == (kind, ("03.jpg", "07.jpg"))
-    assert found.in_short().startswith("2 photos (03.jpg, 07.jpg) ")
+    assert found.in_short().startswith("2 photos (03.jpg, 07.jpg): ")
 
 
 def test_phones_held_on_their_side_and_cameras_that_look_straight_down_are_fine() -> None:

@@ -67,7 +67,7 @@ def test_a_walk_that_is_folded_over_itself(demo: Tracks, how: str) -> None:
     others = {name for name, azimuth in zip(demo.names, azimuths) if azimuth > 0}
     named = set(suspicions["astray"].photos)
     assert (named <= names or named <= others) and len(named) > 0.7 * min(len(names), len(others))
-    assert "look at the same, but share no points" in suspicions["astray"].reason
+    assert "the same view from about the same place as" in suspicions["astray"].reason
     assert "apart" not in suspicions
 
 

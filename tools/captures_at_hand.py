@@ -83,14 +83,13 @@ def find_cameras(capture: CaptureAtHand, source: Path, folder: Path) -> str:
     images = work / "images"
     images.mkdir(parents=True)
     names = put_photos(source, images)
-    models = solved(work, images, names, capture.cameras)
-    if not models:
+    model = solved(work, images, names, capture.cameras)
+    if model is None:
         raise SplatError(f"{capture.name}: no two photos fit together; leave it out of --captures")
-    model = max(models.values(), key=lambda found: found.num_reg_images())
     forget_held_out(model, images)
     (work / "sparse" / "0").mkdir(parents=True)
     model.write_binary(str(work / "sparse" / "0"))
-    for left in ("database.db", "pairs.txt", "models"):
+    for left in ("database.db", "pairs.txt", "model", "model.all"):
         path = work / left
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     work.rename(folder)
@@ -111,25 +110,21 @@ def put_photos(source: Path, images: Path) -> list[str]:
     return sorted(path.name for path in images.iterdir())
 
 
-def solved(work: Path, images: Path, names: list[str], mapper: str) -> dict[int, Any]:
-    """Models of the photos, by the program's own features and matches of all pairs."""
+def solved(work: Path, images: Path, names: list[str], mapper: str) -> Any | None:
+    """The largest pycolmap.Reconstruction of the photos, by the program's own features and matches of all pairs."""
     from splat.capture.config import CaptureOptions
-    from splat.capture.sfm.features import choose_pairs, extract_features, match_pairs, quiet_colmap
-    from splat.capture.sfm.solve import UnposedPhoto, camera_groups
+    from splat.capture.sfm.colmap import quiet_colmap
+    from splat.capture.sfm.features import choose_pairs, extract_features, match_pairs
+    from splat.capture.sfm.mapping import ENGINES, run_engine
+    from splat.capture.sfm.solve import FEWEST_PHOTOS, UnposedPhoto, camera_groups
 
     options = CaptureOptions(num_threads=THREADS, sfm_image_size=SFM_SIZE, sfm_features=SFM_FEATURES)
-    database, output = work / "database.db", work / "models"
+    database = work / "database.db"
     groups = camera_groups([UnposedPhoto(name, images / name) for name in names])
     extract_features(database, images, groups, options)
     match_pairs(database, choose_pairs(names, "exhaustive"), options)
-    output.mkdir()
-    pycolmap = quiet_colmap()
-    pipeline = pycolmap.GlobalPipelineOptions() if mapper == "global" else pycolmap.IncrementalPipelineOptions()
-    pipeline.num_threads = 1  # the world's frame depends on it
-    pipeline.random_seed = 0
-    mapping = pycolmap.global_mapping if mapper == "global" else pycolmap.incremental_mapping
-    models: dict[int, Any] = mapping(str(database), str(images), str(output), options=pipeline)
-    return models
+    placed = run_engine(ENGINES[mapper][0], database, images, work / "model", len(names), FEWEST_PHOTOS)
+    return quiet_colmap().Reconstruction(str(placed.model)) if placed.photos else None
 
 
 def forget_held_out(model: Any, images: Path) -> None:

@@ -64,6 +64,12 @@ class ReadingOptions:
         " and those that look alike (similar); auto: all pairs up to 150 photos",
         choices=("auto", "exhaustive", "sequential", "similar"),
     )
+    mapper: str = option(
+        "auto",
+        "how structure from motion places cameras: photo after photo (incremental), all at once (global); auto:"
+        " incremental, from a weaker start and global where less than 70 % of the photos are placed",
+        choices=("auto", "incremental", "global"),
+    )
     sfm_image_size: int = option(1600, "longest side in pixels at which features are searched", minimum=64)
     sfm_features: int = option(4096, "most features a photo in structure from motion and triangulation", minimum=16)
     fps: float | None = option(

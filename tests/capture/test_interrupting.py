@@ -26,10 +26,10 @@ MOMENTS = ("finding features", "matching photos", "placing cameras")
 STOPPED = """
 import os, signal, sys, time
 from splat import cli
-from splat.capture.sfm import features, solve
+from splat.capture.sfm import child, counted, features
 
 moment, words = sys.argv[1], sys.argv[2:]
-run_counted = features.run_counted
+run_counted = counted.run_counted
 
 def run_stopped(description, total, unit, work):
     def part(cancel, advance):
@@ -44,8 +44,8 @@ def run_stopped(description, total, unit, work):
 
     run_counted(description, total, unit, part)
 
-features.run_counted = solve.run_counted = run_stopped
-features.PATIENCE = 600  # however slow the machine is
+features.run_counted = child.run_counted = run_stopped
+counted.PATIENCE = 600  # however slow the machine is
 sys.exit(cli.main(words))
 """
 
@@ -99,9 +99,9 @@ sys.exit(cli.main())
 def test_callers_get_an_exception_and_the_worker_ends(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from splat.capture.sfm import features
+    from splat.capture.sfm import counted
 
-    monkeypatch.setattr(features, "PATIENCE", 0.1)
+    monkeypatch.setattr(counted, "PATIENCE", 0.1)
     done = threading.Event()
 
     def work(cancel: object, advance: object) -> None:
@@ -109,9 +109,9 @@ def test_callers_get_an_exception_and_the_worker_ends(
         done.wait()
 
     with pytest.raises(Interrupted, match="stopped while counting"):
-        features.run_counted("Counting", 1, "photo", work)
+        counted.run_counted("Counting", 1, "photo", work)
     assert len(workers.running()) == 1
     threading.Timer(0.3, done.set).start()
-    features.run_counted("Counting", 1, "photo", lambda cancel, advance: advance(2))  # waits for the earlier one
+    counted.run_counted("Counting", 1, "photo", lambda cancel, advance: advance(2))  # waits for the earlier one
     assert "Counting: 1/1" in capsys.readouterr().err  # a step that counts twice goes no farther than the end
     assert workers.running() == []

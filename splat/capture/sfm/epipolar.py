@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from splat.capture.sfm.features import quiet_colmap
+from splat.capture.sfm.colmap import quiet_colmap
 from splat.capture.types import PoseFit
 
 SAMPLE = 200  # matches of a pair that count

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from splat.capture.sfm.features import quiet_colmap
+from splat.capture.sfm.colmap import quiet_colmap
 
 WORDS = 64
 SAMPLE = 50_000  # descriptors that the words are learnt from

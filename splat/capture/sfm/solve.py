@@ -1,4 +1,4 @@
-"""Cameras and points from photos alone: COLMAP's incremental structure from motion on the processor, cached."""
+"""Cameras and points from photos alone: structure from motion on the processor, cached."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,10 @@ from splat.capture.config import CaptureOptions
 from splat.capture.masks import aligned_mask
 from splat.capture.photo import camera_identity, photo_header
 from splat.capture.reader_result import PosedPhoto
-from splat.capture.sfm.colmap_workspace import remove_tree, stage_mask, stage_photo, work_folder
-from splat.capture.sfm.features import (
-    CameraGroup,
-    choose_pairs,
-    extract_features,
-    match_pairs,
-    quiet_colmap,
-    run_counted,
-)
+from splat.capture.sfm.colmap import quiet_colmap
+from splat.capture.sfm.colmap_workspace import stage_mask, stage_photo, work_folder
+from splat.capture.sfm.features import CameraGroup, choose_pairs, extract_features, match_pairs
+from splat.capture.sfm.mapping import ENOUGH, place_cameras
 from splat.capture.sfm.retrieval import similar_pairs
 from splat.capture.sfm.training_points import training_points
 from splat.capture.sfm.unplaced import UNKNOWN, keep_reasons, kept_reasons, unplaced_note, unplaced_reasons
@@ -87,6 +82,8 @@ def solve_cameras(
         matcher = _matcher(len(photos), ordered)
     settings = {
         "kind": "sfm",
+        "version": 2,  # 1 had COLMAP's own features and one mapper
+        "mapper": options.mapper,
         "image_size": options.sfm_image_size,
         "features": options.sfm_features,
         "matcher": matcher,
@@ -162,9 +159,9 @@ def _reconstruct(photos: Sequence[UnposedPhoto], matcher: str, options: CaptureO
         if matcher == "similar":
             pairs = sorted({*pairs, *similar_pairs(database, names)})
         match_pairs(database, pairs, options)
-        remove_tree(work / "models")
-        model = _map(database, images, work / "models", len(photos), options)
-        _check_model(model, len(photos), matcher)
+        found = place_cameras(database, images, work, len(photos), FEWEST_PHOTOS, options.mapper)
+        _check_placed(found.photos, len(photos), matcher)
+        model = quiet_colmap().Reconstruction(str(found.model))
         placed = {image.name for image in model.images.values() if image.has_pose}
         keep_reasons(folder, unplaced_reasons(database, placed))
         finished = work / "finished"
@@ -208,47 +205,10 @@ def camera_groups(photos: Sequence[UnposedPhoto]) -> list[CameraGroup]:
     return [CameraGroup(tuple(names), "OPENCV" if len(names) >= 10 else "SIMPLE_RADIAL") for names in groups.values()]
 
 
-def _map(database: Path, images: Path, output: Path, count: int, options: CaptureOptions) -> Any:
-    """The model with the most photos.
-
-    Raises:
-        SplatError: when no two photos fit.
-    """
-    pycolmap = quiet_colmap()
-    output.mkdir(parents=True)
-    pipeline = pycolmap.IncrementalPipelineOptions()
-    # The choice of the first pair, and with it the world's frame, depends on the number of threads. Features and
-    # matches, which take most of the time, come out the same with any number and use all.
-    pipeline.num_threads = 1
-    pipeline.random_seed = 0
-    pipeline.ba_use_gpu = False
-    pipeline.min_model_size = FEWEST_PHOTOS
-    models: dict[int, Any] = {}
-
-    def work(cancel: dict[str, Any], advance: Callable[[int], None]) -> None:
-        models.update(
-            pycolmap.incremental_mapping(
-                database_path=str(database),
-                image_path=str(images),
-                output_path=str(output),
-                options=pipeline,
-                initial_image_pair_callback=lambda: advance(2),
-                next_image_callback=lambda: advance(1),
-                **cancel,
-            )
-        )
-
-    run_counted("Placing cameras", count, "photo", work)
-    if not models:
-        raise SplatError(f"none of the {count} photos could be placed; {ADVICE}")
-    return max(models.values(), key=lambda model: model.num_reg_images())
-
-
-def _check_model(model: Any, count: int, matcher: str) -> None:
+def _check_placed(placed: int, count: int, matcher: str) -> None:
     """Warn, or give up, when many photos could not be placed."""
-    placed = model.num_reg_images()
     hint = ADVICE if matcher == "exhaustive" else f"try capture.matcher=exhaustive, or {ADVICE}"
     if placed < FEWEST_PHOTOS:
-        raise SplatError(f"only {placed} of {count} photos could be placed; {hint}")
-    if placed < 0.7 * count:
+        raise SplatError(f"{'none' if not placed else f'only {placed}'} of the {count} photos could be placed; {hint}")
+    if placed < ENOUGH * count:
         console.warn(f"only {placed} of {count} photos could be placed; {hint}")

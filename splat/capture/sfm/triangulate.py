@@ -15,9 +15,11 @@ from splat.capture.assemble import photo_orientation
 from splat.capture.cache import cache_folder, cache_key, kept_points, require_space
 from splat.capture.config import CaptureOptions
 from splat.capture.reader_result import PosedPhoto
+from splat.capture.sfm.colmap import quiet_colmap
 from splat.capture.sfm.colmap_workspace import stage_photo, work_folder
+from splat.capture.sfm.counted import run_counted
 from splat.capture.sfm.epipolar import matches_fit
-from splat.capture.sfm.features import CameraGroup, extract_features, match_pairs, quiet_colmap, run_counted, threads
+from splat.capture.sfm.features import CameraGroup, extract_features, match_pairs, threads
 from splat.capture.types import Points
 
 NEIGHBOURS = 14  # photos that each photo is matched with
@@ -35,7 +37,7 @@ def triangulated_points(posed: Sequence[PosedPhoto], options: CaptureOptions) ->
     options = replace(options, sfm_image_size=IMAGE_SIZE)
     settings = {
         "kind": "triangulation",
-        "version": 2,  # 1 did not know how well the poses fit
+        "version": 3,  # 1 did not know how well the poses fit; 2 had COLMAP's features
         "image_size": IMAGE_SIZE,
         "features": options.sfm_features,
         "cameras": [[photo.viewmat.tolist(), astuple(photo.lens)] for photo in posed],

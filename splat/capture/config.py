@@ -61,7 +61,7 @@ class ReadingOptions:
     matcher: str = option(
         "auto",
         "which photos are matched in structure from motion: all pairs, neighbours in name order (videos), or both these"
-        " and those that look alike (similar); auto: all pairs up to 150 photos",
+        " and those that look alike (similar); auto: all pairs up to 30 photos",
         choices=("auto", "exhaustive", "sequential", "similar"),
     )
     mapper: str = option(

@@ -20,6 +20,7 @@ from splat.capture.sfm.sift import Features, sift_features
 from splat.native import default_threads
 
 SEQUENTIAL_OVERLAP = 10
+NEXT = 3
 TILE = 14  # photos on each side of a square of pairs that is matched at once
 AT_ONCE = 8  # photos at most whose features are searched at the same time: each takes 300 MB at 1,600 pixels
 
@@ -141,9 +142,12 @@ def match_pairs(database: Path, pairs: Sequence[tuple[str, str]], options: Captu
 def choose_pairs(names: Sequence[str], matcher: str) -> list[tuple[str, str]]:
     """Pairs of photos to match, as (earlier, later) in the order given.
 
-    exhaustive: all; sequential: the next ten and those 16, 32, 64, … further on, so that a long walk keeps its shape.
+    exhaustive: all; sequential: the next ten and those 16, 32, 64, … further on, so that a long walk keeps its shape;
+    next: the next three, beside pairs that are chosen otherwise.
     """
     count = len(names)
+    if matcher == "next":
+        return [(names[i], names[j]) for i in range(count) for j in range(i + 1, min(i + NEXT, count - 1) + 1)]
     if matcher == "exhaustive":
         return [(names[i], names[j]) for i in range(count) for j in range(i + 1, count)]
     steps = list(range(1, SEQUENTIAL_OVERLAP + 1)) + [2**power for power in range(4, 11)]

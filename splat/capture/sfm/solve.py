@@ -31,8 +31,9 @@ from splat.capture.suffixes import CAMERA_SUFFIXES
 from splat.capture.types import Points, TrackFiles
 from splat.errors import SplatError
 
-EXHAUSTIVE_UP_TO = 150
-ORDERED_EXHAUSTIVE_UP_TO = 60
+EXHAUSTIVE_UP_TO = 30
+MANY = 150  # photos: more are matched with more of their neighbours by name, and never all with all
+ORDERED_UP_TO = 60  # frames of a video that may look alike although they are far apart
 FEWEST_PHOTOS = 3
 ADVICE = "take more photos with 60-80 % overlap, from different places, sharp and of a scene that keeps still"
 
@@ -155,11 +156,13 @@ def _reconstruct(photos: Sequence[UnposedPhoto], matcher: str, options: CaptureO
                 stage_mask(mask, masks / f"{photo.name}.png", images / photo.name)
         extract_features(database, images, camera_groups(photos), options, masks=masks)
         names = [photo.name for photo in photos]
-        pairs = choose_pairs(names, "exhaustive" if matcher == "exhaustive" else "sequential")
-        if matcher == "similar":
-            pairs = sorted({*pairs, *similar_pairs(database, names)})
-        match_pairs(database, pairs, options)
+        match_pairs(database, _pairs(names, matcher, database), options)
         found = place_cameras(database, images, work, len(photos), FEWEST_PHOTOS, options.mapper)
+        if found.photos < ENOUGH * len(photos) and matcher == "similar" and len(photos) <= MANY:
+            console.info(f"only {found.photos} of {len(photos)} photos are placed: all are matched with all")
+            match_pairs(database, choose_pairs(names, "exhaustive"), options)
+            found = place_cameras(database, images, work, len(photos), FEWEST_PHOTOS, options.mapper)
+            matcher = "exhaustive"
         _check_placed(found.photos, len(photos), matcher)
         model = quiet_colmap().Reconstruction(str(found.model))
         placed = {image.name for image in model.images.values() if image.has_pose}
@@ -186,10 +189,19 @@ def write_model(model: Any, folder: Path) -> None:
         raise SplatError(f"cannot write the cameras into {folder}: the disk is full; free some space")
 
 
+def _pairs(names: Sequence[str], matcher: str, database: Path) -> list[tuple[str, str]]:
+    """The pairs to match; what looks alike is told from the features in the database."""
+    if matcher != "similar":
+        return choose_pairs(names, matcher)
+    if len(names) > MANY:
+        return sorted({*choose_pairs(names, "sequential"), *similar_pairs(database, names, 20)})
+    return sorted({*choose_pairs(names, "next"), *similar_pairs(database, names, 15)})
+
+
 def _matcher(count: int, ordered: bool) -> str:
     """The matcher that `matcher=auto` picks for this number of photos."""
-    if ordered:
-        return "sequential" if count > ORDERED_EXHAUSTIVE_UP_TO else "exhaustive"
+    if ordered and count > ORDERED_UP_TO:
+        return "sequential"
     return "exhaustive" if count <= EXHAUSTIVE_UP_TO else "similar"
 
 

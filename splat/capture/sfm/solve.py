@@ -87,7 +87,7 @@ def solve_cameras(
         "mapper": options.mapper,
         "image_size": options.sfm_image_size,
         "features": options.sfm_features,
-        "matcher": matcher,
+        "matcher": [options.matcher, matcher],
         "names": [photo.name for photo in photos],
         "masks": [str(photo.mask_path) for photo in photos if photo.mask_path],
     }
@@ -158,7 +158,8 @@ def _reconstruct(photos: Sequence[UnposedPhoto], matcher: str, options: CaptureO
         names = [photo.name for photo in photos]
         match_pairs(database, _pairs(names, matcher, database), options)
         found = place_cameras(database, images, work, len(photos), FEWEST_PHOTOS, options.mapper)
-        if found.photos < ENOUGH * len(photos) and matcher == "similar" and len(photos) <= MANY:
+        doubtful = found.photos < ENOUGH * len(photos) and options.matcher == "auto"
+        if doubtful and matcher == "similar" and len(photos) <= MANY:
             console.info(f"only {found.photos} of {len(photos)} photos are placed: all are matched with all")
             match_pairs(database, choose_pairs(names, "exhaustive"), options)
             found = place_cameras(database, images, work, len(photos), FEWEST_PHOTOS, options.mapper)

@@ -59,6 +59,11 @@ def incremental(arguments: dict[str, Any], advance: Advance) -> int:
     options.ba_use_gpu = False
     options.extract_colors = False  # colours are those of the training photos, see training_points.py
     options.min_model_size = arguments["fewest"]
+    # All cameras are adjusted together a third as often as usual and not to the last digit: two thirds of the time, and
+    # the same errors (docs/benchmarks.md).
+    options.ba_global_frames_ratio = options.ba_global_points_ratio = 1.3
+    options.ba_global_max_refinements, options.ba_local_max_refinements = 2, 1
+    options.ba_global_function_tolerance = options.ba_local_function_tolerance = 1e-6
     if arguments["relaxed"]:
         options.mapper.init_max_forward_motion = 1.0
         options.mapper.init_min_tri_angle = 4.0

@@ -67,7 +67,7 @@ class LossOptions:
         "what the scene is held to besides the photos: capture (its depth maps), or the hub name or folder of a"
         " depth-estimation model of transformers",
     )
-    depth_weight: float = option(5.0, "weight of the squared distance (logarithm of depth) to that", above=0)
+    depth_weight: float = option(0.2, "weight of the squared distance (logarithm of depth) to that", above=0)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from splat.capture import load_capture
 from splat.train.config import InitialOptions, TrainConfig
 from splat.train.initial import beginning, first_points, initial_gaussians, scene_scale, seedable
 from splat.train.normalize import Normalization
-from splat.train.stereo.seeds import UNSURE, Seeds
+from splat.train.stereo.seeds import DENSER, UNSURE, Seeds
 from splat.train.strategies import AutoStrategy, NoneStrategy, Strategy
 from splat.train.views import TrainingViews
 from tests.train.blobs import write_blob_capture
@@ -75,7 +75,7 @@ def test_first_points_meet_the_total() -> None:
         xyz, rgb = first_points(cameras, points, seeds, total, rng, transparent=True)
         assert len(xyz) == len(rgb) == expected
     unsure, _ = first_points(cameras, points, seeds, 1000, rng)
-    assert len(unsure) == 200 + round(1000 * UNSURE) // 4  # all are guesses: a twentieth of 1000, and a quarter of it
+    assert len(unsure) == 200 + round(1000 * DENSER * UNSURE) // 4  # all are guesses: a twentieth, and a quarter of it
     none, _ = first_points(cameras, points, wall_seeds(0, True, rng), 1000, rng)
     assert len(none) == 200
 

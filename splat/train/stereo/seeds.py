@@ -13,7 +13,8 @@ from splat.train.stereo.depth import JUDGES, WITNESSES, depth_views
 from splat.train.stereo.pictures import Pictures, partners
 
 MOST_THROUGH = 1  # other photos that may look through a seed: noise of their depth
-UNSURE = 0.05  # seeds on pixels whose depth is a guess of one photo, over those where several come to the same
+UNSURE = 0.025  # seeds on pixels whose depth is a guess of one photo, over those where several come to the same
+DENSER = 2.0  # times as many on the latter than where all are such pixels, so that a start stays large enough
 CLOSE = 0.03  # relative difference up to which guesses in two photos are of one surface
 
 
@@ -33,22 +34,23 @@ class Seeds:
         return float(self.sure.mean()) if len(self.sure) else 0.0
 
     def some(self, count: int, rng: np.random.Generator, unsure: float = UNSURE) -> Seeds:
-        """Some of them, drawn at random: `count` if all were likely and there are so many, else fewer.
+        """Some of them, drawn at random: `count` if half are likely and there are so many, else fewer.
 
         Where photos agree on depth, Gaussians may begin small and many: they stay. Where they do not (plain walls, what
         few photos see) a depth is a guess, and many small Gaussians at wrong depths explain each photo by itself,
         before the lens of all others. Few and large ones must fit many photos at once. So pixels that are not likely
-        get one seed where the others get twenty, and there are fewer in all.
+        get one seed where the others get forty, and where these are less than half there are fewer in all.
 
         Args:
-            count: of seeds where all pixels are likely.
+            count: of seeds where at least half of the pixels are likely.
             rng: picks them.
             unsure: seeds on a pixel that is not likely, over those on one that is.
         """
         weights = np.where(self.likely, 1.0, unsure)
         # the smallest of exponential times over weights: a weighted draw without replacement (Efraimidis & Spirakis)
         order = np.argsort(rng.exponential(size=len(weights)) / weights, kind="stable")
-        return self.at(order[: round(count * float(weights.mean()))] if len(weights) else order)
+        share = min(1.0, DENSER * float(weights.mean())) if len(weights) else 0.0
+        return self.at(order[: round(count * share)])
 
     def at(self, rows: np.ndarray) -> Seeds:
         """Those of some rows [M]."""

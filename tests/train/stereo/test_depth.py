@@ -7,7 +7,7 @@ from splat.train.stereo.agreement import DepthView, votes
 from splat.train.stereo.depth import JUDGES, depth_views
 from splat.train.stereo.filling import filled
 from splat.train.stereo.pictures import partners
-from splat.train.stereo.seeds import UNSURE, Seeds, candidates, stereo_seeds
+from splat.train.stereo.seeds import DENSER, UNSURE, Seeds, candidates, stereo_seeds
 from tests.train.stereo import walls
 
 
@@ -138,7 +138,9 @@ def test_few_seeds_stand_where_photos_do_not_agree() -> None:
     assert len(many.xyz) == 2000
     likely = plain.likely.mean()
     assert plain.agreed <= likely < 1 and plain.likely[plain.sure].all()
-    assert len(few.xyz) == pytest.approx(2000 * (likely + UNSURE * (1 - likely)), abs=1)
+    assert len(few.xyz) == pytest.approx(2000 * min(1, DENSER * (likely + UNSURE * (1 - likely))), abs=1)
+    third = Seeds(plain.xyz, plain.rgb, plain.sure, np.arange(len(plain.xyz)) % 3 == 0)
+    assert len(third.some(900, np.random.default_rng(0)).xyz) == pytest.approx(300 * DENSER * (1 + 2 * UNSURE), abs=2)
     assert few.likely.mean() > 0.95 and many.likely.mean() == pytest.approx(likely, abs=0.03)
     assert (few.xyz[:, 0] > 0.5).mean() < 0.85 * (many.xyz[:, 0] > 0.5).mean()
 

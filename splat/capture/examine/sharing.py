@@ -71,7 +71,7 @@ def photos_among_strangers(tracks: Tracks, shared: csr_matrix) -> list[Suspicion
     """Photos that stand where others do, look at the same and yet share no points with them.
 
     Either their pose is wrong, or a walk was folded over itself, or came back to its start beside it. Of two such
-    groups the smaller is named.
+    groups the one is named that has no other photos to agree with, else the smaller, or both where they are equal.
     """
     seen = np.maximum(points_seen(tracks), 1)
     strangers = look_at_the_same(tracks)
@@ -79,13 +79,15 @@ def photos_among_strangers(tracks: Tracks, shared: csr_matrix) -> list[Suspicion
     common = np.asarray(shared[first, second]).ravel()
     few = common < np.maximum(SHARED * np.minimum(seen[first], seen[second]), 1)
     graph = csr_matrix((np.ones(few.sum(), np.int32), (first[few], second[few])), strangers.shape)
+    agrees = np.zeros(len(seen), bool)
+    agrees[first[~few]] = agrees[second[~few]] = True
     groups, group_of = connected_components(graph, directed=False)
     found = []
     for group in range(groups):
         members = np.flatnonzero(group_of == group)
         if len(members) < 2:
             continue
-        one, other = _two_sides(graph, members)
+        one, other = _two_sides(graph, members, agrees)
         reason = (
             f"the same view from about the same place as {count(len(other), 'other photo')}, but no points shared:"
             " wrongly placed, or a walk that was folded over itself or whose ends do not meet"
@@ -137,14 +139,23 @@ def _some(rows: np.ndarray) -> np.ndarray:
     return chosen
 
 
-def _two_sides(graph: csr_matrix, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The members [M] of a connected graph of strangers on its two sides, the smaller one first."""
+def _two_sides(graph: csr_matrix, members: np.ndarray, agrees: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The members [M] of a connected graph of strangers: those to be suspected, and those on the other side.
+
+    Args:
+        graph: [C, C] which photos are strangers.
+        members: of the connected part.
+        agrees: [C] bool, photos that share points with some other that looks at the same.
+    """
     order, before = breadth_first_order(graph, int(members[0]), directed=False)
     side = np.zeros(graph.shape[0], bool)
     for index in order[1:]:
         side[index] = not side[before[index]]
-    one, other = members[side[members]], members[~side[members]]
-    return (one, other) if len(one) <= len(other) else (other, one)
+    one, other = sorted(
+        (members[side[members]], members[~side[members]]), key=lambda each: (agrees[each].any(), len(each))
+    )
+    undecided = len(one) == len(other) and agrees[one].any() == agrees[other].any()
+    return (members, other) if undecided else (one, other)
 
 
 def _names(tracks: Tracks, photos: np.ndarray) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Jumps of scale along a sequence: the same points, seen from both sides of a photo, must be equally far."""
+"""Jumps of scale along a sequence: points must be equally far by the step before a photo and by the step after."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ PARALLAX = 1.0  # degrees, under which the distance of a point is a guess
 
 
 def scale_jumps(tracks: Tracks, without: Collection[str] = ()) -> list[Suspicion]:
-    """Photos at which the scale changes: the step before them and the step after give points different distances.
+    """Photos among which the scale changes, three in a row for each change.
+
+    The step to the middle one and the step from it give the same points different distances: there the scale jumps, or
+    one of the three is wrong.
 
     Distances are intersections of the rays of two photos, so the places of points in the model do not matter. Photos
     count as a sequence in name order; three that share few points say nothing.
@@ -25,19 +28,20 @@ def scale_jumps(tracks: Tracks, without: Collection[str] = ()) -> list[Suspicion
         tracks: what is seen where.
         without: names of photos that are suspicious by themselves.
     """
-    found, factors = [], []
+    found: set[int] = set()
+    factors = []
     seen = [_seen(tracks, index) for index in range(len(tracks.names))]
     for index in range(1, len(tracks.names) - 1):
         if any(tracks.names[at] in without for at in (index - 1, index, index + 1)):
             continue
         factor = _change(tracks.viewmats[index - 1 : index + 2], seen[index - 1 : index + 2])
         if factor is not None and not 1 / JUMP < factor < JUMP:
-            found.append(tracks.names[index])
+            found |= {index - 1, index, index + 1}
             factors.append(max(factor, 1 / factor))
     if not found:
         return []
-    reason = f"a jump of the scene's scale by a factor of {max(factors):.2g}: what comes after does not fit"
-    return [Suspicion("scale", tuple(found), f"{reason} what comes before")]
+    reason = f"a jump of the scene's scale by a factor of {max(factors):.2g} among them: one is wrong or what follows"
+    return [Suspicion("scale", tuple(tracks.names[at] for at in sorted(found)), reason)]
 
 
 def _change(poses: np.ndarray, seen: Sequence[tuple[np.ndarray, np.ndarray]]) -> float | None:

@@ -10,6 +10,7 @@ from examine_faults import around, demo_tracks, indices, moved, torn, turn, used
 
 from splat.capture.colmap.tracks import Tracks
 from splat.capture.examine.examination import suspicious_tracks
+from splat.capture.examine.sharing import look_at_the_same
 from splat.capture.examine.suspicion import Suspicion
 
 
@@ -71,6 +72,30 @@ def test_a_walk_that_is_folded_over_itself(demo: Tracks, how: str) -> None:
     assert "apart" not in suspicions
 
 
+def test_of_two_strangers_that_agree_with_nobody_both_are_named(demo: Tracks) -> None:
+    _, centre, up = around(demo)
+    one = indices(demo, ["0030.jpg"])
+    tracks, own = torn(demo, one, keep=np.arange(len(demo.photo)) % 10 == 0)
+    matrix = turn(up, 25.0)
+    placed = moved(tracks, one, own, matrix, centre - matrix @ centre)
+    strangers = look_at_the_same(placed)
+    pair = one.copy()
+    pair[np.flatnonzero(strangers[30] | strangers[:, 30])[0]] = True
+    kept = pair[placed.photo]
+    two = replace(
+        placed,
+        names=tuple(np.array(placed.names)[pair].tolist()),
+        viewmats=placed.viewmats[pair],
+        sides=placed.sides[pair],
+        photo=(np.cumsum(pair) - 1)[placed.photo[kept]].astype(np.int32),
+        point=placed.point[kept],
+        plane=placed.plane[kept],
+        error=placed.error[kept],
+    )
+    astray = next(each for each in suspicious_tracks(used(two)) if each.kind == "astray")
+    assert astray.photos == two.names
+
+
 def test_two_models_that_were_put_together(demo: Tracks) -> None:
     second = np.arange(len(demo.names)) >= 50
     tracks, own = torn(demo, second)
@@ -89,7 +114,7 @@ def test_a_scale_that_jumps(demo: Tracks, factor: float) -> None:
     suspicions = {
         each.kind: each for each in suspicious_tracks(used(moved(tracks, later, own, matrix, place - matrix @ place)))
     }
-    assert suspicions["scale"].photos == (demo.names[at],)
+    assert suspicions["scale"].photos == demo.names[at - 1 : at + 2]
     assert "by a factor of 2" in suspicions["scale"].reason
 
 

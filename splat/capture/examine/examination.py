@@ -69,10 +69,12 @@ def examine(capture: Capture) -> Examination:
 def suspicious_tracks(tracks: Tracks) -> list[Suspicion]:
     """All that is odd about what photos see of the points."""
     shared = shared_points(tracks)
-    found = photos_apart(tracks, shared) + photos_with_few_points(tracks) + photos_with_large_errors(tracks)
+    misfits = photos_with_large_errors(tracks)
+    wrong = {name for each in misfits for name in each.photos}
+    found = photos_apart(tracks, shared) + photos_with_few_points(tracks) + misfits
     known = {name for each in found for name in each.photos}
     jumps = scale_jumps(tracks, known)
-    return found + photos_among_strangers(tracks, shared) + jumps + photos_inside(tracks)
+    return found + photos_among_strangers(tracks, shared, wrong) + jumps + photos_inside(tracks)
 
 
 def _of_these(found: Sequence[Suspicion], names: set[str]) -> list[Suspicion]:

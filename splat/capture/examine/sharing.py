@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components
@@ -67,14 +69,16 @@ def photos_apart(tracks: Tracks, shared: csr_matrix) -> list[Suspicion]:
     return [Suspicion("apart", _names(tracks, apart), reason)]
 
 
-def photos_among_strangers(tracks: Tracks, shared: csr_matrix) -> list[Suspicion]:
+def photos_among_strangers(tracks: Tracks, shared: csr_matrix, without: Collection[str] = ()) -> list[Suspicion]:
     """Photos that stand where others do, look at the same and yet share no points with them.
 
     Either their pose is wrong, or a walk was folded over itself, or came back to its start beside it. Of two such
     groups the one is named that has no other photos to agree with, else the smaller, or both where they are equal.
+    Photos `without` are suspicious by themselves: nobody else is suspected for standing near them.
     """
     seen = np.maximum(points_seen(tracks), 1)
-    strangers = look_at_the_same(tracks)
+    trusted = ~np.isin(tracks.names, list(without))
+    strangers = look_at_the_same(tracks) & trusted & trusted[:, None]
     first, second = np.nonzero(strangers)
     common = np.asarray(shared[first, second]).ravel()
     few = common < np.maximum(SHARED * np.minimum(seen[first], seen[second]), 1)

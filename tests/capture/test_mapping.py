@@ -98,14 +98,16 @@ def engines_that_place(monkeypatch: pytest.MonkeyPatch, counts: list[int | None]
     ("counts", "tried", "photos", "used"),
     [
         ([7, 0, 0], 1, 7, 0),  # enough
-        ([2, 8, 0], 2, 8, 1),
+        ([2, 8, 0], 3, 8, 1),
+        ([2, 8, 9], 3, 9, 2),  # of what the first could not do, the most
+        ([2, 10, 0], 2, 10, 1),  # all
         ([2, 3, 10], 3, 10, 2),
         ([4, 3, 4], 3, 4, 0),  # the first of the best
         ([None, 0, 9], 3, 9, 2),
         ([0, 0, 0], 3, 0, 0),
     ],
 )
-def test_engines_are_tried_until_one_places_enough(
+def test_others_are_tried_where_the_first_places_too_few(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

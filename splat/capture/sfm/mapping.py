@@ -1,4 +1,4 @@
-"""Cameras from matches: COLMAP's mappers, one after the other until enough photos are placed."""
+"""Cameras from matches: COLMAP's usual mapper, and the others where that places too few photos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from splat import console
 from splat.capture.sfm.child import run_step
 from splat.errors import SplatError
 
-ENOUGH = 0.7  # of the photos: no other engine is tried
+ENOUGH = 0.7  # of the photos, placed by the first engine: no other is tried
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Placed:
 
 
 def place_cameras(database: Path, images: Path, work: Path, count: int, fewest: int, mapper: str = "auto") -> Placed:
-    """Try the engines in turn until one places enough photos; the first of those that place most.
+    """Try the first engine and, where it places too few photos, the others; the first of those that place most.
 
     Args:
         database: with features and verified matches.
@@ -60,7 +60,7 @@ def place_cameras(database: Path, images: Path, work: Path, count: int, fewest: 
             failed.append(error)
             console.warn(str(error))
             continue
-        if tried[-1].photos >= ENOUGH * count:
+        if tried[-1].photos >= (ENOUGH * count if engine is ENGINES[mapper][0] else count):
             break
     if not tried:
         raise failed[0]

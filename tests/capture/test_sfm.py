@@ -7,7 +7,7 @@ from PIL import Image
 
 from splat.capture import load_capture
 from splat.capture.sfm.features import choose_pairs
-from splat.capture.sfm.solve import UnposedPhoto, camera_groups
+from splat.capture.sfm.solve import UnposedPhoto, _matcher, camera_groups
 from splat.capture.sfm.triangulate import keep_inliers, neighbour_pairs
 from splat.errors import SplatError
 
@@ -178,6 +178,29 @@ def test_pairs_to_match():
     pairs = choose_pairs(names, "sequential")
     assert ("00", "10") in pairs and ("00", "16") in pairs and ("00", "32") in pairs and ("00", "11") not in pairs
     assert len(set(pairs)) == len(pairs)
+    near = choose_pairs(names[:5], "next")
+    assert near == [(one, two) for one in names[:5] for two in names[:5] if 1 <= int(two) - int(one) <= 3]
+
+
+@pytest.mark.parametrize(
+    ("count", "ordered", "matcher"),
+    [(30, False, "exhaustive"), (31, False, "similar"), (30, True, "exhaustive"), (60, True, "similar"),
+     (61, True, "sequential"), (500, False, "similar")],
+)  # fmt: skip
+def test_how_many_photos_are_matched_all_with_all(count, ordered, matcher):
+    assert _matcher(count, ordered) == matcher
+
+
+def test_few_photos_that_are_placed_are_matched_all_with_all(tmp_path, capsys, monkeypatch):
+    """Pairs that look alike are not enough here, because none are chosen."""
+    from splat.capture.sfm import solve
+
+    write_room(tmp_path / "room", count=6)
+    monkeypatch.setattr(solve, "EXHAUSTIVE_UP_TO", 5)
+    monkeypatch.setattr(solve, "similar_pairs", lambda *_: [])
+    monkeypatch.setattr(solve, "choose_pairs", lambda names, how: [] if how == "next" else choose_pairs(names, how))
+    assert len(load_capture(tmp_path / "room", num_threads=1, points="capture").frames) == 6
+    assert "only 0 of 6 photos are placed: all are matched with all" in " ".join(capsys.readouterr().err.split())
 
 
 def test_photos_of_the_same_place_look_alike(tmp_path):

@@ -214,13 +214,15 @@ def run(given: argparse.Namespace) -> None:
             version, _, name = setting.rpartition(":")
             checkout = checkouts[version]
             wanted = (capture, setting, checkout.program)
-            if all((row.capture, row.setting, row.program) != wanted for row in rows_of(file)):
+            known = [row for row in rows_of(file) if not row.failed]  # what failed is tried again
+            if all((row.capture, row.setting, row.program) != wanted for row in known):
                 row = measure(capture, setting, settings[name], checkout, given.out, given.threads)
                 with file.open("a", encoding="utf-8") as lines:
                     lines.write(json.dumps(asdict(row)) + "\n")
                 print(table([row]).splitlines()[-1], flush=True)
     programs = {checkout.program for checkout in checkouts.values()}
-    shown = [row for row in rows_of(file) if row.program in programs and row.capture in given.captures]
+    newest = {(row.capture, row.setting, row.program): row for row in rows_of(file)}
+    shown = [row for row in newest.values() if row.program in programs and row.capture in given.captures]
     text = table(sorted(shown, key=lambda row: list(PHOTOS).index(row.capture)))
     (given.out / "table.md").write_text(text + "\n", encoding="utf-8")
     print(text)

@@ -23,11 +23,11 @@ def value_of(text: str) -> Any:
 
 def found(folder: Path, cache: Path, options: dict[str, Any]) -> dict[str, Any]:
     """Poses by photo, in COLMAP's convention, and what the model says of itself."""
-    import pycolmap
-
     from splat.capture import load_capture
 
     capture = load_capture(folder, cache_dir=str(cache), test_every=0, **options)
+    import pycolmap  # not before: Python's zlib, where it is loaded after pycolmap's own, frees what the other took
+
     (model,) = cache.glob("sfm/*/model")
     reconstruction = pycolmap.Reconstruction(str(model))
     return {

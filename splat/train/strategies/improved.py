@@ -57,7 +57,7 @@ class ImprovedStrategy(CappedStrategy):
         3.0, "Gaussians with a training camera within so many standard deviations are removed (0: none)", minimum=0
     )
     min_views: int = option(
-        1, "Gaussians whose centres fewer training photos show are removed, hidden or not (0: none)", minimum=0
+        0, "Gaussians whose centres fewer training photos show are removed, hidden or not (0: none)", minimum=0
     )
     refine_start_iter: int = option(500, "no change to the number of Gaussians up to this step", minimum=0)
     budget_stop_iter: int = option(14_500, "step at which the budget has grown to cap_max", minimum=0)

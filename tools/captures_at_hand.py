@@ -23,7 +23,10 @@ sys.path.insert(0, str(ROOT))
 TEST_EVERY = 8
 THREADS = 2
 VIDEO_FRAMES = 60  # all pairs of them are matched
-SFM_SIZE, SFM_FEATURES = 1000, 2048  # enough for pictures of 480 pixels, and a quarter of the time
+SFM_SIZE, SFM_FEATURES = (
+    1000,
+    4096,
+)  # enough for pictures of 480 pixels; with half of the features nothing places lund_street
 OTHERS = "captures"  # folder of captures of other people below the data folder
 
 

@@ -17,10 +17,14 @@ HEIGHT = 480  # pixels of each picture, at most
 LABEL = 26  # height of the line above each picture
 
 
-def worst_view(one: Run, other: Run) -> str:
-    """The held-out view with the lowest mean PSNR of two runs."""
-    shared = [name for name in one["views"] if name in other["views"]]
-    return min(shared, key=lambda name: one["views"][name] + other["views"][name])
+def worst_view(one: Run, other: Run) -> tuple[str, str] | None:
+    """The held-out view with the lowest mean PSNR of two runs, as each calls it; None where they share none.
+
+    Versions of the program may call a photo by different folders.
+    """
+    others = {Path(name).name: name for name in other["views"]}
+    shared = [(name, others[Path(name).name]) for name in one["views"] if Path(name).name in others]
+    return min(shared, key=lambda names: one["views"][names[0]] + other["views"][names[1]], default=None)
 
 
 def labelled(path: Path, text: str) -> Image.Image:
@@ -47,10 +51,10 @@ def beside(pictures: Sequence[Image.Image], gap: int = 4) -> Image.Image:
 
 
 def sheet(one: Run, other: Run, out: Path) -> Image.Image | None:
-    """Photo, one run and the other at the worst view; None where the pictures are gone."""
-    name = worst_view(one, other)
+    """Photo, one run and the other at the worst view; None where there is none or the pictures are gone."""
+    names = worst_view(one, other)
     cells: list[Image.Image] = []
-    for run in (one, other):
+    for run, name in zip((one, other), names or ()):
         folder = out / job_of(run).folder
         try:
             metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -63,7 +67,7 @@ def sheet(one: Run, other: Run, out: Path) -> Image.Image | None:
         if not cells:
             cells.append(labelled(files[1], f"photo {name[-40:]}"))
         cells.append(labelled(files[0], f"{run['job']['setting']}: {run['views'][name]:.2f} dB"))
-    return beside(cells)
+    return beside(cells) if cells else None
 
 
 def shown_pair(runs: Sequence[Run], capture: str, settings: tuple[str, str]) -> tuple[Run, Run] | None:

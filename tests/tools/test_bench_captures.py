@@ -276,7 +276,10 @@ def test_sheets_show_the_view_that_is_worst_for_both(tmp_path: Path) -> None:
     for setting, views in (("default", {"a.jpg": 20.0, "b.jpg": 19.0}), ("soft", {"a.jpg": 22.0, "b.jpg": 25.0})):
         runs.append({**run("mouse", setting, 22.0), "views": views})
         kept_run(tmp_path / job_of(runs[-1]).folder, views, 10)
-    assert captures_pictures.worst_view(*runs) == "a.jpg"
+    assert captures_pictures.worst_view(*runs) == ("a.jpg", "a.jpg")
+    moved = {**runs[1], "views": {f"images/{name}": value for name, value in runs[1]["views"].items()}}
+    assert captures_pictures.worst_view(runs[0], moved) == ("a.jpg", "images/a.jpg")
+    assert captures_pictures.worst_view(runs[0], {**runs[1], "views": {"other.jpg": 3.0}}) is None
     sheets = captures_pictures.write_sheets([*runs, run("fox", "soft", 25.0)], "default", "soft", tmp_path)
     assert list(sheets) == ["mouse"] and "mouse.png" in (tmp_path / "pictures" / "index.html").read_text()
     with Image.open(sheets["mouse"]) as sheet:

@@ -181,7 +181,7 @@ def test_debug_shows_the_traceback() -> None:
 def test_failures_of_a_command(
     failure: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(path: Path) -> None:
+    def fail(path: Path, picture: Path | None) -> None:
         raise failure
 
     monkeypatch.setattr("splat.commands.info.describe", fail)
@@ -264,9 +264,9 @@ def test_a_path_with_an_equals_sign_is_a_path_when_it_exists(
     (tmp_path / "a=b").mkdir()
     (tmp_path / "json=true").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert config_of(capsys, "info", "a=b") == {"path": "a=b", "json": False}
-    assert config_of(capsys, "info", "json=true") == {"path": "", "json": True}
-    assert config_of(capsys, "info", "${x}") == {"path": "${x}", "json": False}
+    assert config_of(capsys, "info", "a=b") == {"path": "a=b", "picture": "", "json": False}
+    assert config_of(capsys, "info", "json=true") == {"path": "", "picture": "", "json": True}
+    assert config_of(capsys, "info", "${x}") == {"path": "${x}", "picture": "", "json": False}
 
 
 def test_cfg_job_prints_the_configuration_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:

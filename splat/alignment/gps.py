@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from splat.alignment.config import AlignOptions
-from splat.alignment.geodesy import enu
 from splat.alignment.similarity import FEWEST, robust_similarity
 from splat.cameras import Camera, find_camera
 from splat.capture.gps import Place, exif_place, table_of_places
+from splat.capture.sfm.colmap import quiet_colmap
 from splat.console import count, info, warn
 from splat.errors import SplatError
 from splat.frame import Agreement, Geodetic, SceneFrame
@@ -47,12 +47,23 @@ def from_gps(run: Run, options: AlignOptions, up: np.ndarray | None, up_from: st
     located = np.column_stack([table, heights])
     origin = _origin(options.origin, located)
     positions = np.stack([camera.position.numpy() for camera in cameras])
-    fit = robust_similarity(positions, enu(located, origin), options.accuracy, up, heights=measured, leveled=forced)
+    target = metres_of(located, origin)
+    fit = robust_similarity(positions, target, options.accuracy, up, heights=measured, leveled=forced)
     record = Agreement.of_distances("photos", fit.distances, fit.agrees, [camera.name for camera in cameras])
     if fit.vertical == "helped":
         info(f"positions on a line, or heights that scatter, say too little of the vertical; up is from {up_from}, too")
     up_from = {"found": "gps", "helped": f"gps and {up_from}", "given": up_from}[fit.vertical]
     return SceneFrame(fit.similarity, "gps", up_from, origin, fit=record)
+
+
+def metres_of(places: np.ndarray, origin: Geodetic) -> np.ndarray:
+    """[N, 3] metres east, north and up of `origin`, of places [N, 3]: latitude and longitude in degrees, altitude in m.
+
+    Coordinates of the plane that touches the WGS84 ellipsoid there: 10 km away the ground lies 8 m below it.
+    """
+    transform = quiet_colmap().GPSTransform()
+    found: np.ndarray = transform.ellipsoid_to_enu(places, origin.latitude, origin.longitude, origin.altitude)
+    return found
 
 
 def _places(run: Run, source: str) -> tuple[list[Camera], list[Place]]:

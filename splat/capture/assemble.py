@@ -24,8 +24,6 @@ from splat.capture.types import Capture, Frame, PhotoPlan, Split
 from splat.errors import SplatError
 from splat.files import is_file
 
-_warned: set[str] = set()
-
 
 def build_capture(found: ReaderResult, name: str, options: CaptureOptions) -> Capture:
     """Turn what a reader found into a capture at the working resolution.
@@ -189,23 +187,3 @@ def reduced_folder(images: Path, data_factor: float) -> Path | None:
         return None
     folder = images.with_name(f"{images.name}_{round(data_factor)}")
     return folder if folder.is_dir() else None
-
-
-def report_missing(missing: list[str], found: int, listed_in: str) -> str | None:
-    """One warning that counts the photos that are listed but not there; returns it as a note.
-
-    Raises:
-        SplatError: when none is left.
-    """
-    if not missing:
-        return None
-    if found == 0:
-        raise SplatError(
-            f"none of the {len(missing)} photos listed in {listed_in} exists (first: {missing[0]});"
-            " put them where the list says"
-        )
-    note = f"{len(missing)} of {len(missing) + found} photos listed in {listed_in} are missing (first: {missing[0]})"
-    if note not in _warned:  # commands may read a capture more than once
-        _warned.add(note)
-        console.warn(f"{note}; going on with the other {found}")
-    return note

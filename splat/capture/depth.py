@@ -16,6 +16,7 @@ from splat.files import NPY_DAMAGE, is_file
 EXR = ".exr"
 ADVICE = "EXR depth maps need OpenEXR: pip install 'splat[depth]'"
 DEPTH_CHANNELS = ("Z", "depth", "Depth", "V", "Y")  # of which one is depth where a file has several
+SHAPE = 0.03  # relative difference of a map's aspect ratio from its photo's
 MOST_DEFLATED = 1100  # times smaller than its pixels a file can be
 DAMAGED: tuple[type[Exception], ...] = (*NPY_DAMAGE, RuntimeError, cv2.error)  # what reading a damaged one raises
 
@@ -55,6 +56,22 @@ def read_depth(path: Path) -> np.ndarray:
         raise SplatError(f"{path} is no depth map (one channel of 16 bits or of floats)")
     depth = depth.squeeze().astype(np.float32)
     return np.where(np.isfinite(depth) & (depth > 0), depth, 0.0).astype(np.float32)
+
+
+def depth_of_photo(path: Path, width: int, height: int) -> np.ndarray:
+    """As `read_depth`, of a photo whose picture has that size in pixels; the map may have another of the same shape.
+
+    Raises:
+        SplatError: as `read_depth`, and where its shape is another.
+    """
+    depth = read_depth(path)
+    h, w = depth.shape
+    if abs(w / h * height / width - 1) > SHAPE:
+        raise SplatError(
+            f"{path} is {w}x{h}, which has not the shape of its photo ({width}x{height}); depth maps must belong to"
+            " the undistorted photos"
+        )
+    return depth
 
 
 def _decoded(path: Path) -> np.ndarray | None:

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from splat import console
-from splat.capture.assemble import reduced_folder, report_missing
+from splat.capture.assemble import reduced_folder
 from splat.capture.beside import bare_name, companions
 from splat.capture.config import CaptureOptions
-from splat.capture.damage import damage, report_damaged
 from splat.capture.lens import Lens
 from splat.capture.names import find_photo, located, printable
 from splat.capture.photo import photo_header
@@ -21,6 +20,7 @@ from splat.capture.reader_result import PosedPhoto, ReaderResult
 from splat.capture.split import LIST
 from splat.capture.suffixes import PHOTO_SUFFIXES
 from splat.capture.types import Points
+from splat.capture.usable import UsablePhotos
 from splat.capture.walk import walk
 from splat.errors import SplatError
 
@@ -76,22 +76,16 @@ def listed_capture(root: Path, listed: PhotoList, options: CaptureOptions) -> Re
     """
     notes = list(listed.notes)
     found = _find(root, listed, notes)
-    usable = _usable(listed, found, notes)
-    posed, missing, damaged, left_out = [], [], [], []
-    for photo in usable:
+    placed = _placed(listed, found, notes)
+    posed, usable = [], UsablePhotos()
+    for photo in placed:
         name, path = found.paths.get(photo.name, (photo.name, None))
+        path = usable.take(printable(name), path)
         if path is None:
-            missing.append(printable(name))
-            continue
-        if reason := damage(path):
-            damaged.append((printable(name), reason))
-            left_out.append(path)
             continue
         small, reduced = _at_factor(path, options.data_factor)
         posed.append(PosedPhoto(printable(name), small, _viewmat(photo), _lens(photo, path), reduced=reduced))
-    note = report_missing(missing, len(posed) + len(damaged), str(listed.file))
-    notes += [note] if note else []
-    notes += report_damaged(damaged, len(posed))
+    notes += usable.notes(str(listed.file), len(posed))
     if any(photo.reduced > 1 for photo in posed):
         notes.append("photos from reduced copies beside them (figures differ a little from scaling here)")
     if listed.off:
@@ -100,8 +94,8 @@ def listed_capture(root: Path, listed: PhotoList, options: CaptureOptions) -> Re
             f"{several} of {listed.file} with k4 or skew, which no lens model here has:"
             f" the nearest is used, at most {max(listed.off.values()):.3f} px off"
         )
-    names = {photo.name for photo in usable}
-    left_out += [path for name, (_, path) in found.paths.items() if name not in names]
+    names = {photo.name for photo in placed}
+    left_out = [*usable.left_out, *(path for name, (_, path) in found.paths.items() if name not in names)]
     return ReaderResult(
         listed.kind,
         root,
@@ -116,7 +110,7 @@ def listed_capture(root: Path, listed: PhotoList, options: CaptureOptions) -> Re
     )
 
 
-def _usable(listed: PhotoList, found: _Found, notes: list[str]) -> list[ListedPhoto]:
+def _placed(listed: PhotoList, found: _Found, notes: list[str]) -> list[ListedPhoto]:
     """The photos with a pose and a lens whose name is theirs alone; a warning a reason counts the others.
 
     Raises:
@@ -199,7 +193,7 @@ def _at_factor(path: Path, data_factor: float) -> tuple[Path, int]:
 
 
 def _viewmat(photo: ListedPhoto) -> np.ndarray:
-    assert photo.viewmat is not None  # `_usable` has looked
+    assert photo.viewmat is not None  # `_placed` has looked
     return photo.viewmat
 
 

@@ -55,14 +55,18 @@ def nearest_rotation(matrix: np.ndarray) -> np.ndarray | None:
     return rotation
 
 
-def quaternion_matrix(x: float, y: float, z: float, w: float) -> np.ndarray:
-    """[3, 3] rotation of a quaternion of any length; NaN where it has none."""
+def quaternion_matrix(w: float, x: float, y: float, z: float) -> np.ndarray:
+    """[3, 3] rotation of a quaternion of any length; NaN where it is none."""
+    quaternion = np.array([w, x, y, z], np.float64)
     with np.errstate(all="ignore"):
-        x, y, z, w = np.array([x, y, z, w], np.float64) / np.linalg.norm([x, y, z, w])
-        return np.array(
-            [
-                [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-                [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-                [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-            ]
-        )
+        length = np.linalg.norm(quaternion)
+        if not (np.isfinite(length) and length > 0):
+            return np.full((3, 3), np.nan)
+        w, x, y, z = quaternion / length
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from splat.capture.depth import read_depth
+from splat.capture.depth import depth_of_photo
 from splat.console import warn
 from splat.errors import SplatError
 from splat.files import is_file
 from splat.train.views import TrainingViews
-
-SHAPE = 0.03  # relative difference of a map's aspect ratio from its photo's
 
 
 class DepthMaps:
@@ -25,9 +23,6 @@ class DepthMaps:
         self.files = [capture.frames[index].depth_path for index in views.indices]
         self.problems: dict[int, str] = {}  # of views that have a map which is not used
 
-    def __len__(self) -> int:
-        return sum(file is not None for file in self.files)
-
     def __call__(self, view: int) -> np.ndarray | None:
         """[H, W] float32 in the file's own unit, 0 where it is unknown; None where there is none to be used."""
         path, camera = self.files[view], self.cameras[view]
@@ -37,15 +32,10 @@ class DepthMaps:
             self.problems[view] = f"{path.name}: its photo is undistorted here"
             return None
         try:
-            depth = read_depth(path)
+            return depth_of_photo(path, camera.width, camera.height)
         except SplatError as error:
             self.problems[view] = str(error)
             return None
-        height, width = depth.shape
-        if abs(width / height * camera.height / camera.width - 1) > SHAPE:
-            self.problems[view] = f"{path.name} is {width}x{height}, which is not its photo's shape"
-            return None
-        return depth
 
     def say_problems(self) -> None:
         """One line with a count and the first of them."""

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from splat.capture.depth import read_depth
+from splat.capture.depth import depth_of_photo, read_depth
 from splat.console import warn
 from splat.errors import SplatError
 from splat.files import is_file, sha256_of
@@ -97,13 +97,8 @@ class CaptureDepth:
         path = self.files[position]
         if path is None:
             return None
-        depth = read_depth(path)
         camera = self.access.views.cameras[position]
-        if abs(depth.shape[1] / depth.shape[0] - camera.width / camera.height) > 0.03 * camera.width / camera.height:
-            raise SplatError(
-                f"{path} is {depth.shape[1]}x{depth.shape[0]}, which has not the shape of its photo "
-                f"({camera.width}x{camera.height}); depth maps must belong to the undistorted photos"
-            )
+        depth = depth_of_photo(path, camera.width, camera.height)
         return torch.from_numpy(depth).to(self.access.views.device)
 
 

@@ -5,30 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pycolmap
 import pytest
 from PIL import Image
 
-from splat.alignment.geodesy import ecef, enu
+from splat.alignment.gps import metres_of
 from splat.capture.gps import Place, exif_place, table_of_places
 from splat.errors import SplatError
 from splat.frame import Geodetic
 from tests.alignment.places import write_photo
 
 
-def test_ecef_of_known_places() -> None:
-    places = np.array([[0, 0, 0], [90, 0, 0], [0, 90, 100], [-90, 0, 10.0]])
-    known = [[6378137, 0, 0], [0, 0, 6356752.3142], [0, 6378237, 0], [0, 0, -6356762.3142]]
-    assert np.allclose(ecef(places), known, atol=1e-3)
+def ecef(latitude: float, longitude: float, altitude: float) -> np.ndarray:
+    """[3] metres from the Earth's centre: the closed form of WGS84."""
+    a, e2 = 6378137.0, 6.69437999014e-3
+    lat, lon = np.radians(latitude), np.radians(longitude)
+    normal = a / np.sqrt(1 - e2 * np.sin(lat) ** 2)
+    ring = (normal + altitude) * np.cos(lat)
+    return np.array([ring * np.cos(lon), ring * np.sin(lon), (normal * (1 - e2) + altitude) * np.sin(lat)])
 
 
-def test_metres_are_those_of_another_program() -> None:
+def test_metres_are_those_of_the_closed_form() -> None:
+    assert np.allclose(ecef(90, 0, 0), [0, 0, 6356752.3142], atol=1e-3)
     random = np.random.default_rng(0)
     for latitude, longitude in ((55.7, 13.2), (-33.9, 151.2), (0.0, -179.999), (89.9, 10.0)):
         near = np.array([latitude, longitude, 40.0]) + random.uniform(-1, 1, (20, 3)) * [0.01, 0.01, 100]
-        wanted = pycolmap.GPSTransform().ellipsoid_to_enu(near, latitude, longitude, 40.0)
-        assert np.allclose(enu(near, Geodetic(latitude, longitude, 40.0)), wanted, atol=1e-6)
-    north = enu(np.array([[50.001, 8.0, 12.0]]), Geodetic(50.0, 8.0, 12.0))[0]
+        found = metres_of(near, Geodetic(latitude, longitude, 40.0))
+        offsets = np.stack([ecef(*place) for place in near]) - ecef(latitude, longitude, 40.0)
+        assert np.allclose(np.linalg.norm(found, axis=1), np.linalg.norm(offsets, axis=1), atol=1e-6)
+        lat, lon = np.radians([latitude, longitude])
+        up = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+        east = np.array([-np.sin(lon), np.cos(lon), 0.0])
+        assert np.allclose(found[:, 2], offsets @ up, atol=1e-6) and np.allclose(found[:, 0], offsets @ east, atol=1e-6)
+    north = metres_of(np.array([[50.001, 8.0, 12.0]]), Geodetic(50.0, 8.0, 12.0))[0]
     assert north == pytest.approx([0, 111.23, 0], abs=0.01)  # a thousandth of a degree
 
 

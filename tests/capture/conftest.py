@@ -9,11 +9,11 @@ import pytest
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cache folder of this test."""
     from splat import console
-    from splat.capture import assemble
+    from splat.capture import usable
     from splat.capture.sfm import solve
 
     console._warned.clear()
-    assemble._warned.clear()
+    usable._warned.clear()
     solve._announced.clear()
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("SPLAT_CACHE", str(cache))

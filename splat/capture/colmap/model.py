@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from splat.capture.lens import Lens
+from splat.capture.rigid import quaternion_matrix
 from splat.capture.types import FARTHEST, Points
 from splat.errors import SplatError
 
@@ -47,19 +48,9 @@ class Model:
 def pose_matrix(quaternion: tuple[float, ...], translation: tuple[float, ...]) -> np.ndarray:
     """[4, 4] float64 world to camera from a quaternion w, x, y, z of any length; NaN where it is none."""
     result = np.full((4, 4), np.nan)
-    q = np.array(quaternion, np.float64)
-    with np.errstate(all="ignore"):
-        length = np.linalg.norm(q)
-        if not (np.isfinite(length) and length > 0 and (np.abs(translation) < FARTHEST).all()):
-            return result
-        w, x, y, z = q / length
-    result[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    result[:3, 3] = translation
-    result[3] = [0.0, 0.0, 0.0, 1.0]
+    rotation = quaternion_matrix(*quaternion)
+    if np.isfinite(rotation).all() and (np.abs(translation) < FARTHEST).all():
+        result[:3, :3], result[:3, 3], result[3] = rotation, translation, [0.0, 0.0, 0.0, 1.0]
     return result
 
 

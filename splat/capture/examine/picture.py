@@ -11,6 +11,7 @@ from splat.capture.coverage import common_up
 from splat.capture.examine.examination import Examination
 from splat.capture.types import Capture
 from splat.errors import SplatError
+from splat.files import atomic_path
 from splat.lazy import lazy
 
 if TYPE_CHECKING:
@@ -65,10 +66,8 @@ def draw_cameras(capture: Capture, examination: Examination, file: Path) -> Path
     for index in suspicious[:NAMED]:
         axes.annotate(names[index], places[index], fontsize=6, xytext=(3, 3), textcoords="offset points")
     axes.legend(loc="upper right", fontsize=8)
-    try:
-        drawing.savefig(file)
-    except OSError as error:
-        raise SplatError(f"cannot write {file}: {error.strerror or error}") from error
+    with atomic_path(file) as temporary:
+        drawing.savefig(temporary)
     return file
 
 

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from splat import console
-from splat.capture.assemble import reduced_folder, report_missing
+from splat.capture.assemble import reduced_folder
 from splat.capture.by_name import moved_photos
 from splat.capture.colmap.choice import Candidate, choose_model
 from splat.capture.colmap.files import read_model
 from splat.capture.colmap.model import Model
 from splat.capture.config import CaptureOptions
-from splat.capture.damage import damage, report_damaged
 from splat.capture.names import located, printable
 from splat.capture.reader_result import PosedPhoto, ReaderResult
 from splat.capture.split import LIST
 from splat.capture.types import TrackFiles
+from splat.capture.usable import UsablePhotos
 from splat.errors import SplatError
 from splat.files import is_file, read_json
 
@@ -39,22 +39,15 @@ def read_colmap(root: Path, options: CaptureOptions) -> ReaderResult:
         raise SplatError(f"the COLMAP model {folder} has no posed images; run the mapper again or use the photos alone")
     photos_root, names = _photos(chosen, notes)
     reduced, reduction = _reduced(photos_root, options.data_factor, names, notes)
-    posed, missing, damaged, left_out = [], [], [], []
+    posed, usable = [], UsablePhotos()
     paths = _paths(root, reduced, names, notes)
     for image, name in zip(images, names):
-        path = paths[name]
+        path = usable.take(printable(name), paths[name])
         if path is None:
-            missing.append(printable(name))
-            continue
-        if reason := damage(path):
-            damaged.append((printable(name), reason))
-            left_out.append(path)
             continue
         lens = model.cameras[image.camera_id]
         posed.append(PosedPhoto(printable(name), path, image.viewmat, lens, reduced=reduction))
-    note = report_missing(missing, len(posed) + len(damaged), str(folder))
-    notes += [note] if note else []
-    notes += report_damaged(damaged, len(posed))
+    notes += usable.notes(str(folder), len(posed))
     test_lists = [folder / LIST, root / LIST]
     notes += _unread_split(root, test_lists)
     return ReaderResult(
@@ -65,7 +58,7 @@ def read_colmap(root: Path, options: CaptureOptions) -> ReaderResult:
         notes,
         sides=list(dict.fromkeys((photos_root.parent, root, photos_root))),
         listed=len(model.images),
-        left_out=left_out,
+        left_out=usable.left_out,
         read=model.files,
         test_lists=test_lists,
         tracks=TrackFiles(folder, {number: printable(name) for number, name in zip(numbers, names)}),

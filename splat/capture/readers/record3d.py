@@ -53,7 +53,7 @@ def read_record3d(path: Path, options: CaptureOptions) -> ReaderResult:
 def _viewmat(pose: Any, where: str) -> np.ndarray | None:
     """From the camera's rotation as a quaternion x, y, z, w and its place; axes as OpenGL's: x right, y up, z back."""
     values = floats(pose, 7, where)
-    return viewmat_of_camera(quaternion_matrix(*values[:4]) * np.array([1.0, -1.0, -1.0]), values[4:])
+    return viewmat_of_camera(quaternion_matrix(values[3], *values[:3]) * np.array([1.0, -1.0, -1.0]), values[4:])
 
 
 def _lenses(meta: Mapping[str, Any], count: int, file: Path) -> list[Lens]:

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 
 from splat import console
-from splat.capture.assemble import reduced_folder, report_missing
+from splat.capture.assemble import reduced_folder
 from splat.capture.by_name import files_by_name, moved_photos
 from splat.capture.config import CaptureOptions
-from splat.capture.damage import damage, report_damaged
 from splat.capture.intrinsics import LENS_KEYS, frame_lens
 from splat.capture.named_files import NamedFiles
 from splat.capture.names import clean_name, climbs_out, find_file, find_photo, located, printable
 from splat.capture.ply import read_ply_points
 from splat.capture.reader_result import PosedPhoto, ReaderResult
+from splat.capture.rigid import viewmat_of_camera
 from splat.capture.split import LIST
 from splat.capture.types import FARTHEST, Points, Split
+from splat.capture.usable import UsablePhotos
 from splat.errors import SplatError
 from splat.files import read_json
 
@@ -102,8 +103,7 @@ def read_frames(
         SplatError: no frame is left, a value that cannot be read, or a mask that is not there.
     """
     posed: list[PosedPhoto] = []
-    missing: list[str] = []
-    damaged: list[tuple[str, str]] = []
+    usable = UsablePhotos()
     unposed: list[str] = []
     used_reduced: set[str] = set()
     extras = NamedFiles(root, file, options)
@@ -114,23 +114,21 @@ def read_frames(
         path, reduced = _photo(root, name, moved.get(name), options, used_reduced)
         full = find_photo(root, name) if reduced > 1 else None
         name = printable(name)
+        outside = ", which leads out of the folder" if path is None and climbs_out(name) else ""
+        path = usable.take(name + outside, path)
         if path is None:
-            missing.append(f"{name}, which leads out of the folder" if climbs_out(name) else name)
             continue
         _refuse_transposed(entry.get("transform_matrix"), name)
         viewmat = opengl_to_viewmat(entry.get("transform_matrix"))
-        if reason := damage(path):
-            damaged.append((name, reason))
-        elif viewmat is None:
+        if viewmat is None:
             unposed.append(name)
-        if reason or viewmat is None:
             frames.left_out.append(path)
             continue
         lens = frame_lens(entry, meta, full or path, name, 1 if full else reduced)
         mask, depth = extras.mask(entry, name), extras.depth_map(entry, name)
         posed.append(PosedPhoto(name, path, viewmat, lens, mask, depth, split=side, reduced=reduced))
-    notes = [report_missing(missing, len(posed) + len(unposed) + len(damaged), str(file))]
-    notes += report_damaged(damaged, len(posed) + len(unposed))
+    notes = usable.notes(str(file), len(posed) + len(unposed))
+    frames.left_out += usable.left_out
     if not posed:
         raise SplatError(f"{file} has no frame with a pose (transform_matrix); use the photos alone instead")
     if unposed:
@@ -179,22 +177,7 @@ def opengl_to_viewmat(matrix: Any) -> np.ndarray | None:
         return None
     if camtoworld.shape not in ((4, 4), (3, 4)) or not (np.abs(camtoworld) < FARTHEST).all():
         return None
-    rotation = camtoworld[:3, :3] * np.array([1.0, -1.0, -1.0])
-    with np.errstate(all="ignore"):
-        determinant = np.linalg.det(rotation)
-        if not (np.isfinite(determinant) and determinant > 1e-12):
-            return None
-        if not np.abs(rotation.T @ rotation - np.eye(3)).max() <= 1e-6:
-            try:
-                U, _, Vt = np.linalg.svd(rotation)
-            except np.linalg.LinAlgError:
-                return None
-            rotation = U @ Vt
-    viewmat = np.eye(4)
-    viewmat[:3, :3] = rotation.T
-    with np.errstate(all="ignore"):
-        viewmat[:3, 3] = -rotation.T @ camtoworld[:3, 3]
-    return viewmat if np.isfinite(viewmat).all() else None
+    return viewmat_of_camera(camtoworld[:3, :3] * np.array([1.0, -1.0, -1.0]), camtoworld[:3, 3])
 
 
 def named_points(

@@ -86,6 +86,7 @@ def test_info_says_all_and_draws(wrong_capture: Path, tmp_path: Path, capsys: py
 def test_a_picture_that_cannot_be_written(
     name: str, part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "no").write_text("a file, not a folder")
     assert main(["info", str(DEMO), f"picture={tmp_path / name}"]) == 2
     assert part in capsys.readouterr().err
 

@@ -53,7 +53,7 @@ def incremental(arguments: dict[str, Any], advance: Advance) -> int:
 
     options = pycolmap.IncrementalPipelineOptions()
     # The choice of the first pair, and with it the world's frame, depends on the number of threads. Features and
-    # matches, which take most of the time, come out the same with any number and use all.
+    # matches, which take most of the time, do not, and use all.
     options.num_threads = 1
     options.random_seed = 0
     options.ba_use_gpu = False

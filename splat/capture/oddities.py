@@ -1,4 +1,4 @@
-"""Warnings about captures that can be read but are hardly what people meant: impossible lenses, equal photos."""
+"""Warnings about captures that can be read but are hardly what people meant: odd lenses, equal photos, panoramas."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from PIL import Image
 
 from splat import console
 from splat.cameras import Camera
+from splat.capture.photo import photo_header
 from splat.capture.types import Frame
 from splat.files import sha256_of
 
@@ -117,6 +118,22 @@ def twins_in_place(frames: Sequence[Frame]) -> list[str]:
     note = (
         f"{len(pairs)} of {len(test)} held-out photos show the same as a training photo from the same place (first:"
         f" {pairs[0][0]} as {pairs[0][1]}), so their scores mean nothing; keep one of the two"
+    )
+    console.warn(note)
+    return [note]
+
+
+def panoramas(paths: Sequence[Path]) -> list[str]:
+    """One warning that counts photos twice as wide as high, as equirectangular panoramas are.
+
+    Nothing in the pixels says for sure that one is a panorama; no ordinary camera has this shape.
+    """
+    found = [path for path in paths if (header := photo_header(path)).width == 2 * header.height]
+    if not found:
+        return []
+    note = (
+        f"{len(found):,} of {console.count(len(paths), 'photo')} are twice as wide as high, as 360° panoramas are"
+        f" (first: {found[0].name}); cameras of panoramas are not found: cut them into perspective views first"
     )
     console.warn(note)
     return [note]

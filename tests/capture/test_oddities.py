@@ -8,7 +8,7 @@ from capture_scenes import H, W, smooth_photo, write_photo
 from PIL import Image
 
 from splat.capture import load_capture
-from splat.capture.oddities import equal_files, look_alikes
+from splat.capture.oddities import equal_files, look_alikes, panoramas
 
 
 def capture_of(root, names, **meta):
@@ -57,6 +57,16 @@ def test_held_out_copies_of_training_photos_are_one_warning(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "1 of 2 held-out photos are copies of training photos (first: " in said
     assert not any("copies" in note for note in capture_of(tmp_path, ["a.png", "c.png"]).notes)
+
+
+def test_pictures_of_the_shape_of_panoramas_are_one_warning(tmp_path, capsys):
+    paths = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
+    for path, size in zip(paths, ((64, 32), (64, 33), (128, 64))):
+        Image.fromarray(np.full((size[1], size[0], 3), 90, np.uint8)).save(path)
+    (note,) = panoramas(paths)
+    assert note.startswith("2 of 3 photos are twice as wide as high") and "first: a.png" in note
+    assert note in " ".join(capsys.readouterr().err.split())
+    assert panoramas(paths[1:2]) == []
 
 
 def test_equal_files(tmp_path):

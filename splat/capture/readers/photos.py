@@ -11,7 +11,7 @@ from splat.capture.config import CaptureOptions
 from splat.capture.damage import damage, report_damaged, require_mask
 from splat.capture.names import printable
 from splat.capture.no_photos import PHOTO_FOLDERS, no_photo_reason
-from splat.capture.oddities import equal_files, look_alikes
+from splat.capture.oddities import equal_files, look_alikes, panoramas
 from splat.capture.reader_result import ReaderResult
 from splat.capture.sfm.solve import UnposedPhoto, solve_cameras
 from splat.capture.split import LIST
@@ -130,6 +130,7 @@ def read_photos(root: Path, options: CaptureOptions) -> ReaderResult:
             files[name] = path
     notes += report_damaged(damaged, len(files))
     notes += _report_look_alikes(list(files.values()), folder)
+    notes += panoramas(list(files.values()))
     masks: dict[str, Path] = {}
     if options.masks != "none":
         masks, said = find_masks(files, side_folders((root, folder), MASK_FOLDERS))

@@ -58,6 +58,11 @@ def test_what_a_camera_sees_lies_before_it_and_in_its_picture() -> None:
     assert camera().sees(points, nearest=1.0).sum() == 0
 
 
+def test_a_picture_holds_its_first_edges_and_not_its_last() -> None:
+    pixels = torch.tensor([[0.0, 0], [79.9, 59.9], [80, 30], [40, 60], [-0.1, 5], [5, -0.1], [70, 65]])
+    assert camera().contains(pixels).tolist() == [True, True, False, False, False, False, False]
+
+
 @pytest.mark.parametrize("place", ["crop", "around"])
 def test_a_part_of_the_picture_sees_the_same_at_its_own_pixels(place: str) -> None:
     whole, region = camera(), torch.zeros(60, 80, dtype=torch.bool)

@@ -1,5 +1,7 @@
 """What too few training photos show: known places, and what becomes of it in a training."""
 
+import math
+
 import pytest
 import torch
 from half_planes import wall_access, wall_params
@@ -31,32 +33,54 @@ def test_size_and_opacity_do_not_matter() -> None:
     assert seen_by_fewer(params, [camera(0.0)], 1).tolist() == [True]  # its tail covers the whole picture
 
 
-def beside(params: dict[str, torch.nn.Parameter]) -> int:
-    """Of 400 Gaussians before the wall of `half_planes`, how many no camera has in its picture."""
-    return int(seen_by_fewer(params, wall_access().views.cameras, 1).sum())
-
-
-@pytest.mark.parametrize("min_views", [0, 1])
-def test_mcmc_moves_what_no_photo_shows(min_views: int) -> None:
+def seen_by(views: int) -> dict[str, torch.nn.Parameter]:
+    """The wall of `half_planes` with known numbers of Gaussians that 0, 1 and 2 of its three cameras have in view."""
     params = wall_params()
-    params["means"].data[:30, 0] += 40.0
-    assert beside(params) == 30
-    strategy = MCMCStrategy(cap_max=400, min_views=min_views, noise_lr=0.0)
+    means = params["means"].data
+    means[:, 0] *= 0.5  # all in view of all
+    for rows, x in ((slice(0, 30), 40.0), (slice(30, 50), 1.1), (slice(50, 60), 0.9)):
+        means[rows, 0] = x
+    assert int(seen_by_fewer(params, wall_access().views.cameras, views).sum()) == SEEN_BY_FEWER[views]
+    return params
+
+
+SEEN_BY_FEWER = (0, 30, 50, 60)  # of 400 Gaussians, by the number of views
+
+
+@pytest.mark.parametrize(("given", "views"), [({"min_views": views}, views) for views in range(4)] + [({}, 1)])
+def test_mcmc_moves_what_too_few_photos_show_and_what_is_transparent(given: dict[str, int], views: int) -> None:
+    params = seen_by(views)
+    params["opacities"].data[100:105] = -20.0
+    strategy = MCMCStrategy(cap_max=400, noise_lr=0.0, **given)
     strategy.attach(wall_access())
     optimizers, state = warm_optimizers(params), strategy.initialize_state()
     done = strategy.step_post_backward(params, optimizers, state, 600, make_info(torch.zeros(1, 400, 2)))
     check_aligned(params, optimizers, state)
-    assert done == {"relocated": 30 * min_views, "added": 0} and len(params["means"]) == 400
-    assert beside(params) == (0 if min_views else 30)
+    assert done == {"relocated": SEEN_BY_FEWER[views] + 5, "added": 0} and len(params["means"]) == 400
+    assert not seen_by_fewer(params, wall_access().views.cameras, views).any()
+    assert (params["opacities"] > -19).all()
 
 
-@pytest.mark.parametrize(("min_views", "step"), [(0, 600), (1, 600), (1, 16_000)])
-def test_improved_removes_what_no_photo_shows(min_views: int, step: int) -> None:
-    params = wall_params()
-    params["means"].data[:30, 0] += 40.0
-    strategy = ImprovedStrategy(cap_max=400, min_views=min_views)
+@pytest.mark.parametrize("step", [600, 16_000])
+@pytest.mark.parametrize(("given", "views"), [({"min_views": views}, views) for views in range(4)] + [({}, 0)])
+def test_improved_removes_what_too_few_photos_show(given: dict[str, int], views: int, step: int) -> None:
+    params = seen_by(views)
+    strategy = ImprovedStrategy(cap_max=400, **given)
     strategy.attach(wall_access())
     optimizers, state = warm_optimizers(params), strategy.initialize_state()
     strategy.step_post_backward(params, optimizers, state, step, make_info(torch.zeros(1, 400, 2)))
     check_aligned(params, optimizers, state)
-    assert len(params["means"]) == 400 - 30 * min_views and beside(params) == (0 if min_views else 30)
+    assert len(params["means"]) == 400 - SEEN_BY_FEWER[views]
+    assert not seen_by_fewer(params, wall_access().views.cameras, views).any()
+
+
+@pytest.mark.parametrize(("around", "views"), [(0.0, 0), (3.0, 0), (3.0, 2), (0.0, 2)])
+def test_improved_removes_what_stands_around_a_camera_too(around: float, views: int) -> None:
+    params = seen_by(views)
+    params["means"].data[200:207] = torch.tensor([0.0, 0.0, -1.0])  # a unit before a camera, in view of all
+    params["scales"].data[200:207] = math.log(0.5)
+    strategy = ImprovedStrategy(cap_max=400, min_views=views, prune_around=around)
+    strategy.attach(wall_access())
+    optimizers, state = warm_optimizers(params), strategy.initialize_state()
+    strategy.step_post_backward(params, optimizers, state, 600, make_info(torch.zeros(1, 400, 2)))
+    assert len(params["means"]) == 400 - SEEN_BY_FEWER[views] - (7 if around else 0)

@@ -109,8 +109,8 @@ def measured(way: str, out: Path) -> dict[str, Any]:
     if done.returncode:
         raise SystemExit(f"error: {way}: {last_line(done)}")
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    figures = {name: metrics["test"][name] for name in ("psnr", "ssim", "lpips")}
-    photos = len(json.loads((run / "cameras.json").read_text(encoding="utf-8")))
+    figures = {name: metrics[name] for name in ("psnr", "ssim", "lpips")}
+    photos = metrics["train_photos"] + len(metrics["per_view"])
     return {"way": way, **figures, "photos": photos, "program": Checkout(ROOT).program}
 
 

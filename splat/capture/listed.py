@@ -11,7 +11,7 @@ import numpy as np
 
 from splat import console
 from splat.capture.assemble import reduced_folder
-from splat.capture.beside import bare_name, companions
+from splat.capture.beside import DEPTH_FOLDERS, MASK_FOLDERS, bare_name
 from splat.capture.config import CaptureOptions
 from splat.capture.lens import Lens
 from splat.capture.names import find_photo, located, printable
@@ -25,6 +25,7 @@ from splat.capture.walk import walk
 from splat.errors import SplatError
 
 PHOTO_FOLDERS = ("images", "input", "rgb", "photos", ".")
+MADE_OF_PHOTOS = frozenset((*MASK_FOLDERS, *DEPTH_FOLDERS))
 SAMPLE = 50  # names by which the folder of the photos is chosen
 UNPOSED = "without a pose"
 
@@ -175,12 +176,11 @@ def _best_folder(folders: Sequence[Path], names: Sequence[str]) -> Path:
 
 
 def _by_bare_name(root: Path) -> dict[str, list[Path]]:
-    """Photos below a folder by their names without folders and suffix; not what was made of others."""
-    pictures = [path for path in walk(root).files if path.suffix.lower() in PHOTO_SUFFIXES]
-    made = companions(pictures)
+    """Photos below a folder by their names without folders and suffix; not masks and depth maps of the same names."""
     found: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in pictures:
-        if path not in made:
+    for path in walk(root).files:
+        beside = {part.casefold() for part in path.parent.relative_to(root).parts} & MADE_OF_PHOTOS
+        if path.suffix.lower() in PHOTO_SUFFIXES and not beside:
             found[bare_name(path.name)].append(path)
     return found
 

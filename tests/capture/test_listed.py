@@ -13,10 +13,11 @@ from splat.errors import SplatError
 LENS = Lens("PINHOLE", (200.0, 200.0, W / 2, H / 2), W, H)
 
 
-def listed(root, *photos, kind="metashape"):
+def listed(root, *photos, off=None, **options):
     entries = [photo if isinstance(photo, ListedPhoto) else ListedPhoto(photo, np.eye(4), LENS) for photo in photos]
     file = root / "cameras.xml"
-    return listed_capture(root, PhotoList(kind, file, entries, photo_places(root)), CaptureOptions())
+    found = PhotoList("metashape", file, entries, photo_places(root), off=off or {})
+    return listed_capture(root, found, CaptureOptions(**options))
 
 
 def test_the_folder_is_that_in_which_most_are(tmp_path):
@@ -65,3 +66,41 @@ def test_absolute_names_lead_to_their_files(tmp_path):
     (tmp_path / "capture").mkdir()
     found = listed(tmp_path / "capture", str(tmp_path / "elsewhere" / "a.png"))
     assert found.posed[0].path == tmp_path / "elsewhere" / "a.png"
+
+
+def test_masks_and_depth_of_the_same_name_are_not_taken_for_photos(tmp_path):
+    for folder in ("pictures", "masks", "depth"):
+        write_photos(tmp_path / "flight" / folder, ["a.png", "b.png"])
+    found = listed(tmp_path, "a", "b")
+    assert [photo.name for photo in found.posed] == ["flight/pictures/a.png", "flight/pictures/b.png"]
+
+
+def test_reduced_copies_are_read_at_their_factor_and_have_the_lens_of_the_whole_photo(tmp_path):
+    write_photos(tmp_path / "images", ["a.png", "b.png"])
+    write_photos(tmp_path / "images_2", ["a.png"], W // 2, H // 2)
+    found = listed(tmp_path, "a", "b", data_factor=2.0)
+    assert [(photo.path.parent.name, photo.reduced) for photo in found.posed] == [("images_2", 2), ("images", 1)]
+    assert any("photos from reduced copies" in note for note in found.notes)
+    assert all(photo.lens == LENS for photo in found.posed)
+    for factor in (1.0, 4.0):
+        assert {photo.path.parent.name for photo in listed(tmp_path, "a", "b", data_factor=factor).posed} == {"images"}
+
+
+def test_what_is_there_and_not_used_is_told_from_what_is_missing(tmp_path, capsys):
+    write_photos(tmp_path, ["a.png", "b.png", "cut.png"])
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:-200])
+    found = listed(tmp_path, "a", ListedPhoto("b", None, None), "cut", "gone")
+    assert [photo.name for photo in found.posed] == ["a.png"] and found.listed == 4
+    assert sorted(path.name for path in found.left_out) == ["b.png", "cut.png"]
+    said = " ".join(capsys.readouterr().err.split())
+    assert "1 of 3 photos listed" in said and "1 of 2 photos cannot be read (first: cut.png" in said
+    with pytest.raises(SplatError, match="none of the 1 photos can be read"):
+        listed(tmp_path, "cut", "gone")
+
+
+def test_the_farthest_of_the_nearest_lenses_is_said(tmp_path):
+    write_photos(tmp_path, ["a.png"])
+    assert any(
+        "2 calibrations" in note and "at most 0.250 px off" in note
+        for note in listed(tmp_path, "a", off={"one": 0.1, "two": 0.25}).notes
+    )

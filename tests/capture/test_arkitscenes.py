@@ -12,12 +12,12 @@ from splat.errors import SplatError
 STEMS = ["41000000_100.017", "41000000_100.117", "41000000_100.217", "41000000_100.300"]
 
 
-def write(root, trajectory=None, pincam=f"{W} {H} {F} {F} {CX} {CY}"):
-    write_photos(root / "lowres_wide", [f"{stem}.png" for stem in STEMS])
-    (root / "lowres_wide_intrinsics").mkdir(exist_ok=True)
+def write(root, trajectory=None, pincam=f"{W} {H} {F} {F} {CX} {CY}", photos="lowres_wide"):
+    write_photos(root / photos, [f"{stem}.png" for stem in STEMS])
+    (root / f"{photos}_intrinsics").mkdir(exist_ok=True)
     (root / "lowres_depth").mkdir(exist_ok=True)
     for stem in STEMS:
-        (root / "lowres_wide_intrinsics" / f"{stem}.pincam").write_text(pincam + "\n")
+        (root / f"{photos}_intrinsics" / f"{stem}.pincam").write_text(pincam + "\n")
         assert cv2.imwrite(str(root / "lowres_depth" / f"{stem}.png"), np.full((H, W), 1500, np.uint16))
     if trajectory is None:  # moment, rotation vector and translation from the world to the camera
         lines = []
@@ -34,6 +34,12 @@ def test_each_photo_has_the_pose_of_its_moment(tmp_path, capsys):
     assert (capture.kind, capture.depth_maps) == ("arkitscenes", 3)
     assert_sees(capture, poses())
     assert "1 photo without a pose at its moment (first: 41000000_100.300)" in capsys.readouterr().err
+
+
+def test_the_largest_photos_are_taken(tmp_path):
+    for photos in ("lowres_wide", "vga_wide", "wide"):
+        capture = load_capture(write(tmp_path, photos=photos), points="none")
+        assert {frame.path.parent.name for frame in capture.frames} == {photos}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ RAYS = np.array([[0.0, 0.0, 1.0], [0.3, -0.2, 1.0], [-0.6, 0.4, 1.0], [0.7, 0.45
     [
         ({"k1": 0.0, "k2": 0.0, "k3": 0.0, "k4": 0.0, "p1": 0.0, "p2": 0.0}, "PINHOLE"),
         ({"k3": 0.0, "k4": 0.0}, "OPENCV"),
+        ({"k1": 0.0, "k2": 0.0, "k3": 0.0, "k4": 0.0}, "OPENCV"),
+        ({"k2": 0.0, "k3": 0.0, "k4": 0.0, "p1": 0.0, "p2": 0.0}, "OPENCV"),
         ({"k4": 0.0}, "FULL_OPENCV"),
     ],
 )
@@ -52,8 +54,29 @@ def test_a_little_skew_is_borne_and_much_refused():
     off = {}
     brown_lens(replace(DRONE, skew=0.5), "x", off)
     assert 0.2 < off["x"] < 0.5  # half of it at the upper and lower edge, which are 0.5 from the axis
+    brown_lens(replace(DRONE, skew=1.6), "x", off)
+    assert 0.7 < off["x"] < 1.0
+    with pytest.raises(SplatError, match=r"sensor 0 has k4 and skew, and no lens .* nearer than 1\.\d\d px"):
+        brown_lens(replace(DRONE, skew=2.6), "sensor 0", {})
     with pytest.raises(SplatError, match=r"sensor 0 has k4 and skew, and no lens .* nearer than \d+\.\d\d px"):
         brown_lens(replace(DRONE, skew=30.0), "sensor 0", {})
+
+
+def test_skew_shears_what_the_lens_has_distorted():
+    straight, sheared = (brown.project(RAYS[:, :2]) for brown in (DRONE, replace(DRONE, skew=2.0)))
+    down = (straight[:, 1] - DRONE.cy) / DRONE.fy
+    np.testing.assert_allclose(sheared - straight, np.stack([2.0 * down, 0 * down], axis=1), atol=1e-9)
+
+
+def test_a_polynomial_that_folds_back_inside_the_picture_is_fitted_up_to_there():
+    """r (1 - 0.1 r² - 0.05 r⁸) is largest at r = 1.05, where it is 0.86; the corners are 1.25 from the middle."""
+    folding = Brown(4000, 3000, 2000.0, 2000.0, 2000.0, 1500.0, k1=-0.1, k4=-0.05)
+    off = {}
+    lens = brown_lens(folding, "x", off)
+    radii = np.linspace(0.0, 1.0, 50)
+    rays = np.stack([0.8 * radii, 0.6 * radii, np.ones(50)], axis=1)
+    distance = np.abs(lens.colmap().img_from_cam(rays) - folding.project(rays[:, :2])).max()
+    assert distance < off["x"] + 0.01 and off["x"] < 0.1
 
 
 @pytest.mark.parametrize("changes", [{"fx": np.nan}, {"width": 1e9}, {"k4": np.inf}, {"fx": -1.0}, {"height": 0.0}])

@@ -51,7 +51,7 @@ def test_rigs_are_composed(tmp_path):
 
 
 def test_unknown_poses_are_counted(tmp_path, capsys):
-    trajectories = row(10, "cam", poses()[0]) + "11, cam, , , , , , , \n"
+    trajectories = row(10, "cam", poses()[0]) + "11, cam, , , , , , , \n" + "12, cam, 1, 0, 0, 0, , , \n"
     assert len(load_capture(write(tmp_path, trajectories=trajectories), points="none").frames) == 1
     assert "2 photos without a pose" in capsys.readouterr().err
 

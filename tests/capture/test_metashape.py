@@ -97,20 +97,32 @@ def test_the_tangential_terms_are_in_agisofts_order(tmp_path):
     np.testing.assert_allclose(seen(capture), expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("tangential", [{}, {"p1": 0.003, "p2": -0.002}])
-def test_a_fisheye_has_the_polynomial_of_the_angle(tmp_path, tangential):
-    lens = calibration("equidistant_fisheye", k1=0.05, k2=-0.01, k3=0.002, k4=-0.001, **tangential)
+@pytest.mark.parametrize("more", [{}, {"p1": 0.003, "p2": -0.002}, {"b1": 4.0}])
+def test_a_fisheye_has_the_polynomial_of_the_angle(tmp_path, more):
+    lens = calibration("equidistant_fisheye", k1=0.05, k2=-0.01, k3=0.002, k4=-0.001, **more)
     capture = load_capture(write(tmp_path, document(camera(0, poses()[0]), lens), 1), points="none", test_every=0)
-    x, y, z = poses()[0][:3, :3] @ POINT + poses()[0][:3, 3]
+    x, y, z = 0.9, -0.7, 1.0  # far enough from the axis that all terms count
+    found = capture.images.plans[0].lens.colmap().img_from_cam(np.array([[x, y, z]]))[0]
     angle = np.arctan2(np.hypot(x, y), z)
     x, y = np.array([x, y]) / np.hypot(x, y) * angle
     factor = 1 + 0.05 * angle**2 - 0.01 * angle**4 + 0.002 * angle**6 - 0.001 * angle**8
-    p1, p2 = tangential.get("p1", 0.0), tangential.get("p2", 0.0)
+    p1, p2 = more.get("p1", 0.0), more.get("p2", 0.0)
     expected = [
-        F * (x * factor + p1 * (angle**2 + 2 * x * x) + 2 * p2 * x * y) + CX,
+        (F + more.get("b1", 0.0)) * (x * factor + p1 * (angle**2 + 2 * x * x) + 2 * p2 * x * y) + CX,
         F * (y * factor + p2 * (angle**2 + 2 * y * y) + 2 * p1 * x * y) + CY,
     ]
-    np.testing.assert_allclose(seen(capture), expected, atol=1e-9)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_adjusted_calibration_counts_and_without_one_it_is_said(tmp_path, capsys, order):
+    both = "".join([calibration(group="initial", f=F / 2), calibration()][::order])
+    inside = "".join(camera(number, pose) for number, pose in enumerate(poses()))
+    assert_sees(load_capture(write(tmp_path, document(inside, both)), points="none"), poses())
+    assert "no adjusted calibration" not in capsys.readouterr().err
+    only = document(inside, calibration(group="initial"))
+    assert_sees(load_capture(write(tmp_path, only), points="none"), poses())
+    assert "has no adjusted calibration; its initial one is used" in " ".join(capsys.readouterr().err.split())
 
 
 def test_b1_and_k4(tmp_path):

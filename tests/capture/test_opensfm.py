@@ -53,29 +53,37 @@ def test_the_largest_reconstruction_is_used_and_the_others_counted(tmp_path):
     assert any("2 reconstructions" in note for note in capture.notes)
 
 
-@pytest.mark.parametrize("kind", ["perspective", "brown", "fisheye", "fisheye_opencv"])
+@pytest.mark.parametrize("kind", ["perspective", "simple_radial", "radial", "brown", "fisheye", "fisheye_opencv"])
 def test_lenses(tmp_path, kind):
     size = {"projection_type": kind, "width": W, "height": H, "k1": -0.05, "k2": 0.02}
-    if kind in ("perspective", "fisheye"):
+    if kind in ("perspective", "simple_radial", "fisheye"):
         camera, cx, cy = {**size, "focal": F / W}, W / 2, H / 2
     else:
-        camera, cx, cy = {**BROWN, **size, "k3": 0.003, "p1": 0.004, "p2": -0.006}, CX, CY
+        camera, cx, cy = {**BROWN, **size, "k3": 0.003, "k4": -0.002, "p1": 0.004, "p2": -0.006}, CX, CY
     capture = load_capture(write(tmp_path, [reconstruction(camera)]), points="none", test_every=0)
-    x, y, z = poses()[0][:3, :3] @ POINT + poses()[0][:3, 3]
-    ray = np.array([[x, y, z]])
-    x, y = x / z, y / z
+    x, y = 0.6, -0.45  # far enough from the axis that all terms count
+    ray = np.array([[x, y, 1.0]])
     if kind.startswith("fisheye"):
         r = np.hypot(x, y)
         x, y = np.array([x, y]) / r * np.arctan(r)
     r2 = x * x + y * y
     factor = 1 - 0.05 * r2 + 0.02 * r2**2 + (0.003 * r2**3 if "k3" in camera else 0.0)
-    p1, p2 = (0.004, -0.006) if kind == "brown" else (0.0, 0.0)
+    factor += -0.002 * r2**4 if kind == "fisheye_opencv" else 0.0
+    p1, p2 = (0.004, -0.006) if kind in ("radial", "brown") else (0.0, 0.0)
     expected = [
         F * (x * factor + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)) + cx,
         F * (y * factor + 2 * p2 * x * y + p1 * (r2 + 2 * y * y)) + cy,
     ]
     lens = capture.images.plans[0].lens
     np.testing.assert_allclose(lens.colmap().img_from_cam(ray)[0], expected, atol=1e-8)
+
+
+def test_values_count_in_the_longer_side_from_the_middle(tmp_path):
+    camera = {"projection_type": "brown", "width": H, "height": W, "focal_x": 1.0, "focal_y": 1.25}
+    root = write(tmp_path, [reconstruction({**camera, "c_x": 0.05, "c_y": -0.1})])
+    write_photos(root / "images", NAMES, H, W)
+    K = load_capture(root, points="none").frames[0].camera.K
+    np.testing.assert_allclose(K, [[W, 0, H / 2 + 0.05 * W], [0, 1.25 * W, W / 2 - 0.1 * W], [0, 0, 1]])
 
 
 def changed(**changes):

@@ -115,13 +115,16 @@ def test_longitude_and_latitude_are_noticed(tmp_path, capsys):
     rows = [f"{name},19.04{number},47.49{number},10{number},0,0,0,36" + ",0" * 8 for number, name in enumerate(NAMES)]
     load_capture(write(tmp_path, [NEW, *rows]), points="none")
     assert "look like longitude and latitude" in capsys.readouterr().err
+    small = [f"{name},0.54{number},0.29{number},10{number},0,0,0,36" + ",0" * 8 for number, name in enumerate(NAMES)]
+    load_capture(write(tmp_path, [NEW, *small]), points="none")  # a thing on a table, in metres
     assert_sees(
         load_capture(write(tmp_path, [OLD, *(row(n, p) for n, p in zip(NAMES, poses()))]), points="none"), poses()
     )
     assert "longitude" not in capsys.readouterr().err
 
 
-def test_a_principal_point_that_is_none_is_refused(tmp_path):
-    line = matrix_row("a.jpg", poses()[0]).replace(f",{CX:.17g},{CY:.17g},", f",{CX - W / 2:.17g},{CY - H / 2:.17g},")
+@pytest.mark.parametrize(("cx", "cy"), [(CX - W / 2, CY - H / 2), (CX, 0.9 * H), (0.9 * W, CY), (0.1 * W, CY)])
+def test_a_principal_point_that_is_none_is_refused(tmp_path, cx, cy):
+    line = matrix_row("a.jpg", poses()[0]).replace(f",{CX:.17g},{CY:.17g},", f",{cx:.17g},{cy:.17g},")
     with pytest.raises(SplatError, match=r"px_pix, py_pix of a\.jpg .* not in the middle of 320x240"):
         load_capture(write(tmp_path, [MATRIX, line]), points="none")

@@ -76,6 +76,7 @@ def test_the_distortion_is_that_of_the_csv_file(tmp_path):
     [
         ({"DistortionModel": "division"}, "3 photos with a lens of the model division"),
         ({"Skew": "0.1"}, "3 photos with skew or an aspect ratio"),
+        ({"AspectRatio": "1.1"}, "3 photos with skew or an aspect ratio"),
         ({"Rotation": "1 0 0"}, "Rotation of .* must be 9 numbers"),
         ({"Rotation": "0 0 0 0 0 0 0 0 0"}, "4 photos without a pose"),
         ({"Position": "nan 0 0", "Rotation": "1 0 0 0 1 0 0 0 1"}, "4 photos without a pose"),

@@ -46,6 +46,11 @@ def test_each_photo_has_its_own_calibration_where_the_file_has(tmp_path):
         np.testing.assert_allclose(frame.camera.K, [[F + index, 0, CX], [0, F - index, CY], [0, 0, 1]])
 
 
+def test_one_calibration_of_all_photos_has_two_focal_lengths(tmp_path):
+    capture = load_capture(export(tmp_path, K=[F, 0, 0, 0, F + 7, 0, CX, CY, 1]), points="none")
+    np.testing.assert_allclose(capture.frames[0].camera.K, [[F, 0, CX], [0, F + 7, CY], [0, 0, 1]])
+
+
 def test_photos_that_are_not_there_are_counted(tmp_path, capsys):
     assert len(load_capture(export(tmp_path, photos=9), points="none").frames) == 9
     assert "2 of 11 photos" in capsys.readouterr().err

@@ -145,6 +145,20 @@ def test_few_seeds_stand_where_photos_do_not_agree() -> None:
     assert (few.xyz[:, 0] > 0.5).mean() < 0.85 * (many.xyz[:, 0] > 0.5).mean()
 
 
+@pytest.mark.parametrize(
+    ("part", "seeds", "unlikely"),
+    [(1.0, 2000, 0), (0.5, 2000, 49), (0.25, 1075, 75), (0.0, 100, 100)],  # 2000 * 2 * (part + (1 - part) / 40)
+)
+def test_likely_pixels_get_forty_times_as_many_seeds_as_others(part: float, seeds: int, unlikely: int) -> None:
+    count = 40_000
+    likely = np.arange(count) < part * count
+    nowhere, black = np.zeros((count, 3)), np.zeros((count, 3), np.uint8)
+    found = Seeds(nowhere, black, np.zeros(count, bool), likely).some(2000, np.random.default_rng(0))
+    assert len(found.xyz) == seeds
+    assert (~found.likely).sum() == pytest.approx(unlikely, abs=4 * unlikely**0.5)
+    assert len(Seeds(nowhere, black, ~likely, likely).some(2000, np.random.default_rng(0), unsure=1.0).xyz) == 2000
+
+
 def test_hidden_pixels_give_no_seeds() -> None:
     hidden = np.ones((walls.HEIGHT, walls.WIDTH), bool)
     hidden[: walls.HEIGHT // 2] = False

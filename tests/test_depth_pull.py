@@ -124,6 +124,34 @@ def test_settling_moves_what_is_off_the_surface_and_nothing_else() -> None:
     assert grown.min() > 0.05 and grown.max() < 0.3  # about log(2.0 / 1.7) = 0.16 in the view straight ahead
 
 
+def test_known_points_stay_where_they_are_however_far_from_the_surface() -> None:
+    params = wall_params(side=8, z=-0.3)
+    inner = (params["means"].detach()[:, :2].abs().amax(1) < 0.6).nonzero()[:, 0]
+    known, others = inner[:5], inner[5:]
+    points = np.concatenate([wall_points(), params["means"].detach()[known].double().numpy()])
+    before = snapshot(params)
+    moved = DepthPull(wall_access(CAMERAS, points), PlanePrior()).settle(params, 0.02)
+    assert moved[others].all() and not moved[known].any()
+    for name, value in before.items():
+        assert torch.equal(value[known], params[name].detach()[known])
+
+
+def test_fewer_looks_weigh_as_much_more() -> None:
+    """One at every fourth step, with four times the weight, is as much as one at every step."""
+    found = {}
+    for every in (1, 4):
+        scene = wall_access(CAMERAS, wall_points())
+        scene.priors["plane", "auto"] = PlanePrior()
+        hook = DepthPullHook(HookContext(scene, 1000, 0), PullRules("plane", weight=3.0, every=every))
+        params, draws = wall_params(z=-0.3), {"seed": 0, "draws": 0}
+        state = TrainState(params, {}, AutoStrategy(), draws, torch.Generator(), scene_scale=1.0)  # type: ignore[arg-type]
+        hook.gradients(4, state)
+        grad = params["means"].grad
+        assert grad is not None and grad.abs().sum() > 0
+        found[every] = grad
+    assert torch.allclose(4 * found[1], found[4])
+
+
 @pytest.mark.parametrize("kind", [GeoTexStrategy, GeoTexDefaultStrategy])
 def test_the_first_step_settles_and_forgets(kind: type[GeoTexStrategy]) -> None:
     """The hook shares the prior with the strategy; later steps add gradients at every second step only."""
@@ -162,6 +190,12 @@ def test_only_a_prior_from_outside_asks_for_it() -> None:
     asked = [pulled(GeoTexStrategy(depth=depth)) is not None for depth in ("none", "scene", "capture")]
     assert asked == [False, False, True]
     assert pulled(GeoTexStrategy(depth="capture", depth_weight=0.0, settle=0.0)) is None
+    assert pulled(GeoTexStrategy(depth="capture", depth_weight=0.0, settle=0.1)) == PullRules(
+        "capture", settle=0.1, weight=0.0
+    )
+    assert pulled(GeoTexStrategy(depth="some/model", depth_kind="disparity", offline=True)) == PullRules(
+        "some/model", "disparity", True
+    )
     assert pulled(GeoTexStrategy(depth="capture", settle=0.1, depth_every=3)) == PullRules(
         "capture", settle=0.1, every=3
     )

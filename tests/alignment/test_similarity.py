@@ -84,6 +84,13 @@ def test_a_line_is_refused_unless_up_is_known() -> None:
     assert fit.vertical == "helped" and np.allclose(fit.similarity.matrix, truth.matrix, atol=1e-6)
 
 
+def test_a_strip_is_a_line_up_to_a_twentieth_of_its_length() -> None:
+    along = np.linspace(-1, 1, 40)
+    for width, line in ((0.04, True), (0.06, False)):
+        across = np.where(np.arange(40) % 2 == 0, 1, -1) * width * along.std()
+        assert is_line(np.stack([along, across, 0 * along], axis=1) @ known().rotation.T) == line
+
+
 def test_heights_that_scatter_do_not_tilt_the_scene() -> None:
     random, truth, source = np.random.default_rng(0), known(), walk()
     target = truth.apply(source) + random.standard_normal((40, 3)) * [0.5, 0.5, 20.0]
@@ -94,6 +101,30 @@ def test_heights_that_scatter_do_not_tilt_the_scene() -> None:
     assert error(fit.similarity, truth)[0] < 0.05
     fit = robust_similarity(source, target, 1.0, up=truth.rotation[2], leveled=True)
     assert fit.vertical == "given" and np.allclose(fit.similarity.rotation[2], truth.rotation[2], atol=1e-9)
+
+
+def test_two_degrees_of_doubt_about_the_vertical_are_borne() -> None:
+    """Heights that scatter like so much of a tilt, which all 40 photos together have."""
+    truth, source = known(), walk()
+    wave = np.where(np.arange(40) % 2 == 0, 1.0, -1.0)[:, None] * [0, 0, 1]
+    width = float(np.linalg.svd(truth.apply(source)[:, :2] - truth.apply(source)[:, :2].mean(0), compute_uv=False)[1])
+    less, more = (truth.apply(source) + width * np.tan(np.radians(degrees)) * wave for degrees in (1.5, 2.5))
+    assert robust_similarity(source, less, 1.0).vertical == "found"
+    with pytest.raises(SplatError, match="say too little of the vertical"):
+        robust_similarity(source, more, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("off", "agrees"),
+    [((0.9, 0, 0), True), ((1.15, 0, 0), False), ((0, 0, 1.8), True), ((0, 0, 2.3), False)],  # heights are half as good
+)
+def test_who_is_off_by_more_than_the_accuracy_does_not_agree(off: tuple[float, float, float], agrees: bool) -> None:
+    truth, source = known(), walk()
+    target = truth.apply(source)
+    target[7] += off
+    fit = robust_similarity(source, target, 1.0)
+    assert fit.agrees[7] == agrees and np.delete(fit.agrees, 7).all()
+    assert fit.distances[7] == pytest.approx(np.linalg.norm(off), rel=0.15)
 
 
 def test_a_line_tells_its_own_slope_where_cameras_lean() -> None:

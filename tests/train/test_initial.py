@@ -53,7 +53,7 @@ class TransparentPhoto:
         return np.zeros((30, 40, 3), np.uint8)
 
     def alpha(self, index: int) -> np.ndarray | None:
-        return np.repeat([[255] * 20 + [100] * 20], 30, axis=0).astype(np.uint8) if index != 1 else None
+        return np.repeat([[128] * 20 + [127] * 20], 30, axis=0).astype(np.uint8) if index != 1 else None
 
     def mask(self, index: int) -> np.ndarray | None:
         return np.repeat([False, True], 15)[:, None].repeat(40, axis=1) if index != 0 else None

@@ -57,6 +57,14 @@ def test_what_is_odd_is_named(signs: list[float], times: float, kind: str) -> No
     assert found.in_short().startswith("2 photos (03.jpg, 07.jpg): ")
 
 
+def test_few_points_and_few_cameras_say_nothing() -> None:
+    cameras = ring()
+    cameras[3] = changed(cameras[3], [-1.0, 1, -1])
+    assert odd_poses(cameras, POINTS[:99]) == []
+    assert [each.kind for each in odd_poses(cameras, POINTS[:100])] == ["blind"]
+    assert odd_poses([changed(cameras[0], [-1.0, -1, 1]), cameras[3]], POINTS) == []
+
+
 def test_phones_held_on_their_side_and_cameras_that_look_straight_down_are_fine() -> None:
     cameras = ring()
     rolled = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]], dtype=torch.float64)

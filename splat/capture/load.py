@@ -13,7 +13,7 @@ from splat.capture.origin import near_zero
 from splat.capture.reader_result import ReaderResult
 from splat.capture.readers.registry import READERS, capture_format, file_format
 from splat.capture.readers.video import one_video
-from splat.capture.sfm.triangulate import triangulated_points
+from splat.capture.sfm.triangulate import triangulated
 from splat.capture.types import Capture
 from splat.errors import SplatError
 from splat.options import check
@@ -74,7 +74,8 @@ def _built(found: ReaderResult, options: CaptureOptions) -> Capture:
     if capture.points is None and options.points == "auto":
         training = {frame.camera.name for frame in capture.frames if frame.split == "train"}
         posed = sorted((photo for photo in found.posed if photo.name in training), key=lambda photo: photo.name)
-        capture.points = triangulated_points(posed, options)
+        found_here = triangulated(posed, options)
+        capture.points, capture.tracks = found_here.points, found_here.tracks or capture.tracks
     return capture
 
 

@@ -1,10 +1,10 @@
-"""Initial points from photos with known cameras."""
+"""Initial points, and which photos see them, from photos with known cameras."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +13,42 @@ import numpy as np
 from splat import console
 from splat.capture.assemble import photo_orientation
 from splat.capture.cache import cache_folder, cache_key, kept_points, require_space
+from splat.capture.colmap.files import read_views
 from splat.capture.config import CaptureOptions
 from splat.capture.reader_result import PosedPhoto
 from splat.capture.sfm.colmap import quiet_colmap
-from splat.capture.sfm.colmap_workspace import stage_photo, work_folder
+from splat.capture.sfm.colmap_workspace import remove_tree, stage_photo, work_folder
 from splat.capture.sfm.counted import run_counted
 from splat.capture.sfm.epipolar import matches_fit
 from splat.capture.sfm.features import CameraGroup, extract_features, match_pairs, threads
-from splat.capture.types import Points
+from splat.capture.sfm.solve import write_model
+from splat.capture.types import Points, TrackFiles
 
 NEIGHBOURS = 14  # photos that each photo is matched with
 FEWEST_POINTS = 50
+MODEL = "model"  # in the cache: a COLMAP model with what each photo sees
 IMAGE_SIZE = 1000  # known poses need no subpixel features: as many points as at 1600, in a third of the time
 
 
-def triangulated_points(posed: Sequence[PosedPhoto], options: CaptureOptions) -> Points | None:
-    """Points triangulated from the photos and their known poses, in the capture's frame; None where too few are found.
+@dataclass(frozen=True)
+class Triangulated:
+    """What photos with known poses give."""
+
+    points: Points | None = None  # in the capture's frame; None where too few are found
+    tracks: TrackFiles | None = None  # in the same frame; None where no two photos could see the same
+
+
+def triangulated(posed: Sequence[PosedPhoto], options: CaptureOptions) -> Triangulated:
+    """Points triangulated from the photos and their known poses, and which photos see them.
 
     The result is kept in the cache; held-out photos should not be among `posed`.
     """
     if len(posed) < 2:
-        return None
+        return Triangulated()
     options = replace(options, sfm_image_size=IMAGE_SIZE)
     settings = {
         "kind": "triangulation",
-        "version": 3,  # 1 did not know how well the poses fit; 2 had COLMAP's features
+        "version": 4,  # 1 did not know how well the poses fit; 2 had COLMAP's features; 3 kept no model
         "image_size": IMAGE_SIZE,
         "features": options.sfm_features,
         "cameras": [[photo.viewmat.tolist(), astuple(photo.lens)] for photo in posed],
@@ -45,7 +56,12 @@ def triangulated_points(posed: Sequence[PosedPhoto], options: CaptureOptions) ->
     key = cache_key([photo.path for photo in posed], settings)
     with cache_folder(options.cache_dir, "points", key) as folder:
         found = kept_points(folder / "points.npz", lambda: _announced(posed, options, folder))
-    return replace(found, origin="triangulated") if found and len(found.xyz) >= FEWEST_POINTS else None
+    points = replace(found, origin="triangulated") if found and len(found.xyz) >= FEWEST_POINTS else None
+    if not (folder / MODEL).is_dir():
+        return Triangulated(points)
+    images = read_views(folder / MODEL).images
+    names = {number: posed[int(Path(image.name).stem)].name for number, image in images.items()}
+    return Triangulated(points, TrackFiles(folder / MODEL, names))
 
 
 def _announced(posed: Sequence[PosedPhoto], options: CaptureOptions, folder: Path) -> Points:
@@ -93,7 +109,12 @@ def _triangulate(posed: Sequence[PosedPhoto], options: CaptureOptions, folder: P
         model = _known_model(database, posed, names)
         match_pairs(database, [(names[i], names[j]) for i, j in pairs], options)
         fit = matches_fit(database, model)
-        xyz, rgb = _solve(model, database, photos, work / "model", options)
+        solved = _solve(model, database, photos, work / "model", options)
+        finished = work / "finished"
+        write_model(solved, finished)
+        remove_tree(folder / MODEL)  # of a call that was interrupted before its points were written
+        finished.rename(folder / MODEL)
+    xyz, rgb = _places(solved)
     if not len(xyz):
         return replace(empty, fit=fit)
     keep = keep_inliers(xyz)
@@ -121,7 +142,8 @@ def _known_model(database: Path, posed: Sequence[PosedPhoto], names: Sequence[st
     return model
 
 
-def _solve(model: Any, database: Path, photos: Path, output: Path, options: CaptureOptions) -> tuple[np.ndarray, ...]:
+def _solve(model: Any, database: Path, photos: Path, output: Path, options: CaptureOptions) -> Any:
+    """The model with points, a pycolmap.Reconstruction."""
     pycolmap = quiet_colmap()
     output.mkdir(parents=True, exist_ok=True)
     pipeline = pycolmap.IncrementalPipelineOptions()
@@ -144,7 +166,12 @@ def _solve(model: Any, database: Path, photos: Path, output: Path, options: Capt
         advance(1)
 
     run_counted("Triangulating points", 1, "model", work)
-    points = list(results[0].points3D.values())
+    return results[0]
+
+
+def _places(model: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Places [P, 3] and colours [P, 3] of a model's points."""
+    points = list(model.points3D.values())
     xyz = np.array([point.xyz for point in points], np.float64).reshape(-1, 3)
     rgb = np.array([point.color for point in points], np.uint8).reshape(-1, 3)
     finite = np.isfinite(xyz).all(axis=1)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from capture_scenes import write_colmap
-from examine_faults import DEMO, demo_tracks
+from capture_scenes import room_photo, room_poses, write_colmap, write_photo
+from examine_faults import DEMO, demo_tracks, turn
 from PIL import Image
 
 from splat.capture import load_capture
@@ -99,3 +99,19 @@ def test_a_model_without_keypoints_has_its_poses_looked_at(tmp_path: Path) -> No
     (tmp_path / "images").symlink_to(DEMO / "images")
     (only,) = examine(load_capture(tmp_path)).in_full()
     assert only == "poses of 72 photos; nothing tells which of them see the same points"
+
+
+@pytest.mark.parametrize("wrong", [None, 3])
+def test_poses_without_points_are_held_against_what_their_photos_show(tmp_path: Path, wrong: int | None) -> None:
+    K = np.array([[380.0, 0, 200], [0, 380, 150], [0, 0, 1]])
+    poses = room_poses(8)
+    for index, pose in enumerate(poses):
+        write_photo(tmp_path / "images" / f"{index}.png", room_photo(pose, K, 400, 300))
+    if wrong is not None:
+        poses[wrong] = poses[wrong].copy()
+        poses[wrong][:3, :3] = turn(np.array([0.0, 1.0, 0.0]), 5.0) @ poses[wrong][:3, :3]
+    images = [(f"{index}.png", 1, pose) for index, pose in enumerate(poses)]
+    write_colmap(tmp_path, [("PINHOLE", (380.0, 380.0, 200.0, 150.0), 400, 300)], images)
+    found = examine(load_capture(tmp_path, test_every=0, num_threads=2))
+    assert found.looked_at.startswith("8 photos of ")
+    assert found.photos == (() if wrong is None else (f"{wrong}.png",))

@@ -48,7 +48,8 @@ class Examination:
 def examine(capture: Capture) -> Examination:
     """Look for cameras of a capture that can hardly be right.
 
-    Poses are looked at in all captures; where a COLMAP model is behind them, what its photos see of its points too.
+    Poses are looked at in all captures; where it is known which photos see which points (a COLMAP model is behind the
+    poses, or points were triangulated with them), that too.
 
     Raises:
         SplatError: the model is damaged.
@@ -56,7 +57,8 @@ def examine(capture: Capture) -> Examination:
     cameras = capture.cameras()
     points = None if capture.points is None or capture.points.origin == "random" else capture.points.xyz
     tracks = None if capture.tracks is None else read_tracks(capture.tracks.folder, capture.tracks.names)
-    found = [] if tracks is None else suspicious_tracks(tracks)
+    poses_given = capture.points is not None and capture.points.origin == "triangulated"
+    found = [] if tracks is None else suspicious_tracks(tracks, poses_given)
     found += odd_poses(cameras, points)
     return Examination(
         tuple(_of_these(found, {camera.name for camera in cameras})),
@@ -66,12 +68,12 @@ def examine(capture: Capture) -> Examination:
     )
 
 
-def suspicious_tracks(tracks: Tracks) -> list[Suspicion]:
-    """All that is odd about what photos see of the points."""
+def suspicious_tracks(tracks: Tracks, poses_given: bool = False) -> list[Suspicion]:
+    """All that is odd about what photos see of the points, which may have come after the poses."""
     shared = shared_points(tracks)
     misfits = photos_with_large_errors(tracks)
     wrong = {name for each in misfits for name in each.photos}
-    found = photos_apart(tracks, shared) + photos_with_few_points(tracks) + misfits
+    found = photos_apart(tracks, shared) + photos_with_few_points(tracks, poses_given) + misfits
     known = {name for each in found for name in each.photos}
     jumps = scale_jumps(tracks, known)
     return found + photos_among_strangers(tracks, shared, wrong) + jumps + photos_inside(tracks)

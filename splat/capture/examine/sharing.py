@@ -16,6 +16,7 @@ from splat.console import count
 # `ALIKE` apart share 8 % of their points there at the least, and the photo with the fewest points has 40.
 LINK = 5  # points that two photos must share to hang together
 FEWEST = 25  # points of a photo, under which its pose may be chance: 3 already give one
+CHANCE = 0.05  # of the usual number of points, which wrong poses may have by chance
 ALIKE = 15.0  # degrees between two photos' views of a point, within which both find the same features
 FARTHER = 1.4  # times as far from a point, up to which they do
 MOSTLY = 0.5  # of the points of both must be within those limits
@@ -38,10 +39,16 @@ def shared_points(tracks: Tracks) -> csr_matrix:
     return csr_matrix(seen @ seen.T)
 
 
-def photos_with_few_points(tracks: Tracks) -> list[Suspicion]:
-    """Photos whose pose stands on few points; all of them in one where that is usual."""
+def photos_with_few_points(tracks: Tracks, poses_given: bool = False) -> list[Suspicion]:
+    """Photos whose pose stands on few points; all of them in one where that is usual.
+
+    Args:
+        tracks: what is looked at.
+        poses_given: they stand on none, the points came after them. Photos that show little have few, right or not;
+            those that are wrongly placed have all but none.
+    """
     seen = points_seen(tracks)
-    few = np.flatnonzero(seen < FEWEST)
+    few = np.flatnonzero(seen < (min(FEWEST, CHANCE * float(np.median(seen))) if poses_given else FEWEST))
     if not len(few):
         return []
     fewest = f"as few as {seen[few].min():,}" if len(few) > 1 else f"{seen[few[0]]:,}"

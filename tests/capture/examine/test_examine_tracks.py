@@ -10,7 +10,7 @@ from examine_faults import around, demo_tracks, indices, moved, torn, turn, used
 
 from splat.capture.colmap.tracks import Tracks
 from splat.capture.examine.examination import suspicious_tracks
-from splat.capture.examine.sharing import look_at_the_same
+from splat.capture.examine.sharing import look_at_the_same, photos_with_few_points
 from splat.capture.examine.suspicion import Suspicion
 
 
@@ -137,3 +137,13 @@ def test_photos_with_few_points(demo: Tracks) -> None:
     suspicions = found(thinned)
     assert suspicions["few"].photos == ("0010.jpg", "0011.jpg") and set(suspicions) == {"few"}
     assert "as few as 12" in suspicions["few"].reason
+
+
+def test_few_points_that_came_after_the_poses_may_be_all_that_a_photo_shows(demo: Tracks) -> None:
+    for seen, named in ((12, ()), (4, ("0010.jpg",))):  # usual are about 190
+        kept = np.arange(len(demo.photo)) % 3 == 0
+        kept[demo.of(10)] = False
+        kept[demo.of(10).start : demo.of(10).start + seen] = True
+        thinned = replace(demo, **{name: getattr(demo, name)[kept] for name in ("photo", "point", "plane", "error")})
+        assert [each.photos for each in photos_with_few_points(thinned)] == [("0010.jpg",)]
+        assert [each.photos for each in photos_with_few_points(thinned, poses_given=True)] == ([named] if named else [])

@@ -17,6 +17,7 @@ from splat.files import read_text
 
 _EXIF_GPS = 0x8825
 _LATITUDE_REF, _LATITUDE, _LONGITUDE_REF, _LONGITUDE, _ALTITUDE_REF, _ALTITUDE = 1, 2, 3, 4, 5, 6
+_BELOW = (1, 3, b"\x01", b"\x03")  # the second since EXIF 3.0, which tells the sea from the ellipsoid
 COLUMNS = {  # what people call them
     "name": ("name", "file", "filename", "file_name", "image", "photo", "label", "path"),
     "latitude": ("lat", "latitude"),
@@ -56,11 +57,20 @@ def exif_place(path: Path) -> Place | None:
 
 
 def _degrees(parts: Any, reference: Any, negative: str) -> float:
-    degrees, minutes, seconds = (float(part) for part in parts)
-    value = degrees + minutes / 60 + seconds / 3600
-    if not math.isfinite(value):  # a fraction whose denominator is 0
+    """Degrees, minutes and seconds, or fewer with a fraction, as one number with the sign of the reference (N, South).
+
+    Raises:
+        ValueError: no number, or nothing says on which side of the equator or of Greenwich it is.
+    """
+    written = [float(part) for part in (parts if isinstance(parts, (tuple, list)) else [parts])]
+    value = math.fsum(part / 60.0**place for place, part in enumerate(written[:3]))
+    if not written or not math.isfinite(value):  # a fraction whose denominator is 0
         raise ValueError
-    return -value if str(reference).strip("\0 ").upper() == negative else value
+    text = reference.decode("ascii", "replace") if isinstance(reference, bytes) else str(reference or "")
+    side = text.strip("\0 ").upper()[:1]
+    if not side and value > 0:
+        raise ValueError
+    return -value if side == negative else value
 
 
 def _altitude(tags: Mapping[int, Any]) -> float | None:
@@ -68,7 +78,7 @@ def _altitude(tags: Mapping[int, Any]) -> float | None:
         value = float(tags[_ALTITUDE])
     except (KeyError, TypeError, ValueError, ArithmeticError):
         return None
-    below = tags.get(_ALTITUDE_REF) in (1, b"\x01")
+    below = tags.get(_ALTITUDE_REF) in _BELOW
     return (-value if below else value) if math.isfinite(value) else None
 
 

@@ -16,15 +16,19 @@ LARGEST_SIDE = 1_000_000  # pixels
 DISTORTED = ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "PERSPECTIVE", "FULL_OPENCV")
 FOCAL = ("fl_x", "fl_y", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov")
 DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
+RATIONAL = ("k4", "k5", "k6")  # the denominator of OpenCV's lens with eight coefficients
 # What is read of a transforms file or one of its frames for the lens
-LENS_KEYS = frozenset({*DISTORTION, *FOCAL, "distortion_params", "w", "h", "cx", "cy", "camera_model", "is_fisheye"})
+LENS_KEYS = frozenset(
+    {*DISTORTION, *RATIONAL, *FOCAL, "distortion_params", "w", "h", "cx", "cy", "camera_model", "is_fisheye"}
+)
 PANORAMAS = ("EQUIRECTANGULAR", "SPHERICAL")
 
 
 def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, name: str, reduced: int = 1) -> Lens:
     """Intrinsics of one frame.
 
-    A value that the frame lacks is taken from the top level of the file, a size that both lack from the photo.
+    A value that the frame lacks is taken from the top level of the file, a size that both lack from the photo, a side
+    of it from the other and the photo's shape.
 
     Args:
         entry: the frame.
@@ -41,10 +45,7 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
         found = number(entry, key, name)
         return number(meta, key, name) if found is None else found
 
-    width, height = value("w"), value("h")
-    if width is None or height is None:
-        header = photo_header(path)
-        width, height = float(header.width * reduced), float(header.height * reduced)
+    width, height = _size(value("w"), value("h"), path, reduced)
     if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE):
         raise SplatError(f"frame {name} is {width:g}x{height:g} pixels large; fix w and h in the transforms file")
     fx, fy = _focal_lengths(entry, width, height, name) or _focal_lengths(meta, width, height, name) or (0.0, 0.0)
@@ -59,7 +60,7 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
     if not isinstance(model, str):
         raise SplatError(f"camera_model of frame {name} is no text; fix the transforms file")
     model = model.upper()
-    if entry.get("is_fisheye") or meta.get("is_fisheye"):
+    if _is_fisheye(entry if entry.get("is_fisheye") is not None else meta, name):
         model = "OPENCV_FISHEYE"
     size = round(width), round(height)
     if model == "OPENCV_FISHEYE":
@@ -76,16 +77,40 @@ def frame_lens(entry: Mapping[str, Any], meta: Mapping[str, Any], path: Path, na
             f"camera_model {model[:40]!a} of frame {name} cannot be read from a transforms.json; use OPENCV,"
             " OPENCV_FISHEYE or PINHOLE, or the COLMAP model itself"
         )
-    distorted = any((k1, k2, k3, k4, p1, p2))
+    k5, k6 = value("k5") or 0.0, value("k6") or 0.0
+    distorted = any((k1, k2, k3, k4, k5, k6, p1, p2))
     if model.endswith("PINHOLE") and distorted:
         console.warn(f"camera_model is {model}, so the distortion that the transforms file has too is not used")
     if model.endswith("PINHOLE") or not distorted:
         return Lens("PINHOLE", (fx, fy, cx, cy), *size)
-    if k4:
-        raise SplatError(f"frame {name} has k4={k4} with camera_model {model}; k4 is only defined for OPENCV_FISHEYE")
-    if k3:
-        return Lens("FULL_OPENCV", (fx, fy, cx, cy, k1, k2, p1, p2, k3, 0.0, 0.0, 0.0), *size)
+    if k4 and not (k5 or k6 or model == "FULL_OPENCV"):
+        raise SplatError(
+            f"frame {name} has k4={k4} with camera_model {model}; k4 is only defined for OPENCV_FISHEYE and FULL_OPENCV"
+        )
+    if k3 or k4 or k5 or k6:
+        return Lens("FULL_OPENCV", (fx, fy, cx, cy, k1, k2, p1, p2, k3, k4, k5, k6), *size)
     return Lens("OPENCV", (fx, fy, cx, cy, k1, k2, p1, p2), *size)
+
+
+def _size(width: float | None, height: float | None, path: Path, reduced: int) -> tuple[float, float]:
+    """The width and height that are stated; one that is not follows from the other and the photo's shape."""
+    if width is not None and height is not None:
+        return width, height
+    header = photo_header(path)
+    scale = width / header.width if width else height / header.height if height else float(reduced)
+    return width or header.width * scale, height or header.height * scale
+
+
+def _is_fisheye(source: Mapping[str, Any], name: str) -> bool:
+    """What the frame, else the file, says of instant-ngp's is_fisheye.
+
+    Raises:
+        SplatError: neither true nor false.
+    """
+    value = source.get("is_fisheye") or False
+    if value not in (True, False):
+        raise SplatError(f"is_fisheye of frame {name} must be true or false; fix the transforms file")
+    return bool(value)
 
 
 def _listed_distortion(source: Mapping[str, Any], name: str) -> list[float] | None:

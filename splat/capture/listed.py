@@ -11,10 +11,11 @@ import numpy as np
 
 from splat import console
 from splat.capture.assemble import reduced_folder
-from splat.capture.beside import DEPTH_FOLDERS, MASK_FOLDERS, bare_name
+from splat.capture.beside import bare_name
 from splat.capture.config import CaptureOptions
 from splat.capture.lens import Lens
 from splat.capture.names import find_photo, located, printable
+from splat.capture.no_photos import is_about_photos
 from splat.capture.photo import photo_header
 from splat.capture.reader_result import PosedPhoto, ReaderResult
 from splat.capture.split import LIST
@@ -25,7 +26,6 @@ from splat.capture.walk import walk
 from splat.errors import SplatError
 
 PHOTO_FOLDERS = ("images", "input", "rgb", "photos", ".")
-MADE_OF_PHOTOS = frozenset((*MASK_FOLDERS, *DEPTH_FOLDERS))
 SAMPLE = 50  # names by which the folder of the photos is chosen
 UNPOSED = "without a pose"
 
@@ -47,12 +47,13 @@ class PhotoList:
     kind: str  # of the capture
     file: Path
     photos: list[ListedPhoto]
-    folders: list[Path]  # places of the photos, the most likely first; below the root all are looked at
+    folders: list[Path]  # places of the photos, the most likely first
     points: Points | None = None
     notes: list[str] = field(default_factory=list)
     read: list[Path] = field(default_factory=list)  # files beside `file`
     off: dict[str, float] = field(default_factory=dict)  # pixels by which the nearest lenses differ, see `brown_lens`
     sides: list[Path] = field(default_factory=list)  # further folders that may hold masks/ and depth/
+    anywhere: bool = True  # photos that are in none of the folders are looked for by bare name below the root
 
 
 @dataclass
@@ -140,7 +141,7 @@ def _placed(listed: PhotoList, found: _Found, notes: list[str]) -> list[ListedPh
 
 
 def _find(root: Path, listed: PhotoList, notes: list[str]) -> _Found:
-    """Look for the photos: below one folder by their names, the rest anywhere below the root by their bare names."""
+    """Look for the photos: below one folder by their names, the rest, where they may be, by their bare names."""
     names = list(dict.fromkeys(photo.name for photo in listed.photos))
     found = _Found(_best_folder(listed.folders, names))
     for name in names:
@@ -149,7 +150,7 @@ def _find(root: Path, listed: PhotoList, notes: list[str]) -> _Found:
             inside = found.base in path.parents  # else its name is absolute
             found.paths[name] = (path.relative_to(found.base).as_posix() if inside else written, path)
     rest = [name for name in names if name not in found.paths]
-    if rest:
+    if rest and listed.anywhere:
         anywhere = _by_bare_name(root)
         for name in rest:
             paths = anywhere.get(bare_name(name.replace("\\", "/")), [])
@@ -176,11 +177,10 @@ def _best_folder(folders: Sequence[Path], names: Sequence[str]) -> Path:
 
 
 def _by_bare_name(root: Path) -> dict[str, list[Path]]:
-    """Photos below a folder by their names without folders and suffix; not masks and depth maps of the same names."""
+    """Photos below a folder by their names without folders and suffix; not masks and the like of the same names."""
     found: defaultdict[str, list[Path]] = defaultdict(list)
     for path in walk(root).files:
-        beside = {part.casefold() for part in path.parent.relative_to(root).parts} & MADE_OF_PHOTOS
-        if path.suffix.lower() in PHOTO_SUFFIXES and not beside:
+        if path.suffix.lower() in PHOTO_SUFFIXES and not is_about_photos(path, root):
             found[bare_name(path.name)].append(path)
     return found
 

@@ -18,12 +18,17 @@ def no_photo_reason(path: Path, folder: Path) -> str | None:
     """Why a picture is no photo of those in `folder`; None where it is one."""
     if folder not in path.parents:
         return f"outside of {folder.name}/"
-    parts = [part.casefold() for part in path.relative_to(folder).parts[:-1]]
-    if any(part in NAMES or WORDS.intersection(re.split("[^a-z]+", part)) for part in parts):
+    if is_about_photos(path, folder):
         return "in folders of masks, depth maps and the like"
-    if any(_is_reduced(part) for part in parts):
+    if any(_is_reduced(part.casefold()) for part in path.relative_to(folder).parts[:-1]):
         return "in folders of reduced copies"
     return None
+
+
+def is_about_photos(path: Path, folder: Path) -> bool:
+    """Whether a picture below `folder` lies in a folder of masks, depth maps and the like."""
+    parts = [part.casefold() for part in path.relative_to(folder).parts[:-1]]
+    return any(part in NAMES or bool(WORDS.intersection(re.split("[^a-z]+", part))) for part in parts)
 
 
 def _is_reduced(name: str) -> bool:

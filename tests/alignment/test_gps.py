@@ -50,6 +50,30 @@ def test_exif_is_read_as_it_was_written(tmp_path: Path, place: Place) -> None:
     assert (found.latitude, found.longitude) == pytest.approx((place.latitude, place.longitude), abs=1e-8)
 
 
+SOUTH_WEST = {1: "S", 2: (33.0, 51.0, 0.0), 3: "W", 4: (70.0, 15.0, 0.0), 5: b"\0", 6: 12.5}
+
+
+@pytest.mark.parametrize(
+    ("changes", "altitude"),
+    [
+        ({}, 12.5),
+        ({1: "South", 3: "west"}, 12.5),
+        ({1: b"S", 3: b"W"}, 12.5),
+        ({2: (33.0, 51.0), 4: (70.25,)}, 12.5),  # a fraction instead of minutes and seconds
+        ({5: b"\x01"}, -12.5),
+        ({5: b"\x02"}, 12.5),  # EXIF 3.0: above the sea
+        ({5: b"\x03"}, -12.5),
+    ],
+)
+def test_exif_as_programs_write_it(tmp_path: Path, changes: dict[int, object], altitude: float) -> None:
+    exif = Image.Exif()
+    exif[0x8825] = {**SOUTH_WEST, **changes}
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", exif=exif)
+    found = exif_place(tmp_path / "a.jpg")
+    assert found is not None and found.altitude == altitude
+    assert (found.latitude, found.longitude) == pytest.approx((-33.85, -70.25), abs=1e-8)
+
+
 def test_what_says_no_place_has_none(tmp_path: Path) -> None:
     write_photo(tmp_path / "bare.jpg", None)
     Image.new("RGB", (8, 8)).save(tmp_path / "bare.png")
@@ -59,8 +83,10 @@ def test_what_says_no_place_has_none(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "pole.jpg", exif=exif)
     exif[0x8825] = {1: "N", 3: "E"}
     Image.new("RGB", (8, 8)).save(tmp_path / "cut.jpg", exif=exif)
+    exif[0x8825] = {1: "N", 2: (50.0, 0.0, 0.0), 4: (13.0, 0.0, 0.0)}  # east or west?
+    Image.new("RGB", (8, 8)).save(tmp_path / "side.jpg", exif=exif)
     (tmp_path / "text.jpg").write_text("no photo")
-    for name in ("bare.jpg", "bare.png", "zero.jpg", "pole.jpg", "cut.jpg", "text.jpg", "gone.jpg"):
+    for name in ("bare.jpg", "bare.png", "zero.jpg", "pole.jpg", "cut.jpg", "side.jpg", "text.jpg", "gone.jpg"):
         assert exif_place(tmp_path / name) is None, name
 
 

@@ -35,6 +35,13 @@ def test_bare_names_are_looked_for_everywhere_and_said(tmp_path):
     assert any("2 photos of" in note and "flight/100MEDIA/DJI_1.png" in note for note in found.notes)
 
 
+def test_what_is_about_a_photo_does_not_stand_in_for_it(tmp_path, capsys):
+    write_photos(tmp_path, ["images/a.png", "masks/a.png", "masks/b.png", "depth/c.png", "thumbnails/d.png"])
+    found = listed(tmp_path, "a.png", "b.png", "c.png", "d.png")
+    assert [photo.path for photo in found.posed] == [tmp_path / "images" / "a.png"]
+    assert "3 of 4 photos listed" in capsys.readouterr().err
+
+
 def test_what_cannot_be_told_apart_is_left_out(tmp_path, capsys):
     write_photos(tmp_path, ["1/a.png", "2/a.png", "b.png", "c.png"])
     found = listed(tmp_path, "a", "b", "b", "c", ListedPhoto("d", None, None))

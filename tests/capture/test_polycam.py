@@ -43,6 +43,18 @@ def test_corrected_cameras_and_photos_are_taken_and_the_rest_counted(tmp_path):
     assert any("1 keyframes that Polycam has not corrected" in note for note in capture.notes)
 
 
+def test_a_photo_that_is_not_corrected_never_gets_a_corrected_camera(tmp_path, capsys):
+    export(tmp_path / "keyframes", poses(3))
+    stems = export(tmp_path / "keyframes", poses(3), "corrected_cameras", "corrected_images", fx=2 * F)
+    (tmp_path / "keyframes" / "corrected_images" / f"{stems[1]}.jpg").unlink()
+    capture = load_capture(tmp_path, points="none")
+    assert {frame.path.parent.name for frame in capture.frames} == {"corrected_images"} and len(capture.frames) == 2
+    assert f"1 of 3 photos listed in {tmp_path / 'keyframes' / 'corrected_cameras'}" in capsys.readouterr().err
+    for stem in (stems[0], stems[2]):
+        (tmp_path / "keyframes" / "corrected_images" / f"{stem}.jpg").unlink()
+    assert_sees(load_capture(tmp_path, points="none"), poses(3))  # those of cameras/ and images/
+
+
 def test_depth_maps_beside_the_photos_are_found(tmp_path):
     import cv2
 

@@ -56,6 +56,13 @@ def test_photos_that_are_not_there_are_counted(tmp_path, capsys):
     assert "2 of 11 photos" in capsys.readouterr().err
 
 
+def test_a_depth_map_does_not_stand_in_for_a_photo(tmp_path):
+    (export(tmp_path) / "rgb" / "3.jpg").unlink()
+    write_photos(tmp_path / "depth16", [f"{index}.png" for index in range(COUNT)])
+    capture = load_capture(tmp_path, points="none")
+    assert {frame.path.parent.name for frame in capture.frames} == {"rgb"} and len(capture.frames) == COUNT - 1
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -8,6 +8,7 @@ import pytest
 from capture_scenes import H, W, smooth_photo, write_photo
 
 from splat.capture import load_capture
+from splat.capture.lens import Lens
 from splat.capture.ply import read_ply_points
 from splat.capture.readers.transforms import frame_lens, opengl_to_viewmat
 from splat.errors import SplatError
@@ -85,6 +86,16 @@ LENS_CASES = {
         (300, 300, W / 2, H / 2, 0.1, 0.2, 0.3, 0.4),
     ),
     "k3": ({"fl_x": 300, "k1": 0.1, "k3": 0.5}, "FULL_OPENCV", (300, 300, W / 2, H / 2, 0.1, 0, 0, 0, 0.5, 0, 0, 0)),
+    "eight coefficients": (
+        {"fl_x": 300, "camera_model": "FULL_OPENCV", "k1": 1, "k2": 2, "k3": 3, "k4": 4, "p1": 7, "p2": 8},
+        "FULL_OPENCV",
+        (300, 300, W / 2, H / 2, 1, 2, 7, 8, 3, 4, 0, 0),
+    ),
+    "eight coefficients without a name": (
+        {"fl_x": 300, "k1": 1, "k4": 4, "k5": 5, "k6": 6},
+        "FULL_OPENCV",
+        (300, 300, W / 2, H / 2, 1, 0, 0, 0, 0, 4, 5, 6),
+    ),
     "fisheye": (
         {"fl_x": 300, "camera_model": "OPENCV_FISHEYE", "k1": 0.1, "k4": 0.4},
         "OPENCV_FISHEYE",
@@ -107,6 +118,21 @@ def test_intrinsics(case, tmp_path):
     assert lens.model == model and (lens.width, lens.height) == (W, H)
     np.testing.assert_allclose(lens.params, params, rtol=1e-12)
     assert frame_lens(meta, {"fl_x": 1, "k1": 9}, photo, "a.png").params[0] == lens.params[0]  # a frame's own win
+
+
+@pytest.mark.parametrize("stated", [{"w": 2 * W}, {"h": 2 * H}])
+def test_one_side_of_the_size_gives_the_other(stated, tmp_path):
+    photo = write_photo(tmp_path / "a.png", smooth_photo(0))
+    lens = frame_lens({}, {"fl_x": 600, **stated}, photo, "a.png")
+    assert lens == Lens("PINHOLE", (600.0, 600.0, W, H), 2 * W, 2 * H)
+
+
+def test_a_frame_may_be_no_fisheye_in_a_file_of_fisheyes(tmp_path):
+    photo = write_photo(tmp_path / "a.png", smooth_photo(0))
+    meta = {"fl_x": 300, "k1": 0.1, "is_fisheye": True}
+    assert frame_lens({"is_fisheye": False}, meta, photo, "a.png").model == "OPENCV"
+    with pytest.raises(SplatError, match=r"is_fisheye of frame a\.png must be true or false"):
+        frame_lens({}, {"fl_x": 300, "is_fisheye": "false"}, photo, "a.png")
 
 
 def test_frames_with_their_own_intrinsics_and_sizes(tmp_path):

@@ -46,7 +46,7 @@ def read_arkitscenes(root: Path, options: CaptureOptions) -> ReaderResult:
     calibrations = sorted(lenses.glob("*.pincam"))
     photos = [_photo(calibration, moments, poses) for calibration in calibrations]
     notes = [f"photos of {images.name}/; each has the pose within {NEAR * 1000:g} ms of it"]
-    listed = PhotoList("arkitscenes", file, photos, [images], notes=notes, read=calibrations)
+    listed = PhotoList("arkitscenes", file, photos, [images], notes=notes, read=calibrations, anywhere=False)
     found = listed_capture(root, listed, options)
     depth = root / "lowres_depth"
     for index, photo in enumerate(found.posed):

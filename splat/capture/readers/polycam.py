@@ -11,6 +11,7 @@ from splat.capture.listed import ListedPhoto, PhotoList, listed_capture
 from splat.capture.numbers import number, sized_lens
 from splat.capture.reader_result import ReaderResult
 from splat.capture.rigid import viewmat_of_camera
+from splat.capture.suffixes import PHOTO_SUFFIXES
 from splat.errors import SplatError
 from splat.files import read_json
 
@@ -22,9 +23,13 @@ def polycam_folders(root: Path) -> tuple[Path, Path] | None:
     """The folders of the cameras and of the photos, corrected ones where there are any; None where it is no export."""
     for base in (root / KEYFRAMES, root):
         for cameras, images in PAIRS:
-            if (base / images).is_dir() and next((base / cameras).glob("*.json"), None) is not None:
+            if _has_photos(base / images) and next((base / cameras).glob("*.json"), None) is not None:
                 return base / cameras, base / images
     return None
+
+
+def _has_photos(folder: Path) -> bool:
+    return folder.is_dir() and any(path.suffix.lower() in PHOTO_SUFFIXES for path in folder.iterdir())
 
 
 def read_polycam(root: Path, options: CaptureOptions) -> ReaderResult:
@@ -44,7 +49,16 @@ def read_polycam(root: Path, options: CaptureOptions) -> ReaderResult:
     if cameras != uncorrected and uncorrected.is_dir():
         more = {file.stem for file in uncorrected.glob("*.json")} - {file.stem for file in files}
         notes += [f"{len(more)} keyframes that Polycam has not corrected are left out"] if more else []
-    listed = PhotoList("polycam", cameras, photos, [images], notes=notes, read=files, sides=[cameras.parent])
+    listed = PhotoList(
+        "polycam",
+        cameras,
+        photos,
+        [images],
+        notes=notes,
+        read=files,
+        sides=[cameras.parent],
+        anywhere=False,  # a photo of the same name in the other folder has another lens
+    )
     return listed_capture(root, listed, options)
 
 

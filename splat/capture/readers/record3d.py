@@ -47,7 +47,9 @@ def read_record3d(path: Path, options: CaptureOptions) -> ReaderResult:
     ]
     per_frame = bool(meta.get("perFrameIntrinsicCoeffs"))
     notes = [] if per_frame else [f"{file.name} has one calibration for all photos (that of the first)"]
-    return listed_capture(root, PhotoList("record3d", file, photos, [root / PHOTOS], notes=notes), options)
+    folder = root / PHOTOS
+    listed = PhotoList("record3d", file, photos, [folder], notes=notes, anywhere=not folder.is_dir())
+    return listed_capture(root, listed, options)
 
 
 def _viewmat(pose: Any, where: str) -> np.ndarray | None:

@@ -30,6 +30,8 @@ def test_a_frame_is_read_as_it_was_written(tmp_path: Path) -> None:
         for name in ("scale_from", "up_from", "geodetic", "origin", "fit", "metres"):
             assert getattr(found, name) == getattr(frame, name), name
         assert found.describe() == frame.describe()
+        unit = json.loads((tmp_path / "frame.json").read_text())["unit"]
+        assert unit == ("m" if frame.scale_from else "unit of the scene")
     assert read_frame(tmp_path / "other") is None
 
 

@@ -16,8 +16,8 @@ from scipy.spatial.transform import Rotation
 
 import splat
 from splat.alignment.align import place_by_gps
-from splat.alignment.markers import triangulated
-from splat.alignment.other_run import between
+from splat.alignment.markers import _seen_corners, triangulated
+from splat.alignment.other_run import between, shared
 from splat.cameras import Camera
 from splat.capture.gps import Place
 from splat.cli import main
@@ -92,8 +92,31 @@ def test_gps_gives_scale_up_north_and_origin(tmp_path: Path, capsys: pytest.Capt
     again, said = align(capsys, run, "accuracy=0.5")  # the origin is now the median of the positions
     assert "was: 1 unit is 9 m" in said and again.geodetic is not None
     assert again.geodetic.altitude == pytest.approx(52, abs=0.1)
+    middle = np.median([place.latitude for place in known.values() if place is not None])  # where one is far off
+    assert again.geodetic.latitude == pytest.approx(middle, abs=1e-7)
     assert "no GPS" not in said and main(["info", str(run)]) == 0
     assert "frame: 1 unit is 9 m (from gps)" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("with_altitude", [0, 3, 6])
+def test_positions_may_lack_altitudes(tmp_path: Path, capsys: pytest.CaptureFixture[str], with_altitude: int) -> None:
+    """Where too few have one, the vertical is the cameras', and heights count from the cameras' own."""
+    known: dict[str, Place | None] = {**places(TRUTH)}
+    for name in list(known)[: 8 - with_altitude]:
+        place = known[name]
+        assert place is not None
+        known[name] = dataclasses.replace(place, altitude=None)
+    run = run_with_photos(tmp_path / "run", known)
+    frame, said = align(capsys, run, "accuracy=0.5", "origin=0,10,50")
+    assert frame.metres == pytest.approx(9, rel=1e-3) and frame.fit is not None
+    moved = np.stack([frame.similarity.apply(one.position.numpy()) for one in open_run(run).cameras()])
+    there = np.stack([TRUTH.apply(one.position.numpy()) for one in open_run(run).cameras()])
+    assert np.allclose(moved[:, :2], there[:, :2], atol=0.02)
+    if with_altitude == 6:
+        assert frame.fit.count == 6 and "2 positions without an altitude not used" in said
+        assert np.allclose(frame.similarity.matrix, TRUTH.matrix, atol=0.02) and frame.up_from == "gps"
+    else:
+        assert frame.fit.count == 8 and "too few positions have an altitude" in said and frame.up_from == "cameras"
 
 
 def test_a_table_of_places_does_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,6 +225,45 @@ def test_cameras_on_a_line_tell_a_similarity_by_where_they_look() -> None:
     assert np.allclose(similarity.matrix, TRUTH.matrix, atol=1e-9) and agrees.all()
 
 
+def test_a_median_distance_from_another_run_is_in_its_metres(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, other = write_run(tmp_path / "a" / "run"), write_run(tmp_path / "b" / "run")
+    record = read_json(other / "cameras.json")
+    for frame, one in zip(record["frames"], open_run(other).cameras()):
+        turn = 1 if int(one.name[7]) % 2 else -1  # photos/3.png: up and down by turns, which no similarity undoes
+        frame["viewmat"][1][3] += 0.02 * turn
+    record["origin"] = [100.0, 200.0, 0.0]
+    write_json(other / "cameras.json", record)
+    found, _ = align(capsys, run, f"to={other}")
+    assert found.fit is not None and found.fit.median == pytest.approx(0.02, rel=0.05)
+    assert found.origin == (100.0, 200.0, 0.0) and (found.scale_from, found.up_from) == ("", "")
+    align(capsys, other, "distance=3", "between=0,0,0 1,0,0")
+    found, _ = align(capsys, run, f"to={other}")
+    assert found.fit is not None and found.fit.median == pytest.approx(0.06, rel=0.05)
+
+
+def test_runs_whose_photos_stand_or_look_otherwise_are_refused() -> None:
+    here = [camera(45 * index) for index in range(8)]
+    assert between(list(zip(here, here)))[1].all()
+    order = [3, 6, 1, 4, 7, 2, 0, 5]
+    swapped = [dataclasses.replace(one, viewmat=one.viewmat.clone()) for one in here]
+    for one, place in zip(swapped, order):
+        one.viewmat[:3, 3] = -one.viewmat[:3, :3] @ here[place].position
+    with pytest.raises(SplatError, match="stand otherwise in the two runs"):
+        between(list(zip(here, swapped)))
+    with pytest.raises(SplatError, match="look in other directions in the two runs"):
+        between(list(zip(here, [here[place] for place in order])))
+
+
+def test_photos_of_the_same_bare_name_in_several_folders_are_not_mixed_up() -> None:
+    here = [camera(0, "a/1.png"), camera(10, "b/1.png"), camera(20, "2.png"), camera(30, "c/3.png")]
+    there = [camera(0, "x/1.png"), camera(20, "x/2.jpg"), camera(30, "d/3.png"), camera(40, "e/3.png")]
+    assert [(one.name, other.name) for one, other in shared(here, there)] == [("2.png", "x/2.jpg")]
+    both = [camera(0, "x/1.png"), camera(10, "b/1.png")]
+    assert [(one.name, other.name) for one, other in shared(here, both)] == [("b/1.png", "b/1.png")]
+
+
 def test_corners_of_a_marker_are_where_the_photos_see_them() -> None:
     corners = torch.tensor([[-0.5, -0.5, 0], [0.5, -0.5, 0.1], [0.5, 0.5, 0], [-0.5, 0.5, 0.1]], dtype=torch.float64)
     cameras = [camera(degrees) for degrees in (-20, 0, 25)]
@@ -209,6 +271,10 @@ def test_corners_of_a_marker_are_where_the_photos_see_them() -> None:
     found = triangulated(views)
     assert found is not None and np.allclose(found, corners.numpy(), atol=1e-9)
     assert triangulated([views[0], views[0]]) is None  # parallel rays
+    for degrees, told in ((2.5, False), (5.0, True)):  # under three and a half degrees they nearly are
+        beside = camera(degrees)
+        pair = [views[1], (beside, beside.project(corners)[0].numpy())]
+        assert (triangulated(pair) is not None) == told
     assert triangulated([views[0], (cameras[1], views[1][1] + [0, 9.0])]) is None  # which pass each other by
 
 
@@ -296,6 +362,9 @@ def test_markers_in_photos_give_the_scale(tmp_path: Path, capsys: pytest.Capture
     assert digests(run) == before
     assert frame.metres == pytest.approx(0.15 / side, rel=0.01) and frame.scale_from == "markers"
     assert frame.fit is not None and frame.fit.count == 8 and "8 of 8 sides of markers fit" in said
+    for one, pixels in _seen_corners(open_run(run), "DICT_4X4_50")[4]:
+        around = np.array([-0.5, 0.2, 0.1]) + side / 2 * np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
+        assert np.abs((one.project(torch.from_numpy(around))[0].numpy() - pixels).mean(axis=0)).max() < 0.2
     said = refused(capsys, run, "markers=0.15", "dictionary=DICT_6X6_250")
     assert "no marker of DICT_6X6_250 is seen well in two photos (no markers seen at all)" in said
 
@@ -375,6 +444,10 @@ def test_training_places_photos_that_have_gps(tmp_path: Path, capsys: pytest.Cap
     places_known = run_with_photos(tmp_path / "known", {**places(TRUTH)})
     place_by_gps(open_run(places_known))
     assert "too near for an accuracy of 5 m" not in capsys.readouterr().err and (places_known / "frame.json").exists()
+    align(capsys, places_known, "distance=1", "between=0,0,0 1,0,0")
+    place_by_gps(open_run(places_known))  # what somebody has aligned stays
+    stays = read_frame(places_known)
+    assert stays is not None and stays.scale_from == "distance"
     small = run_with_photos(tmp_path / "small", {**places(dataclasses.replace(TRUTH, scale=0.5))})
     place_by_gps(open_run(small))
     said = " ".join(capsys.readouterr().err.split())

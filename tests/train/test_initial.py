@@ -9,7 +9,7 @@ import torch
 from splat.cameras import Camera
 from splat.capture import load_capture
 from splat.train.config import InitialOptions, TrainConfig
-from splat.train.initial import beginning, first_points, initial_gaussians, scene_scale, seedable
+from splat.train.initial import beginning, farthest, first_points, initial_gaussians, scene_scale, seedable
 from splat.train.normalize import Normalization
 from splat.train.stereo.seeds import DENSER, UNSURE, Seeds
 from splat.train.strategies import AutoStrategy, NoneStrategy, Strategy
@@ -42,6 +42,12 @@ def test_seeds_far_from_the_known_points_stay() -> None:
     xyz, rgb = first_points([wall_camera(0.0)], points, wall_seeds(5000, True, rng), 500, rng)
     assert len(xyz) == 500 and (rgb[200:] == 9).all()
     assert ((xyz[200:, 0]) > 0).mean() > 0.7  # all of the seeds that lie on the plain half, and some others
+
+
+def test_how_far_seeds_stand_from_known_points_counts_in_their_distance_from_the_camera() -> None:
+    known, xyz = np.array([[0.0, 0, 1.5], [0, 0, 9]]), np.array([[0.0, 0, 10], [0, 0, 2]])
+    seeds = Seeds(xyz, np.zeros((2, 3), np.uint8), np.ones(2, bool), np.ones(2, bool))
+    assert farthest(seeds, known, [wall_camera(0.0)], 1).xyz.tolist() == [[0, 0, 2]]  # a quarter, not a tenth
 
 
 class TransparentPhoto:

@@ -1,6 +1,7 @@
 """Frames of a video: evenly spread, the sharpest of each stretch, upright."""
 
 import struct
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -16,15 +17,19 @@ from splat.errors import SplatError
 K = np.array([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]])
 
 
-def write_video(path, frames, rate=10):
+def write_video(path, frames, rate=10, first=0, pixel=(1, 1)):
+    """A video whose first frame has the number `first`, with pixels of that width over height."""
     import av
 
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=rate)
         stream.width, stream.height, stream.pix_fmt = frames[0].shape[1], frames[0].shape[0], "yuv420p"
         stream.bit_rate = 8_000_000
-        for pixels in frames:
-            for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
+        stream.codec_context.sample_aspect_ratio = Fraction(*pixel)
+        for index, pixels in enumerate(frames, start=first):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, rate)
+            for packet in stream.encode(frame):
                 container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)
@@ -61,6 +66,22 @@ def test_frames_a_second_and_the_most_frames(tmp_path):
         folder.mkdir()
         counts.append(len(extract_frames(video, folder, options)))
     assert counts == [6, 5, 20]
+
+
+def test_a_clip_whose_times_begin_late_gives_as_many_frames(tmp_path):
+    video = write_video(tmp_path / "a.mkv", numbered_frames(20, sharp={1, 7, 12, 18}), first=500)  # 50 seconds in
+    written = extract_frames(video, tmp_path, CaptureOptions(max_frames=4))
+    assert [number(path) for path in written] == [1, 7, 12, 18]
+
+
+@pytest.mark.parametrize(("pixel", "width"), [((4, 3), 1280), ((3, 4), 720), ((1, 1), 960)])
+def test_pixels_that_are_not_square_are_shown_as_wide_as_they_are(tmp_path, pixel, width):
+    frame = np.zeros((72, 960, 3), np.uint8)
+    frame[:, 480:] = 255
+    written = extract_frames(write_video(tmp_path / "a.mp4", [frame] * 2, pixel=pixel), tmp_path, CaptureOptions())
+    shown = cv2.imread(str(written[0]), cv2.IMREAD_GRAYSCALE)
+    assert shown.shape == (72, width)
+    assert np.median(shown[:, : width // 2 - 8]) < 15 and np.median(shown[:, width // 2 + 8 :]) > 240
 
 
 def test_a_video_held_upright_comes_out_upright(tmp_path):

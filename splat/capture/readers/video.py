@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,14 +124,30 @@ def extract_frames(video: Path, folder: Path, options: CaptureOptions) -> list[P
 
 
 def _seconds(video: Path) -> float:
-    """The length of a video; counted by decoding where the file does not say."""
+    """The length of a video, from its first frame on; counted by decoding where the file does not say.
+
+    Where the stream has no length of its own its packets tell: the file's may count from zero though the first frame
+    comes later, as in clips that were cut out of others.
+    """
     with _opened(video) as container:
         stream = container.streams.video[0]
         if stream.duration and stream.time_base:
             return max(float(stream.duration * stream.time_base), 1e-3)
-        if container.duration:
-            return max(container.duration / 1e6, 1e-3)
+        if length := _packets_seconds(container, stream):
+            return max(length, 1e-3)
     return max(1e-3, max((moment for moment, _ in _frames(video, 1)), default=0.0))
+
+
+def _packets_seconds(container: Any, stream: Any) -> float:
+    """Seconds from the first packet of a stream to the end of the last; 0 where they have no times."""
+    import av
+
+    first, end = math.inf, -math.inf
+    with contextlib.suppress(av.FFmpegError):  # a damaged end, of which decoding warns
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                first, end = min(first, packet.pts), max(end, packet.pts + (packet.duration or 0))
+    return (end - first) * float(stream.time_base) if end > first else 0.0
 
 
 def _frames(video: Path, num_threads: int) -> Iterator[tuple[float, np.ndarray]]:
@@ -143,18 +161,29 @@ def _frames(video: Path, num_threads: int) -> Iterator[tuple[float, np.ndarray]]
         first: float | None = None
         index = 0
         rate = float(stream.average_rate or 30)
+        stretched = float(stream.sample_aspect_ratio or 1)  # width over height of a pixel as it is shown
         try:
             for frame in container.decode(stream):
                 moment = frame.time if frame.time is not None else index / rate
                 first = moment if first is None else first
                 index += 1
-                pixels = frame.to_ndarray(format="rgb24")
+                pixels = _square(frame.to_ndarray(format="rgb24"), stretched)
                 turns = round(getattr(frame, "rotation", 0) / 90) % 4  # the display matrix, counter-clockwise
                 yield moment - first, np.ascontiguousarray(np.rot90(pixels, turns))
         except av.FFmpegError as error:
             if first is None:
                 raise SplatError(f"cannot read the video {video} ({error}); convert it to mp4") from error
             console.warn(f"{video} is damaged after {index} frames; going on with those")
+
+
+def _square(pixels: np.ndarray, stretched: float) -> np.ndarray:
+    """A picture [H, W, 3] with square pixels; camcorders store 1440x1080 of 1920x1080."""
+    width = round(pixels.shape[1] * stretched)
+    if width == pixels.shape[1] or not 0.2 < stretched < 5:
+        return pixels
+    return cv2.resize(
+        pixels, (width, pixels.shape[0]), interpolation=cv2.INTER_AREA if stretched < 1 else cv2.INTER_CUBIC
+    )
 
 
 def _opened(video: Path) -> Any:

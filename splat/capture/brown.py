@@ -36,6 +36,8 @@ class Brown:
     p1: float = 0.0
     p2: float = 0.0
     skew: float = 0.0  # pixels that u grows by with y'
+    p3: float = 0.0  # of older files of Metashape: p1 and p2 grow by p3 r² + p4 r⁴
+    p4: float = 0.0
 
     def radial(self, s: np.ndarray) -> np.ndarray:
         """The factor of radii whose squares are `s` [N]."""
@@ -46,8 +48,10 @@ class Brown:
         x, y = plane.T
         s = x * x + y * y
         factor = self.radial(s)
-        u = x * factor + 2 * self.p1 * x * y + self.p2 * (s + 2 * x * x)
-        v = y * factor + 2 * self.p2 * x * y + self.p1 * (s + 2 * y * y)
+        growth = 1.0 + s * (self.p3 + s * self.p4)
+        p1, p2 = self.p1 * growth, self.p2 * growth
+        u = x * factor + 2 * p1 * x * y + p2 * (s + 2 * x * x)
+        v = y * factor + 2 * p2 * x * y + p1 * (s + 2 * y * y)
         return np.stack([self.fx * u + self.skew * v + self.cx, self.fy * v + self.cy], axis=1)
 
 
@@ -64,10 +68,9 @@ def brown_lens(brown: Brown, where: str, off: dict[str, float]) -> Lens:
     """
     K = (brown.fx, brown.fy, brown.cx, brown.cy)
     size = brown.width, brown.height
-    sized_lens(
-        "FULL_OPENCV", (*K, brown.k1, brown.k2, brown.k3, brown.k4, brown.p1, brown.p2, brown.skew), *size, where
-    )
-    if brown.k4 or brown.skew:
+    terms = (brown.k1, brown.k2, brown.k3, brown.k4, brown.p1, brown.p2, brown.skew, brown.p3, brown.p4)
+    sized_lens("FULL_OPENCV", (*K, *terms), *size, where)
+    if brown.k4 or brown.skew or brown.p3 or brown.p4:
         return _nearest(brown, where, off)
     if brown.k3:
         params = (*K, brown.k1, brown.k2, brown.p1, brown.p2, brown.k3, 0.0, 0.0, 0.0)
@@ -85,7 +88,7 @@ def _nearest(brown: Brown, where: str, off: dict[str, float]) -> Lens:
     lens = sized_lens("FULL_OPENCV", params, brown.width, brown.height, where)
     rays = np.concatenate([plane, np.ones((len(plane), 1))], axis=1)
     most_off = float(np.abs(np.asarray(lens.colmap().img_from_cam(rays)) - brown.project(plane)).max(initial=0.0))
-    has = " and ".join([*(["k4"] if brown.k4 else []), *(["skew"] if brown.skew else [])])
+    has = " and ".join(name for name in ("k4", "skew", "p3", "p4") if getattr(brown, name))
     if not (len(plane) and most_off <= MOST_ERROR):  # false for NaN
         raise SplatError(
             f"{where} has {has}, and no lens model that is read comes nearer than {most_off:.2f} px; calibrate without"

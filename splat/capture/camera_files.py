@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from splat.capture.suffixes import CAMERA_SUFFIXES, HEIC_SUFFIXES, RAW_SUFFIXES
+from splat.capture.suffixes import HEIC_SUFFIXES, PLAIN_SUFFIXES, RAW_SUFFIXES
 
 ADVICE = "pip install 'splat[photos]', or convert it to JPEG"
 SRGB_GAMMA = (2.4, 12.92)  # power, and slope near black
+HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+HEAD = 64  # bytes in which a file says of which kinds it is
 _FLIPS = {3: 3, 5: 8, 6: 6}  # from LibRaw's turns to EXIF orientations
 
 
@@ -22,13 +24,22 @@ def is_raw(path: Path) -> bool:
 
 
 def is_heic(path: Path) -> bool:
-    """Whether a file is a HEIC photo by its name."""
-    return path.suffix.lower() in HEIC_SUFFIXES
+    """Whether a file is a HEIC photo, by its name or, because phones' photos get called .jpg, by how it begins."""
+    if path.suffix.lower() in HEIC_SUFFIXES:
+        return True
+    if path.suffix.lower() not in PLAIN_SUFFIXES:
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except (OSError, ValueError):  # ValueError: a name that no file can have
+        return False
+    return head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS and b"avif" not in head
 
 
 def not_readable(path: Path) -> str | None:
     """Why a photo cannot be read on this machine, and what helps; None where its kind can."""
-    if path.suffix.lower() not in CAMERA_SUFFIXES:
+    if not (is_raw(path) or is_heic(path)):
         return None
     package, kind = ("rawpy", "raw") if is_raw(path) else ("pillow_heif", "HEIC")
     return None if importlib.util.find_spec(package) else f"{kind}: {ADVICE}"

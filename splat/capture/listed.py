@@ -93,7 +93,7 @@ def listed_capture(root: Path, listed: PhotoList, options: CaptureOptions) -> Re
     if listed.off:
         several = console.count(len(listed.off), "calibration")
         notes.append(
-            f"{several} of {listed.file} with k4 or skew, which no lens model here has:"
+            f"{several} of {listed.file} with k4, skew, p3 or p4, which no lens model here has:"
             f" the nearest is used, at most {max(listed.off.values()):.3f} px off"
         )
     names = {photo.name for photo in placed}

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from splat.capture.camera_files import is_raw, not_readable, open_picture, raw_pixels, raw_size
-from splat.capture.suffixes import CAMERA_SUFFIXES
+from splat.capture.camera_files import is_heic, is_raw, not_readable, open_picture, raw_pixels, raw_size
 from splat.errors import SplatError
 
 LOSSY = frozenset({".jpg", ".jpeg", ".webp"})  # in which what was black need not be zero
@@ -103,15 +102,15 @@ def read_photo(path: Path) -> np.ndarray:
 def read_mask(path: Path) -> np.ndarray:
     """[H, W] uint8 mask as stored: 255 where the file is not zero (any channel but alpha), else 0.
 
-    JPEG writes grey around what is black: there the lighter half is what is not zero. Where the colours are the same
-    everywhere and an alpha channel is not, the mask is in that.
+    JPEG writes grey around what is black: there the lighter half is what is not zero. What an alpha channel that is not
+    the same everywhere has as transparent is not kept either; where the colours are, it alone is the mask.
     """
     pixels = _decoded(path)
     colors = pixels[..., None] if pixels.ndim == 2 else pixels[..., : 1 if pixels.shape[2] == 2 else 3]
-    if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and (colors == colors[:1, :1]).all():
-        alpha = pixels[..., -1:]
-        colors = alpha if alpha.min() != alpha.max() else colors
-    kept = (colors >= 128 if path.suffix.lower() in LOSSY else colors != 0).any(axis=2)
+    least = 128 if path.suffix.lower() in LOSSY else 1
+    kept = (colors >= least).any(axis=2)
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and pixels[..., -1].min() != pixels[..., -1].max():
+        kept = (pixels[..., -1] >= least) & (kept | (colors == colors[:1, :1]).all())
     return np.where(kept, np.uint8(255), np.uint8(0))
 
 
@@ -123,7 +122,7 @@ def _decoded(path: Path) -> np.ndarray:
     """
     header = photo_header(path)  # which refuses what announces more pixels than any camera has
     try:
-        if path.suffix.lower() in CAMERA_SUFFIXES:
+        if is_raw(path) or is_heic(path):
             return _camera_pixels(path)
         data = np.fromfile(path, np.uint8)  # cv2.imread cannot open every name on Windows
         _refuse_long_chunks(data)

@@ -50,6 +50,20 @@ def test_k4_is_fitted_and_how_far_off_is_known():
     assert np.abs(ignored.colmap().img_from_cam(RAYS) - DRONE.project(RAYS[:, :2])).max() > 2.0
 
 
+def test_p3_and_p4_are_borne_where_they_do_little():
+    off = {}
+    grown = replace(DRONE, p3=0.05, p4=0.02)
+    x, y = RAYS[3, :2]
+    r2 = x * x + y * y
+    growth = 1 + 0.05 * r2 + 0.02 * r2**2
+    moved = (growth - 1) * (2 * DRONE.p1 * x * y + DRONE.p2 * (r2 + 2 * x * x)) * DRONE.fx
+    assert (grown.project(RAYS[3:, :2]) - DRONE.project(RAYS[3:, :2]))[0, 0] == pytest.approx(moved, rel=1e-9)
+    brown_lens(grown, "x", off)
+    assert off["x"] > abs(moved) > 0.2
+    with pytest.raises(SplatError, match="sensor 0 has k4 and p3, and no lens"):
+        brown_lens(replace(DRONE, p3=1.0), "sensor 0", {})
+
+
 def test_a_little_skew_is_borne_and_much_refused():
     off = {}
     brown_lens(replace(DRONE, skew=0.5), "x", off)

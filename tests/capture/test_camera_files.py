@@ -36,6 +36,15 @@ def test_heic_comes_out_as_it_went_in(tmp_path, photo):
     np.testing.assert_allclose(read_photo(path).astype(int), photo, atol=3)
 
 
+def test_heic_that_is_called_a_jpeg_is_read(tmp_path, photo):
+    pytest.importorskip("pillow_heif")
+    path = write_heic(tmp_path / "a.heic", photo).rename(tmp_path / "a.jpg")
+    assert damage(path) is None
+    np.testing.assert_allclose(read_photo(path).astype(int), photo, atol=3)
+    path.write_bytes(path.read_bytes()[:-40])
+    assert damage(path) == "cut short"
+
+
 def test_heic_with_exif_is_grouped_by_camera_and_staged_upright(tmp_path, photo):
     pytest.importorskip("pillow_heif")
     exif = Image.Exif()

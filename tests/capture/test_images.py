@@ -225,6 +225,15 @@ def test_what_an_alpha_channel_means(tmp_path, masks, has_alpha, has_mask):
         np.testing.assert_array_equal(mask, opacity > 127)
 
 
+def test_a_cut_out_picture_is_a_mask(tmp_path):
+    write_photo(tmp_path / "images" / "a.jpg", smooth_photo(0))
+    opacity = np.zeros((H, W), np.uint8)
+    opacity[:, :40] = 255
+    write_photo(tmp_path / "masks" / "a.png", np.dstack([np.maximum(smooth_photo(0), 1), opacity]))
+    mask = load_capture(posed(tmp_path, "a.jpg"), points="none").images.mask(0)
+    np.testing.assert_array_equal(mask, opacity > 0)
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.jpg.png"])
 @pytest.mark.parametrize(
     ("masks", "has_alpha", "has_mask"),

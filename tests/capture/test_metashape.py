@@ -125,6 +125,15 @@ def test_the_adjusted_calibration_counts_and_without_one_it_is_said(tmp_path, ca
     assert "has no adjusted calibration; its initial one is used" in " ".join(capsys.readouterr().err.split())
 
 
+def test_p3_and_p4_are_not_passed_over(tmp_path):
+    lens = calibration(p1=0.001, p2=0.002, p3=0.1, p4=0.1)
+    capture = load_capture(write(tmp_path / "a", document(camera(0, poses()[0]), lens), 1), points="none", test_every=0)
+    assert any("1 calibration of" in note and "p3 or p4" in note for note in capture.notes)
+    lens = calibration(p1=0.1, p2=0.2, p3=10.0)
+    with pytest.raises(SplatError, match="has p3, and no lens model"):
+        load_capture(write(tmp_path / "b", document(camera(0, poses()[0]), lens), 1), points="none")
+
+
 def test_b1_and_k4(tmp_path):
     lens = calibration(b1=4.0, k1=-0.05, k4=0.003)
     capture = load_capture(write(tmp_path, document(camera(0, poses()[0]), lens), 1), points="none", test_every=0)

@@ -55,6 +55,15 @@ def test_cameras(tmp_path, elements, folder, capsys):
     assert "1 photo without a pose" in capsys.readouterr().err
 
 
+def test_poses_are_found_behind_many_photos_that_were_not_placed(tmp_path, capsys):
+    write(tmp_path)
+    for number in range(25):
+        (tmp_path / "images" / f"+{number}.xmp").write_text(sidecar(None, False))
+    capture = load_capture(tmp_path, points="none")
+    assert_sees(capture, poses())
+    assert "26 photos without a pose" in capsys.readouterr().err
+
+
 def test_the_distortion_is_that_of_the_csv_file(tmp_path):
     changes = {"DistortionModel": "brown3t2", "DistortionCoeficients": "-0.1 0.03 -0.01 0 0.004 -0.007"}
     capture = load_capture(write(tmp_path, **changes), points="none", test_every=0)

@@ -22,7 +22,7 @@ from splat.errors import SplatError
 
 HEAD = 4096  # bytes in which it shows whose file it is
 FISHEYES = ("fisheye", "equidistant_fisheye")
-NAMES = ("f", "cx", "cy", "k1", "k2", "k3", "k4", "p1", "p2", "b1", "b2")  # zeros are left out of the file
+NAMES = ("f", "cx", "cy", "k1", "k2", "k3", "k4", "p1", "p2", "p3", "p4", "b1", "b2")  # zeros are left out of the file
 
 
 @dataclass(frozen=True)
@@ -186,13 +186,15 @@ def _brown(values: dict[str, float], width: float, height: float) -> Brown:
         p1=values["p2"],  # Metashape's P1 is OpenCV's p2
         p2=values["p1"],
         skew=values["b2"],
+        p3=values["p3"],
+        p4=values["p4"],
     )
 
 
 def _fisheye(values: dict[str, float], width: float, height: float, where: str) -> Lens:
     """The equidistant model: the same polynomial of the angle instead of the radius."""
-    if values["b2"]:
-        raise SplatError(f"{where} is a fisheye with skew (b2), which no lens model has; calibrate without b2")
+    if has := " and ".join(name for name in ("b2", "p3", "p4") if values[name]):
+        raise SplatError(f"{where} is a fisheye with {has}, which no lens model has; calibrate without {has}")
     f = values["f"]
     K = (f + values["b1"], f, width / 2 + values["cx"], height / 2 + values["cy"])
     k1, k2, k3, k4 = (values[name] for name in ("k1", "k2", "k3", "k4"))

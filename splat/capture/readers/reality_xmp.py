@@ -20,14 +20,13 @@ from splat.capture.xml_file import read_xml
 from splat.errors import SplatError
 
 NAMESPACE = "http://www.capturingreality.com/ns/xcr/1.1#"
-LOOKED_AT = 20  # files of a folder: those of photos that were not placed have no pose
 FILM = 36.0  # millimetres that the longer side of an image stands for
 MODELS = ("perspective", "brown3", "brown4", "brown3t2", "brown4t2")
 
 
 def xmp_folder(root: Path) -> Path | None:
     """The folder of photos, at or below `root`, beside which such files with poses lie, or None."""
-    return next((folder for folder in photo_places(root) if any(map(_has_pose, _files(folder)[:LOOKED_AT]))), None)
+    return next((folder for folder in photo_places(root) if any(map(_has_pose, _files(folder)))), None)
 
 
 def read_reality_xmp(root: Path, options: CaptureOptions) -> ReaderResult:

@@ -119,9 +119,12 @@ def _run(path: Path) -> dict[str, Any]:
 def _capture(path: Path, picture: Path | None) -> dict[str, Any]:
     from splat.capture import load_capture
     from splat.capture.examine.examination import examine
-    from splat.capture.examine.picture import draw_cameras
+    from splat.capture.examine.picture import check_place, draw_cameras
+    from splat.capture.load import capture_root
     from splat.capture.readers.registry import capture_format
 
+    if picture is not None:
+        check_place(picture, capture_root(path))
     kind = capture_format(path)
     if (
         kind in ("photos", "video") and picture is None

@@ -26,16 +26,34 @@ POINTS = 20_000  # known points that are drawn, evenly picked
 MARGIN = 1.0  # of the cameras' extent around them, beyond which points are not drawn
 
 
+def check_place(file: Path, root: Path) -> None:
+    """See that a picture can be drawn there, before cameras are looked for.
+
+    Args:
+        file: of the picture.
+        root: of the capture: in its folder a picture could replace a photo, or be taken for one the next time.
+
+    Raises:
+        SplatError: a format that is not drawn, or a place in the capture's folder.
+    """
+    if file.suffix.lower() not in FORMATS:
+        raise SplatError(f"picture={file}: write a {', '.join(FORMATS)} file")
+    inside = root.absolute() in file.absolute().parents or root.resolve() in file.resolve().parents
+    if root.is_dir() and inside:
+        raise SplatError(f"picture={file} lies in the capture's folder, into which nothing is written; choose another")
+
+
 def draw_cameras(capture: Capture, examination: Examination, file: Path) -> Path:
     """Draw where cameras stand and look, and the known points, seen against the cameras' common up; returns the file.
 
     A camera with several suspicions has the colour of the first.
 
+    Args:
+        file: that `check_place` has seen.
+
     Raises:
-        SplatError: a format that is not drawn, or a place where nothing can be written.
+        SplatError: a place where nothing can be written.
     """
-    if file.suffix.lower() not in FORMATS:
-        raise SplatError(f"picture={file}: write a {', '.join(FORMATS)} file")
     to_world = np.stack([camera.camtoworld.numpy() for camera in capture.cameras()])
     ground = _ground(to_world[:, :3, :3])
     places, looks = to_world[:, :3, 3] @ ground.T, to_world[:, :3, 2] @ ground.T

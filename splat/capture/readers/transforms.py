@@ -130,7 +130,10 @@ def read_frames(
     notes = usable.notes(str(file), len(posed) + len(unposed))
     frames.left_out += usable.left_out
     if not posed:
-        raise SplatError(f"{file} has no frame with a pose (transform_matrix); use the photos alone instead")
+        raise SplatError(
+            f"{file} has no frame with a usable pose: a transform_matrix of 4 rows of 4 numbers that is not mirrored;"
+            " use the photos alone instead"
+        )
     if unposed:
         notes.append(f"{len(unposed)} frames of {file} have no usable pose (first: {unposed[0]})")
         console.warn(f"{notes[-1]}; going on with the other {len(posed)}")

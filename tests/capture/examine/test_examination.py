@@ -91,6 +91,13 @@ def test_a_picture_that_cannot_be_written(
     assert part in capsys.readouterr().err
 
 
+def test_no_picture_is_drawn_into_a_capture(wrong_capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("cameras.png", "images/cameras.png"):  # the second by way of a link
+        assert main(["info", str(wrong_capture), f"picture={wrong_capture / name}"]) == 2
+        assert "lies in the capture's folder" in " ".join(capsys.readouterr().err.split())
+        assert not (wrong_capture / name).exists()
+
+
 def test_a_model_without_keypoints_has_its_poses_looked_at(tmp_path: Path) -> None:
     tracks = demo_tracks()
     lens = ("PINHOLE", (400.0, 400.0, 240.0, 180.0), 480, 360)

@@ -193,9 +193,9 @@ def quiet_libraries() -> None:
     if not sys.warnoptions and os.environ.get("SPLAT_DEBUG", "") in ("", "0"):
         warnings.simplefilter("ignore")
     for name, value in {
-        "OPENCV_LOG_LEVEL": "ERROR",
+        "OPENCV_LOG_LEVEL": "FATAL",  # its errors come as messages of ours, like COLMAP's
         "OPENCV_FFMPEG_LOGLEVEL": "-8",
-        "GLOG_minloglevel": "3",  # COLMAP's errors come as messages of ours
+        "GLOG_minloglevel": "3",
         "TORCH_CPP_LOG_LEVEL": "ERROR",
         "TRANSFORMERS_VERBOSITY": "error",
         "DIFFUSERS_VERBOSITY": "error",

@@ -135,6 +135,8 @@ def _decoded(path: Path) -> np.ndarray:
         raise _unreadable(path, error) from error
     if pixels is None:
         raise _unreadable(path, None)
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and not header.has_alpha:
+        return np.ascontiguousarray(pixels[:, :, :3])  # infrared of a drone's TIFF, say, or what CMYK leaves
     return pixels
 
 

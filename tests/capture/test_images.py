@@ -123,6 +123,12 @@ def test_tiffs_are_read_as_stored(tmp_path, kind, orientation):
     np.testing.assert_array_equal(read_photo(tmp_path / "a.tif")[..., :3], np.asarray(stored.convert("RGB")))
 
 
+def test_a_fourth_channel_that_is_no_alpha_is_none(tmp_path):
+    four = np.dstack([smooth_photo(0), np.full((H, W), 7, np.uint8)])  # infrared of a drone's camera, say
+    Image.frombytes("RGBX", (W, H), four.tobytes()).save(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read_photo(tmp_path / "a.tif"), four[..., :3])
+
+
 @pytest.mark.parametrize("kind", ["tif", "tif, grey", "png, one grey", "png", "webp"])
 def test_colors_and_alpha_are_those_of_the_file(tmp_path, kind):
     rgba = np.dstack([smooth_photo(1, 60, 40), smooth_photo(2, 60, 40)[..., 0]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +67,17 @@ def walk(root: Path) -> Walk:
                 found.files.append(path)
     found.files.sort()
     return found
+
+
+def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """The files directly in a folder that end so (in lower case), in name order; none where there is no folder.
+
+    Without hidden ones: macOS puts a ._NAME beside each file that it copies to another kind of disk or into an archive.
+    """
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [
+        path for path in inside if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
+    ]
 
 
 def is_own(folder: Path) -> bool:

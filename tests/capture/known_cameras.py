@@ -29,6 +29,12 @@ def write_photos(folder: Path, names: list[str], width: int = W, height: int = H
         write_photo(folder / name, smooth_photo(number, width, height))
 
 
+def add_hidden_copies(root: Path) -> None:
+    """Beside each file what macOS puts there when it copies to another kind of disk."""
+    for path in [path for path in root.rglob("*") if path.is_file()]:
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")
+
+
 def expected_pixel(pose: np.ndarray, f: float = F, cx: float = CX, cy: float = CY) -> np.ndarray:
     """[2] where a pinhole camera sees POINT; pixel centres at + 0.5."""
     x, y, z = pose[:3, :3] @ POINT + pose[:3, 3]

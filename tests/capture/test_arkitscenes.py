@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from capture_scenes import H, W
-from known_cameras import CX, CY, F, assert_sees, poses, write_photos
+from known_cameras import CX, CY, F, add_hidden_copies, assert_sees, poses, write_photos
 
 from splat.capture import load_capture
 from splat.errors import SplatError
@@ -40,6 +40,11 @@ def test_the_largest_photos_are_taken(tmp_path):
     for photos in ("lowres_wide", "vga_wide", "wide"):
         capture = load_capture(write(tmp_path, photos=photos), points="none")
         assert {frame.path.parent.name for frame in capture.frames} == {photos}
+
+
+def test_hidden_files_are_no_cameras(tmp_path):
+    add_hidden_copies(write(tmp_path))
+    assert_sees(load_capture(tmp_path, points="none"), poses())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from capture_scenes import H, W
-from known_cameras import F, assert_sees, camera_to_world, poses, write_photos
+from known_cameras import F, add_hidden_copies, assert_sees, camera_to_world, poses, write_photos
 
 from splat.capture import load_capture
 from splat.errors import SplatError
@@ -39,6 +39,13 @@ def test_rows_become_cameras_in_name_order(tmp_path):
 def test_the_file_may_be_given_and_photos_may_be_smaller_than_it_says(tmp_path):
     write(tmp_path, rows(poses(), 2 * H, 2 * W, 2 * F), "images_2")
     assert_sees(load_capture(tmp_path / "poses_bounds.npy", points="none"), poses(), cx=W / 2, cy=H / 2)
+
+
+def test_hidden_files_and_folders_are_no_photos(tmp_path):
+    write(tmp_path, rows(poses()))
+    add_hidden_copies(tmp_path)
+    (tmp_path / "images" / "old.jpg").mkdir()
+    assert_sees(load_capture(tmp_path, points="none"), poses(), cx=W / 2, cy=H / 2)
 
 
 def test_reduced_copies_are_taken_for_a_whole_factor(tmp_path):

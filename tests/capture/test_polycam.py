@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from capture_scenes import H, W
-from known_cameras import CX, CY, OPENGL, F, assert_sees, camera_to_world, poses, write_photos
+from known_cameras import CX, CY, OPENGL, F, add_hidden_copies, assert_sees, camera_to_world, poses, write_photos
 
 from splat.capture import load_capture
 from splat.capture.depth import is_depth_map
@@ -53,6 +53,12 @@ def test_a_photo_that_is_not_corrected_never_gets_a_corrected_camera(tmp_path, c
     for stem in (stems[0], stems[2]):
         (tmp_path / "keyframes" / "corrected_images" / f"{stem}.jpg").unlink()
     assert_sees(load_capture(tmp_path, points="none"), poses(3))  # those of cameras/ and images/
+
+
+def test_hidden_files_are_no_cameras(tmp_path):
+    export(tmp_path / "keyframes", poses())
+    add_hidden_copies(tmp_path)
+    assert_sees(load_capture(tmp_path, points="none"), poses())
 
 
 def test_depth_maps_beside_the_photos_are_found(tmp_path):

@@ -11,7 +11,7 @@ from capture_scenes import room_photo, room_poses
 from splat.capture import load_capture
 from splat.capture.config import CaptureOptions
 from splat.capture.frames import sharpness
-from splat.capture.readers.video import extract_frames
+from splat.capture.readers.video import extract_frames, one_video
 from splat.errors import SplatError
 
 K = np.array([[300.0, 0, 160], [0, 300, 120], [0, 0, 1]])
@@ -66,6 +66,12 @@ def test_frames_a_second_and_the_most_frames(tmp_path):
         folder.mkdir()
         counts.append(len(extract_frames(video, folder, options)))
     assert counts == [6, 5, 20]
+
+
+def test_a_hidden_file_is_no_second_video(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "._a.mp4").touch()
+    assert one_video(tmp_path) == tmp_path / "a.mp4"
 
 
 def test_a_clip_whose_times_begin_late_gives_as_many_frames(tmp_path):

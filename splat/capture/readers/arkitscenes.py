@@ -15,6 +15,7 @@ from splat.capture.listed import ListedPhoto, PhotoList, listed_capture
 from splat.capture.numbers import floats, sized_lens
 from splat.capture.reader_result import ReaderResult
 from splat.capture.rigid import viewmat_of_world
+from splat.capture.walk import files_in
 from splat.errors import SplatError
 from splat.files import read_text
 
@@ -43,7 +44,7 @@ def read_arkitscenes(root: Path, options: CaptureOptions) -> ReaderResult:
     images, lenses = folders
     file = root / TRAJECTORY
     moments, poses = _trajectory(file)
-    calibrations = sorted(lenses.glob("*.pincam"))
+    calibrations = files_in(lenses, (".pincam",))
     photos = [_photo(calibration, moments, poses) for calibration in calibrations]
     notes = [f"photos of {images.name}/; each has the pose within {NEAR * 1000:g} ms of it"]
     listed = PhotoList("arkitscenes", file, photos, [images], notes=notes, read=calibrations, anywhere=False)

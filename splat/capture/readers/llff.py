@@ -13,6 +13,7 @@ from splat.capture.numbers import sized_lens
 from splat.capture.reader_result import ReaderResult
 from splat.capture.rigid import viewmat_of_camera
 from splat.capture.suffixes import PHOTO_SUFFIXES
+from splat.capture.walk import files_in
 from splat.errors import SplatError
 from splat.files import NPY_DAMAGE
 
@@ -66,8 +67,7 @@ def _photos(root: Path) -> tuple[Path, list[str]]:
     """The folder of the photos and their names in order: images/, else its least reduced copy, else beside the file."""
     copies = [path for path in root.glob("images_*") if path.is_dir() and path.name[7:].isdecimal()]
     for folder in (root / "images", *sorted(copies, key=lambda path: int(path.name[7:])), root):
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
-        pictures = [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES]
+        pictures = files_in(folder, PHOTO_SUFFIXES)
         made = companions(pictures)
         if names := [path.name for path in pictures if path not in made]:
             return folder, names

@@ -12,10 +12,12 @@ from splat.capture.numbers import number, sized_lens
 from splat.capture.reader_result import ReaderResult
 from splat.capture.rigid import viewmat_of_camera
 from splat.capture.suffixes import PHOTO_SUFFIXES
+from splat.capture.walk import files_in
 from splat.errors import SplatError
 from splat.files import read_json
 
 KEYFRAMES = "keyframes"
+JSON = (".json",)
 PAIRS = (("corrected_cameras", "corrected_images"), ("cameras", "images"))  # the first: after the app's optimisation
 
 
@@ -23,13 +25,9 @@ def polycam_folders(root: Path) -> tuple[Path, Path] | None:
     """The folders of the cameras and of the photos, corrected ones where there are any; None where it is no export."""
     for base in (root / KEYFRAMES, root):
         for cameras, images in PAIRS:
-            if _has_photos(base / images) and next((base / cameras).glob("*.json"), None) is not None:
+            if files_in(base / images, PHOTO_SUFFIXES) and files_in(base / cameras, JSON):
                 return base / cameras, base / images
     return None
-
-
-def _has_photos(folder: Path) -> bool:
-    return folder.is_dir() and any(path.suffix.lower() in PHOTO_SUFFIXES for path in folder.iterdir())
 
 
 def read_polycam(root: Path, options: CaptureOptions) -> ReaderResult:
@@ -42,12 +40,12 @@ def read_polycam(root: Path, options: CaptureOptions) -> ReaderResult:
     if folders is None:
         raise SplatError(f"{root} is no raw export of Polycam; expected keyframes/cameras beside keyframes/images")
     cameras, images = folders
-    files = sorted(cameras.glob("*.json"))
+    files = files_in(cameras, JSON)
     photos = [_photo(file) for file in files]
     notes = [f"cameras and photos of {cameras.name} and {images.name}"]
     uncorrected = cameras.with_name("cameras")
     if cameras != uncorrected and uncorrected.is_dir():
-        more = {file.stem for file in uncorrected.glob("*.json")} - {file.stem for file in files}
+        more = {file.stem for file in files_in(uncorrected, JSON)} - {file.stem for file in files}
         notes += [f"{len(more)} keyframes that Polycam has not corrected are left out"] if more else []
     listed = PhotoList(
         "polycam",

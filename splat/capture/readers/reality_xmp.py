@@ -16,6 +16,7 @@ from splat.capture.names import printable
 from splat.capture.numbers import floats, number
 from splat.capture.reader_result import ReaderResult
 from splat.capture.rigid import viewmat_of_camera
+from splat.capture.walk import files_in
 from splat.capture.xml_file import read_xml
 from splat.errors import SplatError
 
@@ -46,7 +47,7 @@ def read_reality_xmp(root: Path, options: CaptureOptions) -> ReaderResult:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if path.suffix.lower() == ".xmp") if folder.is_dir() else []
+    return files_in(folder, (".xmp",))
 
 
 def _content(file: Path) -> bytes:

@@ -20,12 +20,13 @@ from splat.capture.sfm.colmap_workspace import remove_tree
 from splat.capture.sfm.features import threads
 from splat.capture.sfm.solve import UnposedPhoto, solve_cameras
 from splat.capture.suffixes import VIDEO_SUFFIXES
+from splat.capture.walk import files_in
 from splat.errors import SplatError
 
 
 def videos_in(folder: Path) -> list[Path]:
     """The videos directly in a folder."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+    return files_in(folder, VIDEO_SUFFIXES)
 
 
 def read_video(path: Path, options: CaptureOptions) -> ReaderResult:

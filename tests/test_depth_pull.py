@@ -128,6 +128,7 @@ def test_known_points_stay_where_they_are_however_far_from_the_surface() -> None
     params = wall_params(side=8, z=-0.3)
     inner = (params["means"].detach()[:, :2].abs().amax(1) < 0.6).nonzero()[:, 0]
     known, others = inner[:5], inner[5:]
+    params["means"].data[others[0]] = params["means"].data[known[0]] + torch.tensor([0.02, 0.0, 0.0])  # beside one
     points = np.concatenate([wall_points(), params["means"].detach()[known].double().numpy()])
     before = snapshot(params)
     moved = DepthPull(wall_access(CAMERAS, points), PlanePrior()).settle(params, 0.02)

@@ -119,6 +119,23 @@ def test_positions_may_lack_altitudes(tmp_path: Path, capsys: pytest.CaptureFixt
         assert frame.fit.count == 8 and "too few positions have an altitude" in said and frame.up_from == "cameras"
 
 
+def test_cameras_help_where_heights_scatter_unless_up_is_to_come_from_gps_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = places(TRUTH)
+    run = run_with_photos(tmp_path / "good", {**known})
+    frame, _ = align(capsys, run, "gps=exif", "up=gps", "accuracy=0.5", "origin=0,10,50")
+    assert frame.up_from == "gps" and np.allclose(frame.similarity.matrix, TRUTH.matrix, atol=0.01)
+    scattered = {
+        name: dataclasses.replace(place, altitude=float(place.altitude or 0) + 8 * (-1) ** int(name[7]))
+        for name, place in known.items()
+    }
+    run = run_with_photos(tmp_path / "scattered", {**scattered})
+    frame, said = align(capsys, run, "accuracy=2")
+    assert frame.up_from == "gps and cameras" and "too little of the vertical; up is from cameras, too" in said
+    assert "the positions say too little of the vertical" in refused(capsys, run, "gps=exif", "up=gps", "accuracy=2")
+
+
 def test_a_table_of_places_does_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = write_run(tmp_path / "run")
     rows = [f"{name.split('/')[1][:1]},{p.latitude},{p.longitude},{p.altitude}" for name, p in places(TRUTH).items()]
@@ -250,8 +267,12 @@ def test_runs_whose_photos_stand_or_look_otherwise_are_refused() -> None:
     swapped = [dataclasses.replace(one, viewmat=one.viewmat.clone()) for one in here]
     for one, place in zip(swapped, order):
         one.viewmat[:3, 3] = -one.viewmat[:3, :3] @ here[place].position
-    with pytest.raises(SplatError, match="stand otherwise in the two runs"):
-        between(list(zip(here, swapped)))
+    zigzag = [dataclasses.replace(one, viewmat=one.viewmat.clone()) for one in here]
+    for index, one in enumerate(zigzag):
+        one.viewmat[1, 3] += 0.5 * float(one.position.norm()) * (-1) ** index
+    for there in (swapped, zigzag):
+        with pytest.raises(SplatError, match="stand otherwise in the two runs"):
+            between(list(zip(here, there)))
     with pytest.raises(SplatError, match="look in other directions in the two runs"):
         between(list(zip(here, [here[place] for place in order])))
 

@@ -120,6 +120,8 @@ def test_a_captured_depth_counts_where_photos_do_not_agree_or_agree_on_something
     assert agree[:, 60:].any() and not agree.all() and found.captured and not views[0].captured
     middle = np.where(agree, walls.DEPTH, depth)[:, 30:60]
     assert np.array_equal(found.depth, np.hstack([np.full((SHAPE[0], 30), walls.DEPTH), middle, depth[:, 60:]]))
+    guess = flat({0: 1.0, 1: 1.0, 2: 1.0}, unsure=(0,))
+    assert np.array_equal(with_map(guess, others(guess), 0, depth).depth, np.where(depth > 0, depth, walls.DEPTH))
 
 
 def test_of_points_behind_each_other_the_nearest_is_known_where_photos_do_not_agree() -> None:

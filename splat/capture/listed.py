@@ -15,7 +15,7 @@ from splat.capture.beside import bare_name
 from splat.capture.config import CaptureOptions
 from splat.capture.lens import Lens
 from splat.capture.names import find_photo, located, printable
-from splat.capture.no_photos import is_about_photos
+from splat.capture.no_photos import is_about_photos, no_photo_reason
 from splat.capture.photo import photo_header
 from splat.capture.reader_result import PosedPhoto, ReaderResult
 from splat.capture.split import LIST
@@ -177,11 +177,15 @@ def _best_folder(folders: Sequence[Path], names: Sequence[str]) -> Path:
 
 
 def _by_bare_name(root: Path) -> dict[str, list[Path]]:
-    """Photos below a folder by their names without folders and suffix; not masks and the like of the same names."""
+    """Photos below a folder by their names without folders and suffix.
+
+    Not masks and the like of the same names, and reduced copies only where there is nothing else.
+    """
+    pictures = [path for path in walk(root).files if path.suffix.lower() in PHOTO_SUFFIXES]
+    whole = [path for path in pictures if no_photo_reason(path, root) is None]
     found: defaultdict[str, list[Path]] = defaultdict(list)
-    for path in walk(root).files:
-        if path.suffix.lower() in PHOTO_SUFFIXES and not is_about_photos(path, root):
-            found[bare_name(path.name)].append(path)
+    for path in whole or [path for path in pictures if not is_about_photos(path, root)]:
+        found[bare_name(path.name)].append(path)
     return found
 
 

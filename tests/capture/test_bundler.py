@@ -64,6 +64,16 @@ def test_the_lens_and_the_manuals_formula(tmp_path):
     np.testing.assert_allclose(lens.colmap().img_from_cam(local[None])[0], [W / 2 + u, H / 2 - v], atol=1e-9)
 
 
+def test_photos_that_are_smaller_than_those_of_the_file_are_refused(tmp_path):
+    seen = line(POINT) + "10 20 255\n2 0 5 -158.5 90 2 9 3 -119.5\n"
+    seen += line(POINT) + "10 20 255\n1 0 6 159.5 -95\n"
+    root = write(tmp_path, bundle(points=seen, counts="3 2"))
+    assert_sees(load_capture(root, points="none"), poses(), cx=W / 2, cy=H / 2)
+    write_photos(root / "images", NAMES, W // 2, H // 2)
+    with pytest.raises(SplatError, match=r"camera 0 of .* up to 158 and 90 pixels .* its photo is 160x120 pixels"):
+        load_capture(root, points="none")
+
+
 @pytest.mark.parametrize(
     ("content", "names", "says"),
     [

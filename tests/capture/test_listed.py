@@ -1,5 +1,7 @@
 """Photos that a file lists are found where they are, and what cannot be used is counted."""
 
+import shutil
+
 import numpy as np
 import pytest
 from capture_scenes import H, W
@@ -33,6 +35,16 @@ def test_bare_names_are_looked_for_everywhere_and_said(tmp_path):
     found = listed(tmp_path, "DJI_1", "Z:\\project\\DJI_2.JPG")
     assert [photo.name for photo in found.posed] == ["flight/100MEDIA/DJI_1.png", "flight/100MEDIA/DJI_2.png"]
     assert any("2 photos of" in note and "flight/100MEDIA/DJI_1.png" in note for note in found.notes)
+
+
+def test_reduced_copies_leave_no_doubt_which_photo_is_meant(tmp_path):
+    write_photos(tmp_path, ["images/1/a.png", "images/2/b.png"])
+    write_photos(tmp_path, ["images_2/1/a.png", "images_2/2/b.png"], W // 2, H // 2)
+    paths = [photo.path.relative_to(tmp_path).as_posix() for photo in listed(tmp_path, "a", "b").posed]
+    assert paths == ["images/1/a.png", "images/2/b.png"]
+    shutil.rmtree(tmp_path / "images")
+    paths = [photo.path.relative_to(tmp_path).as_posix() for photo in listed(tmp_path, "a", "b").posed]
+    assert paths == ["images_2/1/a.png", "images_2/2/b.png"]
 
 
 def test_what_is_about_a_photo_does_not_stand_in_for_it(tmp_path, capsys):

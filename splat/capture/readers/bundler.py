@@ -22,6 +22,7 @@ from splat.files import read_text
 
 FILES = ("bundle.out", "bundle/bundle.out", "bundle.rd.out")
 MARK = "# Bundle file"
+BESIDE = 2.0  # pixels beside the photo that a keypoint may lie
 FLIP = np.array([1.0, -1.0, -1.0])  # from a camera whose y is up and that looks along -z
 
 
@@ -47,12 +48,14 @@ def read_bundler(path: Path, options: CaptureOptions) -> ReaderResult:
     names, list_file = _names(root, file)
     if len(names) != cameras:
         raise SplatError(f"{file} has {cameras:,} cameras but {list_file} lists {len(names):,} photos; export again")
+    tail = lines[2 + 5 * cameras :]
+    reach = _reach(tail[2 : 3 * points : 3], cameras, file)
     photos = [
-        _photo(name, lines[2 + 5 * index : 7 + 5 * index], f"camera {index} of {file}")
+        _photo(name, lines[2 + 5 * index : 7 + 5 * index], reach[index], f"camera {index} of {file}")
         for index, name in enumerate(names)
     ]
     notes: list[str] = []
-    known = _points(lines[2 + 5 * cameras :], points, file, notes) if options.points != "none" else None
+    known = _points(tail, points, file, notes) if options.points != "none" else None
     places = photo_places(list_file.parent, root, file.parent)
     listed = PhotoList("bundler", file, photos, places, known, notes, read=[list_file])
     return listed_capture(root, listed, options)
@@ -83,16 +86,47 @@ def _names(root: Path, file: Path) -> tuple[list[str], Path]:
     return [re.sub(r"\s+0\s+[\d.eE+-]+$", "", line) for line in lines], found
 
 
-def _photo(name: str, lines: Sequence[str], where: str) -> ListedPhoto:
+def _reach(lines: Sequence[str], cameras: int, file: Path) -> np.ndarray:
+    """[cameras, 2] pixels from the middle at which each camera sees points at most, across and down, to both sides.
+
+    To both, because zeros and coordinates from a corner, which some programs write, say nothing.
+
+    Args:
+        lines: how often each point is seen, then camera, keypoint, x and y of each time.
+    """
+    reach = np.zeros((cameras, 2, 2))
+    for line in lines:
+        values = line.split()
+        views = floats(values[1:], len(values) - 1, f"the views of a point of {file}")
+        if len(views) % 4 or not len(views):
+            continue
+        index, _, x, y = views.reshape(-1, 4).T
+        fits = (index >= 0) & (index < cameras) & np.isfinite(x) & np.isfinite(y)
+        xy = np.stack([x, y], axis=1)[fits]
+        np.maximum.at(reach, index[fits].astype(np.int64), np.stack([xy, -xy], axis=1))
+    least: np.ndarray = reach.min(axis=1)
+    return least
+
+
+def _photo(name: str, lines: Sequence[str], reach: np.ndarray, where: str) -> ListedPhoto:
     f, k1, k2 = floats(lines[0], 3, where)
     R = np.stack([floats(line, 3, where) for line in lines[1:4]])
     t = floats(lines[4], 3, where)
     viewmat = viewmat_of_world(FLIP[:, None] * R, FLIP * t) if f else None  # no focal length: it was not placed
-    return ListedPhoto(name, viewmat, functools.partial(_lens, float(f), float(k1), float(k2), where))
+    return ListedPhoto(name, viewmat, functools.partial(_lens, float(f), float(k1), float(k2), reach, where))
 
 
-def _lens(f: float, k1: float, k2: float, where: str, width: int, height: int) -> Lens:
-    """The lens for a photo of that size in pixels: the principal point is in its middle."""
+def _lens(f: float, k1: float, k2: float, reach: np.ndarray, where: str, width: int, height: int) -> Lens:
+    """The lens for a photo of that size in pixels: the principal point is in its middle.
+
+    Raises:
+        SplatError: points are seen outside of it, so the file, which names no sizes, is of larger or turned photos.
+    """
+    if (reach > np.array([width, height]) * 0.5 + BESIDE).any():
+        raise SplatError(
+            f"{where} sees points up to {reach[0]:.0f} and {reach[1]:.0f} pixels from the middle, but its photo is"
+            f" {width}x{height} pixels: use the photos that the cameras were computed from"
+        )
     return sized_lens("RADIAL", (f, width / 2, height / 2, k1, k2), width, height, where)
 
 

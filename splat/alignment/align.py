@@ -21,6 +21,8 @@ from splat.options import check, parse_numbers
 from splat.run import Run, open_run
 
 WAYS = ("gps", "points", "distance", "markers", "to")
+MISSED = 0.02  # of their extent by which points may miss their places before their mirror image is tried
+MIRRORED = 0.2  # of that distance is left at most where they are mirrored
 FAR = 100.0  # times their extent from zero, coordinates lose digits in 32 bits; the origin is in whole hundreds
 
 
@@ -152,6 +154,22 @@ def _scale(length: float, ends: np.ndarray) -> float:
     return length / apart
 
 
+def _refuse_mirrored(source: np.ndarray, target: np.ndarray, distances: np.ndarray, path: Path) -> None:
+    """Refuse points whose mirror image fits and they do not, as where surveyors write north before east.
+
+    Raises:
+        SplatError: naming the file.
+    """
+    mirrored = target * np.array([-1.0, 1.0, 1.0])
+    other = np.linalg.norm(umeyama(source, mirrored).apply(source) - mirrored, axis=1)
+    rms, other_rms = (float(np.sqrt((each**2).mean())) for each in (distances, other))
+    if rms > MISSED * np.linalg.norm(np.ptp(target, axis=0)) and other_rms < MIRRORED * rms:
+        raise SplatError(
+            f"the points in {path} miss their places by {distances.max():.3g} m but fit the mirror image (to"
+            f" {other.max():.3g} m): X must be east, Y north and Z up; are two columns swapped, or is Z down?"
+        )
+
+
 def _from_points(points: ScenePoints, path: Path, up: np.ndarray, up_from: str, forced: bool) -> SceneFrame:
     """Least squares over all pairs: who gives coordinates means them."""
     source, target, names = points.pairs(path)
@@ -159,6 +177,9 @@ def _from_points(points: ScenePoints, path: Path, up: np.ndarray, up_from: str, 
     middle = np.median(target, axis=0)
     origin = np.round(middle / FAR) * FAR if np.abs(middle).max() > FAR * max(extent, 1.0) else np.zeros(3)
     local = target - origin
+    for which, given in (("x,y,z", source), ("X,Y,Z", local)):
+        if np.ptp(given, axis=0).max() < 1e-9 * max(1.0, float(np.abs(given).max())):
+            raise SplatError(f"{which} of the points in {path} are all the same; take points that lie apart")
     line = is_line(source)
     if line and not forced:
         raise SplatError(
@@ -166,6 +187,7 @@ def _from_points(points: ScenePoints, path: Path, up: np.ndarray, up_from: str, 
         )
     similarity = level(source, local, up) if forced else umeyama(source, local)
     distances = np.linalg.norm(similarity.apply(source) - local, axis=1)
+    _refuse_mirrored(source, local, distances, path)
     fit = Agreement.of_distances("points", distances, np.ones(len(source), bool), names)
     info(f"the farthest from where it should be is {names[int(distances.argmax())]}, by {distances.max():.3g} m")
     x, y, z = origin.tolist()

@@ -83,7 +83,7 @@ def turn_to_z(up: np.ndarray) -> np.ndarray:
 def is_line(points: np.ndarray) -> bool:
     """Whether points [N, 3] lie on a line, so that the turn about it is free."""
     values = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-    return bool(values[1] < COLLINEAR * values[0])
+    return bool(values[1] <= COLLINEAR * values[0])  # in one place, too
 
 
 def robust_similarity(

@@ -91,7 +91,8 @@ def table_of_places(path: Path) -> dict[str, Place]:
         SplatError: naming the line that cannot be read.
     """
     rows = read_rows(path)
-    places, columns = {}, _columns([cell.strip().lower() for cell in rows[0][1]])
+    places: dict[str, Place] = {}
+    columns = _columns([cell.strip().lower() for cell in rows[0][1]])
     for number, cells in rows if columns is None else rows[1:]:
         at = columns or {name: index for index, name in enumerate(COLUMNS)}
         try:
@@ -103,7 +104,9 @@ def table_of_places(path: Path) -> dict[str, Place]:
         except (ValueError, IndexError) as error:
             wanted = "name,latitude,longitude,altitude in degrees and metres"
             raise SplatError(f"{path}, line {number}: {','.join(cells)[:80]!a} is not {wanted}") from error
-        places[cells[at["name"]].strip()] = place
+        name = cells[at["name"]].strip()
+        if places.setdefault(name, place) != place:
+            raise SplatError(f"{path}, line {number}: {name[:80]!a} stands there twice, with two places; keep one")
     return places
 
 

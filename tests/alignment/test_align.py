@@ -365,6 +365,22 @@ def test_points_on_a_line_and_too_few_are_refused(tmp_path: Path, capsys: pytest
     assert frame.metres == pytest.approx(2) and frame.up_from == "given"
     table.write_text("0,0,0,0,0,0\n1,0,0,2,0\n")
     assert "line 2: must be x,y,z,X,Y,Z" in refused(capsys, run, f"points={table}")
+    table.write_text("1,0,0,1,1,1\n1,0,0,1,1,1\n1,0,0,1,1,1\n")
+    assert "x,y,z of the points in" in refused(capsys, run, f"points={table}")
+    table.write_text("1,0,0,1,1,1\n0,1,0,1,1,1\n0,0,1,1,1,1\n")
+    assert "X,Y,Z of the points in" in refused(capsys, run, f"points={table}", "up=0,-1,0")
+
+
+def test_points_with_north_before_east_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, table = write_run(tmp_path / "run"), tmp_path / "points.csv"
+    source = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]])
+    for columns, mirrored in (((0, 1, 2), False), ((1, 0, 2), True), ((1, 2, 0), False)):
+        rows = np.hstack([source, TRUTH.apply(source)[:, columns]])
+        table.write_text("".join(",".join(f"{value:.9g}" for value in row) + "\n" for row in rows))
+        if mirrored:
+            assert "are two columns swapped, or is Z down?" in refused(capsys, run, f"points={table}")
+        else:
+            assert align(capsys, run, f"points={table}")[0].metres == pytest.approx(9.0)
 
 
 def test_without_a_frame_nothing_is_exported_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

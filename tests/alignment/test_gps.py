@@ -50,6 +50,15 @@ def test_exif_is_read_as_it_was_written(tmp_path: Path, place: Place) -> None:
     assert (found.latitude, found.longitude) == pytest.approx((place.latitude, place.longitude), abs=1e-8)
 
 
+def test_a_photo_has_one_place_in_a_table(tmp_path: Path) -> None:
+    table = tmp_path / "places.csv"
+    table.write_text("a.jpg,50.1,8.2\nb.jpg,50.2,8.3\na.jpg,50.1,8.2\n")
+    assert len(table_of_places(table)) == 2
+    table.write_text("a.jpg,50.1,8.2\nb.jpg,50.2,8.3\na.jpg,50.1,8.4\n")
+    with pytest.raises(SplatError, match=r"line 3: 'a\.jpg' stands there twice"):
+        table_of_places(table)
+
+
 SOUTH_WEST = {1: "S", 2: (33.0, 51.0, 0.0), 3: "W", 4: (70.0, 15.0, 0.0), 5: b"\0", 6: 12.5}
 
 

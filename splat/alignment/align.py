@@ -154,14 +154,24 @@ def _scale(length: float, ends: np.ndarray) -> float:
     return length / apart
 
 
-def _refuse_mirrored(source: np.ndarray, target: np.ndarray, distances: np.ndarray, path: Path) -> None:
+def _refuse_mirrored(
+    source: np.ndarray, target: np.ndarray, distances: np.ndarray, up: np.ndarray | None, path: Path
+) -> None:
     """Refuse points whose mirror image fits and they do not, as where surveyors write north before east.
+
+    Args:
+        source: points of the scene [N, 3].
+        target: where they should be [N, 3].
+        distances: from there, once they are moved [N].
+        up: [3] the vertical that was given, which both must keep; None where the points tell it.
+        path: of the file, for the message.
 
     Raises:
         SplatError: naming the file.
     """
     mirrored = target * np.array([-1.0, 1.0, 1.0])
-    other = np.linalg.norm(umeyama(source, mirrored).apply(source) - mirrored, axis=1)
+    similarity = umeyama(source, mirrored) if up is None else level(source, mirrored, up)
+    other = np.linalg.norm(similarity.apply(source) - mirrored, axis=1)
     rms, other_rms = (float(np.sqrt((each**2).mean())) for each in (distances, other))
     if rms > MISSED * np.linalg.norm(np.ptp(target, axis=0)) and other_rms < MIRRORED * rms:
         raise SplatError(
@@ -187,7 +197,7 @@ def _from_points(points: ScenePoints, path: Path, up: np.ndarray, up_from: str, 
         )
     similarity = level(source, local, up) if forced else umeyama(source, local)
     distances = np.linalg.norm(similarity.apply(source) - local, axis=1)
-    _refuse_mirrored(source, local, distances, path)
+    _refuse_mirrored(source, local, distances, up if forced else None, path)
     fit = Agreement.of_distances("points", distances, np.ones(len(source), bool), names)
     info(f"the farthest from where it should be is {names[int(distances.argmax())]}, by {distances.max():.3g} m")
     x, y, z = origin.tolist()

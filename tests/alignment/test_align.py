@@ -381,6 +381,10 @@ def test_points_with_north_before_east_are_refused(tmp_path: Path, capsys: pytes
             assert "are two columns swapped, or is Z down?" in refused(capsys, run, f"points={table}")
         else:
             assert align(capsys, run, f"points={table}")[0].metres == pytest.approx(9.0)
+    flat = source[[0, 1, 3]]  # a vertical that is wrong by 10 degrees makes them miss, but they are not mirrored
+    rows = np.hstack([flat, TRUTH.apply(flat)])
+    table.write_text("".join(",".join(f"{value:.9g}" for value in row) + "\n" for row in rows))
+    assert align(capsys, run, f"points={table}", "up=0.17,-1,0")[0].metres == pytest.approx(9.0, rel=0.02)
 
 
 def test_without_a_frame_nothing_is_exported_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from splat import depth_pull
 from splat.depth_pull import DepthPull, DepthPullHook, PullRules, asked_pull, factor_from_points, smooth
 from splat.errors import SplatError
 from splat.train.config import LossOptions, TrainConfig
@@ -98,6 +99,42 @@ def test_unit_comes_from_the_scene_where_no_points_are_known() -> None:
     depth = found.log_depth(0, params)
     assert depth is not None
     assert torch.allclose(depth[5:-5, 5:-5], torch.tensor(math.log(DISTANCE)), atol=1e-3)
+
+
+def test_unit_from_the_scene_follows_it_and_looks_only_where_something_is_drawn() -> None:
+    found = DepthPull(wall_access(CAMERAS), PlanePrior())
+    for z in (0.0, 0.5, -0.3):
+        params = wall_params(size=0.1, z=z)
+        params["means"].data[:, :2] *= 0.3  # a tenth of the picture
+        depth = found.log_depth(0, params)
+        assert depth is not None
+        assert torch.allclose(depth[5:-5, 5:-5], torch.tensor(math.log(DISTANCE + z)), atol=2e-3)
+
+
+@pytest.mark.parametrize(("room", "asked"), [(1e9, 1), (0.0, 3)])
+def test_depths_that_points_scale_are_kept_where_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, room: float, asked: int
+) -> None:
+    class Counted(PlanePrior):
+        calls = 0
+
+        def depth(self, position: int, params: object) -> Tensor:
+            self.calls += 1
+            return super().depth(position, params)
+
+    monkeypatch.setattr(depth_pull, "KEEP_BYTES", room)
+    prior = Counted()
+    found = DepthPull(wall_access(CAMERAS, wall_points()), prior)
+    first, *others = (found.log_depth(1, wall_params()) for _ in range(3))
+    assert prior.calls == asked and first is not None
+    assert all(other is not None and torch.equal(first.nan_to_num(), other.nan_to_num()) for other in others)
+
+
+def test_the_hook_asks_for_the_kind_of_its_rules() -> None:
+    scene = wall_access(CAMERAS, wall_points())
+    scene.priors["plane", "disparity"] = prior = PlanePrior()
+    hook = DepthPullHook(HookContext(scene, 1000, 0), PullRules("plane", depth_kind="disparity"))
+    assert hook.pull.prior is prior
 
 
 def test_steps_and_unknown_pixels_are_left_out() -> None:

@@ -27,6 +27,14 @@ def test_the_unit_is_that_of_the_points() -> None:
         assert np.allclose(found[height + 1 :], walls.DEPTH, rtol=0.01) and not found[: height - 1].any()
 
 
+def test_depth_is_not_mixed_with_what_is_unknown_beside_it() -> None:
+    depth = wall_map(0)
+    depth[:, 4 * 30 + 2 :] = 0  # in the midst of a small pixel
+    found = in_unit_of_points(walls.pictures()[0], depth, walls.points())
+    assert found is not None and (found > 0).any()
+    assert np.allclose(found[found > 0], walls.DEPTH, rtol=0.01)
+
+
 def test_maps_of_other_cameras_and_few_points_are_not_used() -> None:
     picture, rng = walls.pictures()[0], np.random.default_rng(0)
     noise = rng.uniform(1, 4, (walls.HEIGHT, walls.WIDTH)).astype(np.float32)

@@ -53,9 +53,10 @@ def as_video(source: Path, folder: Path) -> None:
     with av.open(str(folder / "video.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"crf": QUALITY})
         stream.pix_fmt = "yuv420p"
-        for path in sorted((source / "images").iterdir()):
+        for number, path in enumerate(sorted((source / "images").iterdir())):
             pixels = np.asarray(Image.open(path).convert("RGB"))
-            stream.height, stream.width = pixels.shape[:2]
+            if number == 0:
+                stream.height, stream.width = pixels.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode())
 

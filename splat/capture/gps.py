@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from splat.files import read_text
 _EXIF_GPS = 0x8825
 _LATITUDE_REF, _LATITUDE, _LONGITUDE_REF, _LONGITUDE, _ALTITUDE_REF, _ALTITUDE = 1, 2, 3, 4, 5, 6
 _BELOW = (1, 3, b"\x01", b"\x03")  # the second since EXIF 3.0, which tells the sea from the ellipsoid
+_UNIT = re.compile(r"\s*[(\[](m|metres|meters|deg|degrees|°)[)\]]$")  # behind a column's name
 COLUMNS = {  # what people call them
     "name": ("name", "file", "filename", "file_name", "image", "photo", "label", "path"),
     "latitude": ("lat", "latitude"),
@@ -92,7 +94,7 @@ def table_of_places(path: Path) -> dict[str, Place]:
     """
     rows = read_rows(path)
     places: dict[str, Place] = {}
-    columns = _columns([cell.strip().lower() for cell in rows[0][1]])
+    columns = _columns([_UNIT.sub("", cell.strip().lower()) for cell in rows[0][1]])
     for number, cells in rows if columns is None else rows[1:]:
         at = columns or {name: index for index, name in enumerate(COLUMNS)}
         try:

@@ -14,6 +14,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import unquote
 
 from splat.capture.suffixes import PHOTO_ORDER, PHOTO_SUFFIXES
 from splat.files import is_file, safe_name
@@ -33,9 +34,9 @@ def clean_name(name: str) -> str:
 def located(root: Path, name: str, find: Finder | None = None) -> tuple[str, Path | None]:
     """The name that a photo has below `root`, with forward slashes, and its file; None where there is none.
 
-    Tried are the name itself, with forward slashes, and as `splat clean` writes it; of names that are absolute or
-    climb out of the folder, which were written elsewhere, the longest end that is there. A file outside of the folder
-    is taken only where its name is absolute.
+    Tried are the name itself, with forward slashes, as `splat clean` writes it, and without the signs of web addresses
+    (%20); of names that are absolute or climb out of the folder, which were written elsewhere, the longest end that is
+    there. A file outside of the folder is taken only where its name is absolute.
 
     Args:
         find: `find_photo`, or `find_file` for what is no photo.
@@ -48,7 +49,8 @@ def located(root: Path, name: str, find: Finder | None = None) -> tuple[str, Pat
     names = [*ends, cleaned] if absolute else [cleaned, *(ends if ".." in parts else [])]
     if not absolute and not climbs_out(cleaned) and (path := find(root, name)) is not None:
         return cleaned, path
-    for candidate in dict.fromkeys((*names, safe_name(cleaned))):
+    unquoted = unquote(cleaned).lstrip("/")  # some write names as in web addresses, with %20 for a space
+    for candidate in dict.fromkeys((*names, safe_name(cleaned), unquoted)):
         if not climbs_out(candidate) and (path := find(root, candidate)) is not None:
             return candidate, path
     return cleaned, None

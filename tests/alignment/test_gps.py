@@ -106,6 +106,7 @@ def test_what_says_no_place_has_none(tmp_path: Path) -> None:
         "\ufeffaltitude;Longitude;Latitude;file\n120;8.2;50.1;a.jpg\n;8.3;50.2;b/c.jpg\n",
         "# by hand\na.jpg,50.1,8.2,120\n\nb/c.jpg,50.2,8.3\n",
         "label\tlng\tlat\televation\na.jpg\t8.2\t50.1\t120\nb/c.jpg\t8.3\t50.2\t\n",
+        "Filename;Latitude (deg);Longitude [deg];Altitude (m)\na.jpg;50.1;8.2;120\nb/c.jpg;50.2;8.3;\n",
     ],
 )
 def test_tables_as_people_write_them(tmp_path: Path, text: str) -> None:

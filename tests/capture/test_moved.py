@@ -10,7 +10,7 @@ from capture_scenes import LENSES, H, W, smooth_photo, viewmat, write_colmap, wr
 from splat.capture import load_capture
 from splat.capture.by_name import moved_photos
 from splat.capture.colmap.choice import model_folder
-from splat.capture.names import climbs_out
+from splat.capture.names import climbs_out, located
 from splat.errors import SplatError
 
 CAMERA = [("PINHOLE", LENSES["PINHOLE"], W, H)]
@@ -164,3 +164,12 @@ def test_moved_depth_maps_and_points_are_found_and_it_is_said(tmp_path, capsys):
     assert capture.points is not None and capture.points.xyz.tolist() == [[1, 2, 3]]
     said = capsys.readouterr().err
     assert "1 depth map are not where" in said and "points C:\\away\\p.ply are read from" in said
+
+
+def test_names_as_web_addresses_have_them(tmp_path: Path) -> None:
+    (tmp_path / "my photos").mkdir()
+    for name in ("a 1.jpg", "b%20.jpg"):
+        (tmp_path / "my photos" / name).write_bytes(b"")
+    assert located(tmp_path, "my%20photos/a%201.jpg") == ("my photos/a 1.jpg", tmp_path / "my photos/a 1.jpg")
+    assert located(tmp_path, "my photos/b%20.jpg")[0] == "my photos/b%20.jpg"  # the name as it stands comes first
+    assert located(tmp_path / "my photos", "%2e%2e/my%20photos/a%201.jpg")[1] is None

@@ -51,7 +51,7 @@ def run(config: ExportConfig) -> None:
         raise SplatError(f"{source} does not exist; give a run folder or a scene file")
     scene = scene_file(source)
     detect_format(scene)
-    output = output_path(source, config.output, config.format)
+    output = output_path(source, config.output, config.format, config.frame)
     if output.exists() and not config.overwrite:
         raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
     entry = format_for_writing(output, config.format, ("scene", "mesh"))
@@ -59,6 +59,7 @@ def run(config: ExportConfig) -> None:
         raise SplatError(f"{source} has no cameras, which a mesh needs; give the run folder")
     if config.frame == "aligned" and not source.is_dir():
         raise SplatError(f"{source} has no frame; frame=aligned is for a run folder")
+    from splat.edit.history import say_without_edits
     from splat.exporting import (  # torch, which takes seconds: all else is refused before
         aligned_frame,
         export_mesh,
@@ -67,6 +68,8 @@ def run(config: ExportConfig) -> None:
 
     exported = open_run(source) if source.is_dir() else source
     frame = aligned_frame(exported) if isinstance(exported, Run) and config.frame == "aligned" else None
+    if isinstance(exported, Run):
+        say_without_edits(exported.path)
     if frame is not None:
         console.info(frame.describe())
     if isinstance(exported, Run) and entry.content == "mesh":
@@ -85,14 +88,18 @@ def scene_file(source: Path) -> Path:
     return source
 
 
-def output_path(source: Path, output: str | None, format: str | None) -> Path:
-    """Where the export goes: RUN/exports/scene.FORMAT, or beside a scene file, unless the user says."""
+def output_path(source: Path, output: str | None, format: str | None, frame: str) -> Path:
+    """Where the export goes: RUN/exports/scene.FORMAT, or beside a scene file, unless the user says.
+
+    What is aligned is called so: nothing else tells the two files apart.
+    """
     if output is not None:
         return user_path(output)
+    aligned = "-aligned" if frame == "aligned" else ""
     if format == "mesh":
-        return source / "exports" / "mesh.ply" if source.is_dir() else source.with_suffix(".mesh.ply")
+        return source / "exports" / f"mesh{aligned}.ply" if source.is_dir() else source.with_suffix(".mesh.ply")
     suffix = f".{format or 'ply'}"
-    return source / "exports" / f"scene{suffix}" if source.is_dir() else source.with_suffix(suffix)
+    return source / "exports" / f"scene{aligned}{suffix}" if source.is_dir() else source.with_suffix(suffix)
 
 
 COMMAND = Command(

@@ -57,9 +57,11 @@ def run(config: RenderConfig) -> None:
     if not (config.video or config.pictures):
         raise SplatError("video=false and pictures=false together leave nothing to write")
     opened = open_run(user_path(config.run))  # before torch is imported, which takes seconds
+    from splat.edit.history import say_without_edits
     from splat.render.film import render_path
     from splat.rendering import frames_per_second, looks_of, path_cameras, photos_of
 
+    say_without_edits(opened.path)
     renderer = opened.renderer(config.backend)
     cameras = path_cameras(opened, renderer.scene, config.path, config.frames, config.degrees, config.width)
     look = looks_of(opened, config.path, config.appearance)

@@ -59,7 +59,8 @@ def _protocol(metrics: Mapping[str, Any]) -> str:
     if not record:
         return ""
     sizes = ", ".join(f"{width}x{height}" for width, height in record.get("resolution", [])[:3])
-    line = f"protocol {record.get('name')}, {record.get('views')} {record.get('split')} views at {sizes}"
+    views = "view" if record.get("views") == 1 else "views"
+    line = f"protocol {record.get('name')}, {record.get('views')} {record.get('split')} {views} at {sizes}"
     if poses := refined_poses(metrics):
         line += f"; {poses}"
     return line

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from splat import __version__, disk
+from splat import __version__, console, disk
 from splat.edit.operations.base import Edited
 from splat.edit.select.selection import Selection, save_selection
 from splat.errors import SplatError
@@ -231,3 +231,11 @@ def _claimed(temporary: Path, folder: Path, name: str) -> Path:
 def _number(name: str) -> int:
     digits = name.partition("-")[0]
     return int(digits) if digits.isdecimal() else 0
+
+
+def say_without_edits(path: Path) -> None:
+    """One line where the folder is that of a run whose edits are not in the scene that is read from it."""
+    history = load_history(path)
+    edits = len(history.in_force())
+    if edits and path.resolve() == history.root.resolve():
+        console.info(f"the scene as it was trained; {history.place} has {console.count(edits, 'edit')}")

@@ -171,6 +171,8 @@ def test_known_points_land_at_their_coordinates(tmp_path: Path, capsys: pytest.C
     moved = written.gaussians.means.double().numpy()[[0, 250, 450, 800, 899]] + written.notes.origin
     assert np.abs(moved - known).max() < 1e-4
     assert digests(run) == before
+    for words, name in ((["frame=aligned"], "scene-aligned.ply"), ([], "scene.ply")):  # neither is in the other's way
+        assert main(["export", str(run), *words]) == 0 and (run / "exports" / name).is_file()
 
 
 def test_an_aligned_scene_looks_the_same_from_cameras_moved_along(

@@ -45,7 +45,7 @@ def test_table_aligns_and_explains(tmp_path: Path) -> None:
     assert row.splitlines()[1].split()[:7] == ["c", "25.00", "26.50", "0.9000", "0.1000", "(squeeze)", "0.0567"]
     assert any(line.startswith("PSNR cc: ") for line in row.splitlines())
     assert row.splitlines()[-1] == "FLIP: no wheel"
-    assert lines[3] == "first: protocol gsplat, 1 test views at 64x48" and lines[-1] == "LPIPS: no weights here"
+    assert lines[3] == "first: protocol gsplat, 1 test view at 64x48" and lines[-1] == "LPIPS: no weights here"
 
 
 def test_compares_runs_and_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,7 +56,11 @@ def test_an_edit_is_a_run_of_its_own(run: Path, capsys: pytest.CaptureFixture[st
     green = np.asarray(Image.open(pictures / "photos__0.png")).astype(int)
     assert (green[..., 1] - green[..., 0]).max() < 20  # no green is left
     assert main(["export", str(folder), "format=splat"]) == 0
-    capsys.readouterr()
+    assert "as it was trained" not in capsys.readouterr().err
+    for command in ("export", "render"):  # of the run itself: said to be without the edit, and where that is
+        assert main([command, str(run), *(["path=test", "video=false"] if command == "render" else [])]) == 0
+        said = " ".join(capsys.readouterr().err.split())
+        assert "the scene as it was trained" in said and "has 1 edit" in said and folder.name in said
     assert main(["info", str(run), "json=true"]) == 0  # the run's own scene stays; what was made of it is listed
     found = json.loads(capsys.readouterr().out)
     assert found["edits"] == [folder.name] and found["language"] == [] and found["scene"]["count"] == 900

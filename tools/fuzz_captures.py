@@ -52,11 +52,9 @@ class Trial:
     def __call__(self, content: bytes) -> None:
         """Try one input."""
         from splat import console
-        from splat.capture import assemble
         from splat.errors import SplatError
 
         console._warned.clear()
-        assemble._warned.clear()
         self.file.write_bytes(content)
         start = time.monotonic()
         try:

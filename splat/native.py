@@ -42,8 +42,13 @@ def load_set(isa: str) -> ModuleType:
     """The module of one instruction set.
 
     Raises:
-        ImportError: it is not built. SplatError: it was built from other sources than these.
+        ImportError: it is not built. SplatError: this processor does not run it, or it was built from other sources
+            than these.
     """
+    if isa not in BASELINES and isa in built_sets() and isa not in usable_sets():  # loading it would end the process
+        raise SplatError(
+            f"this processor does not run the kernels for {isa}; choose one of: {', '.join(usable_sets())}"
+        )
     module = importlib.import_module(f"splat._native_{isa}")
     if getattr(module, "interface", 1) != INTERFACE:
         raise SplatError("The compiled kernels are older or newer than the rest of splat; run `pip install -e .` again")

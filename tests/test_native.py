@@ -40,6 +40,15 @@ def test_an_unusable_set_is_refused(fresh_choice: object, monkeypatch: pytest.Mo
     assert native.info()["available"] is False
 
 
+def test_a_set_that_this_processor_does_not_run_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would end the process: some of its instructions come while it is loaded."""
+    more = [isa for isa in native.built_sets() if isa not in native.BASELINES]
+    monkeypatch.setattr(native, "usable_sets", lambda: ["sse2"])
+    for isa in more:
+        with pytest.raises(SplatError, match=f"does not run the kernels for {isa}; choose one of: sse2"):
+            native.load_set(isa)
+
+
 def test_kernels_of_other_sources_are_refused(fresh_choice: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an update without a new build every call would fail in its own way."""
     monkeypatch.setattr(native, "INTERFACE", native.INTERFACE + 1)

@@ -24,7 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout, around the kernels that these tests run with: compiling them takes minutes."""
     pytest.importorskip("scikit_build_core", reason="needs pip install 'scikit-build-core>=0.10'")
     pytest.importorskip("nanobind", reason="needs pip install 'nanobind>=2.4'")
-    kernels = Path(native.load_set(native.built_sets()[0]).__file__ or "").parent
+    kernels = Path(native.kernels().__file__ or "").parent
     out = tmp_path_factory.mktemp("wheel")
     options = [f"--config-settings=cmake.define.SPLAT_PREBUILT={kernels}", f"--config-settings=build-dir={out}/build"]
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", *options]

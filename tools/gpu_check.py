@@ -261,7 +261,7 @@ shutil.copytree(root / "splat", site / "splat", ignore=shutil.ignore_patterns("_
 shutil.copytree(root / "conf", site / "splat" / "conf")
 for path in kernels.glob("*.so"):
     shutil.copy(path, site / "splat")
-load = "from splat.native import built_sets, load_set; [load_set(name) for name in built_sets()] or 1 / 0"
+load = "from splat.native import load_set, usable_sets; [load_set(name) for name in usable_sets()] or 1 / 0"
 if subprocess.run([sys.executable, "-c", load]).returncode:
     shutil.rmtree(site / "splat")
     sys.exit(subprocess.run(sys.argv[3:]).returncode)

@@ -53,7 +53,7 @@ class TrackFiles:
     """Where it stands which photos see which points: it is read when it is asked for."""
 
     folder: Path  # of a COLMAP model
-    names: dict[int, str]  # the names of the capture's frames, by the numbers of the model's images
+    names: dict[int, str]  # of the capture's frames, by the numbers of the model's images; others as in the model
 
 
 @dataclass(frozen=True)

@@ -94,16 +94,13 @@ def _reach(lines: Sequence[str], cameras: int, file: Path) -> np.ndarray:
     Args:
         lines: how often each point is seen, then camera, keypoint, x and y of each time.
     """
+    rows = [line.split() for line in lines]
+    views = [value for row in rows if len(row) % 4 == 1 for value in row[1:]]
+    index, _, x, y = floats(views, len(views), f"the views of the points of {file}").reshape(-1, 4).T
+    fits = (index >= 0) & (index < cameras) & np.isfinite(x) & np.isfinite(y)
+    xy = np.stack([x, y], axis=1)[fits]
     reach = np.zeros((cameras, 2, 2))
-    for line in lines:
-        values = line.split()
-        views = floats(values[1:], len(values) - 1, f"the views of a point of {file}")
-        if len(views) % 4 or not len(views):
-            continue
-        index, _, x, y = views.reshape(-1, 4).T
-        fits = (index >= 0) & (index < cameras) & np.isfinite(x) & np.isfinite(y)
-        xy = np.stack([x, y], axis=1)[fits]
-        np.maximum.at(reach, index[fits].astype(np.int64), np.stack([xy, -xy], axis=1))
+    np.maximum.at(reach, index[fits].astype(np.int64), np.stack([xy, -xy], axis=1))
     least: np.ndarray = reach.min(axis=1)
     return least
 

@@ -13,7 +13,6 @@ import numpy as np
 from splat import console
 from splat.capture.assemble import photo_orientation
 from splat.capture.cache import cache_folder, cache_key, kept_points, require_space
-from splat.capture.colmap.files import read_views
 from splat.capture.config import CaptureOptions
 from splat.capture.reader_result import PosedPhoto
 from splat.capture.sfm.colmap import quiet_colmap
@@ -57,11 +56,7 @@ def triangulated(posed: Sequence[PosedPhoto], options: CaptureOptions) -> Triang
     with cache_folder(options.cache_dir, "points", key) as folder:
         found = kept_points(folder / "points.npz", lambda: _announced(posed, options, folder))
     points = replace(found, origin="triangulated") if found and len(found.xyz) >= FEWEST_POINTS else None
-    if not (folder / MODEL).is_dir():
-        return Triangulated(points)
-    images = read_views(folder / MODEL).images
-    names = {number: posed[int(Path(image.name).stem)].name for number, image in images.items()}
-    return Triangulated(points, TrackFiles(folder / MODEL, names))
+    return Triangulated(points, TrackFiles(folder / MODEL, {}) if (folder / MODEL).is_dir() else None)
 
 
 def _announced(posed: Sequence[PosedPhoto], options: CaptureOptions, folder: Path) -> Points:
@@ -110,6 +105,8 @@ def _triangulate(posed: Sequence[PosedPhoto], options: CaptureOptions, folder: P
         match_pairs(database, [(names[i], names[j]) for i, j in pairs], options)
         fit = matches_fit(database, model)
         solved = _solve(model, database, photos, work / "model", options)
+        for image in solved.images.values():
+            image.name = posed[names.index(image.name)].name
         finished = work / "finished"
         write_model(solved, finished)
         remove_tree(folder / MODEL)  # of a call that was interrupted before its points were written

@@ -69,5 +69,5 @@ def test_the_readmes_lines(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "001-recolor-red-mug 1 120 160 3"
-    assert (tmp_path / "blue_mug.splat").is_file()
+    assert done.stdout.splitlines()[-1] == "001-recolor-orange-cushion 1 120 160 3"
+    assert (tmp_path / "green_cushion.splat").is_file()

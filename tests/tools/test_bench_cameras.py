@@ -65,7 +65,7 @@ import subprocess, sys, time
 burn = "import time\\nwhile time.process_time() < 0.6: pass"
 subprocess.run([sys.executable, "-c", burn])
 print("Finding features: 5/5, 3.0 photo/s, took 1.0 s", file=sys.stderr, flush=True)
-time.sleep(0.5)
+time.sleep(1.0)
 print("Matching photos: 3/10 (30 %), 1 pair/s, 4.0 s elapsed, 2.0 s left", file=sys.stderr, flush=True)
 print("Matching photos: 1,225/1,225, 3.0 pair/s, took 1:20", file=sys.stderr, flush=True)
 print("found")
@@ -75,6 +75,7 @@ time.sleep(0.3)
     assert follow([sys.executable, "-c", script], tmp_path, dict(os.environ), row) == "found\n"
     assert set(row.seconds) == {"features", "matching", "all"} and not row.failed
     assert row.processor["features"] >= 0.6 and row.processor["all"] >= row.processor["features"] - 0.05
+    # on a loaded machine a line is read some time after it was written: 1.0 s and 1.3 s are slept
     assert row.seconds["matching"] >= 0.5 and row.seconds["all"] >= row.seconds["features"] + 0.8
     follow([sys.executable, "-c", "import sys; print('error: no', file=sys.stderr); sys.exit(2)"], tmp_path, {}, row)
     assert row.failed == "error: no"

@@ -65,7 +65,7 @@ def test_the_lens_and_the_manuals_formula(tmp_path):
 
 
 def test_photos_that_are_smaller_than_those_of_the_file_are_refused(tmp_path):
-    seen = line(POINT) + "10 20 255\n2 0 5 -158.5 90 2 9 3 -119.5\n"
+    seen = line(POINT) + "10 20 255\n3 0 5 -158.5 90 1 7 1.5 1.5 2 9 3 -119.5\n"
     seen += line(POINT) + "10 20 255\n1 0 6 159.5 -95\n"
     root = write(tmp_path, bundle(points=seen, counts="3 2"))
     assert_sees(load_capture(root, points="none"), poses(), cx=W / 2, cy=H / 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
 import io
@@ -88,17 +89,35 @@ def _image_format(path: Path) -> str:
 
 
 def read_text(path: str | Path) -> str:
-    """Read a text file, with or without Windows' mark at its beginning.
+    """Read a text file: UTF-8, or UTF-16 that says so by its first two bytes, as Windows' programs write it.
 
     Raises:
-        SplatError: when it cannot be read or is not UTF-8.
+        SplatError: when it cannot be read or is neither.
     """
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        with Path(path).open("rb") as file:
+            encoding = text_encoding(file.read(2))
+        return Path(path).read_text(encoding=encoding)
     except UnicodeDecodeError as error:
-        raise SplatError(f"{path} is not UTF-8 text (byte {error.start:,}); save it as UTF-8") from error
+        name = encoding.upper().removesuffix("-SIG")
+        raise SplatError(f"{path} is not {name} text (byte {error.start:,}); save it as UTF-8") from error
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise SplatError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def read_head(path: Path, size: int) -> str:
+    """The first `size` bytes of a file as text, which may be no text at all; nothing where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(size)
+    except OSError:
+        return ""
+    return head.decode(text_encoding(head), "replace")
+
+
+def text_encoding(head: bytes) -> str:
+    """The encoding of a text file by its mark; both drop the mark."""
+    return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
 def read_json(path: str | Path) -> Any:

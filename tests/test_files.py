@@ -15,7 +15,7 @@ import pytest
 
 from splat import disk, temporary
 from splat.errors import SplatError
-from splat.files import LONGEST_PART, atomic_path, first_free, read_json, read_text, safe_name, write_text
+from splat.files import LONGEST_PART, atomic_path, first_free, read_head, read_json, read_text, safe_name, write_text
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 KILLED = """
@@ -197,6 +197,14 @@ def test_only_a_refusal_counts_behind_another_failure() -> None:
             assert disk.refusal(failure) == (os.strerror(code) if counts else None)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_of_windows_programs(encoding: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_text('{"a": "Küche"}', encoding=encoding)
+    assert read_json(file) == {"a": "Küche"}
+    assert read_head(file, 8).startswith('{"') and not read_head(tmp_path / "none", 8)
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -206,6 +214,7 @@ def test_only_a_refusal_counts_behind_another_failure() -> None:
         (b"[" + b"9" * 5000 + b"]", "is not valid JSON"),
         (b"", "is not valid JSON"),
         (b"\xef\xbb\xbf{", "is not valid JSON"),
+        (b"\xff\xfe{\0}", "is not UTF-16 text"),
     ],
 )
 def test_json_that_cannot_be_read_is_one_line(content: bytes, problem: str, tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def table(rows: Sequence[Measured]) -> str:
             "" if row.position is None else f"{row.position:.2f} %",
             "" if row.reprojection is None else f"{row.reprojection:.2f} px",
         ]
-        placed = f"{row.posed} of {row.photos}" if not row.failed else f"failed: {row.failed}"
+        placed = f"{row.posed} of {row.photos}" if not row.failed else row.failed.partition(";")[0].split("Error: ")[-1]
         whole = [f"{row.seconds['all']:.0f}", f"{row.processor['all']:.0f}"]
         lines.append(f"| {' | '.join([row.capture, row.setting, placed, *whole, *stages, *errors])} |")
     return "\n".join(lines)

@@ -54,6 +54,14 @@ def write(root, content=None, count=3):
     return root
 
 
+def test_utf_16(tmp_path):
+    content = document("".join(camera(number, pose) for number, pose in enumerate(poses()))).replace("UTF-8", "UTF-16")
+    write(tmp_path)
+    (tmp_path / "cameras.xml").write_text(content, encoding="utf-16")
+    capture = load_capture(tmp_path, points="none")
+    assert capture.kind == "metashape" and len(capture.frames) == 3
+
+
 def seen(capture):
     """[2] where the lens of the first photo, before undistortion, sees the point."""
     frame, lens = capture.frames[0], capture.images.plans[0].lens

@@ -48,6 +48,20 @@ def test_angles(tmp_path, header):
     assert_sees(load_capture(tmp_path / "cameras.csv", points="none"), poses())
 
 
+@pytest.mark.parametrize(
+    ("separator", "point", "encoding"), [(";", ".", "utf-8"), (";", ",", "utf-16"), ("\t", ",", "utf-8-sig")]
+)
+def test_a_file_that_a_spreadsheet_saved(tmp_path, separator, point, encoding):
+    lines = [OLD.replace("name", "Name"), *(row(f"{name}", pose) for name, pose in zip(NAMES, poses()))]
+    text = "\n".join(lines).replace(",", separator).replace(".", point)
+    text = text.replace(f"{point}jpg", ".jpg")
+    write(tmp_path, [])
+    (tmp_path / "cameras.csv").write_text(text, encoding=encoding)
+    capture = load_capture(tmp_path, points="none")
+    assert capture.kind == "realitycapture"
+    assert_sees(capture, poses())
+
+
 def test_a_camera_without_angles_looks_down_with_its_top_to_the_north(tmp_path):
     lines = [OLD, "a.jpg,10,20,100,0,0,0,36,0,0,0,0,0,0,0,0", "b.jpg,10,20,100,90,0,0,36,0,0,0,0,0,0,0,0"]
     north, east = (frame.camera.viewmat.numpy() for frame in load_capture(write(tmp_path, lines), points="none").frames)

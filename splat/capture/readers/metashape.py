@@ -19,6 +19,7 @@ from splat.capture.reader_result import ReaderResult
 from splat.capture.rigid import nearest_rotation, viewmat_of_camera
 from splat.capture.xml_file import read_xml
 from splat.errors import SplatError
+from splat.files import read_head
 
 HEAD = 4096  # bytes in which it shows whose file it is
 FISHEYES = ("fisheye", "equidistant_fisheye")
@@ -75,12 +76,8 @@ def read_metashape(path: Path, options: CaptureOptions) -> ReaderResult:
 
 
 def _is_metashape(path: Path) -> bool:
-    try:
-        with path.open("rb") as opened:
-            head = opened.read(HEAD)
-    except OSError:
-        return False
-    return b"<document" in head and b"<chunk" in head
+    head = read_head(path, HEAD)
+    return "<document" in head and "<chunk" in head
 
 
 def _cameras(chunk: Element) -> list[Element]:

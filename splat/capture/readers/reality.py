@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from splat.capture.reader_result import ReaderResult
 from splat.capture.readers.reality_xmp import FILM, read_reality_xmp, xmp_folder
 from splat.capture.rigid import viewmat_of_camera, viewmat_of_world
 from splat.errors import SplatError
-from splat.files import read_text
+from splat.files import read_head, read_text
 
+SEPARATORS = (",", ";", "\t")  # a spreadsheet that has saved the file writes its own
 HEAD = 4096  # bytes in which the line of columns is looked for
 MIDDLE = 0.25  # of an image: a principal point lies at least so far from its edges
 DEGREES = 0.1  # no capture is larger, and none in metres so small and so far from zero
@@ -73,16 +75,12 @@ def _geographic(rows: list[dict[str, str]], file: Path) -> list[str]:
 
 def _head_columns(path: Path) -> list[str] | None:
     """The columns of a file, if it is one of camera parameters; only its beginning is read."""
-    try:
-        with path.open("rb") as opened:
-            head = opened.read(HEAD).decode("utf-8-sig", "replace")
-    except OSError:
-        return None
-    return next((found for line in head.splitlines() if (found := _columns(line))), None)
+    lines = read_head(path, HEAD).splitlines()
+    return next((found for line in lines for separator in SEPARATORS if (found := _columns(line, separator))), None)
 
 
-def _columns(line: str) -> list[str] | None:
-    names = [name.strip().lower() for name in line.lstrip("# \ufeff").split(",")]
+def _columns(line: str, separator: str) -> list[str] | None:
+    names = [name.strip().strip('"').lower() for name in line.lstrip("# \ufeff").split(separator)]
     names = [NEWER.get(name, name) for name in names]
     return names if names[0] == "name" and (set(names) >= ANGLES or set(names) >= MATRICES) else None
 
@@ -93,20 +91,28 @@ def _rows(file: Path) -> list[dict[str, str]]:
     Raises:
         SplatError: no line of columns, or a row of another length.
     """
-    columns: list[str] | None = None
-    rows = []
-    for line in csv.reader(read_text(file).splitlines()):
-        if not line or not any(line):
-            continue
-        if columns is None:
-            columns = _columns(",".join(line))
-        elif len(line) != len(columns):
-            raise SplatError(f"{file} has {len(columns)} columns, but a row of {len(line)}; export it again")
-        else:
-            rows.append(dict(zip(columns, (value.strip() for value in line))))
-    if columns is None:
+    lines = read_text(file).splitlines()
+    starts = (
+        (i, mark, found) for i, text in enumerate(lines) for mark in SEPARATORS if (found := _columns(text, mark))
+    )
+    start, separator, columns = next(starts, (0, "", []))
+    if not columns:
         raise SplatError(f"{file} has no line of columns that begins with #name; it is no file of camera parameters")
-    return rows
+    try:
+        table = [line for line in csv.reader(lines[start + 1 :], delimiter=separator) if any(line)]
+    except csv.Error as error:
+        raise SplatError(f"{file} is no table ({error}); export it again") from error
+    for line in table:
+        if len(line) != len(columns):
+            raise SplatError(f"{file} has {len(columns)} columns, but a row of {len(line)}; export it again")
+    return [dict(zip(columns, (_point(value.strip(), separator) for value in line))) for line in table]
+
+
+def _point(value: str, separator: str) -> str:
+    """A decimal comma, which a spreadsheet writes beside semicolons, as a point; names stay."""
+    return (
+        value.replace(",", ".") if separator != "," and re.fullmatch(r"[-+]?\d*,\d+([eE][-+]?\d+)?", value) else value
+    )
 
 
 def _photo(row: Mapping[str, str], where: str, off: dict[str, float]) -> ListedPhoto:

@@ -1,4 +1,4 @@
-"""HEIC and raw photos, which phones and cameras write: read through packages that are optional."""
+"""HEIC and raw photos, read through packages that are optional; TIFFs of bands are told from damaged ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from splat.capture.suffixes import HEIC_SUFFIXES, PLAIN_SUFFIXES, RAW_SUFFIXES
 
@@ -15,6 +15,10 @@ ADVICE = "pip install 'splat[photos]', or convert it to JPEG"
 SRGB_GAMMA = (2.4, 12.92)  # power, and slope near black
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 HEAD = 64  # bytes in which a file says of which kinds it is
+TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
+BIG_TIFF = (b"\x2b\0", b"\0\x2b")  # whose first directory is named in 16 bytes instead of 8
+FLOATS = 3  # a TIFF's sample format
+_BITS, _CHANNELS, _SAMPLE_FORMAT = 0x0102, 0x0115, 0x0153
 _FLIPS = {3: 3, 5: 8, 6: 6}  # from LibRaw's turns to EXIF orientations
 
 
@@ -39,10 +43,30 @@ def is_heic(path: Path) -> bool:
 
 def not_readable(path: Path) -> str | None:
     """Why a photo cannot be read on this machine, and what helps; None where its kind can."""
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        return odd_tiff(path)
     if not (is_raw(path) or is_heic(path)):
         return None
     package, kind = ("rawpy", "raw") if is_raw(path) else ("pillow_heif", "HEIC")
     return None if importlib.util.find_spec(package) else f"{kind}: {ADVICE}"
+
+
+def odd_tiff(path: Path) -> str | None:
+    """What a TIFF holds that is not read as a photo (a multispectral camera's bands), and what helps; else None."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            tags = TiffImagePlugin.ImageFileDirectory_v2(head + file.read(8) if head[2:4] in BIG_TIFF else head)
+            file.seek(tags.next)
+            tags.load(file)
+            channels, bits, kinds = (tags.get(tag, 1) for tag in (_CHANNELS, _BITS, _SAMPLE_FORMAT))
+    except Exception:  # whatever Pillow likes: a damaged file is told of when it is opened
+        return None
+    floats = isinstance(kinds, tuple) and FLOATS in kinds
+    if not isinstance(channels, int) or channels <= (1 if floats else 4):
+        return None
+    of = f" of {bits[0]} bits" if isinstance(bits, tuple) and bits else ""
+    return f"TIFF of {channels} channels{of}{', floating-point' if floats else ''}: export it as RGB of 8 or 16 bits"
 
 
 def open_picture(path: Path) -> Image.Image:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from splat import console
-from splat.capture.camera_files import ADVICE, is_heic, is_raw, not_readable
+from splat.capture.camera_files import is_heic, is_raw, not_readable
 from splat.capture.photo import photo_header
 from splat.errors import SplatError
 
@@ -51,7 +51,7 @@ def report_damaged(damaged: Sequence[tuple[str, str]], good: int) -> list[str]:
         return []
     name, reason = damaged[0]
     if good == 0:
-        advice = "" if ADVICE in reason else "; copy them again"
+        advice = "" if ": " in reason else "; copy them again"
         raise SplatError(f"none of the {len(damaged)} photos can be read (first: {name}, {reason}){advice}")
     note = f"{len(damaged)} of {len(damaged) + good} photos cannot be read (first: {name}, {reason})"
     console.warn(f"{note}; going on with the other {good}")

@@ -21,7 +21,8 @@ ROWS = 64  # of a photo at a time
 # EXIF tag numbers
 _EXIF_MAKE, _EXIF_MODEL, _EXIF_ORIENTATION = 0x010F, 0x0110, 0x0112
 _EXIF_DETAILS, _EXIF_FOCAL, _EXIF_FOCAL_35MM = 0x8769, 0x920A, 0xA405
-_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS = 0x0100, 0x0101, 0x0102
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_PHOTOMETRIC = 0x0100, 0x0101, 0x0102, 0x0106
+_WHITE_IS_ZERO = 0  # of a TIFF's photometric interpretations
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class PhotoHeader:
     height: int
     orientation: int  # EXIF, 1..8; 1 is upright
     has_alpha: bool = False
+    negative: bool = False  # white is zero, and OpenCV leaves that so
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -55,7 +57,8 @@ def photo_header(path: Path) -> PhotoHeader:
             orientation = orientation if orientation in range(1, 9) else 1
             tags = getattr(photo, "tag_v2", {})  # of a TIFF, whose size Pillow gives as it is when turned
             width, height = tags.get(_TIFF_WIDTH, photo.width), tags.get(_TIFF_HEIGHT, photo.height)
-            header = PhotoHeader(width, height, orientation, photo.has_transparency_data)
+            negative = tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO and photo.mode.startswith("I;16")  # not in 8 bits
+            header = PhotoHeader(width, height, orientation, photo.has_transparency_data, negative)
             if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
                 raise ValueError("has no pixels")
             if photo.format == "PNG" and _png_bytes(path) > MOST_DEFLATED * path.stat().st_size:
@@ -137,7 +140,7 @@ def _decoded(path: Path) -> np.ndarray:
         raise _unreadable(path, None)
     if pixels.ndim == 3 and pixels.shape[2] == 4 and not header.has_alpha:
         return np.ascontiguousarray(pixels[:, :, :3])  # infrared of a drone's TIFF, say, or what CMYK leaves
-    return pixels
+    return np.invert(pixels) if header.negative else pixels
 
 
 def _camera_pixels(path: Path) -> np.ndarray:

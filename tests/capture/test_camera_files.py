@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import tifffile
 from camera_files import write_dng, write_heic
 from capture_scenes import smooth_photo, viewmat, write_colmap, write_photo
 from PIL import Image
 
 from splat.capture import camera_files, load_capture
-from splat.capture.damage import damage
+from splat.capture.camera_files import not_readable
+from splat.capture.damage import damage, report_damaged
 from splat.capture.photo import camera_identity, photo_header, read_photo
 from splat.capture.readers.photos import list_photos
 from splat.capture.sfm.colmap_workspace import stage_photo
@@ -133,3 +135,35 @@ def test_cmyk_is_read_as_the_colours_that_it_prints(tmp_path, suffix):
     pixels = read_photo(tmp_path / f"a{suffix}")
     assert np.abs(pixels[..., :3] - expected).max() < 4
     assert pixels.shape[2] == 3 or pixels[..., 3].min() == 255
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "said"),
+    [
+        ((40, 60, 5), np.uint16, "TIFF of 5 channels of 16 bits: export it as RGB of 8 or 16 bits"),
+        ((40, 60, 5), np.uint8, "TIFF of 5 channels of 8 bits: export it as RGB of 8 or 16 bits"),
+        ((40, 60, 3), np.float32, "TIFF of 3 channels of 32 bits, floating-point: export it as RGB of 8 or 16 bits"),
+        ((40, 60, 4), np.uint16, None),
+        ((40, 60), np.float32, None),
+    ],
+)
+@pytest.mark.parametrize("big", [False, True])
+def test_tiffs_of_bands_are_told_from_damaged_ones(tmp_path, shape, dtype, said, big):
+    path, pixels = tmp_path / "a.tif", np.ones(shape, dtype)
+    tifffile.imwrite(path, pixels, photometric="minisblack" if pixels.ndim == 2 else "rgb", bigtiff=big)
+    assert not_readable(path) == said
+    if said:
+        assert damage(path) == said
+        with pytest.raises(SplatError, match=f"a.tif .{said}"):
+            read_photo(path)
+        with pytest.raises(SplatError, match=f"none of the 1 photos can be read .first: a.tif, {said}.$"):
+            report_damaged([("a.tif", said)], 0)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_tiffs_whose_white_is_zero(tmp_path, dtype):
+    pixels = np.linspace(0, np.iinfo(dtype).max, 40 * 60).astype(dtype).reshape(40, 60)
+    tifffile.imwrite(tmp_path / "a.tif", ~pixels, photometric="miniswhite")
+    tifffile.imwrite(tmp_path / "b.tif", pixels, photometric="minisblack")
+    np.testing.assert_array_equal(read_photo(tmp_path / "a.tif"), read_photo(tmp_path / "b.tif"))
+    assert read_photo(tmp_path / "a.tif")[-1, -1, 0] == 255

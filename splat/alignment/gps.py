@@ -104,7 +104,18 @@ def _of_table(run: Run, path: Path) -> tuple[list[Camera], list[Place]]:
 
 def _origin(text: str | None, places: np.ndarray) -> Geodetic:
     """What becomes 0: lat,lon,alt of the option, else the median of places [N, 3]."""
-    values = np.median(places, axis=0).tolist() if text is None else parse_numbers("origin", text, 3)
-    if not (abs(values[0]) <= 90 and abs(values[1]) <= 180):
+    if text is None:
+        return _middle(places)
+    latitude, longitude, altitude = parse_numbers("origin", text, 3)
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
         raise SplatError(f"origin={text}: with gps it is latitude,longitude,altitude in degrees and metres")
-    return Geodetic(*values)
+    return Geodetic(latitude, longitude, altitude)
+
+
+def _middle(places: np.ndarray) -> Geodetic:
+    """The median of places [N, 3]; beside a longitude of 180° is -180°, which a plain median takes for half a world."""
+    first = float(places[0, 1])
+    latitude, _, altitude = np.median(places, axis=0).tolist()
+    turns = (places[:, 1] - first + 180.0) % 360.0 - 180.0
+    longitude = first + float(np.median(turns))
+    return Geodetic(latitude, longitude - 360.0 * round(longitude / 360.0), altitude)

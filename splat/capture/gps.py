@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from splat import console
 from splat.capture.camera_files import open_picture
 from splat.errors import SplatError
 from splat.files import read_text
@@ -95,12 +96,14 @@ def table_of_places(path: Path) -> dict[str, Place]:
     rows = read_rows(path)
     places: dict[str, Place] = {}
     columns = _columns([_UNIT.sub("", cell.strip().lower()) for cell in rows[0][1]])
+    if columns is None:
+        console.info(f"{path} has no line of column names: taken as name, latitude, longitude, altitude")
     for number, cells in rows if columns is None else rows[1:]:
         at = columns or {name: index for index, name in enumerate(COLUMNS)}
         try:
             altitude = cells[at["altitude"]].strip() if at.get("altitude", len(cells)) < len(cells) else ""
-            latitude, longitude = float(cells[at["latitude"]]), float(cells[at["longitude"]])
-            place = Place(latitude, longitude, float(altitude) if altitude else None)
+            latitude, longitude = _number(cells[at["latitude"]]), _number(cells[at["longitude"]])
+            place = Place(latitude, longitude, _number(altitude) if altitude else None)
             if not (place.usable and math.isfinite(place.altitude or 0.0)):
                 raise ValueError
         except (ValueError, IndexError) as error:
@@ -110,6 +113,11 @@ def table_of_places(path: Path) -> dict[str, Place]:
         if places.setdefault(name, place) != place:
             raise SplatError(f"{path}, line {number}: {name[:80]!a} stands there twice, with two places; keep one")
     return places
+
+
+def _number(cell: str) -> float:
+    """A number, with the comma that a spreadsheet writes in half of the world too; raises ValueError."""
+    return float(cell.strip().replace(",", "."))
 
 
 def read_rows(path: Path) -> list[tuple[int, list[str]]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from splat.alignment.gps import metres_of
+from splat.alignment.gps import _origin, metres_of
 from splat.capture.gps import Place, exif_place, table_of_places
 from splat.errors import SplatError
 from splat.frame import Geodetic
@@ -83,6 +83,25 @@ def test_exif_as_programs_write_it(tmp_path: Path, changes: dict[int, object], a
     assert (found.latitude, found.longitude) == pytest.approx((-33.85, -70.25), abs=1e-8)
 
 
+def test_a_table_without_names_of_columns_says_what_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "places.csv").write_text("a.jpg,50.1,8.2,120\n")
+    assert table_of_places(tmp_path / "places.csv") == {"a.jpg": Place(50.1, 8.2, 120.0)}
+    assert "taken as name, latitude, longitude, altitude" in capsys.readouterr().err
+    (tmp_path / "places.csv").write_text("name,lon,lat\na.jpg,8.2,50.1\n")
+    assert table_of_places(tmp_path / "places.csv") == {"a.jpg": Place(50.1, 8.2)}
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("longitudes", [(179.9999, -179.9999, 179.9998), (-179.9999, 179.9999, -179.9998)])
+def test_the_origin_of_places_on_both_sides_of_the_date_line(longitudes: tuple[float, ...]) -> None:
+    places = np.array([[-16.5, longitude, 10.0] for longitude in longitudes])
+    origin = _origin(None, places)
+    assert abs(origin.longitude) == pytest.approx(179.9999, abs=1e-9) and origin.latitude == -16.5
+    assert np.abs(metres_of(places, origin)).max() < 50
+
+
 def test_what_says_no_place_has_none(tmp_path: Path) -> None:
     write_photo(tmp_path / "bare.jpg", None)
     Image.new("RGB", (8, 8)).save(tmp_path / "bare.png")
@@ -107,6 +126,7 @@ def test_what_says_no_place_has_none(tmp_path: Path) -> None:
         "# by hand\na.jpg,50.1,8.2,120\n\nb/c.jpg,50.2,8.3\n",
         "label\tlng\tlat\televation\na.jpg\t8.2\t50.1\t120\nb/c.jpg\t8.3\t50.2\t\n",
         "Filename;Latitude (deg);Longitude [deg];Altitude (m)\na.jpg;50.1;8.2;120\nb/c.jpg;50.2;8.3;\n",
+        "name;lat;lon;alt\na.jpg;50,1;8,2;120,0\nb/c.jpg;50,2;8,3;\n",
     ],
 )
 def test_tables_as_people_write_them(tmp_path: Path, text: str) -> None:

@@ -68,3 +68,12 @@ def test_damaged_archives_are_refused_in_one_line(tmp_path):
                 load_capture(file, points="none")
     file.write_bytes(data)
     assert len(load_capture(file, points="none").frames) == COUNT
+
+
+def test_errors_name_the_archive_and_not_the_cache(tmp_path):
+    with zipfile.ZipFile(tmp_path / "door.r3d", "w") as written:
+        written.writestr("metadata", '{"K": 5}')
+        written.writestr("rgbd/0.jpg", b"no photo")
+    with pytest.raises(SplatError) as refused:
+        load_capture(tmp_path / "door.r3d", points="none")
+    assert str(tmp_path / "door.r3d") in str(refused.value) and "unpacked" not in str(refused.value)

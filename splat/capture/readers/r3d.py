@@ -32,7 +32,11 @@ def read_r3d(path: Path, options: CaptureOptions) -> ReaderResult:
     Raises:
         SplatError: no such archive, or as `read_record3d`.
     """
-    found = read_record3d(r3d_photos(path, options).parent / "metadata.json", options)
+    unpacked = r3d_photos(path, options).parent
+    try:
+        found = read_record3d(unpacked / "metadata.json", options)
+    except SplatError as error:  # the cache is no place that a user knows
+        raise SplatError(str(error).replace(str(unpacked), str(path))) from error
     with _opened(path) as archive:
         depth_maps = sum(bool(DEPTH.fullmatch(name)) for name in archive.namelist())
     notes = list(found.notes)

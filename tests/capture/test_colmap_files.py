@@ -203,6 +203,14 @@ def test_lines_of_keypoints_may_be_missing(tmp_path):
     assert [image.name for image in read_model(folder).images.values()] == ["a.png", "b.png", "c.png"]
 
 
+def test_sizes_may_be_written_as_decimals(tmp_path):
+    folder = posed(tmp_path, "a.png", text=True)
+    before = read_model(folder).cameras
+    text = (folder / "cameras.txt").read_text()
+    (folder / "cameras.txt").write_text(text.replace(f" {W} {H} ", f" {W}.0 {H}.000 "))
+    assert (folder / "cameras.txt").read_text() != text and read_model(folder).cameras == before
+
+
 def test_lines_that_cannot_be_read_are_counted_in_one_warning(tmp_path, capsys):
     for index, name in enumerate(("a.png", "b.png", "c.png")):
         write_photo(tmp_path / "images" / name, smooth_photo(index))
@@ -228,6 +236,8 @@ def test_lines_that_cannot_be_read_are_counted_in_one_warning(tmp_path, capsys):
         ("cameras.txt", "1 PINHOLE 320 240 200 200 160\n", "line 1: PINHOLE has 4 parameters, not 3"),
         ("cameras.txt", "1 SQUARE 320 240 200\n", "'SQUARE' is no camera model"),
         ("cameras.txt", "one PINHOLE 320\n", "line 1, is no camera"),
+        ("cameras.txt", "1 PINHOLE 320.5 240 200 200 160 120\n", "line 1, is no camera"),
+        ("cameras.txt", "1 PINHOLE inf 240 200 200 160 120\n", "line 1, is no camera"),
         ("images.txt", "what is this\n", "no line of .*images.txt can be read"),
     ],
 )

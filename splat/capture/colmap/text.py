@@ -39,7 +39,7 @@ def read_cameras(path: Path) -> dict[int, Lens]:
         where = f"{path}, line {number}"
         try:
             camera_id, model = int(fields[0]), fields[1].decode()
-            width, height = int(fields[2]), int(fields[3])
+            width, height = _whole(fields[2]), _whole(fields[3])
             params = tuple(float(value) for value in fields[4:])
         except (ValueError, IndexError) as error:
             raise SplatError(f"{where}, is no camera (CAMERA_ID MODEL WIDTH HEIGHT PARAMS); fix the file") from error
@@ -49,6 +49,14 @@ def read_cameras(path: Path) -> dict[int, Lens]:
             raise SplatError(f"{where}: {model} has {PARAMETERS[model]} parameters, not {len(params)}; fix the file")
         add_lens(cameras, camera_id, model_lens(model, width, height, params, where), where)
     return cameras
+
+
+def _whole(word: bytes) -> int:
+    """A whole number, also as 640.0, which programs without integers write; raises ValueError."""
+    value = float(word)
+    if not value.is_integer():
+        raise ValueError
+    return int(value)
 
 
 def read_images(path: Path, notes: list[str]) -> dict[int, ModelImage]:

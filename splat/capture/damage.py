@@ -52,6 +52,8 @@ def report_damaged(damaged: Sequence[tuple[str, str]], good: int) -> list[str]:
     name, reason = damaged[0]
     if good == 0:
         advice = "" if ": " in reason else "; copy them again"
+        if len(damaged) == 1:
+            raise SplatError(f"the only photo, {name}, cannot be read ({reason}){advice}")
         raise SplatError(f"none of the {len(damaged)} photos can be read (first: {name}, {reason}){advice}")
     note = f"{len(damaged)} of {len(damaged) + good} photos cannot be read (first: {name}, {reason})"
     console.warn(f"{note}; going on with the other {good}")

@@ -54,10 +54,9 @@ def report_missing(missing: list[str], found: int, listed_in: str) -> str | None
     if not missing:
         return None
     if found == 0:
-        raise SplatError(
-            f"none of the {len(missing)} photos listed in {listed_in} exists (first: {missing[0]});"
-            " put them where the list says"
-        )
+        which = f"none of the {len(missing)} photos" if len(missing) > 1 else "the only photo"
+        be, first = ("exists", "first: ") if len(missing) > 1 else ("does not exist", "")
+        raise SplatError(f"{which} listed in {listed_in} {be} ({first}{missing[0]}); put them where the list says")
     note = f"{len(missing)} of {len(missing) + found} photos listed in {listed_in} are missing (first: {missing[0]})"
     if note not in _warned:  # commands may read a capture more than once
         _warned.add(note)

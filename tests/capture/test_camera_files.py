@@ -156,7 +156,7 @@ def test_tiffs_of_bands_are_told_from_damaged_ones(tmp_path, shape, dtype, said,
         assert damage(path) == said
         with pytest.raises(SplatError, match=f"a.tif .{said}"):
             read_photo(path)
-        with pytest.raises(SplatError, match=f"none of the 1 photos can be read .first: a.tif, {said}.$"):
+        with pytest.raises(SplatError, match=f"the only photo, a.tif, cannot be read .{said}.$"):
             report_damaged([("a.tif", said)], 0)
 
 

@@ -9,7 +9,7 @@ from strategy_scenes import check_aligned, make_info, warm_optimizers
 
 from splat.cameras import Camera
 from splat.train.strategies import ImprovedStrategy, MCMCStrategy
-from splat.train.strategies.visibility import seen_by_fewer
+from splat.train.strategies.visibility import SAMPLE, seen_by_fewer, veils
 
 
 def camera(x: float) -> Camera:
@@ -31,6 +31,31 @@ def test_centres_are_counted_in_the_pictures_that_they_lie_in() -> None:
 def test_size_and_opacity_do_not_matter() -> None:
     params = {"means": torch.tensor([[0.0, 5, 1]]), "scales": torch.full((1, 3), 4.0), "opacities": torch.ones(1)}
     assert seen_by_fewer(params, [camera(0.0)], 1).tolist() == [True]  # its tail covers the whole picture
+
+
+def before_a_wall(*places: list[float], count: int = 100) -> dict[str, torch.Tensor]:
+    """A wall at depth 10, all of it in view of a camera at 0, behind the centres at `places`."""
+    wall = torch.tensor([[0.0, 0.0, 10.0]]).repeat(count, 1)
+    wall[:, 0] = torch.linspace(-7, 7, count)
+    return {"means": torch.cat([torch.tensor(places), wall])}
+
+
+@pytest.mark.parametrize("count", [100, 2 * SAMPLE + 1])
+def test_veils_are_beside_all_pictures_and_before_what_these_show(count: int) -> None:
+    beside, far, seen, behind, farther = [3.0, 0, 1], [30.0, 0, 10], [0.0, 0, 1], [0.0, 0, -2], [0.0, 6, 2]
+    params = before_a_wall(beside, far, seen, behind, farther, count=count)
+    found = veils(params, [camera(0.0)], 0.5)
+    assert found[:5].tolist() == [True, False, False, True, False] and not found[5:].any()
+    assert veils(params, [camera(0.0)], 0.7)[:5].tolist() == [True, False, False, True, True]
+    assert veils(params, [camera(0.0)], 0.25)[:5].tolist() == [False, False, False, True, False]
+    assert not veils(params, [camera(0.0)], 0.0).any()
+
+
+def test_no_veil_is_what_another_photo_shows_nor_anything_where_a_photo_shows_nothing() -> None:
+    params = before_a_wall([3.0, 0, 1], [0.0, 0, -2])
+    for cameras in ([camera(0.0), camera(2.5)], [camera(2.5), camera(0.0)]):
+        assert veils(params, cameras, 0.5)[:2].tolist() == [False, True]
+    assert not veils(params, [camera(1000.0)], 0.5).any()
 
 
 def seen_by(views: int) -> dict[str, torch.nn.Parameter]:
@@ -84,3 +109,20 @@ def test_improved_removes_what_stands_around_a_camera_too(around: float, views: 
     optimizers, state = warm_optimizers(params), strategy.initialize_state()
     strategy.step_post_backward(params, optimizers, state, 600, make_info(torch.zeros(1, 400, 2)))
     assert len(params["means"]) == 400 - SEEN_BY_FEWER[views] - (7 if around else 0)
+
+
+@pytest.mark.parametrize("step", [600, 16_000])
+@pytest.mark.parametrize(("given", "removed"), [({}, 7), ({"prune_before": 0.0}, 0), ({"prune_before": 0.01}, 0)])
+def test_improved_removes_veils_and_nothing_else_that_no_photo_shows(
+    given: dict[str, float], removed: int, step: int
+) -> None:
+    params = seen_by(0)  # thirty far beside the pictures
+    params["means"].data[200:207] = torch.tensor([0.0, 0.0, 0.5]) + wall_access().views.cameras[0].position
+    params["means"].data[200:207, 1] += 0.6
+    assert int(seen_by_fewer(params, wall_access().views.cameras, 1).sum()) == 37
+    strategy = ImprovedStrategy(cap_max=400, prune_around=0.0, **given)
+    strategy.attach(wall_access())
+    optimizers, state = warm_optimizers(params), strategy.initialize_state()
+    strategy.step_post_backward(params, optimizers, state, step, make_info(torch.zeros(1, 400, 2)))
+    check_aligned(params, optimizers, state)
+    assert len(params["means"]) == 400 - removed

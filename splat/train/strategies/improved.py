@@ -56,6 +56,12 @@ class ImprovedStrategy(CappedStrategy):
     prune_around: float = option(
         3.0, "Gaussians with a training camera within so many standard deviations are removed (0: none)", minimum=0
     )
+    prune_before: float = option(
+        0.5,
+        "Gaussians whose centres no training photo shows are removed if they are nearer to a camera than this part of"
+        " the distance at which what it shows begins (0: none)",
+        minimum=0,
+    )
     min_views: int = option(
         0, "Gaussians whose centres fewer training photos show are removed, hidden or not (0: none)", minimum=0
     )
@@ -223,10 +229,12 @@ class ImprovedStrategy(CappedStrategy):
         return view_scores.edge_scores(scene, params, view_scores.some_views(state, len(scene), count))
 
     def _misplaced(self, params: Params) -> Tensor:
-        """[N] bool: the Gaussians in which a training camera stands, and those that too few training photos show."""
+        """[N] bool: Gaussians that too few photos show, veils, and those in which a training camera stands."""
         if self.attached is None:
             return torch.zeros(len(params["means"]), dtype=torch.bool, device=params["means"].device)
-        found = visibility.seen_by_fewer(params, self.attached.views.cameras, self.min_views)
+        cameras = self.attached.views.cameras
+        found = visibility.seen_by_fewer(params, cameras, self.min_views)
+        found |= visibility.veils(params, cameras, self.prune_before)
         if self.prune_around > 0:
             found |= enclosing.enclosing(params, self._positions.to(params["means"]), self.prune_around)
         return found

@@ -112,7 +112,7 @@ def test_improved_removes_what_stands_around_a_camera_too(around: float, views: 
 
 
 @pytest.mark.parametrize("step", [600, 16_000])
-@pytest.mark.parametrize(("given", "removed"), [({}, 7), ({"prune_before": 0.0}, 0), ({"prune_before": 0.01}, 0)])
+@pytest.mark.parametrize(("given", "removed"), [({}, 7), ({"veil_distance": 0.0}, 0), ({"veil_distance": 0.01}, 0)])
 def test_improved_removes_veils_and_nothing_else_that_no_photo_shows(
     given: dict[str, float], removed: int, step: int
 ) -> None:

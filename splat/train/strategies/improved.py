@@ -56,7 +56,7 @@ class ImprovedStrategy(CappedStrategy):
     prune_around: float = option(
         3.0, "Gaussians with a training camera within so many standard deviations are removed (0: none)", minimum=0
     )
-    prune_before: float = option(
+    veil_distance: float = option(
         0.5,
         "Gaussians whose centres no training photo shows are removed if they are nearer to a camera than this part of"
         " the distance at which what it shows begins (0: none)",
@@ -234,7 +234,7 @@ class ImprovedStrategy(CappedStrategy):
             return torch.zeros(len(params["means"]), dtype=torch.bool, device=params["means"].device)
         cameras = self.attached.views.cameras
         found = visibility.seen_by_fewer(params, cameras, self.min_views)
-        found |= visibility.veils(params, cameras, self.prune_before)
+        found |= visibility.veils(params, cameras, self.veil_distance)
         if self.prune_around > 0:
             found |= enclosing.enclosing(params, self._positions.to(params["means"]), self.prune_around)
         return found

@@ -58,12 +58,6 @@ class MCMCStrategy(CappedStrategy):
     min_views: int = option(
         1, "Gaussians whose centres fewer training photos show are dead too, seen through or not (0: none)", minimum=0
     )
-    veil_distance: float = option(
-        0.5,
-        "Gaussians whose centres no training photo shows are dead too if they are nearer to a camera than this part of"
-        " the distance at which what it shows begins (0: none)",
-        minimum=0,
-    )
 
     def scaled(self, max_steps: int) -> MCMCStrategy:
         """The schedule for a training of `max_steps`; unchanged from 30,000 steps on.
@@ -134,9 +128,7 @@ class MCMCStrategy(CappedStrategy):
     def _relocate(self, params: Params, optimizers: Optimizers, state: State) -> int:
         dead = params["opacities"].detach().flatten().sigmoid() <= self._dead
         if self.attached is not None:
-            cameras = self.attached.views.cameras
-            dead |= visibility.seen_by_fewer(params, cameras, self.min_views)
-            dead |= visibility.veils(params, cameras, self.veil_distance)
+            dead |= visibility.seen_by_fewer(params, self.attached.views.cameras, self.min_views)
         count = int(dead.sum())
         if count == 0 or count == len(dead):
             return 0

@@ -116,12 +116,19 @@ def _jpeg_pixels(file: BinaryIO) -> int:
 
 
 def _tiff_end(path: Path) -> int:
-    """The byte behind the last strip or tile of the first picture."""
+    """The byte behind the last strip or tile of the first picture.
+
+    Raises:
+        OSError: where these stand is no number.
+    """
     with Image.open(path) as photo:
         tags = getattr(photo, "tag_v2", {})
         for offsets, counts in ((273, 279), (324, 325)):
             if offsets in tags and counts in tags:
-                return max(offset + count for offset, count in zip(tags[offsets], tags[counts]))
+                try:
+                    return int(max(offset + count for offset, count in zip(tags[offsets], tags[counts])))
+                except (TypeError, ValueError, ArithmeticError) as error:  # words or fractions, or none at all
+                    raise OSError from error
     return 0
 
 

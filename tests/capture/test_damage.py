@@ -36,6 +36,16 @@ def test_photos_that_were_cut_short_are_found_and_whole_ones_are_not(tmp_path, s
             assert damage(path) is not None, share
 
 
+@pytest.mark.parametrize("kind", [2, 7, 5])  # text, bytes, fractions
+def test_a_tiff_that_has_no_number_for_where_its_pixels_stand_is_unreadable(tmp_path, kind):
+    Image.fromarray(NOISE).save(tmp_path / "a.tif")
+    data = (tmp_path / "a.tif").read_bytes()
+    entry = next(start for start in (b"\x11\x01\x04\0", b"\x11\x01\x03\0") if data.count(start) == 1)
+    assert damage(tmp_path / "a.tif") is None
+    (tmp_path / "a.tif").write_bytes(data.replace(entry, entry[:2] + bytes([kind, 0])))
+    assert damage(tmp_path / "a.tif") is not None
+
+
 def test_a_jpeg_cut_behind_its_preview_is_found(tmp_path):
     picture = Image.fromarray(NOISE)
     exif = picture.getexif()

@@ -177,7 +177,7 @@ def test_missing_files_and_missing_poses_are_counted(tmp_path, capsys):
         ("[]", "no list of frames"),
         ('{"frames": []}', "no frame with a usable pose"),
         ('{"frames": [{"transform_matrix": 1}]}', "without file_path"),
-        ('{"frames": [{"file_path": "gone.png"}]}', "none of the 1 photos"),
+        ('{"frames": [{"file_path": "gone.png"}]}', "the only photo listed"),
         ('{"frames": [{"file_path": "a.png"}]}', "no frame with a usable pose"),
         (json.dumps({"frames": [GOOD]}), "no usable focal length"),
         (json.dumps({"fl_x": 9, "k4": 1, "frames": [GOOD]}), "k4"),

@@ -173,6 +173,11 @@ def pose_errors(found: dict[str, Any], known: dict[str, np.ndarray]) -> tuple[fl
     return float(np.degrees(np.median(np.arccos(cosines)))), float(100.0 * np.median(distances) / spread)
 
 
+def said(failure: str) -> str:
+    """What failed, without the kind of error and the advice behind a semicolon."""
+    return failure.partition(";")[0].rpartition("Error: ")[2]
+
+
 def table(rows: Sequence[Measured]) -> str:
     """Markdown: a line for each measurement."""
     heads = ("capture", "setting", "placed", "s", "processor s", *STAGES.values(), "turn", "distance", "reprojection")
@@ -184,7 +189,7 @@ def table(rows: Sequence[Measured]) -> str:
             "" if row.position is None else f"{row.position:.2f} %",
             "" if row.reprojection is None else f"{row.reprojection:.2f} px",
         ]
-        placed = f"{row.posed} of {row.photos}" if not row.failed else row.failed.partition(";")[0].split("Error: ")[-1]
+        placed = f"{row.posed} of {row.photos}" if not row.failed else f"failed: {said(row.failed)}"
         whole = [f"{row.seconds['all']:.0f}", f"{row.processor['all']:.0f}"]
         lines.append(f"| {' | '.join([row.capture, row.setting, placed, *whole, *stages, *errors])} |")
     return "\n".join(lines)

@@ -83,9 +83,11 @@ time.sleep(0.3)
 
 def test_the_table_holds_what_was_measured_and_goes_between_its_marks(tmp_path: Path) -> None:
     row = Measured("fox", "default", "", 50, 49, {"all": 61.4}, {"all": 99.6, "features": 20.2}, 0.123, 1.5, 0.8)
-    lines = table([row, Measured("fox", "small", "", 50, 0, {"all": 1.0}, {"all": 1.0}, failed="no")]).splitlines()
+    lines = table(
+        [row, Measured("fox", "small", "", 50, 0, {"all": 1.0}, {"all": 1.0}, failed="a.b.SplatError: no; try c")]
+    ).splitlines()
     assert lines[2] == "| fox | default | 49 of 50 | 61 | 100 | 20 |  |  | 0.12° | 1.50 % | 0.80 px |"
-    assert "failed: no" in lines[3] and {line.count("|") for line in lines} == {12}
+    assert "| failed: no |" in lines[3] and {line.count("|") for line in lines} == {12}
     page = tmp_path / "page.md"
     page.write_text(f"above\n{bench_cameras.BEGIN}\nold\n{bench_cameras.END}\nbelow\n")
     write_docs("new", page)

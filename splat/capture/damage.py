@@ -51,7 +51,7 @@ def report_damaged(damaged: Sequence[tuple[str, str]], good: int) -> list[str]:
         return []
     name, reason = damaged[0]
     if good == 0:
-        advice = "" if ": " in reason else "; copy them again"
+        advice = "" if ": " in reason else "; copy them again"  # behind a colon a reason says what helps
         if len(damaged) == 1:
             raise SplatError(f"the only photo, {name}, cannot be read ({reason}){advice}")
         raise SplatError(f"none of the {len(damaged)} photos can be read (first: {name}, {reason}){advice}")

@@ -94,7 +94,9 @@ def test_a_table_without_names_of_columns_says_what_is_taken(
     assert not capsys.readouterr().err
 
 
-@pytest.mark.parametrize("longitudes", [(179.9999, -179.9999, 179.9998), (-179.9999, 179.9999, -179.9998)])
+@pytest.mark.parametrize(
+    "longitudes", [(179.9999, -179.9999, 179.9998), (-179.9999, 179.9999, -179.9998), (179.9998, -179.9999, -179.9998)]
+)
 def test_the_origin_of_places_on_both_sides_of_the_date_line(longitudes: tuple[float, ...]) -> None:
     places = np.array([[-16.5, longitude, 10.0] for longitude in longitudes])
     origin = _origin(None, places)

@@ -51,6 +51,14 @@ def test_veils_are_beside_all_pictures_and_before_what_these_show(count: int) ->
     assert not veils(params, [camera(0.0)], 0.0).any()
 
 
+def test_where_things_begin_is_told_by_what_is_in_the_picture_and_by_a_sample_of_all() -> None:
+    beside, far = [3.0, 0, 1], [30.0, 0, 10]
+    params = before_a_wall(beside, far, *[[50.0, 0, 0.5]] * 40)  # these stand nearer, but no picture shows them
+    assert veils(params, [camera(0.0)], 0.5)[:2].tolist() == [True, False]
+    params = before_a_wall(*[[0.0, 0, 100]] * SAMPLE, beside, far, count=SAMPLE)  # the nearer wall comes last
+    assert veils(params, [camera(0.0)], 0.5)[SAMPLE : SAMPLE + 2].tolist() == [True, False]
+
+
 def test_no_veil_is_what_another_photo_shows_nor_anything_where_a_photo_shows_nothing() -> None:
     params = before_a_wall([3.0, 0, 1], [0.0, 0, -2])
     for cameras in ([camera(0.0), camera(2.5)], [camera(2.5), camera(0.0)]):

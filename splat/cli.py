@@ -76,7 +76,7 @@ def report(failure: BaseException) -> int:
         console.info(str(failure))
         return INTERRUPTED
     if isinstance(failure, SplatError):
-        console.error(" ".join(str(failure).split("\n")))
+        console.error(str(failure))
         return USER_MISTAKE
     if isinstance(failure, KeyboardInterrupt):
         console.error("interrupted")

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from splat.errors import harmless
 from splat.lazy import lazy
 
 if TYPE_CHECKING:
@@ -217,6 +218,7 @@ def _rate_text(rate: float, unit: str) -> str:
 
 
 def _say(message: str, prefix: str = "", style: str = "") -> None:
+    message = harmless(message)
     if not is_terminal():
         print(prefix + message, file=sys.stderr, flush=True)
         return

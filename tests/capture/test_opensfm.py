@@ -109,3 +109,11 @@ def test_bad_files_are_refused_in_one_line(tmp_path, content, says):
     with pytest.raises(SplatError, match=says) as error:
         load_capture(write(tmp_path, content))
     assert "\n" not in str(error.value) and "reconstruction.json" in str(error.value)
+
+
+def test_a_name_with_a_line_break_is_refused_in_one_line(tmp_path):
+    """Found by fuzzing: the message was two lines."""
+    content = reconstruction()
+    content["shots"]["b\npng"] = {"camera": "v2 x", "rotation": [0.1, 0, 0]}
+    with pytest.raises(SplatError, match=r"^translation of shot b png of .*json must be 3 numbers; .*$"):
+        load_capture(write(tmp_path, [content]))

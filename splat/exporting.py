@@ -6,14 +6,17 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from splat.console import progress, warn
+from splat.console import info, progress, warn
 from splat.errors import SplatError
+from splat.evaluate.fidelity import Fidelity, fidelity, judging_cameras, lone_renderer
+from splat.formats.common import drop_unusable
 from splat.formats.losses import losses
 from splat.formats.mesh import NAMING_ORIGIN
-from splat.formats.registry import format_for_writing, read_scene_file, write_scene
-from splat.formats.scene_file import NO_NOTES
+from splat.formats.registry import detect_format, format_for_writing, read_scene_file, write_scene
+from splat.formats.scene_file import NO_NOTES, Notes
 from splat.frame import SceneFrame
 from splat.gaussians import Gaussians
 from splat.render.config import MeshOptions, RenderOptions
@@ -27,8 +30,10 @@ def export_scene(
     format: str | None = None,
     overwrite: bool = False,
     frame: SceneFrame | None = None,
+    notes: Notes = NO_NOTES,
+    score: bool = True,
 ) -> Gaussians:
-    """Write a scene file; warns about what it loses and where others draw it otherwise.
+    """Write a scene file; says what it loses, where others draw it otherwise, and how it looks when it is read again.
 
     Args:
         source: a run, a scene file, or Gaussians.
@@ -36,6 +41,8 @@ def export_scene(
         format: a name in `splat.formats.FORMATS`; None for the one of the file's suffix.
         overwrite: whether the file may exist already.
         frame: what the scene is moved into, see `aligned_frame`; None: it stays in its own coordinates.
+        notes: of Gaussians; runs and files have their own.
+        score: whether to read the file again and compare its pictures with the scene's.
 
     Returns:
         What was written.
@@ -46,7 +53,7 @@ def export_scene(
     entry = format_for_writing(output, format)
     _may_be_written(output, overwrite)
     if isinstance(source, Gaussians):
-        gaussians, notes = source, NO_NOTES
+        gaussians = source
     else:
         found = read_scene_file(source.scene_path if isinstance(source, Run) else source)
         gaussians, notes = found.gaussians, found.notes
@@ -60,7 +67,49 @@ def export_scene(
     write_scene(output, gaussians, format=format, notes=notes)
     for loss in losses(entry.name, gaussians, notes):
         warn(f"{output.name}: {loss}")
+    if score and len(gaussians):
+        info(f"{output.name}: {_written_again(output, gaussians, source, frame, notes)}")
     return gaussians
+
+
+def _written_again(
+    output: Path, written: Gaussians, source: Run | Path | Gaussians, frame: SceneFrame | None, notes: Notes
+) -> str:
+    """How the file looks beside what was written into it, in a few words.
+
+    From the run's test photos where there are any, else from around the scene.
+    """
+    read = drop_unusable(detect_format(output).read(output).gaussians)[0]
+    if _same(read, written):
+        return "read again it is the same to the last bit"
+    return kept(read, written, source, frame, notes).describe()
+
+
+def kept(
+    read: Gaussians, written: Gaussians, source: Run | Path | Gaussians, frame: SceneFrame | None, notes: Notes
+) -> Fidelity:
+    """How much of a scene is left in a file.
+
+    Args:
+        read: from the file.
+        written: into the file.
+        source: where the scene comes from.
+        frame: what a run's scene was moved into.
+        notes: how it is drawn.
+    """
+    if not isinstance(source, Run):
+        alone = lone_renderer(written, bool(notes.antialiased))
+        return fidelity(alone, read, alone.cameras, "side")
+    if frame is not None:  # back to where the cameras are
+        read = read.transformed(torch.from_numpy(np.linalg.inv(frame.similarity.matrix)))
+    test = source.cameras("test")
+    cameras = judging_cameras(test or source.cameras())
+    return fidelity(source.renderer(), read, cameras, "test view" if test else "photo")
+
+
+def _same(a: Gaussians, b: Gaussians) -> bool:
+    pairs = zip(a.as_dict().values(), b.as_dict().values())
+    return all(x.shape == y.shape and bool((x == y.to(x.device)).all()) for x, y in pairs)
 
 
 def export_mesh(

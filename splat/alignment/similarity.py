@@ -40,17 +40,18 @@ class RobustFit:
     vertical: Literal["found", "helped", "given"]  # by the positions alone, by both, or it is the one that was given
 
 
-def umeyama(source: np.ndarray, target: np.ndarray) -> Similarity:
+def umeyama(source: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None) -> Similarity:
     """The similarity with the least squared distances from moved points [N, 3] to others [N, 3]; N is 3 or more.
 
-    About a line on which all points lie the turn is arbitrary, see `is_line`.
+    About a line on which all points lie the turn is arbitrary, see `is_line`. `weights` [N] are of the squares.
     """
-    here, there = source.mean(axis=0), target.mean(axis=0)
+    shares = np.full(len(source), 1 / len(source)) if weights is None else weights / weights.sum()
+    here, there = shares @ source, shares @ target
     a, b = source - here, target - there
-    U, values, Vt = np.linalg.svd(b.T @ a)
+    U, values, Vt = np.linalg.svd((b * shares[:, None]).T @ a)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(U) * np.linalg.det(Vt)) or 1.0])
     rotation = (U * signs) @ Vt
-    scale = float(values @ signs / max(float((a * a).sum()), 1e-300))
+    scale = float(values @ signs / max(float(shares @ (a * a).sum(axis=1)), 1e-300))
     return Similarity(scale, rotation, there - scale * rotation @ here)
 
 

@@ -8,6 +8,7 @@ SUMMARIES = {
     "query": "find what a text names, in 3D and in the views",
     "render": "pictures and a video of a run along a camera path",
     "export": "a run or scene file in another format",
+    "convert": "scene files into another format, several into one",
     "align": "scale, up and origin: by GPS, points, a length, another run",
     "edit": "remove, recolor, move, ... what is selected; undo it",
     "weather": "rain, snow or fog in a finished scene: pictures, video, scene",

@@ -1,0 +1,146 @@
+"""Several scenes made one, each moved to where it belongs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from splat.alignment.other_run import between, shared
+from splat.alignment.overlap import find_overlap
+from splat.console import count, info, warn
+from splat.errors import SplatError
+from splat.evaluate.fidelity import judging_cameras, lone_renderer
+from splat.exporting import aligned_frame
+from splat.files import read_json
+from splat.formats.registry import read_scene_file
+from splat.formats.scene_file import Notes
+from splat.frame import FILE, read_frame
+from splat.gaussians import Gaussians
+from splat.render.scene import SceneRenderer
+from splat.run import Run, open_run
+
+LOOKS = 12  # pictures of each scene that are searched for what both show
+WIDE = 640  # pixels
+ROTATION = 1e-3  # by which the columns of a transform, made 1 long, may miss a rotation
+STAYS = "none"  # a transform that moves nothing
+
+
+@dataclass(frozen=True)
+class Part:
+    """A scene that becomes part of another one."""
+
+    name: str
+    gaussians: Gaussians
+    notes: Notes
+    run: Run | None = None
+
+    @classmethod
+    def read(cls, path: Path, frame: str = "scene") -> Part:
+        """A run, in its own coordinates or as `splat align` has placed it, or a scene file.
+
+        Args:
+            path: of the run or the file.
+            frame: scene or, of runs, aligned.
+
+        Raises:
+            SplatError: it cannot be read, or the run has no frame.
+        """
+        if not (path / "config.yaml").is_file():
+            found = read_scene_file(path)
+            return cls(path.name, found.gaussians, found.notes)
+        run = open_run(path)
+        part = cls(run.name, run.scene(), run.notes, run)
+        if frame == "scene":
+            return part
+        placed = aligned_frame(run)
+        return replace(part.moved(placed.similarity.matrix), notes=replace(run.notes, origin=placed.origin), run=None)
+
+    def moved(self, matrix: np.ndarray) -> Part:
+        """The part after a similarity [4, 4]."""
+        return replace(self, gaussians=self.gaussians.transformed(torch.from_numpy(matrix)))
+
+    def renderer(self) -> SceneRenderer:
+        """To draw it with; its cameras are the training cameras of a run, else some that stand around it."""
+        if self.run is not None:
+            return self.run.renderer()
+        return lone_renderer(self.gaussians, bool(self.notes.antialiased), LOOKS)
+
+
+def merge(parts: Sequence[Part]) -> tuple[Gaussians, Notes]:
+    """One scene of several that are in place, in coordinates without the origin of the first.
+
+    Args:
+        parts: at least one.
+    """
+    first = parts[0]
+    origin = np.array(first.notes.origin)
+    scenes = [first.gaussians]
+    for part in parts[1:]:
+        away = np.array(part.notes.origin) - origin
+        shift = np.eye(4)
+        shift[:3, 3] = away
+        scenes.append(part.moved(shift).gaussians if away.any() else part.gaussians)
+    said = {bool(part.notes.antialiased) for part in parts if part.notes.antialiased is not None}
+    if len(said) > 1:
+        named = ", ".join(part.name for part in parts if part.notes.antialiased)
+        warn(f"{named}: drawn antialiased, the others not; small Gaussians of one kind will look too thick or too thin")
+    return Gaussians.cat(scenes), Notes(said.pop() if len(said) == 1 else None, first.notes.origin)
+
+
+def found_place(part: Part, still: Part) -> np.ndarray:
+    """[4, 4]: where a part belongs, in the coordinates of another one: by photos of both, else by what both show.
+
+    Raises:
+        SplatError: too little in common.
+    """
+    if part.run is not None and still.run is not None:
+        pairs = shared(part.run.cameras(), still.run.cameras())
+        if len(pairs) >= 3:
+            similarity, agrees, _ = between(pairs)
+            info(f"{part.name} is placed by {int(agrees.sum())} of {count(len(pairs), 'photo')} that both have")
+            return similarity.matrix
+    here, there = part.renderer(), still.renderer()
+    looks = [judging_cameras(renderer.cameras, LOOKS, WIDE) for renderer in (here, there)]
+    overlap = find_overlap(here, there, looks[0], looks[1])
+    fit, scale = overlap.fit, overlap.similarity.scale
+    info(
+        f"{part.name} is placed by {fit.inliers:,} of {fit.count:,} matches of its pictures with those of {still.name}:"
+        f" {scale:.4g} times as large, median distance {fit.median:.3g}"
+    )
+    return overlap.similarity.matrix
+
+
+def read_transform(text: str) -> np.ndarray:
+    """[4, 4] of a JSON file, or nothing moved for `none`.
+
+    The file holds the matrix as four rows of four numbers, by itself or under "transform", or is a run's frame.json.
+
+    Raises:
+        SplatError: no such file, or no rotation with one scale and a shift.
+    """
+    if text == STAYS:
+        return np.eye(4)
+    path = Path(text).expanduser()
+    if path.name == FILE and (frame := read_frame(path.parent)) is not None:
+        return frame.similarity.matrix
+    values: Any = read_json(path)
+    if isinstance(values, dict):
+        values = values.get("transform")
+    try:
+        matrix = np.array(values, np.float64)
+    except (TypeError, ValueError):
+        matrix = np.zeros(0)
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
+        raise SplatError(f'{path} holds no transform; four rows of four numbers, by themselves or under "transform"')
+    scale = np.cbrt(np.linalg.det(matrix[:3, :3]))
+    turn = matrix[:3, :3] / scale if scale > 0 else np.zeros((3, 3))
+    straight = np.abs(turn @ turn.T - np.eye(3)).max() < ROTATION and np.allclose(matrix[3], [0, 0, 0, 1])
+    if not straight or not math.isfinite(scale):
+        raise SplatError(f"{path}: the transform is no rotation with one positive scale and a shift")
+    return matrix

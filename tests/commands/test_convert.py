@@ -1,0 +1,144 @@
+"""`splat convert`: one scene into another file, several into one."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from splat import console
+from splat.cli import main
+from splat.formats import Notes, read_scene, read_scene_file, write_scene
+from splat.frame import SceneFrame, Similarity, write_frame
+from tests.edit.scenes import write_run
+from tests.render.test_around import cloud
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """Two scene files."""
+    paths = tmp_path / "a.ply", tmp_path / "b.ply"
+    write_scene(paths[0], cloud(30))
+    write_scene(paths[1], cloud(20).replace(shN=torch.ones(20, 3, 3)))
+    return paths
+
+
+def test_a_file_becomes_another_and_is_scored(files, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "a.splat"
+    assert main(["convert", str(files[0]), str(out)]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{out}\n"
+    assert "a.splat: drawn from 8 sides it is within" in said.err and "30 Gaussians" in said.err
+    back = tmp_path / "back.ply"
+    assert main(["convert", str(out), str(back)]) == 0
+    assert "back.ply: read again it is the same to the last bit" in capsys.readouterr().err
+    assert torch.equal(read_scene(back).means, cloud(30).means)
+    assert main(["convert", str(files[0]), str(tmp_path / "quiet.splat"), "score=false"]) == 0
+    assert "drawn from" not in capsys.readouterr().err
+
+
+def test_a_run_is_scored_from_its_test_views(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "run")
+    assert main(["convert", str(run), str(tmp_path / "x.splat")]) == 0
+    assert "test views it is within" in capsys.readouterr().err
+    turn = Rotation.from_euler("xyz", [10, 20, 30], degrees=True).as_matrix()
+    write_frame(run, SceneFrame(Similarity(2.5, turn, np.array([1.0, 2, 3])), "points", "points"))
+    assert main(["convert", str(run), str(tmp_path / "y.splat"), "frame=aligned"]) == 0
+    said = capsys.readouterr().err
+    assert "test views it is within" in said
+    assert float(said.partition("within ")[2].split()[0]) > 25  # the frame is taken back before scoring
+    there = read_scene(tmp_path / "y.splat").means.double()
+    assert torch.allclose(there, 2.5 * read_scene(run / "scene.ply").means.double() @ torch.from_numpy(turn).T
+                          + torch.tensor([1.0, 2, 3]).double(), atol=1e-5)  # fmt: skip
+
+
+def test_two_scenes_become_one_each_where_it_is_moved(files, tmp_path: Path) -> None:
+    turn = Rotation.from_euler("z", 90, degrees=True).as_matrix()
+    matrix = Similarity(2.0, turn, np.array([0.0, 0, 5])).matrix
+    (tmp_path / "b.json").write_text(json.dumps({"transform": matrix.tolist()}))
+    out = tmp_path / "both.ply"
+    words = ["convert", *map(str, files), str(out), f"transforms=[none,{tmp_path / 'b.json'}]"]
+    assert main(words) == 0
+    both = read_scene(out)
+    assert len(both) == 50 and both.sh_degree == 1
+    assert torch.equal(both.means[:30], cloud(30).means)
+    expected = cloud(20).means.double() @ torch.from_numpy(matrix[:3, :3]).T + torch.tensor([0.0, 0, 5])
+    assert torch.allclose(both.means[30:].double(), expected, atol=1e-5)
+    assert torch.allclose(both.scales[30:], torch.full((20, 3), -4 + float(np.log(2))), atol=1e-6)
+
+
+def test_origins_of_the_files_are_brought_together(files, tmp_path: Path) -> None:
+    write_scene(files[0], cloud(30), notes=Notes(origin=(4000.0, 0.0, 100.0)))
+    write_scene(files[1], cloud(20), notes=Notes(origin=(4100.0, 0.0, 100.0)))
+    assert main(["convert", *map(str, files), str(tmp_path / "c.ply")]) == 0
+    found = read_scene_file(tmp_path / "c.ply")
+    assert found.notes.origin == (4000.0, 0.0, 100.0)
+    assert torch.allclose(found.gaussians.means[30:], cloud(20).means + torch.tensor([100.0, 0, 0]), atol=1e-4)
+
+
+def test_runs_that_share_photos_are_placed_by_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second run is the first, moved: all Gaussians must come out twice."""
+    first = write_run(tmp_path / "first")
+    second = write_run(tmp_path / "second")
+    turn = Rotation.from_euler("xyz", [10, 120, 30], degrees=True).as_matrix()
+    moved = Similarity(3.0, turn, np.array([1.0, 2, 3]))
+    scene = read_scene(first / "scene.ply")
+    write_scene(second / "scene.ply", scene.transformed(torch.from_numpy(moved.matrix)))
+    record = json.loads((second / "cameras.json").read_text())
+    for frame in record["frames"]:
+        viewmat = np.array(frame["viewmat"])
+        rotation = viewmat[:3, :3] @ turn.T
+        viewmat[:3, 3] = 3 * viewmat[:3, 3] - rotation @ moved.translation
+        viewmat[:3, :3] = rotation
+        frame["viewmat"] = viewmat.tolist()
+    (second / "cameras.json").write_text(json.dumps(record))
+    out = tmp_path / "both.ply"
+    assert main(["convert", str(first), str(second), str(out), "align=true"]) == 0
+    assert "photos that both have" in capsys.readouterr().err
+    both = read_scene(out)
+    assert len(both) == 2 * len(scene)
+    assert torch.allclose(both.means[len(scene) :], scene.means, atol=1e-4)
+    assert torch.allclose(both.scales[len(scene) :], scene.scales, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["{a}"], "which ones\\? splat convert IN OUT"),
+        (["{a}", "{b}"], "exists already; overwrite=true replaces it"),
+        (["{a}", "{a}", "overwrite=true"], "also one of the scenes to read"),
+        (["gone.ply", "x.ply"], "gone.ply does not exist"),
+        (["{a}", "x.txt"], "cannot tell a scene format"),
+        (["{a}", "{b}", "x.ply", "transforms=[none]"], "1 entries for 2 scenes"),
+        (["{a}", "{b}", "x.ply", "transforms=[none,none]", "align=true"], "leave one of them out"),
+        (["{a}", "x.ply", "align=true"], "there is only one"),
+        (["{a}", "x.ply", "frame=aligned"], "has no frame"),
+        (["{a}", "{b}", "x.ply", "frame=aligned"], "has no frame"),
+        (["{a}", "x.ply", "transforms=[{bad}]"], "no rotation with one positive scale"),
+        (["{a}", "x.ply", "transforms=[{few}]"], "holds no transform"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_written(
+    files, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words, said
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.json").write_text(json.dumps(np.diag([1.0, 2.0, 1.0, 1.0]).tolist()))
+    (tmp_path / "few.json").write_text("[[1, 2], [3]]")
+    places = {"a": files[0], "b": files[1], "bad": tmp_path / "bad.json", "few": tmp_path / "few.json"}
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main(["convert", *(word.format(**places) for word in words)]) == 2
+    assert re.search(f"^error: .*{said}", capsys.readouterr().err, re.MULTILINE)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_scenes_put_together_as_they_lie_are_said(
+    files, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "_warned", set())  # the same words are said once only
+    assert main(["convert", *map(str, files), str(tmp_path / "c.ply")]) == 0
+    assert "put together as they lie; align=true or transforms=" in capsys.readouterr().err

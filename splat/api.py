@@ -352,8 +352,8 @@ def export(
     Args:
         source: a run, its folder, a scene file, or Gaussians.
         output: the file.
-        format: ply, splat, or mesh for the surface of a run (needs Open3D); None for the scene format of the file's
-            suffix.
+        format: a name in `splat.formats.FORMATS`: of a scene, or mesh for the surface of a run (needs Open3D); None for
+            the scene format of the file's suffix.
         overwrite: whether the file may exist already.
         frame: scene for the capture's own coordinates; aligned for metres with z up, of a run that `align` has placed.
         mesh: keys of `splat.render.config.MeshOptions`, lengths in the scene's units.

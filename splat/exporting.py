@@ -63,7 +63,7 @@ def export_scene(
             warn(f"{output.name}: {remark}")
     if frame is not None:
         gaussians = gaussians.transformed(torch.from_numpy(frame.similarity.matrix))
-        notes = replace(notes, origin=frame.origin)
+        notes = replace(notes, origin=frame.origin, up="z" if frame.up_from else notes.up)
     write_scene(output, gaussians, format=format, notes=notes)
     for loss in losses(entry.name, gaussians, notes):
         warn(f"{output.name}: {loss}")

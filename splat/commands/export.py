@@ -98,7 +98,7 @@ def output_path(source: Path, output: str | None, format: str | None, frame: str
     aligned = "-aligned" if frame == "aligned" else ""
     if format == "mesh":
         return source / "exports" / f"mesh{aligned}.ply" if source.is_dir() else source.with_suffix(".mesh.ply")
-    suffix = f".{format or 'ply'}"
+    suffix = FORMATS[format or "ply"].suffixes[0]
     return source / "exports" / f"scene{aligned}{suffix}" if source.is_dir() else source.with_suffix(suffix)
 
 

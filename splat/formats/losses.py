@@ -17,12 +17,12 @@ def losses(format: str, gaussians: Gaussians, notes: Notes) -> list[str]:
     Empty for a scene that every viewer draws and places as it was made.
     """
     found = []
-    header = FORMATS[format].keeps_notes
+    entry = FORMATS[format]
     if notes.antialiased:
-        said = "the header says so (SplatRenderMode: mip)" if header else f"a .{format} file cannot say so"
+        said = entry.says_antialiased or f"a {entry.suffixes[0]} file cannot say so"
         found.append(f"the scene is drawn antialiased; {said}; other viewers draw its small Gaussians too thick")
     if any(notes.origin):
         listed = ", ".join(f"{value:.12g}" for value in notes.origin)
-        said = "the header names it" if header else f"a .{format} file cannot name it: keep it"
+        said = entry.names_origin or f"a {entry.suffixes[0]} file cannot name it: keep it"
         found.append(f"everything is written minus the origin ({listed}); {said}")
-    return found + FORMATS[format].lost(gaussians)
+    return found + entry.lost(gaussians)

@@ -6,19 +6,20 @@ pale; so the bytes are put together here, and every failure of the disk is an OS
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from splat.errors import SplatError
+from splat.formats import gltf_file
+from splat.formats.gltf_file import linear_light
 from splat.formats.scene_file import NO_NOTES, Notes, Origin
 
-_TRIANGLES, _FLOAT, _UINT32, _VERTICES, _INDICES = 4, 5126, 5125, 34962, 34963  # numbers of glTF and OpenGL
+_TRIANGLES = 4  # glTF's number for primitives of them
 
 
 @dataclass(frozen=True)
@@ -83,48 +84,13 @@ def write_stl(file: BinaryIO, surface: Surface, origin: Origin) -> None:
 
 def write_glb(file: BinaryIO, surface: Surface, origin: Origin) -> None:
     """glTF 2.0 with linear vertex colours, as it wants them."""
-    arrays = {
+    attributes = {
         "POSITION": surface.vertices.astype("<f4"),
         "NORMAL": surface.normals.astype("<f4"),
-        "COLOR_0": _linear(surface.colors).astype("<f4"),
-        "": surface.triangles.reshape(-1, 1).astype("<u4"),
+        "COLOR_0": linear_light(surface.colors / 255).astype("<f4"),
     }
-    views: list[dict[str, Any]] = []
-    accessors: list[dict[str, Any]] = []
-    start = 0
-    for name, array in arrays.items():
-        target = _VERTICES if name else _INDICES
-        views.append({"buffer": 0, "byteOffset": start, "byteLength": array.nbytes, "target": target})
-        kind = {"componentType": _FLOAT, "type": "VEC3"} if name else {"componentType": _UINT32, "type": "SCALAR"}
-        accessors.append({"bufferView": len(accessors), "count": len(array), **kind})
-        start += array.nbytes
-    low, high = surface.vertices.min(axis=0), surface.vertices.max(axis=0)
-    accessors[0] |= {"min": low.tolist(), "max": high.tolist()}
-    primitive = {"attributes": {"POSITION": 0, "NORMAL": 1, "COLOR_0": 2}, "indices": 3, "mode": _TRIANGLES}
-    asset = {"version": "2.0", "generator": "splat"}
-    document = {
-        "asset": {**asset, "extras": {"origin": list(origin)}} if any(origin) else asset,
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": [primitive]}],
-        "accessors": accessors,
-        "bufferViews": views,
-        "buffers": [{"byteLength": start}],
-    }
-    text = json.dumps(document).encode("ascii")
-    text += b" " * (-len(text) % 4)
-    file.write(struct.pack("<4sII", b"glTF", 2, 12 + 8 + len(text) + 8 + start))
-    file.write(struct.pack("<I4s", len(text), b"JSON") + text)
-    file.write(struct.pack("<I4s", start, b"BIN\0"))
-    for array in arrays.values():
-        file.write(array.tobytes())
-
-
-def _linear(colors: np.ndarray) -> np.ndarray:
-    """Linear light in [0, 1] of sRGB bytes (IEC 61966-2-1)."""
-    values = colors / 255
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    extras = {"origin": list(origin)} if any(origin) else {}
+    gltf_file.write_glb(file, attributes, {"mode": _TRIANGLES}, extras, surface.triangles)
 
 
 WRITERS: dict[str, Callable[[BinaryIO, Surface, Origin], None]] = {

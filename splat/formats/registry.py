@@ -47,6 +47,14 @@ def _is_spz(start: bytes, path: Path) -> bool:
     return start == b"NGSP" or (start[:2] == b"\x1f\x8b" and path.suffix.lower() == ".spz")
 
 
+def _is_glb(start: bytes, path: Path) -> bool:
+    return start == b"glTF"
+
+
+def _is_gltf(start: bytes, path: Path) -> bool:
+    return path.suffix.lower() == ".gltf"
+
+
 @dataclass(frozen=True)
 class Format:
     """One kind of file. Its module is imported on first use, so that `splat --help` stays quick."""
@@ -60,7 +68,8 @@ class Format:
     recognises: Callable[[bytes, Path], bool] = _never  # whether a file is of this kind, by its first four bytes
     readable: bool = True
     writable: bool = False
-    keeps_notes: bool = False  # the file says how the scene is drawn and placed
+    says_antialiased: str = ""  # how the file says that the scene is drawn antialiased; empty where it cannot
+    names_origin: str = ""  # how it names an origin; empty where it cannot
     content: Content = "scene"
 
     def read(self, path: Path) -> SceneFile:
@@ -92,7 +101,8 @@ FORMATS: dict[str, Format] = {
             "splat.formats.ply",
             _is_ply,
             writable=True,
-            keeps_notes=True,
+            says_antialiased="the header says so (SplatRenderMode: mip)",
+            names_origin="the header names it",
         ),
         Format(
             "compressed-ply",
@@ -117,6 +127,23 @@ FORMATS: dict[str, Format] = {
             _is_spz,
         ),
         Format(
+            "glb",
+            (".glb",),
+            "binary glTF with KHR_gaussian_splatting, float32, y up",
+            "splat.formats.gltf",
+            _is_glb,
+            writable=True,
+            says_antialiased="asset.extras say so",
+            names_origin="asset.extras name it",
+        ),
+        Format(
+            "gltf",
+            (".gltf",),
+            "glTF with KHR_gaussian_splatting, its arrays in the file or beside it",
+            "splat.formats.gltf",
+            _is_gltf,
+        ),
+        Format(
             "mesh",
             (".ply", ".obj", ".glb", ".stl", ".off"),
             "the surface of a run as a coloured triangle mesh",
@@ -132,8 +159,6 @@ FORMATS: dict[str, Format] = {
 _FOREIGN = {
     ".ksplat": "a KSPLAT file (GaussianSplats3D)",
     ".sog": "a SOG bundle (PlayCanvas)",
-    ".glb": "a glTF file",
-    ".gltf": "a glTF file",
     ".lcc": "an LCC scene (XGRIDS)",
     ".pt": "a PyTorch checkpoint",
     ".pth": "a PyTorch checkpoint",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from splat.gaussians import Gaussians
 
+Up = Literal["-y", "z"]
 Origin = tuple[float, float, float]
 NO_ORIGIN: Origin = (0.0, 0.0, 0.0)
 
@@ -18,6 +19,7 @@ class Notes:
 
     antialiased: bool | None = None  # opacities lose what the blur adds (Mip-Splatting); None: nobody says
     origin: Origin = NO_ORIGIN  # adding it to coordinates gives those of the source, a map's for example
+    up: Up = "-y"  # of the coordinates, for formats with an axis of their own: y down as PLY has it, or z up
 
 
 NO_NOTES = Notes()

@@ -17,6 +17,7 @@ from splat.appearance.learning import Corrections
 from splat.appearance.record import write_looks
 from splat.cameras import Camera
 from splat.cli import main
+from splat.commands.export import WRITABLE
 from splat.files import read_json, write_json
 from splat.formats import Notes, read_scene, read_scene_file, write_scene
 from splat.gaussians import Gaussians
@@ -266,7 +267,9 @@ def test_a_mesh_needs_a_run_and_a_mesh_file(run: Path, tmp_path: Path, capsys: p
     assert main(["export", str(run), f"output={tmp_path / 'room.txt'}"]) == 2
     errors = capsys.readouterr().err
     assert "end it in .ply" in errors and "has no cameras" in errors
-    assert "end it in .ply or .splat\n" in errors  # of a scene, every format that is written
+    endings = [suffix for entry in WRITABLE.values() if entry.content == "scene" for suffix in entry.suffixes]
+    assert f"end it in {' or '.join(endings)}\n" in errors  # of a scene, every format that is written
+    assert ".ply" in endings and ".glb" in endings and ".obj" not in endings
 
 
 def test_info_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from splat.errors import SplatError
 from splat.formats import FORMATS, detect_format, read_scene, read_scene_file, write_scene
+from splat.formats.registry import Content, format_for_writing
 from splat.formats.scene_file import Notes
 from splat.gaussians import Gaussians, quat_to_matrix
 from splat.sh import sh0_to_rgb, sh_basis
@@ -263,8 +264,6 @@ def test_the_same_scene_in_two_formats_agrees(shared_data) -> None:
 
 
 def test_what_is_not_read_is_named(shared_data, tmp_path: Path) -> None:
-    with pytest.raises(SplatError, match=r"glTF.*ply, compressed-ply, splat, spz"):
-        read_scene(shared_data("splats/khr_conformance_matrix.glb"))
     with pytest.raises(SplatError, match="KSPLAT"):
         read_scene(shared_data("splats/minimal.ksplat"))
     with pytest.raises(SplatError, match="SOG folder"):
@@ -273,8 +272,10 @@ def test_what_is_not_read_is_named(shared_data, tmp_path: Path) -> None:
 
 def test_format_of_a_name(tmp_path: Path, random_scene: RandomScene) -> None:
     scene = random_scene(3, 0)
-    with pytest.raises(SplatError, match=r"end it in \.ply or \.splat"):
+    with pytest.raises(SplatError, match=r"end it in \.ply or .*\.splat or .*\.glb"):
         write_scene(tmp_path / "scene.obj", scene)
+    with pytest.raises(SplatError, match=r"gltf files are only read; write one of ply, .*glb"):
+        write_scene(tmp_path / "scene.gltf", scene)
     with pytest.raises(SplatError, match="unknown scene format 'plyy'"):
         write_scene(tmp_path / "scene.ply", scene, format="plyy")
     with pytest.raises(SplatError, match="compressed-ply files are only read"):
@@ -287,6 +288,14 @@ def test_format_of_a_name(tmp_path: Path, random_scene: RandomScene) -> None:
     assert (tmp_path / "scene.bin").stat().st_size == 96
     write_scene(tmp_path / "SCENE.PLY", scene)
     assert detect_format(tmp_path / "SCENE.PLY") is FORMATS["ply"]
+
+
+def test_a_glb_is_a_scene_unless_a_mesh_is_asked_for(tmp_path: Path) -> None:
+    contents: tuple[Content, ...] = ("scene", "mesh")
+    assert format_for_writing("room.glb", None, contents) is FORMATS["glb"]
+    assert format_for_writing("room.glb", "mesh", contents) is FORMATS["mesh"]
+    with pytest.raises(SplatError, match="format=mesh writes the surface"):
+        format_for_writing("room.obj", None, contents)
 
 
 def test_every_format_that_is_written_says_what_it_loses(random_scene: RandomScene) -> None:

@@ -1,4 +1,4 @@
-"""The cameras of a run along a path, and what goes with them: the rate of the pictures, the photos beside them."""
+"""The cameras of a run or a scene file along a path, and what goes with them: rates of pictures, photos beside them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from splat.gaussians import Gaussians
 from splat.images import over, to_bytes
 from splat.options import nearest
 from splat.render import paths
+from splat.render.around import cameras_around
 from splat.render.camera_file import frame_rate
 from splat.render.config import PATHS, PHOTOGRAPHED
 from splat.render.pictures import Look, typical_depth
 from splat.run import Run
 
+AROUND, SIZE = 24, (640, 480)  # cameras about a scene that comes without any, and their pictures
+
 
 def path_cameras(
-    run: Run,
+    run: Run | None,
     scene: Gaussians,
     path: str,
     frames: int = 120,
@@ -33,7 +36,7 @@ def path_cameras(
     """The cameras of a path.
 
     Args:
-        run: whose cameras the path follows.
+        run: whose cameras the path follows; None for a scene file, about which some are placed.
         scene: the run's, or what became of it.
         path: one of `PATHS`, or a file with cameras.
         frames: how many cameras a path has that moves.
@@ -43,9 +46,11 @@ def path_cameras(
     Raises:
         SplatError: when there is no such path, or the run has no cameras for it.
     """
-    training = run.cameras("train")
+    training = cameras_around(scene, AROUND, *SIZE) if run is None else run.cameras("train")
     file = Path(path).expanduser()
     if path in PHOTOGRAPHED:
+        if run is None:
+            raise SplatError(f"path={path}: a scene file has no photos; use path=orbit, spiral or a FILE with cameras")
         cameras = run.cameras("test" if path == "test" else "train")
         if not cameras:
             raise SplatError("the run has no test views; use path=train, or test_every=8 when training")

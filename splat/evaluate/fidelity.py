@@ -68,9 +68,11 @@ def judging_cameras(cameras: Sequence[Camera], views: int = VIEWS, width: int = 
     return [camera.scaled(min(1.0, width / max(camera.width, camera.height))) for camera in evenly(cameras, views)]
 
 
-def lone_renderer(scene: Gaussians, antialiased: bool = False, views: int = VIEWS) -> SceneRenderer:
+def lone_renderer(
+    scene: Gaussians, antialiased: bool = False, views: int = VIEWS, backend: str = "auto"
+) -> SceneRenderer:
     """A renderer for a scene that comes without cameras, with some that stand around it."""
     cameras = cameras_around(scene, views, WIDTH, round(0.75 * WIDTH))
     away = float(torch.stack([camera.position for camera in cameras]).std(dim=0).max())
-    options = RenderOptions(antialiased=antialiased).scaled(max(away, 1e-12))
+    options = RenderOptions(backend=backend, antialiased=antialiased).scaled(max(away, 1e-12))
     return SceneRenderer(scene, options, cameras=cameras)

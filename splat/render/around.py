@@ -11,9 +11,9 @@ from splat.cameras import Camera
 from splat.gaussians import Gaussians
 
 SOLID = 0.5  # opacity from which a Gaussian counts as part of something
-MOST = 0.9  # share of them that a picture must hold
+MOST = 0.95  # share of them that a picture must hold
 ELEVATIONS = (10.0, 35.0)  # degrees above the middle, in turn
-FIELD = 50.0  # degrees across
+FIELD = 50.0  # degrees across the shorter side
 SAMPLE = 200_000
 
 
@@ -35,7 +35,7 @@ def cameras_around(scene: Gaussians, count: int, width: int = 480, height: int =
     reach = float(np.quantile(np.linalg.norm(points - middle, axis=1), MOST))
     reach = reach or float(scene.scales.exp().max()) or 1.0
     distance = reach / math.sin(math.radians(FIELD / 2))
-    focal = 0.5 * width / math.tan(math.radians(FIELD / 2))
+    focal = 0.5 * min(width, height) / math.tan(math.radians(FIELD / 2))
     K = torch.tensor([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]], dtype=torch.float64)
     return [
         Camera(_looking_at(middle, distance, 360 * view / count, ELEVATIONS[view % 2]), K, width, height, f"{view:02d}")

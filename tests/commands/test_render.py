@@ -227,6 +227,31 @@ def test_export_of_a_run_and_of_a_file(run: Path, tmp_path: Path, capsys: pytest
     )
 
 
+def test_a_scene_file_is_rendered_from_around_it(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "alone.v1.ply"
+    write_scene(file, read_scene(run / "scene.ply"))
+    assert main(["render", str(file), "frames=4", "width=64"]) == 0
+    said = capsys.readouterr()
+    pictures, video = map(Path, said.out.splitlines())
+    assert (pictures, video) == (tmp_path / "alone-orbit", tmp_path / "alone-orbit.mp4")
+    assert "a scene file has no photos: path=orbit" in said.err
+    assert len(decoded(video)) == 4
+    for path in sorted(pictures.iterdir()):
+        picture = read(path).astype(int)
+        assert picture.shape == (48, 64, 3)
+        red, green = ((picture[..., one] - picture[..., other]) > 100 for one, other in ((0, 1), (1, 0)))
+        assert red.sum() > 50 and green.sum() > 50
+        assert np.nonzero(green)[0].mean() < np.nonzero(red)[0].mean() - 5  # the green ball is above
+    assert main(["render", str(file), "path=spiral", "frames=2", "width=64", "pictures=false"]) == 0
+    assert main(["render", str(file), "path=train"]) == 2
+    assert main(["render", str(file), "appearance=own"]) == 2
+    errors = capsys.readouterr().err
+    assert "path=train: a scene file has no photos; use path=orbit" in errors
+    assert "appearance=own is for runs" in errors
+    (tmp_path / "notes.txt").write_text("no scene")
+    assert main(["render", str(tmp_path / "notes.txt")]) == 2
+
+
 def told(run: Path, **changes: object) -> None:
     """Change what RUN/config.yaml says about rendering."""
     record = yaml.safe_load((run / "config.yaml").read_text())

@@ -26,6 +26,7 @@ from splat.evaluate.evaluate import usual_options
 from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
 from splat.exporting import aligned_frame, export_mesh, export_scene
 from splat.formats import read_scene_file
+from splat.formats.registry import is_run_folder
 from splat.formats.scene_file import NO_NOTES
 from splat.frame import SceneFrame
 from splat.gaussians import Gaussians
@@ -129,7 +130,7 @@ def train(
 
 
 def load_scene(path: str | Path | Run) -> Gaussians:
-    """The Gaussians of a run or of a scene file (PLY, compressed PLY, SPLAT, SPZ), on the CPU.
+    """The Gaussians of a run or of a scene file (PLY, compressed PLY, SPLAT, SPZ, KSPLAT, SOG), on the CPU.
 
     Args:
         path: a run, its folder, or a file.
@@ -144,7 +145,7 @@ def load_scene(path: str | Path | Run) -> Gaussians:
     if isinstance(path, Run):
         return path.scene()
     path = Path(path)
-    return open_run(path).scene() if path.is_dir() else read_scene_file(path).gaussians
+    return open_run(path).scene() if is_run_folder(path) else read_scene_file(path).gaussians
 
 
 def distill(
@@ -302,7 +303,7 @@ def evaluate(
     """
     config = EvaluateConfig(protocol=protocol, split=split)
     with_options(config, options or {})
-    if isinstance(scene, Run) or (not isinstance(scene, Gaussians) and Path(scene).is_dir()):
+    if isinstance(scene, Run) or (not isinstance(scene, Gaussians) and is_run_folder(scene)):
         if capture is not None or out is not None:
             raise SplatError("a run knows its photos and is scored in its folder; leave out capture= and out=")
         return evaluate_run(_opened(scene), config)
@@ -366,7 +367,7 @@ def export(
     """
     output = Path(output)
     if isinstance(source, (str, Path)):
-        source = open_run(source) if Path(source).is_dir() else Path(source)
+        source = open_run(source) if is_run_folder(source) else Path(source)
     if frame not in ("scene", "aligned"):
         raise SplatError(wrong_choice("frame", frame, ("scene", "aligned")))
     if frame == "aligned" and not isinstance(source, Run):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.formats.test_splat_transform import PACKAGE, TESTED_WITH
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 WORKFLOWS = REPOSITORY / ".github" / "workflows"
 
@@ -25,6 +27,11 @@ def test_tests_run_the_same_file_everywhere() -> None:
     ]
     lowest = re.search(r'requires-python = ">=([\d.]+)"', (REPOSITORY / "pyproject.toml").read_text())
     assert lowest and lowest[1] in versions
+
+
+def test_the_program_of_the_cross_check_is_the_one_it_was_written_for() -> None:
+    job = yaml.safe_load((WORKFLOWS / "tests.yml").read_text())["jobs"]["tests"]
+    assert f"npm install --global {PACKAGE}@{TESTED_WITH}\n" in "".join(commands(job))
 
 
 def test_a_wheel_of_every_system_trains_its_demo() -> None:

@@ -9,7 +9,7 @@ from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
-from splat.formats.registry import FORMATS, detect_format, format_for_writing
+from splat.formats.registry import FORMATS, detect_format, format_for_writing, is_run_folder
 from splat.options import option
 from splat.render.config import MeshOptions
 from splat.run import Run, open_run
@@ -55,9 +55,9 @@ def run(config: ExportConfig) -> None:
     if output.exists() and not config.overwrite:
         raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
     entry = format_for_writing(output, config.format, ("scene", "mesh"))
-    if entry.content == "mesh" and not source.is_dir():
+    if entry.content == "mesh" and not is_run_folder(source):
         raise SplatError(f"{source} has no cameras, which a mesh needs; give the run folder")
-    if config.frame == "aligned" and not source.is_dir():
+    if config.frame == "aligned" and not is_run_folder(source):
         raise SplatError(f"{source} has no frame; frame=aligned is for a run folder")
     from splat.edit.history import say_without_edits
     from splat.exporting import (  # torch, which takes seconds: all else is refused before
@@ -66,7 +66,7 @@ def run(config: ExportConfig) -> None:
         export_scene,
     )
 
-    exported = open_run(source) if source.is_dir() else source
+    exported = open_run(source) if is_run_folder(source) else source
     frame = aligned_frame(exported) if isinstance(exported, Run) and config.frame == "aligned" else None
     if isinstance(exported, Run):
         say_without_edits(exported.path)
@@ -83,7 +83,7 @@ def run(config: ExportConfig) -> None:
 
 def scene_file(source: Path) -> Path:
     """The scene of a run folder, or the file itself."""
-    if source.is_dir():
+    if is_run_folder(source):
         return open_run(source).scene_path
     return source
 
@@ -97,9 +97,9 @@ def output_path(source: Path, output: str | None, format: str | None, frame: str
         return user_path(output)
     aligned = "-aligned" if frame == "aligned" else ""
     if format == "mesh":
-        return source / "exports" / f"mesh{aligned}.ply" if source.is_dir() else source.with_suffix(".mesh.ply")
+        return source / "exports" / f"mesh{aligned}.ply" if is_run_folder(source) else source.with_suffix(".mesh.ply")
     suffix = FORMATS[format or "ply"].suffixes[0]
-    return source / "exports" / f"scene{aligned}{suffix}" if source.is_dir() else source.with_suffix(suffix)
+    return source / "exports" / f"scene{aligned}{suffix}" if is_run_folder(source) else source.with_suffix(suffix)
 
 
 COMMAND = Command(

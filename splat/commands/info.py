@@ -16,7 +16,7 @@ from splat.capture.unused import unused_note
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
-from splat.formats.registry import detect_format
+from splat.formats.registry import detect_format, is_scene_folder, is_scene_meta
 from splat.options import option
 from splat.run import open_run
 
@@ -73,7 +73,8 @@ def _described(path: Path, picture: Path | None) -> dict[str, Any]:
         return _run(path)
     if path.is_file() and path.suffix.lower() in PHOTO_SUFFIXES:
         raise SplatError(f"{path} is a photo; give its folder: {shlex.join(['splat', 'info', str(path.parent)])}")
-    if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES | {".json"}:
+    file = path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES | {".json"}
+    if file or is_scene_folder(path) or is_scene_meta(path):
         detect_format(path)
         from splat.formats.info import scene_info  # torch, which takes seconds
 

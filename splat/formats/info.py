@@ -20,6 +20,16 @@ def _quantiles(values: Tensor) -> dict[str, float]:
     return {name: float(value) for name, value in zip(_QUANTILES, np.quantile(array, list(_QUANTILES.values())))}
 
 
+def _size(path: Path) -> int:
+    """Bytes of a file, or of the files of a scene folder, which its JSON file stands for."""
+    folder = path.parent if path.suffix.lower() == ".json" else path
+    return (
+        sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+        if folder.is_dir()
+        else path.stat().st_size
+    )
+
+
 def scene_info(path: str | Path) -> dict[str, Any]:
     """Facts about a scene file, ready for JSON.
 
@@ -42,7 +52,7 @@ def scene_info(path: str | Path) -> dict[str, Any]:
     info: dict[str, Any] = {
         "file": str(path),
         "format": entry.name,
-        "bytes": path.stat().st_size,
+        "bytes": _size(path),
         "count": len(raw),
         "sh_degree": raw.sh_degree,
         "nonfinite_share": dropped / max(len(raw), 1),

@@ -55,6 +55,29 @@ def _is_gltf(start: bytes, path: Path) -> bool:
     return path.suffix.lower() == ".gltf"
 
 
+def _is_ksplat(start: bytes, path: Path) -> bool:
+    return path.suffix.lower() == ".ksplat"  # a version number of two bytes is all that the file begins with
+
+
+def _is_sog(start: bytes, path: Path) -> bool:
+    zipped = start == b"PK\3\4" and path.suffix.lower() == ".sog"
+    return zipped or (path.name.lower().endswith("meta.json") and _is_sog_meta(path))
+
+
+def _is_sog_folder(path: Path) -> bool:
+    return (path / "lod-meta.json").is_file() or ((path / "meta.json").is_file() and _is_sog_meta(path / "meta.json"))
+
+
+def _is_sog_meta(path: Path) -> bool:
+    """Whether a JSON file is one of SOG; damaged ones are, so that the reader says what is wrong."""
+    with path.open("rb") as file:
+        return path.name.lower() == "lod-meta.json" or b'"means"' in file.read(1 << 16)
+
+
+def _no_folder(path: Path) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Format:
     """One kind of file. Its module is imported on first use, so that `splat --help` stays quick."""
@@ -66,6 +89,7 @@ class Format:
     # lost(gaussians) -> list[str], what the file cannot say of them.
     module: str
     recognises: Callable[[bytes, Path], bool] = _never  # whether a file is of this kind, by its first four bytes
+    recognises_folder: Callable[[Path], bool] = _no_folder
     readable: bool = True
     writable: bool = False
     says_antialiased: str = ""  # how the file says that the scene is drawn antialiased; empty where it cannot
@@ -144,6 +168,25 @@ FORMATS: dict[str, Format] = {
             _is_gltf,
         ),
         Format(
+            "ksplat",
+            (".ksplat",),
+            "GaussianSplats3D web viewer, 24 bytes a Gaussian, directional colour up to degree 2",
+            "splat.formats.ksplat",
+            _is_ksplat,
+            writable=True,
+        ),
+        Format(
+            "sog",
+            (".sog",),
+            "PlayCanvas/SuperSplat SOG, pictures of bytes in a ZIP, about 15 bytes a Gaussian",
+            "splat.formats.sog",
+            _is_sog,
+            _is_sog_folder,
+            writable=True,
+            says_antialiased="meta.json says so (model: antialiased)",
+            names_origin="meta.json names it, where other programs do not look (extras)",
+        ),
+        Format(
             "mesh",
             (".ply", ".obj", ".glb", ".stl", ".off"),
             "the surface of a run as a coloured triangle mesh",
@@ -157,8 +200,6 @@ FORMATS: dict[str, Format] = {
 
 # Recognised so that the message can name them; converting is the other program's job.
 _FOREIGN = {
-    ".ksplat": "a KSPLAT file (GaussianSplats3D)",
-    ".sog": "a SOG bundle (PlayCanvas)",
     ".lcc": "an LCC scene (XGRIDS)",
     ".pt": "a PyTorch checkpoint",
     ".pth": "a PyTorch checkpoint",
@@ -176,16 +217,34 @@ def _names(writable: bool = False) -> str:
     return ", ".join(entry.name for entry in _scenes(writable))
 
 
+def is_scene_folder(path: str | Path) -> bool:
+    """Whether a folder is a scene itself: one of SOG, with its `meta.json`."""
+    path = Path(path)
+    return path.is_dir() and any(entry.recognises_folder(path) for entry in FORMATS.values())
+
+
+def is_scene_meta(path: str | Path) -> bool:
+    """Whether a path is the JSON file of a scene folder."""
+    path = Path(path)
+    return path.suffix.lower() == ".json" and path.is_file() and _is_sog(b"", path)
+
+
+def is_run_folder(path: str | Path) -> bool:
+    """Whether a path is a folder that can only be a run's."""
+    return Path(path).is_dir() and not is_scene_folder(path)
+
+
 def detect_format(path: str | Path) -> Format:
-    """The format of an existing file, by its first bytes where they tell, else by its suffix.
+    """The format of an existing file, by its first bytes where they tell, else by its suffix; or of a SOG folder.
 
     Raises:
-        SplatError: when the file is missing, a folder, or of a kind that is not read.
+        SplatError: when the file is missing, another folder, or of a kind that is not read.
     """
     path = Path(path)
     if path.is_dir():
-        kind = "a SOG folder (PlayCanvas)" if (path / "meta.json").exists() else "a folder"
-        raise SplatError(f"{path} is {kind}, not a scene file that is read here; give one of {_names()}")
+        if entry := next((entry for entry in FORMATS.values() if entry.recognises_folder(path)), None):
+            return entry
+        raise SplatError(f"{path} is a folder, not a scene file that is read here; give one of {_names()}")
     try:
         with path.open("rb") as file:
             start = file.read(4)

@@ -75,8 +75,8 @@ def whole_files(tmp_path: Path, random_scene: RandomScene) -> dict[str, bytes]:
     data = plyfile.PlyData.read(str(tmp_path / "scene.ply"))
     plyfile.PlyData([data["vertex"]], text=True).write(str(tmp_path / "ascii.ply"))
     plyfile.PlyData([data["vertex"]], byte_order=">").write(str(tmp_path / "big.ply"))
-    write_scene(tmp_path / "scene.splat", scene)
-    write_scene(tmp_path / "scene.glb", scene)
+    for suffix in ("splat", "glb", "ksplat", "sog"):
+        write_scene(tmp_path / f"scene.{suffix}", scene)
     compressed(tmp_path / "scene.compressed.ply")
     files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     files["v4.spz"] = spz_v4(FEW, spz_contents(FEW))

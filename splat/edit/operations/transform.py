@@ -23,6 +23,7 @@ from splat.edit.select.geometry import bounds, everything
 from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.formats import detect_format, read_scene
+from splat.formats.registry import is_run_folder
 from splat.gaussians import Gaussians
 from splat.options import parse_numbers
 from splat.render.scene import SceneRenderer
@@ -184,7 +185,7 @@ class Replace(Operation[ReplaceOptions]):
         if options.other is None:
             raise SplatError("by what? replace takes other=FILE, a scene file or a run that holds the object alone")
         path = Path(options.other).expanduser()
-        other = open_run(path).scene() if path.is_dir() else read_scene(path)
+        other = open_run(path).scene() if is_run_folder(path) else read_scene(path)
         axis, up = parse_numbers("axis", options.axis, 3), point("up", options.up)
         edited = replace(renderer.scene, chosen, other, axis, options.degrees, options.factor, up)
         _say_drawn_otherwise(path, renderer.options.antialiased)
@@ -193,7 +194,7 @@ class Replace(Operation[ReplaceOptions]):
 
 def _say_drawn_otherwise(path: Path, antialiased: bool) -> None:
     """A remark where the scene that takes the place was made to be drawn in another way than this one."""
-    notes = open_run(path).notes if path.is_dir() else detect_format(path).read(path).notes
+    notes = open_run(path).notes if is_run_folder(path) else detect_format(path).read(path).notes
     if bool(notes.antialiased) != antialiased:
         ways = {True: "antialiased", False: "without antialiasing"}
         was, now = ways[bool(notes.antialiased)], ways[antialiased]

@@ -18,7 +18,7 @@ from splat.errors import SplatError
 from splat.evaluate.fidelity import judging_cameras, lone_renderer
 from splat.exporting import aligned_frame
 from splat.files import read_json
-from splat.formats.registry import read_scene_file
+from splat.formats.registry import is_run_folder, read_scene_file
 from splat.formats.scene_file import Notes
 from splat.frame import FILE, read_frame
 from splat.gaussians import Gaussians
@@ -51,7 +51,7 @@ class Part:
         Raises:
             SplatError: it cannot be read, or the run has no frame.
         """
-        if not (path / "config.yaml").is_file():
+        if not is_run_folder(path):
             found = read_scene_file(path)
             return cls(path.name, found.gaussians, found.notes)
         run = open_run(path)

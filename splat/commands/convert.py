@@ -11,7 +11,7 @@ from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.commands.export import WRITABLE
 from splat.errors import SplatError
-from splat.formats.registry import detect_format, format_for_writing
+from splat.formats.registry import detect_format, format_for_writing, is_run_folder
 from splat.options import option
 from splat.run import open_run
 
@@ -62,7 +62,7 @@ def run(config: ConvertConfig) -> None:
     from splat.exporting import aligned_frame, export_scene  # torch, which takes seconds: all else is refused before
 
     moved = config.transforms is not None or len(sources) > 1
-    opened = open_run(sources[0]) if is_run(sources[0]) else sources[0]
+    opened = open_run(sources[0]) if is_run_folder(sources[0]) else sources[0]
     if not moved:
         placed = aligned_frame(opened) if config.frame == "aligned" and not isinstance(opened, Path) else None
         written = export_scene(opened, output, config.format, config.overwrite, placed, score=config.score)
@@ -99,22 +99,17 @@ def refuse_contradictions(config: ConvertConfig, sources: list[Path]) -> None:
         )
     if config.transforms is not None and config.align:
         raise SplatError("align=true finds what transforms= gives; leave one of them out")
-    if config.frame == "aligned" and (no_run := next((path for path in sources if not path.is_dir()), None)):
+    if config.frame == "aligned" and (no_run := next((path for path in sources if not is_run_folder(path)), None)):
         raise SplatError(f"{no_run} has no frame; frame=aligned is for run folders")
     if config.align and len(sources) < 2:
         raise SplatError("align=true moves the second scene to the first; there is only one (splat align places a run)")
-
-
-def is_run(path: Path) -> bool:
-    """Whether a path is a run's folder."""
-    return (path / "config.yaml").is_file()
 
 
 def look_at(source: Path) -> None:
     """Raises SplatError where a path is neither a run nor a scene file."""
     if not source.exists():
         raise SplatError(f"{source} does not exist; give a run folder or a scene file")
-    detect_format(open_run(source).scene_path if is_run(source) else source)
+    detect_format(open_run(source).scene_path if is_run_folder(source) else source)
 
 
 COMMAND = Command(

@@ -12,7 +12,7 @@ from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
 from splat.errors import SplatError
 from splat.files import first_free
-from splat.formats.registry import detect_format, read_scene_file
+from splat.formats.registry import detect_format, is_scene_folder, read_scene_file
 from splat.options import option
 from splat.render.config import MOVING, PATHS
 from splat.run import open_run
@@ -62,10 +62,10 @@ def run(config: RenderConfig) -> None:
     if not (config.video or config.pictures):
         raise SplatError("video=false and pictures=false together leave nothing to write")
     source = user_path(config.run)
-    opened = None if source.is_file() else open_run(source)  # before torch is imported, which takes seconds
-    if opened is None:
+    if source.is_file() or is_scene_folder(source):
         render_file(config, source)
         return
+    opened = open_run(source)  # before torch is imported, which takes seconds
     from splat.edit.history import say_without_edits
     from splat.render.film import render_path
     from splat.rendering import frames_per_second, looks_of, path_cameras, photos_of
@@ -148,7 +148,7 @@ def output_folder(source: Path, config: RenderConfig) -> Path:
         return folder
     stem = config.path if config.path in PATHS else Path(config.path).stem
     videos = source / "videos"
-    if source.is_file():
+    if not (source / "config.yaml").is_file():
         videos, stem = source.parent, f"{source.name.partition('.')[0]}-{stem}"
     return videos / first_free(stem, lambda name: (videos / name).exists() or (videos / f"{name}.mp4").exists())
 

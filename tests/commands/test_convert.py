@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,16 @@ def test_a_file_becomes_another_and_is_scored(files, tmp_path: Path, capsys: pyt
     assert torch.equal(read_scene(back).means, cloud(30).means)
     assert main(["convert", str(files[0]), str(tmp_path / "quiet.splat"), "score=false"]) == 0
     assert "drawn from" not in capsys.readouterr().err
+
+
+def test_a_folder_of_a_scene_is_a_scene(shared_data, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "logo"
+    shutil.copytree(shared_data("splats/sog-logo"), folder)
+    out = tmp_path / "logo.ply"
+    assert main(["convert", str(folder), str(out)]) == 0
+    assert "same to the last bit" in capsys.readouterr().err
+    assert main(["render", str(folder), "frames=1", "width=32", "video=false"]) == 0
+    assert list((tmp_path / "logo-orbit").glob("*.png"))
 
 
 def test_a_run_is_scored_from_its_test_views(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

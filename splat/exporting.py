@@ -15,6 +15,7 @@ from splat.evaluate.fidelity import Fidelity, fidelity, judging_cameras, lone_re
 from splat.formats.common import drop_unusable
 from splat.formats.losses import losses
 from splat.formats.mesh import NAMING_ORIGIN
+from splat.formats.placed import HALF_TURN, to_y_up
 from splat.formats.registry import detect_format, format_for_writing, read_scene_file, write_scene
 from splat.formats.scene_file import NO_NOTES, Notes
 from splat.frame import SceneFrame
@@ -79,7 +80,10 @@ def _written_again(
 
     From the run's test photos where there are any, else from around the scene.
     """
-    read = drop_unusable(detect_format(output).read(output).gaussians)[0]
+    entry = detect_format(output)
+    read = drop_unusable(entry.read(output).gaussians)[0]
+    if entry.y_up and notes.up == "z":  # it comes back y down
+        read = read.transformed(torch.from_numpy(to_y_up("z").T @ HALF_TURN))
     if _same(read, written):
         return "read again it is the same to the last bit"
     return kept(read, written, source, frame, notes).describe()

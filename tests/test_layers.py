@@ -18,7 +18,7 @@ MOST_INSIDE = 17
 # Optional, or needed by few and slow to load; everything else is imported at the top, where need be by `splat.lazy`.
 RARE = {
     "av", "diffusers", "flip_evaluator", "fused_ssim", "gsplat", "huggingface_hub", "lpips", "open3d", "OpenEXR",
-    "pillow_heif", "pycolmap", "rawpy", "torchvision", "transformers",
+    "pillow_heif", "pxr", "pycolmap", "rawpy", "torchvision", "transformers",
 }  # fmt: skip
 
 

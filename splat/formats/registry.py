@@ -78,6 +78,10 @@ def _no_folder(path: Path) -> bool:
     return False
 
 
+def _is_usd(start: bytes, path: Path) -> bool:
+    return path.suffix.lower() in (".usd", ".usda", ".usdc", ".usdz")  # OpenUSD goes by the suffix
+
+
 @dataclass(frozen=True)
 class Format:
     """One kind of file. Its module is imported on first use, so that `splat --help` stays quick."""
@@ -94,6 +98,7 @@ class Format:
     writable: bool = False
     says_antialiased: str = ""  # how the file says that the scene is drawn antialiased; empty where it cannot
     names_origin: str = ""  # how it names an origin; empty where it cannot
+    y_up: bool = False  # the file's axes; what is read comes y down, whichever way was up before
     content: Content = "scene"
 
     def read(self, path: Path) -> SceneFile:
@@ -159,6 +164,7 @@ FORMATS: dict[str, Format] = {
             writable=True,
             says_antialiased="asset.extras say so",
             names_origin="asset.extras name it",
+            y_up=True,
         ),
         Format(
             "gltf",
@@ -185,6 +191,17 @@ FORMATS: dict[str, Format] = {
             writable=True,
             says_antialiased="meta.json says so (model: antialiased)",
             names_origin="meta.json names it, where other programs do not look (extras)",
+        ),
+        Format(
+            "usd",
+            (".usd", ".usda", ".usdc", ".usdz"),
+            "OpenUSD ParticleField3DGaussianSplat, float32, y up (with usd-core)",
+            "splat.formats.usd",
+            _is_usd,
+            writable=True,
+            says_antialiased="customLayerData say so",
+            names_origin="customLayerData name it",
+            y_up=True,
         ),
         Format(
             "mesh",

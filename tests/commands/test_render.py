@@ -20,6 +20,7 @@ from splat.cli import main
 from splat.commands.export import WRITABLE
 from splat.files import read_json, write_json
 from splat.formats import Notes, read_scene, read_scene_file, write_scene
+from splat.frame import SceneFrame, Similarity, write_frame
 from splat.gaussians import Gaussians
 from splat.sh import rgb_to_sh0
 from tests.edit.scenes import write_run
@@ -320,3 +321,13 @@ def test_a_mesh_in_kilometres(tmp_path: Path) -> None:
         assert main(["export", str(folder), "format=mesh", f"output={output}"]) == 0
         sizes.append(np.ptp(np.asarray(o3d.io.read_triangle_mesh(str(output)).vertices), axis=0) / unit)
     np.testing.assert_allclose(sizes[1], sizes[0], rtol=1e-3)
+
+
+def test_an_aligned_export_with_y_up_is_compared_as_it_stands(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turn = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+    write_frame(run, SceneFrame(Similarity(2.0, turn, np.array([1.0, 2.0, 3.0])), scale_from="gps", up_from="gps"))
+    assert main(["export", str(run), "frame=aligned", f"output={tmp_path / 'room.glb'}"]) == 0
+    said = capsys.readouterr().err
+    assert "drawn from 2 test views it looks the same" in said

@@ -25,7 +25,7 @@ from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.evaluate import usual_options
 from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
 from splat.exporting import aligned_frame, export_mesh, export_scene
-from splat.formats import read_scene_file
+from splat.formats import FORMATS, read_scene_file
 from splat.formats.registry import is_run_folder
 from splat.formats.scene_file import NO_NOTES
 from splat.frame import SceneFrame
@@ -347,6 +347,7 @@ def export(
     overwrite: bool = False,
     frame: str = "scene",
     mesh: Mapping[str, Any] | None = None,
+    version: int | None = None,
 ) -> Path:
     """Write a scene in another format, or its surface as triangles.
 
@@ -358,12 +359,13 @@ def export(
         overwrite: whether the file may exist already.
         frame: scene for the capture's own coordinates; aligned for metres with z up, of a run that `align` has placed.
         mesh: keys of `splat.render.config.MeshOptions`, lengths in the scene's units.
+        version: of the format, where it has several; None for the usual one.
 
     Returns:
         The file.
 
     Raises:
-        SplatError: no such format, the file exists, the source is no scene, or it has no frame.
+        SplatError: no such format or version, the file exists, the source is no scene, or it has no frame.
     """
     output = Path(output)
     if isinstance(source, (str, Path)):
@@ -376,11 +378,12 @@ def export(
     if format == "mesh":
         if not isinstance(source, Run):
             raise SplatError("a mesh needs the cameras that saw the surface; give a run")
+        FORMATS["mesh"].version_to_write(version)
         options = with_options(MeshOptions(), mesh or {})
         check(options)
         export_mesh(source, output, options, overwrite, placed)
     else:
-        export_scene(source, output, format, overwrite, placed)
+        export_scene(source, output, format, overwrite, placed, version=version)
     return output
 
 

@@ -16,7 +16,7 @@ from splat.formats.common import drop_unusable
 from splat.formats.losses import losses
 from splat.formats.mesh import NAMING_ORIGIN
 from splat.formats.placed import HALF_TURN, to_y_up
-from splat.formats.registry import detect_format, format_for_writing, read_scene_file, write_scene
+from splat.formats.registry import Format, format_for_writing, read_scene_file, write_scene
 from splat.formats.scene_file import NO_NOTES, Notes
 from splat.frame import SceneFrame
 from splat.gaussians import Gaussians
@@ -33,6 +33,7 @@ def export_scene(
     frame: SceneFrame | None = None,
     notes: Notes = NO_NOTES,
     score: bool = True,
+    version: int | None = None,
 ) -> Gaussians:
     """Write a scene file; says what it loses, where others draw it otherwise, and how it looks when it is read again.
 
@@ -44,14 +45,16 @@ def export_scene(
         frame: what the scene is moved into, see `aligned_frame`; None: it stays in its own coordinates.
         notes: of Gaussians; runs and files have their own.
         score: whether to read the file again and compare its pictures with the scene's.
+        version: of the format, where it has several; None for the usual one.
 
     Returns:
         What was written.
 
     Raises:
-        SplatError: the file exists, no such format, or the source cannot be read.
+        SplatError: the file exists, no such format or version, or the source cannot be read.
     """
     entry = format_for_writing(output, format)
+    entry.version_to_write(version)
     _may_be_written(output, overwrite)
     if isinstance(source, Gaussians):
         gaussians = source
@@ -65,22 +68,26 @@ def export_scene(
     if frame is not None:
         gaussians = gaussians.transformed(torch.from_numpy(frame.similarity.matrix))
         notes = replace(notes, origin=frame.origin, up="z" if frame.up_from else notes.up)
-    write_scene(output, gaussians, format=format, notes=notes)
+    write_scene(output, gaussians, format=format, notes=notes, version=version)
     for loss in losses(entry.name, gaussians, notes):
         warn(f"{output.name}: {loss}")
     if score and len(gaussians):
-        info(f"{output.name}: {_written_again(output, gaussians, source, frame, notes)}")
+        info(f"{output.name}: {_written_again(entry, output, gaussians, source, frame, notes)}")
     return gaussians
 
 
 def _written_again(
-    output: Path, written: Gaussians, source: Run | Path | Gaussians, frame: SceneFrame | None, notes: Notes
+    entry: Format,
+    output: Path,
+    written: Gaussians,
+    source: Run | Path | Gaussians,
+    frame: SceneFrame | None,
+    notes: Notes,
 ) -> str:
     """How the file looks beside what was written into it, in a few words.
 
     From the run's test photos where there are any, else from around the scene.
     """
-    entry = detect_format(output)
     read = drop_unusable(entry.read(output).gaussians)[0]
     if entry.y_up and notes.up == "z":  # it comes back y down
         read = read.transformed(torch.from_numpy(to_y_up("z").T @ HALF_TURN))

@@ -93,6 +93,8 @@ WRITERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "video": ("a.mp4", video),
     "ply": ("a.ply", lambda path: write_scene(path, SCENE)),
     "splat": ("a.splat", lambda path: write_scene(path, SCENE)),
+    "spz": ("a.spz", lambda path: write_scene(path, SCENE)),
+    "compressed PLY": ("a.compressed.ply", lambda path: write_scene(path, SCENE)),
     "selection": ("a.safetensors", lambda path: save_selection(path, Selection(torch.rand(500)))),
     "json": ("a.json", lambda path: write_json(path, list(range(500)))),
     "archive": ("a.npz", archive),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-MOST = 72  # modules on the list; lower this when one leaves it
+MOST = 71  # modules on the list; lower this when one leaves it
 
 
 def not_yet() -> list[str]:

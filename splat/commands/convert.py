@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from splat import console
 from splat.commands import SUMMARIES
 from splat.commands.app import Command, user_path
-from splat.commands.export import WRITABLE
+from splat.commands.export import VERSIONS, WRITABLE
 from splat.errors import SplatError
 from splat.formats.registry import detect_format, format_for_writing, is_run_folder
 from splat.options import option
@@ -42,6 +42,7 @@ class ConvertConfig:
         "scene: each in its own coordinates; aligned: runs in metres with z up, as splat align has found",
         choices=("scene", "aligned"),
     )
+    version: int | None = option(None, f"of the format: {VERSIONS} (null: the usual one, named first)")
     score: bool = option(True, "read the file again and say how near its pictures come to the scene's")
     overwrite: bool = option(False, "replace the file if it exists")
 
@@ -54,7 +55,7 @@ def run(config: ConvertConfig) -> None:
     for source in sources:
         look_at(source)
     refuse_contradictions(config, sources)
-    format_for_writing(output, config.format)
+    format_for_writing(output, config.format).version_to_write(config.version)
     if output.exists() and not config.overwrite:
         raise SplatError(f"{output} exists already; overwrite=true replaces it, or name another file")
     if any(source.resolve() == output.resolve() for source in sources):
@@ -65,12 +66,16 @@ def run(config: ConvertConfig) -> None:
     opened = open_run(sources[0]) if is_run_folder(sources[0]) else sources[0]
     if not moved:
         placed = aligned_frame(opened) if config.frame == "aligned" and not isinstance(opened, Path) else None
-        written = export_scene(opened, output, config.format, config.overwrite, placed, score=config.score)
+        written = export_scene(
+            opened, output, config.format, config.overwrite, placed, score=config.score, version=config.version
+        )
     else:
         from splat.merging import merge
 
         gaussians, notes = merge(in_place(config, sources))
-        written = export_scene(gaussians, output, config.format, config.overwrite, notes=notes, score=config.score)
+        written = export_scene(
+            gaussians, output, config.format, config.overwrite, notes=notes, score=config.score, version=config.version
+        )
     console.info(f"{console.count(len(written), 'Gaussian')}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
 

@@ -16,6 +16,9 @@ from splat.run import Run, open_run
 
 WRITABLE = {name: entry for name, entry in FORMATS.items() if entry.writable}
 SUFFIXES = [suffix for entry in WRITABLE.values() if entry.content == "scene" for suffix in entry.suffixes]
+VERSIONS = "; ".join(
+    f"{entry.name} has {', '.join(map(str, entry.versions))}" for entry in WRITABLE.values() if entry.versions
+)
 
 
 @dataclass
@@ -38,6 +41,7 @@ class ExportConfig:
         "scene: the capture's own coordinates; aligned: metres with z up, as splat align has found",
         choices=("scene", "aligned"),
     )
+    version: int | None = option(None, f"of the format: {VERSIONS} (null: the usual one, named first)")
     overwrite: bool = option(False, "replace the file if it exists")
     mesh: MeshOptions = field(default_factory=MeshOptions)
 
@@ -55,6 +59,7 @@ def run(config: ExportConfig) -> None:
     if output.exists() and not config.overwrite:
         raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
     entry = format_for_writing(output, config.format, ("scene", "mesh"))
+    entry.version_to_write(config.version)
     if entry.content == "mesh" and not is_run_folder(source):
         raise SplatError(f"{source} has no cameras, which a mesh needs; give the run folder")
     if config.frame == "aligned" and not is_run_folder(source):
@@ -75,7 +80,7 @@ def run(config: ExportConfig) -> None:
     if isinstance(exported, Run) and entry.content == "mesh":
         count = console.count(export_mesh(exported, output, config.mesh, config.overwrite, frame), "triangle")
     else:
-        written = export_scene(exported, output, config.format, config.overwrite, frame)
+        written = export_scene(exported, output, config.format, config.overwrite, frame, version=config.version)
         count = console.count(len(written), "Gaussian")
     console.info(f"{count}, {output.stat().st_size / 1e6:.1f} MB")
     print(output)
@@ -112,6 +117,6 @@ COMMAND = Command(
         "splat export runs/demo/default format=splat",
         "splat export scene.spz output=scene.ply",
         "splat export runs/demo/default format=mesh output=room.glb",
-        "splat export runs/demo/default format=spz frame=aligned",
+        "splat export runs/demo/default format=spz version=3 frame=aligned",
     ),
 )

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 
+from splat.console import count
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
 
@@ -37,9 +38,8 @@ def gaussians_from_numpy(
     shN: np.ndarray | None = None,  # [N, K-1, 3]
 ) -> Gaussians:
     """Gaussians from numpy columns; float32, contiguous, sharing memory with nothing that is a view of a file."""
-    count = len(means)
-    rest = np.zeros((count, 0, 3), np.float32) if shN is None else shN
-    columns = (means, quats, scales, opacities, sh0.reshape(count, 1, 3), rest)
+    rest = np.zeros((len(means), 0, 3), np.float32) if shN is None else shN
+    columns = (means, quats, scales, opacities, sh0.reshape(len(means), 1, 3), rest)
     return Gaussians(*(torch.from_numpy(np.array(column, dtype=np.float32, order="C")) for column in columns))
 
 
@@ -103,3 +103,8 @@ def all_usable(gaussians: Gaussians, what: str) -> Gaussians:
             "leave them out"
         )
     return kept
+
+
+def unusable_line(dropped: int) -> list[str]:
+    """What a writer that has no bits for NaN says of the Gaussians that it leaves out; nothing where there are none."""
+    return [f"{count(dropped, 'Gaussian')} with NaN or infinite values left out"] if dropped else []

@@ -19,7 +19,7 @@ import torch
 
 from splat.console import count
 from splat.errors import SplatError
-from splat.formats.common import drop_unusable, logit, sigmoid, to_numpy
+from splat.formats.common import drop_unusable, logit, sigmoid, to_numpy, unusable_line
 from splat.formats.gltf_file import Gltf, linear_light, read_gltf, write_glb
 from splat.formats.placed import HALF_TURN, Part, assemble, to_y_up, turned_origin
 from splat.formats.scene_file import NO_NOTES, NO_ORIGIN, Notes, SceneFile
@@ -357,8 +357,7 @@ def _fallback(sh0: np.ndarray, alphas: np.ndarray) -> np.ndarray:
 def lost(gaussians: Gaussians) -> list[str]:
     """Gaussians that are left out, and what programs without the extension show."""
     dropped = drop_unusable(gaussians.detach().to("cpu"))[1]
-    found = [f"{count(dropped, 'Gaussian')} with NaN or infinite values left out"] if dropped else []
     return [
-        *found,
+        *unusable_line(dropped),
         f"programs that do not know {EXTENSION} show it as coloured points; format=mesh writes triangles for them",
     ]

@@ -89,8 +89,8 @@ class Format:
     name: str
     suffixes: tuple[str, ...]  # with the dot, lower case
     description: str
-    # Has read(path) -> SceneFile, where `readable`; where `writable` write(path, content, notes), and of a scene
-    # lost(gaussians) -> list[str], what the file cannot say of them.
+    # Has read(path) -> SceneFile, where `readable`; where `writable` write(path, content, notes), and the version where
+    # there are `versions`, and of a scene lost(gaussians) -> list[str], what the file cannot say of them.
     module: str
     recognises: Callable[[bytes, Path], bool] = _never  # whether a file is of this kind, by its first four bytes
     recognises_folder: Callable[[Path], bool] = _no_folder
@@ -99,6 +99,7 @@ class Format:
     says_antialiased: str = ""  # how the file says that the scene is drawn antialiased; empty where it cannot
     names_origin: str = ""  # how it names an origin; empty where it cannot
     y_up: bool = False  # the file's axes; what is read comes y down, whichever way was up before
+    versions: tuple[int, ...] = ()  # that are written, the usual one first
     content: Content = "scene"
 
     def read(self, path: Path) -> SceneFile:
@@ -109,15 +110,38 @@ class Format:
         """Lines for people about what the file cannot say of the Gaussians."""
         return importlib.import_module(self.module).lost(gaussians)
 
-    def write(self, path: Path, content: Gaussians | Surface, notes: Notes = NO_NOTES) -> None:
+    def write(
+        self, path: Path, content: Gaussians | Surface, notes: Notes = NO_NOTES, version: int | None = None
+    ) -> None:
         """Write to `path` directly; see `write_scene` for the atomic way.
 
         Raises:
-            SplatError: when the format is only read.
+            SplatError: when the format is only read, or has no such version.
         """
         if not self.writable:
             raise SplatError(f"{self.name} files are only read; write one of {_names(writable=True)}")
-        importlib.import_module(self.module).write(Path(path), content, notes)
+        module, version = importlib.import_module(self.module), self.version_to_write(version)
+        module.write(Path(path), content, notes, *(() if version is None else (version,)))
+
+    def version_to_write(self, version: int | None) -> int | None:
+        """The version that a file gets: the named one, else the usual one; None where the format has none.
+
+        Raises:
+            SplatError: when it has no such version; the line lists those that it has.
+        """
+        if version is None:
+            return self.versions[0] if self.versions else None
+        if not self.versions:
+            listed = ", ".join(
+                f"{entry.name} ({', '.join(map(str, sorted(entry.versions)))})"
+                for entry in FORMATS.values()
+                if entry.versions
+            )
+            raise SplatError(f"{self.name} files have no versions to choose from; version= is for {listed}")
+        if version not in self.versions:
+            listed = ", ".join(map(str, sorted(self.versions)))
+            raise SplatError(f"{self.name} version {version} is not written; choose one of {listed}")
+        return version
 
 
 FORMATS: dict[str, Format] = {
@@ -139,6 +163,9 @@ FORMATS: dict[str, Format] = {
             "PlayCanvas/SuperSplat compressed PLY, chunks of 256, about 16 bytes a Gaussian",
             "splat.formats.compressed_ply",
             _is_compressed_ply,
+            writable=True,
+            says_antialiased="the header says so (SplatRenderMode: mip)",
+            names_origin="the header names it",
         ),
         Format(
             "splat",
@@ -151,9 +178,15 @@ FORMATS: dict[str, Format] = {
         Format(
             "spz",
             (".spz",),
-            "Niantic/Scaniverse SPZ, versions 2, 3 and (with zstandard) 4",
+            "Niantic/Scaniverse SPZ, about 15 to 20 bytes a Gaussian; versions 1 to 4 are read",
             "splat.formats.spz",
             _is_spz,
+            writable=True,
+            says_antialiased="the file says so",
+            y_up=True,
+            # Version 4 is what the SPZ library, splat-transform, PlayCanvas (which takes nothing older), Babylon.js,
+            # three.js, gsply and gaussforge read; viewers that take only gzip streams need version=3.
+            versions=(4, 3, 2),
         ),
         Format(
             "glb",
@@ -353,7 +386,13 @@ def format_for_writing(
     return entry
 
 
-def write_scene(path: str | Path, gaussians: Gaussians, format: str | None = None, notes: Notes = NO_NOTES) -> None:
+def write_scene(
+    path: str | Path,
+    gaussians: Gaussians,
+    format: str | None = None,
+    notes: Notes = NO_NOTES,
+    version: int | None = None,
+) -> None:
     """Write a scene atomically: the file is complete or it is not there.
 
     Args:
@@ -361,10 +400,12 @@ def write_scene(path: str | Path, gaussians: Gaussians, format: str | None = Non
         gaussians: on any device.
         format: a name in `FORMATS`.
         notes: how the scene is to be drawn and placed; formats without room for that lose it, see `losses`.
+        version: of the format, where it has several; None for the usual one.
 
     Raises:
-        SplatError: when the format is unknown or only read, or the disk refuses.
+        SplatError: when the format is unknown or only read, has no such version, or the disk refuses.
     """
     entry = format_for_writing(path, format)
+    entry.version_to_write(version)
     with atomic_path(path) as temporary:
-        entry.write(temporary, gaussians, notes)
+        entry.write(temporary, gaussians, notes, version)

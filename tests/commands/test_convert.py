@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -66,6 +67,27 @@ def test_a_run_is_scored_from_its_test_views(tmp_path: Path, capsys: pytest.Capt
     there = read_scene(tmp_path / "y.splat").means.double()
     assert torch.allclose(there, 2.5 * read_scene(run / "scene.ply").means.double() @ torch.from_numpy(turn).T
                           + torch.tensor([1.0, 2, 3]).double(), atol=1e-5)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["y.spz", "y.glb"])
+def test_a_scene_that_was_turned_upright_is_scored_as_it_lay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    run = write_run(tmp_path / "run")
+    turn = Rotation.from_euler("xyz", [10, 20, 30], degrees=True).as_matrix()
+    write_frame(run, SceneFrame(Similarity(2.5, turn, np.array([1.0, 2, 3])), "points", "points"))
+    assert main(["convert", str(run), str(tmp_path / name), "frame=aligned"]) == 0
+    said = capsys.readouterr().err
+    assert "it looks the same" in said or float(said.partition("within ")[2].split()[0]) > 25, said
+
+
+def test_the_version_of_a_format_is_chosen(files, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", str(files[0]), str(tmp_path / "a.spz"), "version=2", "score=false"]) == 0
+    assert gzip.decompress((tmp_path / "a.spz").read_bytes())[4] == 2
+    assert main(["convert", *map(str, files), str(tmp_path / "b.spz"), "version=3", "score=false"]) == 0
+    assert gzip.decompress((tmp_path / "b.spz").read_bytes())[4] == 3
+    assert main(["convert", str(files[0]), str(tmp_path / "c.spz"), "version=1"]) == 2
+    assert "choose one of 2, 3, 4" in capsys.readouterr().err and not (tmp_path / "c.spz").exists()
 
 
 def test_two_scenes_become_one_each_where_it_is_moved(files, tmp_path: Path) -> None:

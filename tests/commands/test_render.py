@@ -253,6 +253,39 @@ def test_a_scene_file_is_rendered_from_around_it(run: Path, tmp_path: Path, caps
     assert main(["render", str(tmp_path / "notes.txt")]) == 2
 
 
+def test_export_in_a_version_of_a_format(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, start in (
+        ([], b"NGSP\4"),
+        (["version=4"], b"NGSP\4"),
+        (["version=3"], b"\x1f\x8b"),
+        (["version=2"], b"\x1f\x8b"),
+    ):
+        assert main(["export", str(run), "format=spz", "overwrite=true", *words]) == 0
+        written = Path(capsys.readouterr().out.strip())
+        assert written == run / "exports" / "scene.spz" and written.read_bytes().startswith(start)
+    for words, message in (
+        (["format=spz", "version=5"], "spz version 5 is not written; choose one of 2, 3, 4"),
+        (["format=ply", "version=4"], "ply files have no versions to choose from; version= is for spz (2, 3, 4)"),
+        (["format=mesh", "version=4"], "mesh files have no versions to choose from"),
+    ):
+        assert main(["export", str(run), *words, "overwrite=true"]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["export", str(run), "format=compressed-ply"]) == 0
+    compressed = Path(capsys.readouterr().out.strip())
+    assert compressed == run / "exports" / "scene.compressed.ply" and len(read_scene(compressed)) == 2
+
+
+def test_the_python_call_takes_a_version_too(run: Path, tmp_path: Path) -> None:
+    import splat
+    from splat.errors import SplatError
+
+    splat.export(run, tmp_path / "a.spz", version=3)
+    assert (tmp_path / "a.spz").read_bytes()[:2] == b"\x1f\x8b"
+    for target, format in ((tmp_path / "b.ply", None), (tmp_path / "b.ply", "mesh")):
+        with pytest.raises(SplatError, match="no versions to choose from"):
+            splat.export(run, target, format=format, version=3)
+
+
 def told(run: Path, **changes: object) -> None:
     """Change what RUN/config.yaml says about rendering."""
     record = yaml.safe_load((run / "config.yaml").read_text())

@@ -80,6 +80,12 @@ def whole_files(tmp_path: Path, random_scene: RandomScene) -> dict[str, bytes]:
     compressed(tmp_path / "scene.compressed.ply")
     files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     files["v4.spz"] = spz_v4(FEW, spz_contents(FEW))
+    extensions = struct.pack("<IIIII", 0xADBE0003, 4, 10, 0x12340001, 0)
+    data = bytearray(files["v4.spz"])
+    data[14], data[16:20] = 2, struct.pack("<I", 32 + len(extensions))
+    files["extended4.spz"] = bytes(data[:32]) + extensions + bytes(data[32:])
+    raw1 = spz_header(1, FEW) + bytes(6 * FEW) + b"".join(spz_contents(FEW, version=2)[1:])
+    files["v1.spz"] = gzip.compress(raw1[:14] + b"\2" + raw1[15:] + extensions)
     for version in (2, 3):
         files[f"raw{version}.spz"] = spz_header(version, FEW) + b"".join(spz_contents(FEW, version=version))
         files[f"v{version}.spz"] = gzip.compress(files[f"raw{version}.spz"])
@@ -145,6 +151,35 @@ def test_more_behind_the_attributes_of_an_spz_is_not_unpacked(tmp_path: Path) ->
     with at_most(10):
         found = read_scene_file(tmp_path / "bomb.spz")
     assert len(found.gaussians) == FEW and found.unused == ("bytes behind the last attribute",)
+
+
+def test_extensions_that_announce_more_than_they_hold_are_left_aside(tmp_path: Path) -> None:
+    from splat.formats import read_scene_file
+
+    data = bytearray(spz_v4(FEW, spz_contents(FEW)))
+    huge = struct.pack("<II", 0x12340001, 0xFFFFFFFF) + bytes(24)
+    data[14], data[16:20] = 2, struct.pack("<I", 32 + len(huge))
+    (tmp_path / "a.spz").write_bytes(bytes(data[:32]) + huge + bytes(data[32:]))
+    many = struct.pack("<II", 0x12340001, 0) * 1000
+    data[16:20] = struct.pack("<I", 32 + len(many))
+    (tmp_path / "b.spz").write_bytes(bytes(data[:32]) + many + bytes(data[32:]))
+    plain = bytearray(spz_header(3, FEW) + b"".join(spz_contents(FEW)) + many[:8] + bytes(20_000_000))
+    plain[14] = 2
+    (tmp_path / "c.spz").write_bytes(gzip.compress(bytes(plain)))
+    del plain
+    with at_most(5):
+        unused = [read_scene_file(tmp_path / f"{name}.spz").unused for name in "abc"]
+    assert unused[0] == ("extensions (32 bytes)",) and unused[1] == ("1,000 extensions (0x12340001)",)
+    assert unused[2] == ("1 extension (0x12340001)", "extensions (65,528 bytes)", "bytes behind the last attribute")
+
+
+@pytest.mark.parametrize("table", [0, 16, 31])
+def test_a_table_within_the_header_is_refused(tmp_path: Path, table: int) -> None:
+    data = bytearray(spz_v4(FEW, spz_contents(FEW)))
+    data[16:20] = struct.pack("<I", table)
+    (tmp_path / "a.spz").write_bytes(data)
+    with pytest.raises(SplatError, match=f"begins at byte {table}, within the header"):
+        read_scene(tmp_path / "a.spz")
 
 
 def test_a_scene_of_equal_gaussians_is_no_bomb(tmp_path: Path) -> None:

@@ -1,9 +1,4 @@
-"""Reading the compressed PLY of PlayCanvas and SuperSplat.
-
-Gaussians come in chunks of 256; a chunk stores the bounds of positions, log scales and (newer files) colours, a vertex
-four 32-bit words of fractions between them. Layout: developer.playcanvas.com, "Compressed PLY"; checked against files
-of SuperSplat 2.7.
-"""
+"""Reading compressed PLY."""
 
 from __future__ import annotations
 
@@ -15,25 +10,26 @@ import numpy as np
 from splat.errors import SplatError
 from splat.formats import ply_notes
 from splat.formats.common import gaussians_from_numpy, logit
+from splat.formats.compressed_ply.layout import CHUNK, chunk_properties, vertex_properties
 from splat.formats.ply_file import read_elements, read_header, unused_parts
 from splat.formats.positions import near_zero
 from splat.formats.scene_file import Notes, SceneFile
 from splat.sh import SH_C0
 
-CHUNK = 256
-
 
 def _fraction(words: np.ndarray, shift: int, bits: int) -> np.ndarray:
     """[N] float64 in [0, 1]: the `bits` wide field that starts at bit `shift`."""
     top = (1 << bits) - 1
-    return ((words >> np.uint32(shift)) & np.uint32(top)).astype(np.float64) / top
+    field: np.ndarray = ((words >> np.uint32(shift)) & np.uint32(top)).astype(np.float64)
+    return field / top
 
 
 def _between(chunk: np.ndarray, chunk_of: np.ndarray, names: tuple[str, ...], fractions: np.ndarray) -> np.ndarray:
     """[N, 3] float64: fractions [N, 3] of the way from each chunk's min_NAME to its max_NAME."""
     low = np.stack([chunk[f"min_{name}"] for name in names], axis=-1).astype(np.float64)[chunk_of]
     high = np.stack([chunk[f"max_{name}"] for name in names], axis=-1).astype(np.float64)[chunk_of]
-    return low * (1 - fractions) + high * fractions
+    values: np.ndarray = low * (1 - fractions) + high * fractions
+    return values
 
 
 def _vector(words: np.ndarray) -> np.ndarray:
@@ -67,14 +63,14 @@ def _directional(elements: dict[str, np.ndarray], count: int, path: Path) -> np.
         raise SplatError(f"{path} is a damaged compressed PLY: {width} colour coefficients for {len(table)} Gaussians")
     values = np.stack([table[f"f_rest_{i}"] for i in range(width)], axis=-1).astype(np.float64)
     # Writers put a value into the middle of one of 256 bins, but keep the two ends exact.
-    fractions = np.where(values == 0, 0.0, np.where(values == 255, 1.0, (values + 0.5) / 256))
-    return ((fractions - 0.5) * 8).reshape(count, 3, width // 3).transpose(0, 2, 1)
+    fractions: np.ndarray = np.where(values == 0, 0.0, np.where(values == 255, 1.0, (values + 0.5) / 256))
+    coefficients: np.ndarray = ((fractions - 0.5) * 8).reshape(count, 3, width // 3).transpose(0, 2, 1)
+    return coefficients
 
 
 _USED = {
-    "chunk": {f"{end}_{name}" for end in ("min", "max") for name in ("x", "y", "z", "r", "g", "b")}
-    | {f"{end}_scale_{axis}" for end in ("min", "max") for axis in "xyz"},
-    "vertex": {f"packed_{name}" for name in ("position", "rotation", "scale", "color")},
+    "chunk": set(chunk_properties()),
+    "vertex": set(vertex_properties()),
     "sh": {f"f_rest_{i}" for i in range(45)},
 }
 

@@ -148,7 +148,6 @@ def _directional(values: Array, header: Any) -> Array:
     return np.concatenate(bands, axis=2).transpose(0, 2, 1) if bands else np.zeros((len(values), 0, 3))
 
 
-@np.errstate(divide="ignore", invalid="ignore", over="ignore")  # sorted out with the unusable rows
 def _gaussians(section: _Section, header: Any) -> Gaussians:
     rows = section.records
     means = (rows["means"].astype(np.float64) - section.middle) * section.step + section.centres
@@ -162,6 +161,7 @@ def _gaussians(section: _Section, header: Any) -> Gaussians:
     )
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")  # sorted out with the unusable rows
 def read(path: Path) -> SceneFile:
     """Read a `.ksplat` scene of any compression; SH degree 0 to 2, the highest of its sections.
 

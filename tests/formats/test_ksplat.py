@@ -225,6 +225,16 @@ def test_damage_is_named(tmp_path: Path, random_scene: RandomScene, message: str
         read_scene(tmp_path / "x.ksplat")
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_signalling_nan_is_no_warning_of_numpy(tmp_path: Path, random_scene: RandomScene) -> None:
+    scene = random_scene(30, 0)
+    scene.means *= 1e-3
+    write_scene(tmp_path / "x.ksplat", scene)
+    data = put((tmp_path / "x.ksplat").read_bytes(), 5120 + 4, "<I", 0x7F800001)  # in the only bucket's centre
+    (tmp_path / "x.ksplat").write_bytes(data)
+    assert not torch.isfinite(module.read(tmp_path / "x.ksplat").gaussians.means[:, 0]).any()
+
+
 def test_gaussians_that_are_nowhere_are_dropped(tmp_path: Path, random_scene: RandomScene) -> None:
     write_scene(tmp_path / "x.ksplat", random_scene(30, 0))
     data = put((tmp_path / "x.ksplat").read_bytes(), 4096 + 16, "<f", float("nan"))  # the side of a block

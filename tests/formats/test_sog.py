@@ -13,8 +13,11 @@ import pytest
 import torch
 from PIL import Image
 
+import splat
+from splat.commands.info import describe
 from splat.errors import SplatError
 from splat.formats import FORMATS, detect_format, read_scene, read_scene_file, write_scene
+from splat.formats.registry import is_run_folder, is_scene_folder, is_scene_meta
 from splat.formats.scene_file import Notes
 from splat.formats.sog.container import picture_size
 from splat.formats.sog.palette import LEVELS, codebook, nearest_codes, palette
@@ -378,6 +381,20 @@ def test_unknown_models_and_extras_are_said(tmp_path: Path) -> None:
         "sky in meta.json",
         "1 other files",
     )
+
+
+def test_a_folder_is_a_scene_wherever_scenes_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "scene"
+    by_hand(folder)
+    assert is_scene_folder(folder) and not is_run_folder(folder) and is_run_folder(tmp_path)
+    assert is_scene_meta(folder / "meta.json") and not is_scene_meta(tmp_path / "meta.json")
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    for path in (folder, folder / "meta.json"):
+        found = describe(path)
+        assert (found["kind"], found["format"], found["count"], found["bytes"]) == ("scene", "sog", 2, size)
+        assert len(splat.load_scene(path)) == 2
+    written = splat.export(folder, tmp_path / "scene.splat")
+    assert len(read_scene(written)) == 2
 
 
 def test_marks_and_labels_beyond_are_counted(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ import pytest
 import torch
 
 from splat.formats import FORMATS, read_scene, read_scene_file, write_scene
-from splat.formats.axes import flipped
 from splat.formats.scene_file import Notes
 from splat.gaussians import Gaussians, quat_multiply
 from splat.sh import sh0_to_rgb
@@ -53,10 +52,6 @@ class Row:
 
     def turned(self, scene: Gaussians) -> Gaussians:
         """The scene of one program as the other has it."""
-        if (
-            self.format == "spz"
-        ):  # Gaussians and their own axes, as the SPZ library does: other quaternions, same shapes
-            return flipped(scene, self.turn)
         return scene if self.turn == (1, 1, 1) else scene.transformed(torch.diag(torch.tensor([*self.turn, 1.0])))
 
 

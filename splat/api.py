@@ -24,7 +24,7 @@ from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.evaluate import usual_options
 from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
-from splat.exporting import aligned_frame, export_mesh, export_points, export_scene
+from splat.exporting import aligned_frame, export_mesh, export_scene
 from splat.formats import FORMATS, read_scene_file
 from splat.formats.registry import is_run_folder
 from splat.formats.scene_file import NO_NOTES
@@ -225,6 +225,7 @@ def edit(
     select: Mapping[str, Any] | None = None,
     fill: Mapping[str, Any] | None = None,
     guide: Mapping[str, Any] | None = None,
+    refit: Mapping[str, Any] | None = None,
     field: str | None = None,
     level: str | None = None,
     force: bool = False,
@@ -236,13 +237,14 @@ def edit(
 
     Args:
         run: a run, its folder, or that of one of its edits; the newest edit of a run is edited.
-        operation: remove, extract, crop, recolor, opacity, scale, move, rotate, duplicate, replace or restyle; or undo
-            and redo.
+        operation: remove, extract, crop, recolor, opacity, scale, move, rotate, duplicate, replace, restyle or prune;
+            or undo and redo.
         text: what is edited, in words, after `distill`; several with " | " between them.
         without: what the text does not mean.
         select: keys of `splat.edit.select.options.SelectOptions`, `{"box": "0,0,0,1,1,1"}` or `{"file": selection}`.
         fill: keys of FillOptions: how the hole that remove leaves is filled.
         guide: keys of GuideOptions: how restyle follows its pictures.
+        refit: keys of RefitOptions: how prune fits colours where a count is asked for.
         field: name of the language field; None for the newest.
         level: of the field; None for where the best answer is.
         force: edit even if more than half of the scene is touched.
@@ -264,7 +266,7 @@ def edit(
     changing = tuple(word for word in OPERATIONS if word != "select")
     if operation not in changing:
         raise SplatError(wrong_choice("operation", operation, (*changing, *HISTORY[1:])))
-    dotted = {f"{group}.{key}": value for group, given in (("fill", fill), ("guide", guide))
+    dotted = {f"{group}.{key}": value for group, given in (("fill", fill), ("guide", guide), ("refit", refit))
               for key, value in (given or {}).items()}  # fmt: skip
     made = operation_options(operation, {**options, **dotted})
     chosen = with_options(SelectOptions(), select or {})
@@ -354,8 +356,8 @@ def export(
     Args:
         source: a run, its folder, a scene file, or Gaussians.
         output: the file.
-        format: a name in `splat.formats.FORMATS`: of a scene, mesh for the surface of a run (needs Open3D), or points
-            for a point cloud; None for the scene format of the file's suffix.
+        format: a name in `splat.formats.FORMATS`: of a scene, or mesh for the surface of a run (needs Open3D); None for
+            the scene format of the file's suffix.
         overwrite: whether the file may exist already.
         frame: scene for the capture's own coordinates; aligned for metres with z up, of a run that `align` has placed.
         mesh: keys of `splat.render.config.MeshOptions`, lengths in the scene's units.
@@ -382,8 +384,6 @@ def export(
         options = with_options(MeshOptions(), mesh or {})
         check(options)
         export_mesh(source, output, options, overwrite, placed)
-    elif format == "points":
-        export_points(source, output, overwrite, placed)
     else:
         export_scene(source, output, format, overwrite, placed, version=version)
     return output

@@ -32,7 +32,7 @@ def apply(
     """
     if chosen.count == 0 and not operation.blends:
         raise SplatError(f"{chosen.source} selects nothing surely enough; lower select.threshold")
-    if not operation.keeps and chosen.share > 0.5 and not operation.force:
+    if not operation.allows(chosen):
         raise SplatError(
             f"{name} would touch {chosen.share:.0%} of the scene, {chosen.count:,} Gaussians; force=true does it anyway"
         )

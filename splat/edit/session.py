@@ -13,7 +13,9 @@ from splat.edit import history as histories
 from splat.edit.apply import apply
 from splat.edit.operations import OPERATIONS, NoOptions, RestyleOptions
 from splat.edit.operations.base import Operation
+from splat.edit.photos import photos_of
 from splat.edit.preview import write_preview
+from splat.edit.score import score_run
 from splat.edit.select.geometry import everything
 from splat.edit.select.options import SelectOptions, selects
 from splat.edit.select.selection import Selection, save_selection
@@ -79,13 +81,27 @@ def prepare(path: Path, request: Request) -> PreparedEdit:
     run = histories.open_current(history)
     renderer = run.renderer(request.backend)
     digest = scene_digest(run.scene_path)
+    if operation.scored:
+        operation.photos = photos_of(run, renderer.background)
     named = [select_by_text(renderer, run, request.text)] if request.text is not None else []
+    candidates, selection = choose(operation, renderer, request, digest, named)
+    return PreparedEdit(history, run, renderer, operation, candidates, selection, digest)
+
+
+def choose(
+    operation: Operation[Any], renderer: SceneRenderer, request: Request, digest: str, named: list[Selection]
+) -> tuple[Selection, Selection]:
+    """What may be changed and what is changed from the start, by the options and what words have `named`; says it.
+
+    Raises:
+        SplatError: nothing is selected, or an option cannot be read.
+    """
     if operation.finds_its_place and not named and not selects(request.select):
         named = [everything(renderer.scene)]
     candidates = Selector(renderer, digest).from_options(request.select, named)
     selection = operation.narrowed(renderer, candidates)
     info(f"{selection.source}: {count(selection.count, 'Gaussian')} of {len(selection):,} ({selection.share:.1%})")
-    return PreparedEdit(history, run, renderer, operation, candidates, selection, digest)
+    return candidates, selection
 
 
 def preview(prepared: PreparedEdit, request: Request) -> Path:
@@ -120,6 +136,9 @@ def edit(prepared: PreparedEdit, request: Request) -> Path:
         "new": int((edited.origin < 0).sum()),
         "seconds": round(time.monotonic() - started, 3),
     }
+    if prepared.operation.scored:
+        scores = score_run(prepared.run, prepared.operation.photos, prepared.renderer, edited.scene)
+        record = {**record, "psnr": {score.views: score.record() for score in scores}}
     if request.text is not None:
         record = {**record, "text": request.text.text}
     if request.goal:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+from splat.edit.prune.options import PruneOptions
 from splat.edit.restyle.options import FILTERS, GuideOptions
 from splat.errors import SplatError
 from splat.options import flat, nearest, option, put
@@ -155,6 +156,7 @@ OPERATIONS: dict[str, Entry] = {
     "duplicate": Entry(DuplicateOptions, f"{_HERE}.transform:Duplicate"),
     "replace": Entry(ReplaceOptions, f"{_HERE}.transform:Replace"),
     "restyle": Entry(RestyleOptions, f"{_HERE}.restyle:Restyle"),
+    "prune": Entry(PruneOptions, f"{_HERE}.prune:Prune"),
     "select": Entry(NoOptions, f"{_HERE}.base:Operation"),  # only looks
 }
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor
 
+from splat.edit.photos import RunPhotos
 from splat.edit.select.geometry import bounds
 from splat.edit.select.selection import Selection
 from splat.errors import SplatError
@@ -16,6 +17,7 @@ from splat.options import parse_numbers
 from splat.render.scene import SceneRenderer
 
 NEW = -1
+NO_PHOTOS = RunPhotos(missing="a file has no photos")
 Options = TypeVar("Options")
 
 
@@ -64,6 +66,9 @@ class Operation(Generic[Options]):
 
     keeps: ClassVar[bool] = False  # what is selected is what stays
     blends: ClassVar[bool] = False  # weights below one half count too
+    scored: ClassVar[bool] = False  # what it costs is measured: pictures should stay as they were
+    photographed: bool = True  # whether the renderer's cameras are those of photos; a scene file has none
+    photos: RunPhotos = NO_PHOTOS  # of the run, for operations that are scored
 
     def __init__(self, options: Options, force: bool = False) -> None:
         """
@@ -81,6 +86,10 @@ class Operation(Generic[Options]):
     def narrowed(self, renderer: SceneRenderer, chosen: Selection) -> Selection:
         """The part of a selection that is changed from the start."""
         return chosen
+
+    def allows(self, chosen: Selection) -> bool:
+        """Whether so much of the scene may be changed."""
+        return self.keeps or self.force or chosen.share <= 0.5
 
     def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
         """The scene after the operation.

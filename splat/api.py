@@ -24,7 +24,7 @@ from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.evaluate import usual_options
 from splat.evaluate.run_evaluation import evaluate_run, evaluate_scene
-from splat.exporting import aligned_frame, export_mesh, export_scene
+from splat.exporting import aligned_frame, export_mesh, export_points, export_scene
 from splat.formats import FORMATS, read_scene_file
 from splat.formats.registry import is_run_folder
 from splat.formats.scene_file import NO_NOTES
@@ -356,8 +356,8 @@ def export(
     Args:
         source: a run, its folder, a scene file, or Gaussians.
         output: the file.
-        format: a name in `splat.formats.FORMATS`: of a scene, or mesh for the surface of a run (needs Open3D); None for
-            the scene format of the file's suffix.
+        format: a name in `splat.formats.FORMATS`: of a scene, mesh for the surface of a run (needs Open3D), or points
+            for a point cloud; None for the scene format of the file's suffix.
         overwrite: whether the file may exist already.
         frame: scene for the capture's own coordinates; aligned for metres with z up, of a run that `align` has placed.
         mesh: keys of `splat.render.config.MeshOptions`, lengths in the scene's units.
@@ -384,6 +384,8 @@ def export(
         options = with_options(MeshOptions(), mesh or {})
         check(options)
         export_mesh(source, output, options, overwrite, placed)
+    elif format == "points":
+        export_points(source, output, overwrite, placed)
     else:
         export_scene(source, output, format, overwrite, placed, version=version)
     return output

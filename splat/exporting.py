@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from splat.console import info, progress, warn
+from splat.console import count, info, progress, warn
 from splat.errors import SplatError
 from splat.evaluate.fidelity import Fidelity, fidelity, judging_cameras, lone_renderer
+from splat.files import atomic_path
 from splat.formats.common import drop_unusable
 from splat.formats.losses import losses
 from splat.formats.mesh import NAMING_ORIGIN
 from splat.formats.placed import HALF_TURN, to_y_up
+from splat.formats.points import LEAST_OPACITY, point_cloud
 from splat.formats.registry import Format, format_for_writing, read_scene_file, write_scene
 from splat.formats.scene_file import NO_NOTES, Notes
 from splat.frame import SceneFrame
@@ -170,6 +172,52 @@ def export_mesh(
         said = "the file names it" if suffix in NAMING_ORIGIN else f"a {suffix} file cannot name it: keep it"
         warn(f"{output.name}: everything is written minus the origin ({listed}); {said}")
     return len(mesh.triangles)
+
+
+def export_points(
+    source: Run | Path | Gaussians, output: Path, overwrite: bool = False, frame: SceneFrame | None = None
+) -> int:
+    """Write a scene as a point cloud; says what is left out.
+
+    Args:
+        source: a run, whose training cameras say to which side normals look, a scene file, or Gaussians.
+        output: the file, a `.ply`.
+        overwrite: whether the file may exist already.
+        frame: what a run's points are moved into; None: they stay in the scene's coordinates.
+
+    Returns:
+        The number of points.
+
+    Raises:
+        SplatError: no such kind of file, it exists, or the source cannot be read.
+    """
+    entry = format_for_writing(output, "points", ("points",))
+    _may_be_written(output, overwrite)
+    notes, viewers = NO_NOTES, None
+    if isinstance(source, Gaussians):
+        gaussians = source
+    else:
+        found = read_scene_file(source.scene_path if isinstance(source, Run) else source)
+        gaussians, notes = found.gaussians, found.notes
+    if isinstance(source, Run):
+        notes = source.notes
+        viewers = torch.stack([camera.position for camera in source.cameras("train")]).numpy()
+    if frame is not None:
+        gaussians = gaussians.transformed(torch.from_numpy(frame.similarity.matrix))
+        notes = replace(notes, origin=frame.origin)
+        viewers = None if viewers is None else frame.similarity.apply(viewers)
+    cloud, left_out = point_cloud(gaussians, viewers)
+    with atomic_path(output) as temporary:
+        entry.write(temporary, cloud, notes)
+    if left_out:
+        rows = f"{left_out:,} of {count(len(gaussians), 'Gaussian')}"
+        warn(f"{output.name}: {rows} left out, with an opacity below {LEAST_OPACITY:g} or values that are no numbers")
+    if viewers is None:
+        warn(f"{output.name}: normals look to either side; those of a run's folder look to its cameras")
+    if any(notes.origin):
+        listed = ", ".join(f"{value:.12g}" for value in notes.origin)
+        warn(f"{output.name}: everything is written minus the origin ({listed}); the header names it")
+    return len(cloud.points)
 
 
 def aligned_frame(run: Run) -> SceneFrame:

@@ -32,7 +32,7 @@ STAYS = "none"  # a transform that moves nothing
 
 
 @dataclass(frozen=True)
-class Part:
+class ScenePart:
     """A scene that becomes part of another one."""
 
     name: str
@@ -41,7 +41,7 @@ class Part:
     run: Run | None = None
 
     @classmethod
-    def read(cls, path: Path, frame: str = "scene") -> Part:
+    def read(cls, path: Path, frame: str = "scene") -> ScenePart:
         """A run, in its own coordinates or as `splat align` has placed it, or a scene file.
 
         Args:
@@ -61,7 +61,7 @@ class Part:
         placed = aligned_frame(run)
         return replace(part.moved(placed.similarity.matrix), notes=replace(run.notes, origin=placed.origin), run=None)
 
-    def moved(self, matrix: np.ndarray) -> Part:
+    def moved(self, matrix: np.ndarray) -> ScenePart:
         """The part after a similarity [4, 4]."""
         return replace(self, gaussians=self.gaussians.transformed(torch.from_numpy(matrix)))
 
@@ -72,7 +72,7 @@ class Part:
         return lone_renderer(self.gaussians, bool(self.notes.antialiased), LOOKS)
 
 
-def merge(parts: Sequence[Part]) -> tuple[Gaussians, Notes]:
+def merge(parts: Sequence[ScenePart]) -> tuple[Gaussians, Notes]:
     """One scene of several that are in place, in coordinates without the origin of the first.
 
     Args:
@@ -93,7 +93,7 @@ def merge(parts: Sequence[Part]) -> tuple[Gaussians, Notes]:
     return Gaussians.cat(scenes), Notes(said.pop() if len(said) == 1 else None, first.notes.origin)
 
 
-def found_place(part: Part, still: Part) -> np.ndarray:
+def found_place(part: ScenePart, still: ScenePart) -> np.ndarray:
     """[4, 4]: where a part belongs, in the coordinates of another one: by photos of both, else by what both show.
 
     Raises:

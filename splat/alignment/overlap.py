@@ -35,7 +35,7 @@ SEEN = 0.9  # opacity from which a pixel has a depth
 
 
 @dataclass(frozen=True)
-class View:
+class FeatureView:
     """What a picture has to match with, N features."""
 
     name: str
@@ -117,7 +117,7 @@ def _too_little(count: int) -> SplatError:
     )
 
 
-def seen(renderer: SceneRenderer, camera: Camera) -> View | None:
+def seen(renderer: SceneRenderer, camera: Camera) -> FeatureView | None:
     """The features of a camera's picture whose place is known; None where there are hardly any."""
     with torch.no_grad():
         image, alpha, _ = renderer.render(camera, "RGB+ED")
@@ -133,7 +133,7 @@ def seen(renderer: SceneRenderer, camera: Camera) -> View | None:
     depths = depth[rows, columns].double()[kept]
     points = camera.unproject(pixels[kept], depths)
     descriptors = features.descriptors[kept.numpy()].astype(np.float32)
-    return View(camera.name, descriptors, points.numpy(), depths.numpy())
+    return FeatureView(camera.name, descriptors, points.numpy(), depths.numpy())
 
 
 def _steady(depth: np.ndarray) -> np.ndarray:
@@ -182,7 +182,7 @@ class Matches:
         return best
 
 
-def matched(a: View, b: View) -> Matches:
+def matched(a: FeatureView, b: FeatureView) -> Matches:
     """The features of two pictures that are each other's nearest, and clearly so."""
     matcher = cv2.BFMatcher(cv2.NORM_L2)
     forth = matcher.knnMatch(a.descriptors, b.descriptors, 2)

@@ -16,7 +16,7 @@ from splat.options import option
 from splat.run import open_run
 
 if TYPE_CHECKING:
-    from splat.merging import Part
+    from splat.merging import ScenePart
 
 SCENES = tuple(name for name, entry in WRITABLE.items() if entry.content == "scene")
 
@@ -80,12 +80,12 @@ def run(config: ConvertConfig) -> None:
     print(output)
 
 
-def in_place(config: ConvertConfig, sources: list[Path]) -> list[Part]:
+def in_place(config: ConvertConfig, sources: list[Path]) -> list[ScenePart]:
     """The scenes, each where it belongs."""
-    from splat.merging import Part, found_place, read_transform
+    from splat.merging import ScenePart, found_place, read_transform
 
     transforms = [read_transform(text) for text in config.transforms or ()]
-    parts = [Part.read(source, config.frame) for source in sources]
+    parts = [ScenePart.read(source, config.frame) for source in sources]
     for part in parts:
         console.info(f"{part.name}: {console.count(len(part.gaussians), 'Gaussian')}")
     if config.align:

@@ -28,13 +28,14 @@ class ExportConfig:
     run: str = option("", "a run folder or a scene file")
     format: str | None = option(
         None,
-        "the scene's format, or mesh for the surface of a run (null: from output's suffix, else ply)",
+        "the scene's format, mesh for the surface of a run, or points for a point cloud (null: from output's suffix,"
+        " else ply)",
         choices=tuple(WRITABLE),
     )
     output: str | None = option(
         None,
         f"the file to write, its name ending in {' or '.join(SUFFIXES)}, a mesh's in"
-        f" {', '.join(FORMATS['mesh'].suffixes)} (null: RUN/exports/scene.FORMAT or mesh.ply)",
+        f" {', '.join(FORMATS['mesh'].suffixes)} (null: RUN/exports/scene.FORMAT, mesh.ply or points.ply)",
     )
     frame: str = option(
         "scene",
@@ -58,7 +59,7 @@ def run(config: ExportConfig) -> None:
     output = output_path(source, config.output, config.format, config.frame)
     if output.exists() and not config.overwrite:
         raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
-    entry = format_for_writing(output, config.format, ("scene", "mesh"))
+    entry = format_for_writing(output, config.format, ("scene", "mesh", "points"))
     entry.version_to_write(config.version)
     if entry.content == "mesh" and not is_run_folder(source):
         raise SplatError(f"{source} has no cameras, which a mesh needs; give the run folder")
@@ -68,6 +69,7 @@ def run(config: ExportConfig) -> None:
     from splat.exporting import (  # torch, which takes seconds: all else is refused before
         aligned_frame,
         export_mesh,
+        export_points,
         export_scene,
     )
 
@@ -79,6 +81,8 @@ def run(config: ExportConfig) -> None:
         console.info(frame.describe())
     if isinstance(exported, Run) and entry.content == "mesh":
         count = console.count(export_mesh(exported, output, config.mesh, config.overwrite, frame), "triangle")
+    elif entry.content == "points":
+        count = console.count(export_points(exported, output, config.overwrite, frame), "point")
     else:
         written = export_scene(exported, output, config.format, config.overwrite, frame, version=config.version)
         count = console.count(len(written), "Gaussian")
@@ -94,15 +98,16 @@ def scene_file(source: Path) -> Path:
 
 
 def output_path(source: Path, output: str | None, format: str | None, frame: str) -> Path:
-    """Where the export goes: RUN/exports/scene.FORMAT, or beside a scene file, unless the user says.
+    """Where it goes unless the user says: scene.FORMAT, mesh.ply or points.ply, in RUN/exports or beside a file.
 
     What is aligned is called so: nothing else tells the two files apart.
     """
     if output is not None:
         return user_path(output)
     aligned = "-aligned" if frame == "aligned" else ""
-    if format == "mesh":
-        return source / "exports" / f"mesh{aligned}.ply" if is_run_folder(source) else source.with_suffix(".mesh.ply")
+    if format in ("mesh", "points"):
+        beside = source.with_suffix(f".{format}.ply")
+        return source / "exports" / f"{format}{aligned}.ply" if is_run_folder(source) else beside
     suffix = FORMATS[format or "ply"].suffixes[0]
     return source / "exports" / f"scene{aligned}{suffix}" if is_run_folder(source) else source.with_suffix(suffix)
 
@@ -117,6 +122,7 @@ COMMAND = Command(
         "splat export runs/demo/default format=splat",
         "splat export scene.spz output=scene.ply",
         "splat export runs/demo/default format=mesh output=room.glb",
+        "splat export runs/demo/default format=points output=room.ply",
         "splat export runs/demo/default format=spz version=3 frame=aligned",
     ),
 )

@@ -37,16 +37,29 @@ def named_origin(origin: Origin) -> str:
     return "origin: " + " ".join(map(repr, origin)) if any(origin) else ""
 
 
+def vertex_table(points: np.ndarray, normals: np.ndarray, colors: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """The vertices of a binary little-endian PLY.
+
+    Args:
+        points, normals: [V, 3] float.
+        colors: [V, 3] uint8.
+
+    Returns:
+        The rows, and the lines of the header that announce them.
+    """
+    rows = np.empty(len(points), [("xyz", "<f4", 3), ("normal", "<f4", 3), ("rgb", "u1", 3)])
+    rows["xyz"], rows["normal"], rows["rgb"] = points, normals, colors
+    lines = [f"element vertex {len(rows)}"]
+    lines += [f"property float {name}" for name in ("x", "y", "z", "nx", "ny", "nz")]
+    return rows, lines + [f"property uchar {name}" for name in ("red", "green", "blue")]
+
+
 def write_ply(file: BinaryIO, surface: Surface, origin: Origin) -> None:
     """Binary little-endian PLY with normals and colours."""
-    vertices = np.empty(len(surface.vertices), [("xyz", "<f4", 3), ("normal", "<f4", 3), ("rgb", "u1", 3)])
-    vertices["xyz"], vertices["normal"], vertices["rgb"] = surface.vertices, surface.normals, surface.colors
+    vertices, properties = vertex_table(surface.vertices, surface.normals, surface.colors)
     faces = np.empty(len(surface.triangles), [("count", "u1"), ("corners", "<i4", 3)])
     faces["count"], faces["corners"] = 3, surface.triangles
-    header = ["ply", "format binary_little_endian 1.0", f"comment {named_origin(origin)}"]
-    header += [f"element vertex {len(vertices)}"]
-    header += [f"property float {name}" for name in ("x", "y", "z", "nx", "ny", "nz")]
-    header += [f"property uchar {name}" for name in ("red", "green", "blue")]
+    header = ["ply", "format binary_little_endian 1.0", f"comment {named_origin(origin)}", *properties]
     header += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header"]
     file.write("".join(line + "\n" for line in header if line.strip() != "comment").encode("ascii"))
     file.write(vertices.tobytes())

@@ -16,9 +16,10 @@ from splat.formats.scene_file import NO_NOTES, Notes, SceneFile
 
 if TYPE_CHECKING:
     from splat.formats.mesh import Surface
+    from splat.formats.points import PointCloud
     from splat.gaussians import Gaussians
 
-Content = Literal["scene", "mesh"]
+Content = Literal["scene", "mesh", "points"]
 
 
 def _never(start: bytes, path: Path) -> bool:
@@ -111,7 +112,11 @@ class Format:
         return importlib.import_module(self.module).lost(gaussians)
 
     def write(
-        self, path: Path, content: Gaussians | Surface, notes: Notes = NO_NOTES, version: int | None = None
+        self,
+        path: Path,
+        content: Gaussians | Surface | PointCloud,
+        notes: Notes = NO_NOTES,
+        version: int | None = None,
     ) -> None:
         """Write to `path` directly; see `write_scene` for the atomic way.
 
@@ -245,6 +250,15 @@ FORMATS: dict[str, Format] = {
             writable=True,
             content="mesh",
         ),
+        Format(
+            "points",
+            (".ply",),
+            "a coloured point cloud with normals, one point a Gaussian",
+            "splat.formats.points",
+            readable=False,
+            writable=True,
+            content="points",
+        ),
     )
 }
 
@@ -364,9 +378,10 @@ def format_for_writing(
         entry = FORMATS.get(format)
         if entry is None or entry.content not in contents:
             raise SplatError(f"unknown scene format '{format}'; choose one of {_names(writable=True)}")
-        if entry.content == "mesh":
+        if entry.content != "scene":
             if not name.endswith(entry.suffixes):
-                raise SplatError(f"{Path(path).name} is no mesh file; end it in {', '.join(entry.suffixes)}")
+                kind = "mesh" if entry.content == "mesh" else "point cloud"
+                raise SplatError(f"{Path(path).name} is no {kind} file; end it in {', '.join(entry.suffixes)}")
         elif named not in (None, entry) or Path(name).suffix in _FOREIGN:
             raise SplatError(
                 f"{name} is named as another kind of file, which readers would take it for; a {format} file ends in "

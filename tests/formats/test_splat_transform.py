@@ -16,7 +16,7 @@ import torch
 
 from splat.formats import FORMATS, read_scene, read_scene_file, write_scene
 from splat.formats.scene_file import Notes
-from splat.gaussians import Gaussians
+from splat.gaussians import Gaussians, quat_multiply
 from splat.sh import sh0_to_rgb
 
 RandomScene = Callable[..., Gaussians]
@@ -129,13 +129,18 @@ def assert_close(scene: Gaussians, found: Gaussians, row: Row) -> None:
 def differences(a: Gaussians, b: Gaussians) -> dict[str, float]:
     """The largest differences between Gaussians in the same order."""
     quats = [torch.nn.functional.normalize(each.quats.double()) for each in (a, b)]
-    sign = (quats[0] * quats[1]).sum(1, keepdim=True).sign()
+    # half a turn about an axis of its own leaves a Gaussian as it is: its four rotations, the one that fits taken
+    equal = torch.stack([quat_multiply(quats[0], half_turn) for half_turn in torch.eye(4, dtype=torch.float64)])
+    likeness = (equal * quats[1]).sum(2)
+    best = likeness.abs().argmax(0)
+    rows = torch.arange(len(best))
+    aligned = equal[best, rows] * likeness[best, rows].sign()[:, None]
     pairs = {
         "means": (a.means, b.means),
         "scales": (a.scales, b.scales),
         "opacities": (torch.sigmoid(a.opacities), torch.sigmoid(b.opacities)),
         "colors": (sh0_to_rgb(a.sh0), sh0_to_rgb(b.sh0)),
-        "quats": (quats[0] * sign, quats[1]),
+        "quats": (aligned, quats[1]),
         "shN": (a.shN, b.shN),
     }
     return {name: float((x - y).abs().max()) if x.numel() else 0.0 for name, (x, y) in pairs.items()}

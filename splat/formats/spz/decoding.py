@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from splat.formats.spz.layout import SMALLEST_THREE, Header
+from splat.formats.spz.layout import SMALLEST_THREE, SpzHeader
 
 COLOR_SCALE = 0.15  # SPZ keeps the SH coefficient itself, over a wider range than colours in [0, 1]
 
 
-def positions(data: bytes, header: Header) -> np.ndarray:
+def positions(data: bytes, header: SpzHeader) -> np.ndarray:
     """[N, 3] float64: half floats in version 1, then signed little-endian integers of three bytes."""
     if header.version == 1:
         return np.frombuffer(data, "<f2").reshape(-1, 3).astype(np.float64)
@@ -21,7 +21,7 @@ def positions(data: bytes, header: Header) -> np.ndarray:
     return np.ldexp(signed, -header.fractional_bits).reshape(-1, 3)
 
 
-def rotations(data: bytes, header: Header) -> np.ndarray:
+def rotations(data: bytes, header: SpzHeader) -> np.ndarray:
     """[N, 4] float64 wxyz."""
     return smallest_three(data) if header.version >= SMALLEST_THREE else first_three(data)
 
@@ -56,7 +56,7 @@ def colors(data: bytes) -> np.ndarray:
     return (np.frombuffer(data, np.uint8).reshape(-1, 3) / 255 - 0.5) / COLOR_SCALE
 
 
-def directional(data: bytes, header: Header, sh_degree: int) -> np.ndarray:
+def directional(data: bytes, header: SpzHeader, sh_degree: int) -> np.ndarray:
     """[N, K-1, 3] float32 coefficients up to a degree that is not above the file's."""
     stored, kept = ((degree + 1) ** 2 - 1 for degree in (header.sh_degree, sh_degree))
     table = np.frombuffer(data, np.uint8).reshape(header.count, stored, 3)[:, :kept]

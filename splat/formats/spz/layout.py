@@ -19,7 +19,7 @@ _MOST_FRACTIONAL_BITS = 64  # of positions with 24 bits; writers use 12
 
 
 @dataclass(frozen=True)
-class Header:
+class SpzHeader:
     """What the first 16 bytes say; they are the same in all versions but for the last."""
 
     version: int
@@ -41,7 +41,7 @@ class Header:
         return _LEGACY.pack(MAGIC, *values)
 
 
-def parse_header(path: Path, data: bytes) -> Header:
+def parse_header(path: Path, data: bytes) -> SpzHeader:
     """The header in the first 16 bytes.
 
     Raises:
@@ -49,7 +49,7 @@ def parse_header(path: Path, data: bytes) -> Header:
     """
     if len(data) < _LEGACY.size or data[:4] != MAGIC:
         raise SplatError(f"{path} is no SPZ file; SPZ versions 1 to 4 are read")
-    header = Header(*_LEGACY.unpack(data[: _LEGACY.size])[1:6])
+    header = SpzHeader(*_LEGACY.unpack(data[: _LEGACY.size])[1:6])
     if header.version not in READ:
         raise SplatError(f"{path} is SPZ version {header.version}; SPZ versions 1 to 4 are read")
     if header.sh_degree > 4:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splat.errors import SplatError
-from splat.formats.spz.layout import FLAG_EXTENSIONS, HEADER_V4, SEPARATE_STREAMS, Header, parse_header
+from splat.formats.spz.layout import FLAG_EXTENSIONS, HEADER_V4, SEPARATE_STREAMS, SpzHeader, parse_header
 from splat.formats.spz.zstd import find_zstd
 
 # A damaged or hostile file can announce what it does not hold: real scenes shrink to a quarter, so memory for more than
@@ -21,13 +21,13 @@ _MOST_EXTENSION_BYTES = 1 << 16  # of a gzip stream, whose end is not known; tho
 
 @dataclass(frozen=True)
 class Unpacked:
-    header: Header
+    header: SpzHeader
     streams: list[bytes]  # six, each of the size that the header implies
     extensions: bytes = b""
     unused: tuple[str, ...] = ()
 
 
-def _check_likely(path: Path, header: Header, held: int) -> None:
+def _check_likely(path: Path, header: SpzHeader, held: int) -> None:
     """
     Raises:
         SplatError: when `held` bytes are too few for what the header announces.
@@ -40,7 +40,7 @@ def _check_likely(path: Path, header: Header, held: int) -> None:
         )
 
 
-def _unpack_v4(path: Path, data: bytes, header: Header) -> Unpacked:
+def _unpack_v4(path: Path, data: bytes, header: SpzHeader) -> Unpacked:
     """A table of (packed, unpacked) sizes stands at the offset that the header gives; extensions are before it."""
     streams, table = struct.unpack_from("<BI", data, 15)
     if table < HEADER_V4:
@@ -66,7 +66,7 @@ def _unpack_v4(path: Path, data: bytes, header: Header) -> Unpacked:
     return Unpacked(header, out, data[HEADER_V4:table], tuple(extra))
 
 
-def _unpack_stream(file: io.BufferedIOBase, header: Header) -> Unpacked:
+def _unpack_stream(file: io.BufferedIOBase, header: SpzHeader) -> Unpacked:
     """What follows the header in versions 1 to 3; extensions, if the header announces them, are at the end."""
     streams = [file.read(size) for size in header.sizes()]
     extensions = file.read(_MOST_EXTENSION_BYTES) if header.flags & FLAG_EXTENSIONS else b""

@@ -17,7 +17,7 @@ from splat.formats.placed import to_y_up
 from splat.formats.scene_file import NO_NOTES, Notes
 from splat.formats.spz import encoding
 from splat.formats.spz.decoding import COLOR_SCALE
-from splat.formats.spz.layout import FLAG_ANTIALIASED, HEADER_V4, SEPARATE_STREAMS, SMALLEST_THREE, Header
+from splat.formats.spz.layout import FLAG_ANTIALIASED, HEADER_V4, SEPARATE_STREAMS, SMALLEST_THREE, SpzHeader
 from splat.formats.spz.zstd import find_zstd
 from splat.gaussians import Gaussians
 
@@ -62,17 +62,17 @@ def write(path: Path, gaussians: Gaussians, notes: Notes = NO_NOTES, version: in
         encoding.directional(arrays["shN"]),
     ]
     flags = FLAG_ANTIALIASED if notes.antialiased else 0
-    header = Header(version, len(usable), usable.sh_degree, bits, flags)
+    header = SpzHeader(version, len(usable), usable.sh_degree, bits, flags)
     pack = _pack_v4 if version >= SEPARATE_STREAMS else _pack_stream
     Path(path).write_bytes(pack(header, streams))
 
 
-def _pack_stream(header: Header, streams: list[bytes]) -> bytes:
+def _pack_stream(header: SpzHeader, streams: list[bytes]) -> bytes:
     """Versions 2 and 3: one gzip stream, the same bytes whenever it is written."""
     return gzip.compress(b"".join([header.packed(), *streams]), 6, mtime=0)
 
 
-def _pack_v4(header: Header, streams: list[bytes]) -> bytes:
+def _pack_v4(header: SpzHeader, streams: list[bytes]) -> bytes:
     """Version 4: header, table of sizes, one zstd stream an attribute; empty ones are left out."""
     zstd = find_zstd("what is to be written", "choose version=3")
     streams = [stream for stream in streams if stream]

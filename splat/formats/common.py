@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from splat.console import count
-from splat.errors import SplatError
 from splat.gaussians import Gaussians
 
 # Bytes 0 and 255 mean fully transparent and opaque; a logit cannot say so, this is as near as is useful in float32.
@@ -84,25 +83,6 @@ def drop_unusable(gaussians: Gaussians) -> tuple[Gaussians, int]:
     rows = usable_rows(gaussians)
     dropped = int((~rows).sum())
     return (gaussians[rows], dropped) if dropped else (gaussians, 0)
-
-
-def all_usable(gaussians: Gaussians, what: str) -> Gaussians:
-    """The Gaussians for a writer of integers, infinities with a clear meaning as finite values.
-
-    Args:
-        gaussians: N Gaussians.
-        what: what is to be written, for the message.
-
-    Raises:
-        SplatError: when some have other values that are not finite.
-    """
-    kept, dropped = drop_unusable(gaussians)
-    if dropped:
-        raise SplatError(
-            f"{dropped:,} of {len(gaussians):,} Gaussians have NaN or infinite values, which {what} cannot hold; "
-            "leave them out"
-        )
-    return kept
 
 
 def unusable_line(dropped: int) -> list[str]:

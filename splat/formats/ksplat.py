@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 
 from splat.errors import SplatError
-from splat.formats.common import all_usable, drop_unusable, gaussians_from_numpy, logit, sigmoid, to_numpy
+from splat.formats.common import drop_unusable, gaussians_from_numpy, logit, sigmoid, to_numpy, unusable_line
 from splat.formats.positions import near_zero
 from splat.formats.scene_file import NO_NOTES, Notes, SceneFile
 from splat.gaussians import Gaussians
@@ -246,10 +246,9 @@ def write(path: Path, gaussians: Gaussians, notes: Notes = NO_NOTES, compression
         gaussians: on any device.
         compression: 0 (44 bytes a Gaussian without directional colour), 1 (24), or 2 (24; directional colour in bytes).
 
-    Raises:
-        SplatError: when some are not finite.
+    Gaussians with values that are not finite are left out: the file has no bits for them.
     """
-    gaussians = all_usable(gaussians, "a KSPLAT file")
+    gaussians, _ = drop_unusable(gaussians)
     arrays = to_numpy(gaussians)
     degree = min(gaussians.sh_degree, HIGHEST_DEGREE)
     means = arrays["means"].astype(np.float64)
@@ -312,12 +311,12 @@ def _section_header(count: int, degree: int, width: int, block: float, buckets: 
 
 def lost(gaussians: Gaussians) -> list[str]:
     """Directional colour above degree 2, and what bytes and 16-bit numbers have no room for."""
-    found = []
+    usable, dropped = drop_unusable(gaussians)
+    found = unusable_line(dropped)
     if gaussians.sh_degree > HIGHEST_DEGREE:
         found.append(
             f"directional colour of degree {gaussians.sh_degree} is cut to degree 2: a KSPLAT file has no more"
         )
-    usable, _ = drop_unusable(gaussians)
     colors = sh0_to_rgb(usable.sh0)
     clipped = int(((colors < -_HALF_A_BYTE) | (colors > 1 + _HALF_A_BYTE)).any(dim=-1).sum())
     if clipped:

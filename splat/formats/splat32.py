@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from splat.errors import SplatError
-from splat.formats.common import gaussians_from_numpy, logit, sigmoid, to_numpy
+from splat.formats.common import drop_unusable, gaussians_from_numpy, logit, sigmoid, to_numpy, unusable_line
 from splat.formats.positions import near_zero
 from splat.formats.scene_file import NO_NOTES, Notes, SceneFile
 from splat.gaussians import Gaussians
@@ -47,7 +47,7 @@ def read(path: Path) -> SceneFile:
 
 def _byte(values: np.ndarray) -> np.ndarray:
     """Nearest bytes; NaN becomes 0."""
-    return np.clip(np.rint(np.nan_to_num(values)), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 def write(path: Path, gaussians: Gaussians, notes: Notes = NO_NOTES) -> None:
@@ -56,8 +56,14 @@ def write(path: Path, gaussians: Gaussians, notes: Notes = NO_NOTES) -> None:
     It has no place for notes.
 
     Bytes are rounded to nearest (the converter truncates), so that reading and writing again changes nothing more but
-    the last bit of a few rotations.
+    the last bit of a few rotations. Gaussians with values that are not finite are left out: a byte cannot say so.
+
+    Raises:
+        SplatError: for a scene without Gaussians.
     """
+    gaussians, _ = drop_unusable(gaussians)
+    if not len(gaussians):
+        raise SplatError(f"{path.name}: there are no Gaussians to write, and a .splat file of none is an empty file")
     arrays = to_numpy(gaussians)
     scales = np.exp(arrays["scales"].astype(np.float64))
     alphas = sigmoid(arrays["opacities"])
@@ -74,8 +80,9 @@ def write(path: Path, gaussians: Gaussians, notes: Notes = NO_NOTES) -> None:
 
 
 def lost(gaussians: Gaussians) -> list[str]:
-    """Directional colour, and colours that a byte has no room for."""
-    found = []
+    """Directional colour, colours that a byte has no room for, and Gaussians that are left out."""
+    gaussians, dropped = drop_unusable(gaussians)
+    found = unusable_line(dropped)
     if gaussians.sh_degree:
         found.append(
             f"directional colour is lost: a .splat file has none (the scene has SH degree {gaussians.sh_degree})"

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from splat.errors import SplatError
-from splat.formats.common import all_usable, drop_unusable, sigmoid, to_numpy
+from splat.formats.common import drop_unusable, sigmoid, to_numpy, unusable_line
 from splat.formats.morton import morton_order
 from splat.formats.scene_file import NO_NOTES, Notes
 from splat.formats.sog.container import META
@@ -50,13 +50,14 @@ def write(path: Path, gaussians: Gaussians, notes: Notes = NO_NOTES) -> None:
         gaussians: of SH degree 0 to 3, on any device.
         notes: `antialiased` is written as `model`, an origin into `extras`, which other programs leave alone.
 
+    Gaussians with values that are not finite are left out: the file has no bits for them.
+
     Raises:
-        SplatError: when some are not finite, there are more than a picture has room for (134 million), or the SH degree
-            is above 3.
+        SplatError: there are more than a picture has room for (134 million), or the SH degree is above 3.
     """
     if gaussians.sh_degree > HIGHEST_DEGREE:
         raise SplatError(f"SOG has SH degrees 0 to 3, not {gaussians.sh_degree}; choose another format")
-    gaussians = all_usable(gaussians, "a SOG file")
+    gaussians, _ = drop_unusable(gaussians)
     count = len(gaussians)
     if count > MOST_SIDE**2 // 2:
         raise SplatError(f"{count:,} Gaussians are too many for one SOG file; write PLY")
@@ -161,8 +162,8 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 def lost(gaussians: Gaussians) -> list[str]:
     """What bytes, codebooks and the palette make of the scene, with figures."""
-    found: list[str] = []
-    usable, _ = drop_unusable(gaussians)
+    usable, dropped = drop_unusable(gaussians)
+    found = unusable_line(dropped)
     if not len(usable):
         return found
     arrays = to_numpy(usable)

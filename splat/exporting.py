@@ -164,7 +164,7 @@ def export_mesh(
     if frame is not None:
         mesh.transform(frame.similarity.matrix)
         mesh.normalize_normals()
-        notes = replace(notes, origin=frame.origin)
+        notes = replace(notes, origin=frame.origin, up="z" if frame.up_from else notes.up)
     write_mesh(output, mesh, notes)
     if any(notes.origin):
         listed = ", ".join(f"{value:.12g}" for value in notes.origin)

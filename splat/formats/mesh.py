@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +17,7 @@ import numpy as np
 from splat.errors import SplatError
 from splat.formats import gltf_file
 from splat.formats.gltf_file import linear_light
+from splat.formats.placed import to_y_up, turned_origin
 from splat.formats.scene_file import NO_NOTES, Notes, Origin
 
 _TRIANGLES = 4  # glTF's number for primitives of them
@@ -96,7 +97,7 @@ def write_stl(file: BinaryIO, surface: Surface, origin: Origin) -> None:
 
 
 def write_glb(file: BinaryIO, surface: Surface, origin: Origin) -> None:
-    """glTF 2.0 with linear vertex colours, as it wants them."""
+    """glTF 2.0 with linear vertex colours, as it wants them; y is up already."""
     attributes = {
         "POSITION": surface.vertices.astype("<f4"),
         "NORMAL": surface.normals.astype("<f4"),
@@ -122,7 +123,8 @@ def write(path: Path, surface: Surface, notes: Notes = NO_NOTES) -> None:
     Args:
         path: the file; written directly, see `splat.render.mesh.write_mesh` for the atomic way.
         surface: the mesh.
-        notes: their origin, what was subtracted from the capture's coordinates, is noted where the file has room.
+        notes: their origin, what was subtracted from the capture's coordinates, is noted where the file has room. A
+            `.glb`, whose axes glTF prescribes, is turned so that what is up there is y.
 
     Raises:
         SplatError: when the suffix is none of them.
@@ -130,5 +132,11 @@ def write(path: Path, surface: Surface, notes: Notes = NO_NOTES) -> None:
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
         raise SplatError(f"{path.name} is no mesh file; end it in {', '.join(WRITERS)}")
+    origin = notes.origin
+    if writer is write_glb:
+        turn = to_y_up(notes.up)
+        rotation = turn[:3, :3].astype(np.float32)
+        surface = replace(surface, vertices=surface.vertices @ rotation.T, normals=surface.normals @ rotation.T)
+        origin = turned_origin(origin, turn)
     with path.open("wb") as file:
-        writer(file, surface, notes.origin)
+        writer(file, surface, origin)

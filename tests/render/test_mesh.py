@@ -146,12 +146,24 @@ def test_a_glb_holds_the_mesh_with_linear_colors(tmp_path: Path, ball: TriangleM
         arrays.append(np.frombuffer(content[start : start + view["byteLength"]], dtype))
         assert len(arrays[-1]) == accessor["count"] * {"VEC3": 3, "SCALAR": 1}[accessor["type"]]
     positions, normals, colors, indices = arrays
-    assert np.array_equal(positions.reshape(-1, 3), np.asarray(ball.vertices, np.float32))
-    assert np.allclose(normals.reshape(-1, 3), np.asarray(ball.vertex_normals), atol=1e-6)
+    upright = np.array([1, -1, -1], np.float32)  # y is up in glTF, and down in a capture
+    assert np.array_equal(positions.reshape(-1, 3), np.asarray(ball.vertices, np.float32) * upright)
+    assert np.allclose(normals.reshape(-1, 3), np.asarray(ball.vertex_normals) * upright, atol=1e-6)
     assert np.array_equal(indices.reshape(-1, 3), np.asarray(ball.triangles))
     assert document["accessors"][0]["min"] == pytest.approx(positions.reshape(-1, 3).min(axis=0).tolist())
     # sRGB (200, 80, 40) in linear light, by the standard's formula
     assert colors.reshape(-1, 3).mean(axis=0) == pytest.approx([0.578, 0.080, 0.0212], rel=0.03)
+
+
+def test_a_glb_of_what_has_z_up_has_y_up(tmp_path: Path, ball: TriangleMesh) -> None:
+    write_mesh(tmp_path / "ball.glb", ball, Notes(origin=(10.0, 20.0, 30.0), up="z"))
+    content = (tmp_path / "ball.glb").read_bytes()
+    (length,) = struct.unpack_from("<I", content, 12)
+    document = json.loads(content[20 : 20 + length])
+    vertices = np.asarray(ball.vertices, np.float32)
+    expected = np.column_stack([vertices[:, 0], vertices[:, 2], -vertices[:, 1]])
+    assert np.array_equal(np.frombuffer(content, "<f4", 3 * len(vertices), 28 + length).reshape(-1, 3), expected)
+    assert document["asset"]["extras"]["origin"] == [10, 30, -20]
 
 
 @pytest.mark.parametrize("suffix", [".obj", ".off", ".ply"])

@@ -7,7 +7,8 @@
 
 PSNR is that of `splat export`: the file is read again and drawn from up to eight of the run's test views, beside the
 scene as it was trained. splat-transform (npm: @playcanvas/splat-transform) is given the run's scene.ply; its seconds
-include its start. Formats that need a part that is not installed are said and left out.
+include its start. Its SPZ and GLB files stand otherwise than their readers here expect (docs/formats.md) and are turned
+before they are compared. Formats that need a part that is not installed are said and left out.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -32,6 +35,11 @@ from splat.run import Run, open_run  # noqa: E402
 
 START = "<!-- formats table: written by tools/bench_formats.py --write -->"
 END = "<!-- end of the formats table -->"
+PATIENCE = 120.0  # seconds for one file of the other program
+TURNED = {  # what takes the other program's files to where ours stand
+    "spz": torch.diag(torch.tensor([1.0, -1, -1, 1], dtype=torch.float64)),
+    "glb": torch.diag(torch.tensor([-1.0, 1, -1, 1], dtype=torch.float64)),
+}
 OTHERS = {"compressed-ply": ".compressed.ply", "splat": ".splat", "spz": ".spz", "sog": ".sog", "glb": ".glb"}
 
 
@@ -48,11 +56,15 @@ class Row:
     worst: float  # dB
 
 
-def measured(run: Run, name: str, program: str, file: Path, write_seconds: float) -> Row:
-    """Read a file and compare it with the run's scene."""
+def measured(
+    run: Run, name: str, program: str, file: Path, write_seconds: float, turn: torch.Tensor | None = None
+) -> Row:
+    """Read a file, move it by `turn` [4, 4], and compare it with the run's scene."""
     started = time.perf_counter()
     read = read_scene(file)
     seconds = time.perf_counter() - started
+    if turn is not None:
+        read = read.transformed(turn)
     found = kept(read, run.scene(), run, None, run.notes)
     return Row(name, program, file.stat().st_size / 1e6, write_seconds, seconds, found.psnr, found.worst)
 
@@ -62,8 +74,9 @@ def rows_of(run: Run, command: list[str] | None, folder: Path) -> list[Row]:
     rows = []
     for entry in FORMATS.values():
         if entry.writable and entry.readable and entry.content == "scene":
-            rows += ours(run, entry, folder) + (theirs(run, entry, command, folder) if command else [])
-            print(*(line(row) for row in rows[-2:]), sep="\n", flush=True)
+            found = ours(run, entry, folder) + (theirs(run, entry, command, folder) if command else [])
+            print(*(line(row) for row in found), sep="\n", flush=True)
+            rows += found
     return rows
 
 
@@ -85,13 +98,18 @@ def theirs(run: Run, entry: Format, command: list[str], folder: Path) -> list[Ro
         return []
     file = folder / f"theirs{OTHERS[entry.name]}"
     started = time.perf_counter()
-    done = subprocess.run([*command, str(run.scene_path), str(file)], capture_output=True, text=True)
+    words = [*command, "--overwrite", "-g", "cpu", str(run.scene_path), str(file)]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        print(f"splat-transform was stopped after {PATIENCE:g} s with {entry.name}", flush=True)
+        return []
     seconds = time.perf_counter() - started
     if done.returncode or not file.is_file():
         said = (done.stderr or done.stdout).strip().splitlines()
         print(f"splat-transform wrote no {entry.name}: {said[-1] if said else done.returncode}", flush=True)
         return []
-    return [measured(run, entry.name, "splat-transform", file, seconds)]
+    return [measured(run, entry.name, "splat-transform", file, seconds, TURNED.get(entry.name))]
 
 
 def line(row: Row) -> str:

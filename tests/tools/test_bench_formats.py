@@ -28,8 +28,11 @@ def test_the_other_programs_file_is_read_and_scored(tmp_path: Path, monkeypatch:
     run = open_run(write_run(tmp_path / "run"))
     nothing = [sys.executable, "-c", "raise SystemExit('no')"]
     assert [row.program for row in rows_of(run, nothing, tmp_path)] == ["splat"]
-    code = "import sys; from splat.formats import *; write_scene(sys.argv[2], read_scene(sys.argv[1]))"
+    code = "import sys; from splat.formats import *; write_scene(sys.argv[-1], read_scene(sys.argv[-2]))"
     assert [row.program for row in rows_of(run, [sys.executable, "-c", code], tmp_path)] == ["splat", "splat-transform"]
+    monkeypatch.setattr("tools.bench_formats.PATIENCE", 0.5)
+    slow = [sys.executable, "-c", "import time; time.sleep(60)"]
+    assert [row.program for row in rows_of(run, slow, tmp_path)] == ["splat"]
 
 
 def test_a_line_and_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,13 +14,14 @@ import torch
 from splat.alignment.other_run import between, shared
 from splat.alignment.overlap import find_overlap
 from splat.console import count, info, warn
+from splat.edit.history import say_without_edits
 from splat.errors import SplatError
 from splat.evaluate.fidelity import judging_cameras, lone_renderer
-from splat.exporting import aligned_frame
+from splat.exporting import aligned_frame, drawn_otherwise
 from splat.files import read_json
 from splat.formats.registry import is_run_folder, read_scene_file
 from splat.formats.scene_file import Notes
-from splat.frame import FILE, read_frame
+from splat.frame import FILE, SceneFrame, read_frame
 from splat.gaussians import Gaussians
 from splat.render.scene import SceneRenderer
 from splat.run import Run, open_run
@@ -55,11 +56,14 @@ class ScenePart:
             found = read_scene_file(path)
             return cls(path.name, found.gaussians, found.notes)
         run = open_run(path)
+        say_without_edits(run.path)
+        for remark in drawn_otherwise(run):
+            warn(f"{run.name}: {remark}")
         part = cls(run.name, run.scene(), run.notes, run)
         if frame == "scene":
             return part
         placed = aligned_frame(run)
-        return replace(part.moved(placed.similarity.matrix), notes=replace(run.notes, origin=placed.origin), run=None)
+        return replace(part.moved(placed.similarity.matrix), notes=_aligned_notes(run, placed), run=None)
 
     def moved(self, matrix: np.ndarray) -> ScenePart:
         """The part after a similarity [4, 4]."""
@@ -90,7 +94,14 @@ def merge(parts: Sequence[ScenePart]) -> tuple[Gaussians, Notes]:
     if len(said) > 1:
         named = ", ".join(part.name for part in parts if part.notes.antialiased)
         warn(f"{named}: drawn antialiased, the others not; small Gaussians of one kind will look too thick or too thin")
-    return Gaussians.cat(scenes), Notes(said.pop() if len(said) == 1 else None, first.notes.origin)
+    ups = {part.notes.up for part in parts}
+    if len(ups) > 1:
+        warn("some of the scenes have z up and others y down; programs with an axis of their own show some lying")
+    return Gaussians.cat(scenes), replace(first.notes, antialiased=said.pop() if len(said) == 1 else None)
+
+
+def _aligned_notes(run: Run, frame: SceneFrame) -> Notes:
+    return replace(run.notes, origin=frame.origin, up="z" if frame.up_from else run.notes.up)
 
 
 def found_place(part: ScenePart, still: ScenePart) -> np.ndarray:

@@ -60,12 +60,16 @@ def run(config: ConvertConfig) -> None:
         raise SplatError(f"{output} exists already; overwrite=true replaces it, or name another file")
     if any(source.resolve() == output.resolve() for source in sources):
         raise SplatError(f"{output} is also one of the scenes to read; name another file")
+    from splat.edit.history import say_without_edits
     from splat.exporting import aligned_frame, export_scene  # torch, which takes seconds: all else is refused before
 
     moved = config.transforms is not None or len(sources) > 1
     opened = open_run(sources[0]) if is_run_folder(sources[0]) else sources[0]
     if not moved:
-        placed = aligned_frame(opened) if config.frame == "aligned" and not isinstance(opened, Path) else None
+        placed = None
+        if not isinstance(opened, Path):
+            say_without_edits(opened.path)
+            placed = aligned_frame(opened) if config.frame == "aligned" else None
         written = export_scene(
             opened, output, config.format, config.overwrite, placed, score=config.score, version=config.version
         )

@@ -105,6 +105,26 @@ def test_two_scenes_become_one_each_where_it_is_moved(files, tmp_path: Path) -> 
     assert torch.allclose(both.scales[30:], torch.full((20, 3), -4 + float(np.log(2))), atol=1e-6)
 
 
+def test_runs_that_are_merged_keep_their_axes_and_say_what_is_not_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turn = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+    runs = [write_run(tmp_path / name) for name in ("one", "two")]
+    for run in runs:
+        write_frame(run, SceneFrame(Similarity(2.0, turn, np.zeros(3)), "gps", "gps"))
+    assert main(["edit", str(runs[0]), "remove", "select.box=-0.5,-0.5,-0.5,0.5,0.5,0.5", "force=true"]) == 0
+    capsys.readouterr()
+    out = tmp_path / "both.glb"
+    assert main(["convert", *map(str, runs), str(out), "frame=aligned"]) == 0
+    said = capsys.readouterr().err
+    assert "has 1 edit" in said and "drawn from 8 sides it looks the same" in said
+    upright = read_scene(out).means  # glTF's y is the aligned z, and comes back as -y
+    aligned = 2 * read_scene(runs[0] / "scene.ply").means.double() @ torch.from_numpy(turn).T
+    assert torch.allclose(upright[:, 1].double().sort().values, (-aligned[:, 2]).repeat(2).sort().values, atol=1e-5)
+    assert main(["convert", str(runs[0]), str(tmp_path / "one.ply")]) == 0
+    assert "has 1 edit" in capsys.readouterr().err
+
+
 def test_origins_of_the_files_are_brought_together(files, tmp_path: Path) -> None:
     write_scene(files[0], cloud(30), notes=Notes(origin=(4000.0, 0.0, 100.0)))
     write_scene(files[1], cloud(20), notes=Notes(origin=(4100.0, 0.0, 100.0)))

@@ -19,8 +19,9 @@ from splat.errors import SplatError
 from splat.evaluate.fidelity import judging_cameras, lone_renderer
 from splat.exporting import aligned_frame, drawn_otherwise
 from splat.files import read_json
+from splat.formats.positions import near_zero
 from splat.formats.registry import is_run_folder, read_scene_file
-from splat.formats.scene_file import Notes
+from splat.formats.scene_file import NO_ORIGIN, Notes
 from splat.frame import FILE, SceneFrame, read_frame
 from splat.gaussians import Gaussians
 from splat.render.scene import SceneRenderer
@@ -62,12 +63,19 @@ class ScenePart:
         part = cls(run.name, run.scene(), run.notes, run)
         if frame == "scene":
             return part
-        placed = aligned_frame(run)
-        return replace(part.moved(placed.similarity.matrix), notes=_aligned_notes(run, placed), run=None)
+        return part.in_frame(aligned_frame(run))
 
     def moved(self, matrix: np.ndarray) -> ScenePart:
-        """The part after a similarity [4, 4]."""
-        return replace(self, gaussians=self.gaussians.transformed(torch.from_numpy(matrix)))
+        """The part after a similarity [4, 4]; where 32 bits cannot hold where it lies then, that is said."""
+        gaussians = self.gaussians.transformed(torch.from_numpy(matrix))
+        for remark in near_zero(gaussians.means.numpy(), gaussians.scales.numpy())[2]:
+            warn(f"{self.name}, moved: {remark}")
+        return replace(self, gaussians=gaussians)
+
+    def in_frame(self, frame: SceneFrame) -> ScenePart:
+        """The part in the frame that `splat align` has found for it."""
+        notes = replace(self.notes, origin=frame.origin, up="z" if frame.up_from else self.notes.up)
+        return replace(self.moved(frame.similarity.matrix), notes=notes, run=None)
 
     def renderer(self) -> SceneRenderer:
         """To draw it with; its cameras are the training cameras of a run, else some that stand around it."""
@@ -90,32 +98,72 @@ def merge(parts: Sequence[ScenePart]) -> tuple[Gaussians, Notes]:
         shift = np.eye(4)
         shift[:3, 3] = away
         scenes.append(part.moved(shift).gaussians if away.any() else part.gaussians)
-    said = {bool(part.notes.antialiased) for part in parts if part.notes.antialiased is not None}
-    if len(said) > 1:
+    if len({bool(part.notes.antialiased) for part in parts}) > 1:
         named = ", ".join(part.name for part in parts if part.notes.antialiased)
-        warn(f"{named}: drawn antialiased, the others not; small Gaussians of one kind will look too thick or too thin")
-    ups = {part.notes.up for part in parts}
-    if len(ups) > 1:
+        warn(
+            f"{named}: drawn antialiased, the others not; the file says what holds for {first.name}, small Gaussians of"
+            " the other kind will look too thick or too thin"
+        )
+    if len({part.notes.up for part in parts}) > 1:
         warn("some of the scenes have z up and others y down; programs with an axis of their own show some lying")
-    return Gaussians.cat(scenes), replace(first.notes, antialiased=said.pop() if len(said) == 1 else None)
+    return Gaussians.cat(scenes), first.notes
 
 
-def _aligned_notes(run: Run, frame: SceneFrame) -> Notes:
-    return replace(run.notes, origin=frame.origin, up="z" if frame.up_from else run.notes.up)
+def placed(parts: Sequence[ScenePart], places: Sequence[np.ndarray | SceneFrame | None]) -> list[ScenePart]:
+    """The parts moved by what `read_transform` gave for each.
+
+    A matrix takes the numbers of a scene to those of the merged one, whose origin is the first scene's where that stays
+    and none where it is moved by a matrix.
+    """
+    first = places[0]
+    origin = parts[0].notes.origin if first is None else first.origin if isinstance(first, SceneFrame) else NO_ORIGIN
+    found = []
+    for part, place in zip(parts, places):
+        if place is None:
+            found.append(part)
+        elif isinstance(place, SceneFrame):
+            found.append(part.in_frame(place))
+        else:
+            if any(part.notes.origin) and part.notes.origin != origin:
+                listed = ", ".join(f"{value:.12g}" for value in part.notes.origin)
+                warn(f"{part.name}: its origin ({listed}) is dropped, the transform says where it lies")
+            found.append(replace(part.moved(place), notes=replace(part.notes, origin=origin)))
+    return found
 
 
-def found_place(part: ScenePart, still: ScenePart) -> np.ndarray:
-    """[4, 4]: where a part belongs, in the coordinates of another one: by photos of both, else by what both show.
+def found_place(part: ScenePart, still: ScenePart) -> ScenePart:
+    """A part where it belongs beside another one: by photos of both, else by what both show.
 
     Raises:
         SplatError: too little in common.
     """
-    if part.run is not None and still.run is not None:
-        pairs = shared(part.run.cameras(), still.run.cameras())
-        if len(pairs) >= 3:
-            similarity, agrees, _ = between(pairs)
-            info(f"{part.name} is placed by {int(agrees.sum())} of {count(len(pairs), 'photo')} that both have")
-            return similarity.matrix
+    for each in (part, still):
+        if not len(each.gaussians):
+            raise SplatError(f"{each.name} holds no Gaussians, so nothing tells where it lies")
+    matrix = _by_photos(part, still)
+    if matrix is None:
+        matrix = _by_pictures(part, still)
+    return replace(part.moved(matrix), notes=replace(part.notes, origin=still.notes.origin, up=still.notes.up))
+
+
+def _by_photos(part: ScenePart, still: ScenePart) -> np.ndarray | None:
+    """[4, 4] from photos of both runs; None where there are hardly any, or they are others of the same names."""
+    if part.run is None or still.run is None:
+        return None
+    pairs = shared(part.run.cameras(), still.run.cameras())
+    if len(pairs) < 3:
+        return None
+    try:
+        similarity, agrees, _ = between(pairs)
+    except SplatError as problem:
+        info(f"photos of the same names do not place {part.name} ({problem}); what both show is looked for")
+        return None
+    info(f"{part.name} is placed by {int(agrees.sum())} of {count(len(pairs), 'photo')} that both have")
+    return similarity.matrix
+
+
+def _by_pictures(part: ScenePart, still: ScenePart) -> np.ndarray:
+    """[4, 4] from what both scenes show."""
     here, there = part.renderer(), still.renderer()
     looks = [judging_cameras(renderer.cameras, LOOKS, WIDE) for renderer in (here, there)]
     overlap = find_overlap(here, there, looks[0], looks[1])
@@ -127,8 +175,8 @@ def found_place(part: ScenePart, still: ScenePart) -> np.ndarray:
     return overlap.similarity.matrix
 
 
-def read_transform(text: str) -> np.ndarray:
-    """[4, 4] of a JSON file, or nothing moved for `none`.
+def read_transform(text: str) -> np.ndarray | SceneFrame | None:
+    """[4, 4] of a JSON file, the frame of a frame.json, or None for `none`: nothing is moved.
 
     The file holds the matrix as four rows of four numbers, by itself or under "transform", or is a run's frame.json.
 
@@ -136,10 +184,10 @@ def read_transform(text: str) -> np.ndarray:
         SplatError: no such file, or no rotation with one scale and a shift.
     """
     if text == STAYS:
-        return np.eye(4)
+        return None
     path = Path(text).expanduser()
     if path.name == FILE and (frame := read_frame(path.parent)) is not None:
-        return frame.similarity.matrix
+        return frame
     values: Any = read_json(path)
     if isinstance(values, dict):
         values = values.get("transform")

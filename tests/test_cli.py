@@ -272,7 +272,9 @@ def test_a_path_with_an_equals_sign_is_a_path_when_it_exists(
 def test_cfg_job_prints_the_configuration_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     found = config_of(capsys, "export", "runs/a", "format=splat")
     assert found.pop("mesh")["min_views"] == 2
-    assert found == {"run": "runs/a", "format": "splat", "output": None, "frame": "scene", "overwrite": False}
+    assert found == {
+        "run": "runs/a", "format": "splat", "output": None, "frame": "scene", "version": None, "overwrite": False
+    }  # fmt: skip
 
 
 def test_users_can_bring_a_configuration_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ class ConvertConfig:
         "scene: each in its own coordinates; aligned: runs in metres with z up, as splat align has found",
         choices=("scene", "aligned"),
     )
-    version: int | None = option(None, f"of the format: {VERSIONS} (null: the usual one, named first)")
+    version: int | None = option(None, f"of the format: {VERSIONS} (null: the usual one, named first)", minimum=1)
     score: bool = option(True, "read the file again and say how near its pictures come to the scene's")
     overwrite: bool = option(False, "replace the file if it exists")
 
@@ -56,10 +56,7 @@ def run(config: ConvertConfig) -> None:
         look_at(source)
     refuse_contradictions(config, sources)
     format_for_writing(output, config.format).version_to_write(config.version)
-    if output.exists() and not config.overwrite:
-        raise SplatError(f"{output} exists already; overwrite=true replaces it, or name another file")
-    if any(source.resolve() == output.resolve() for source in sources):
-        raise SplatError(f"{output} is also one of the scenes to read; name another file")
+    refuse_output(output, sources, config.overwrite)
     from splat.edit.history import say_without_edits
     from splat.exporting import aligned_frame, export_scene  # torch, which takes seconds: all else is refused before
 
@@ -86,17 +83,17 @@ def run(config: ConvertConfig) -> None:
 
 def in_place(config: ConvertConfig, sources: list[Path]) -> list[ScenePart]:
     """The scenes, each where it belongs."""
-    from splat.merging import ScenePart, found_place, read_transform
+    from splat.merging import ScenePart, found_place, placed, read_transform
 
     transforms = [read_transform(text) for text in config.transforms or ()]
     parts = [ScenePart.read(source, config.frame) for source in sources]
     for part in parts:
         console.info(f"{part.name}: {console.count(len(part.gaussians), 'Gaussian')}")
     if config.align:
-        return [parts[0], *(part.moved(found_place(part, parts[0])) for part in parts[1:])]
+        return [parts[0], *(found_place(part, parts[0]) for part in parts[1:])]
     if not transforms and len(parts) > 1 and config.frame == "scene":
         console.warn("the scenes are put together as they lie; align=true or transforms= move them to each other")
-    return [part.moved(matrix) for part, matrix in zip(parts, transforms)] if transforms else parts
+    return placed(parts, transforms) if transforms else parts
 
 
 def refuse_contradictions(config: ConvertConfig, sources: list[Path]) -> None:
@@ -112,6 +109,18 @@ def refuse_contradictions(config: ConvertConfig, sources: list[Path]) -> None:
         raise SplatError(f"{no_run} has no frame; frame=aligned is for run folders")
     if config.align and len(sources) < 2:
         raise SplatError("align=true moves the second scene to the first; there is only one (splat align places a run)")
+
+
+def refuse_output(output: Path, sources: list[Path], overwrite: bool) -> None:
+    """Raises SplatError where the file must not be written."""
+    if output.is_dir():
+        raise SplatError(f"{output} is a folder; name a file")
+    if not output.exists():
+        return
+    if not overwrite:
+        raise SplatError(f"{output} exists already; overwrite=true replaces it, or name another file")
+    if any(output.samefile(open_run(source).scene_path if is_run_folder(source) else source) for source in sources):
+        raise SplatError(f"{output} is also one of the scenes to read; name another file")
 
 
 def look_at(source: Path) -> None:

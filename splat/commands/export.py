@@ -42,7 +42,7 @@ class ExportConfig:
         "scene: the capture's own coordinates; aligned: metres with z up, as splat align has found",
         choices=("scene", "aligned"),
     )
-    version: int | None = option(None, f"of the format: {VERSIONS} (null: the usual one, named first)")
+    version: int | None = option(None, f"of the format: {VERSIONS} (null: the usual one, named first)", minimum=1)
     overwrite: bool = option(False, "replace the file if it exists")
     mesh: MeshOptions = field(default_factory=MeshOptions)
 
@@ -57,6 +57,8 @@ def run(config: ExportConfig) -> None:
     scene = scene_file(source)
     detect_format(scene)
     output = output_path(source, config.output, config.format, config.frame)
+    if output.exists() and output.samefile(scene):
+        raise SplatError(f"{output} is the file that is read; output=FILE names another one")
     if output.exists() and not config.overwrite:
         raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
     entry = format_for_writing(output, config.format, ("scene", "mesh", "points"))

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from splat.cameras import Camera
+from splat.errors import SplatError
 from splat.gaussians import Gaussians
 
 SOLID = 0.5  # opacity from which a Gaussian counts as part of something
@@ -23,11 +24,16 @@ def cameras_around(scene: Gaussians, count: int, width: int = 480, height: int =
     Far outliers, which many scenes have, count little: the middle is a median and the size a quantile.
 
     Args:
-        scene: with at least one Gaussian.
+        scene: N Gaussians.
         count: of cameras.
         width: of the pictures, in pixels.
         height: likewise.
+
+    Raises:
+        SplatError: a scene without Gaussians.
     """
+    if not len(scene):
+        raise SplatError("a scene without Gaussians has no sides to be seen from")
     solid = torch.sigmoid(scene.opacities) >= SOLID
     means = scene.means[solid] if solid.any() else scene.means
     points = means[:: -(-len(means) // SAMPLE)].detach().cpu().double().numpy()

@@ -134,6 +134,81 @@ def test_origins_of_the_files_are_brought_together(files, tmp_path: Path) -> Non
     assert torch.allclose(found.gaussians.means[30:], cloud(20).means + torch.tensor([100.0, 0, 0]), atol=1e-4)
 
 
+def test_aligned_scenes_take_the_first_ones_origin(tmp_path: Path) -> None:
+    """The same run twice, one with another origin: the second must come out where the first is."""
+    runs = [write_run(tmp_path / name) for name in ("one", "two")]
+    for run, origin in zip(runs, ([100.0, 0, 0], [130.0, 0, 0])):
+        record = json.loads((run / "cameras.json").read_text())
+        (run / "cameras.json").write_text(json.dumps({**record, "origin": origin}))
+    out = tmp_path / "both.ply"
+    assert main(["convert", *map(str, runs), str(out), "align=true"]) == 0
+    found = read_scene_file(out)
+    half = len(found.gaussians) // 2
+    assert found.notes.origin == (100.0, 0.0, 0.0)
+    assert torch.allclose(found.gaussians.means[half:], found.gaussians.means[:half], atol=1e-4)
+
+
+def test_a_frame_as_transform_is_the_aligned_frame(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    turn = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+    write_frame(run, SceneFrame(Similarity(2.0, turn, np.zeros(3)), "gps", "gps", origin=(5000.0, 0.0, 0.0)))
+    for name in ("a.glb", "a.ply"):
+        aligned, moved = tmp_path / name, tmp_path / f"moved-{name}"
+        assert main(["convert", str(run), str(aligned), "frame=aligned"]) == 0
+        assert main(["convert", str(run), str(moved), f"transforms=[{run / 'frame.json'}]"]) == 0
+        assert read_scene_file(aligned).notes == read_scene_file(moved).notes
+        assert torch.equal(read_scene(aligned).means, read_scene(moved).means)
+
+
+def test_a_matrix_says_where_a_scene_lies_whatever_its_origin(
+    files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scene(files[0], cloud(30), notes=Notes(origin=(4000.0, 0.0, 100.0)))
+    write_scene(files[1], cloud(20), notes=Notes(origin=(9000.0, 0.0, 0.0)))
+    (tmp_path / "m.json").write_text(json.dumps(np.eye(4).tolist()))
+    words = ["convert", *map(str, files), str(tmp_path / "c.ply")]
+    assert main([*words, f"transforms=[none,{tmp_path / 'm.json'}]"]) == 0
+    assert "b.ply: its origin (9000, 0, 0) is dropped" in capsys.readouterr().err
+    found = read_scene_file(tmp_path / "c.ply")
+    assert found.notes.origin == (4000.0, 0.0, 100.0)
+    assert torch.equal(found.gaussians.means[30:], cloud(20).means)
+
+
+def test_what_32_bits_cannot_hold_is_said(files, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "far.json").write_text(json.dumps(Similarity(1.0, np.eye(3), np.array([5e6, 0, 0])).matrix.tolist()))
+    assert main(["convert", str(files[0]), str(tmp_path / "c.ply"), f"transforms=[{tmp_path / 'far.json'}]"]) == 0
+    assert "a.ply, moved: it lies 5e+06 from zero, where numbers of 32 bits are 0.5 apart" in capsys.readouterr().err
+
+
+def test_antialiased_and_other_scenes_in_one_are_said(
+    files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scene(files[0], cloud(30), notes=Notes(antialiased=True))
+    assert main(["convert", *map(str, files), str(tmp_path / "c.ply")]) == 0
+    assert "a.ply: drawn antialiased, the others not; the file says what holds for a.ply" in capsys.readouterr().err
+    assert main(["convert", *map(str, reversed(files)), str(tmp_path / "d.ply")]) == 0
+    assert read_scene_file(tmp_path / "d.ply").notes.antialiased is not True
+
+
+def test_a_runs_own_scene_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "run")
+    before = (run / "scene.ply").read_bytes()
+    assert main(["convert", str(run), str(run / "scene.ply"), "overwrite=true"]) == 2
+    assert "is also one of the scenes to read" in capsys.readouterr().err
+    file = tmp_path / "x.compressed.ply"
+    assert main(["convert", str(run), str(file)]) == 0
+    written = file.read_bytes()
+    assert main(["export", str(file), "format=compressed-ply", f"output={file}", "overwrite=true"]) == 2
+    assert "is the file that is read" in capsys.readouterr().err
+    assert (run / "scene.ply").read_bytes() == before and file.read_bytes() == written
+
+
+def test_nothing_to_align_is_said(files, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_scene(files[1], cloud(20)[:0])
+    assert main(["convert", *map(str, files), str(tmp_path / "c.ply"), "align=true"]) == 2
+    assert "b.ply holds no Gaussians, so nothing tells where it lies" in capsys.readouterr().err
+
+
 def test_runs_that_share_photos_are_placed_by_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The second run is the first, moved: all Gaussians must come out twice."""
     first = write_run(tmp_path / "first")
@@ -164,6 +239,7 @@ def test_runs_that_share_photos_are_placed_by_them(tmp_path: Path, capsys: pytes
     [
         (["{a}"], "which ones\\? splat convert IN OUT"),
         (["{a}", "{b}"], "exists already; overwrite=true replaces it"),
+        (["{a}", ".", "format=ply"], "is a folder; name a file"),
         (["{a}", "{a}", "overwrite=true"], "also one of the scenes to read"),
         (["gone.ply", "x.ply"], "gone.ply does not exist"),
         (["{a}", "x.txt"], "cannot tell a scene format"),

@@ -187,3 +187,10 @@ def test_the_record_is_json_where_nothing_changes_in_the_pictures(
     folder, said = edit(capsys, run, "prune", "min_views=0", "floaters=false")
     psnr = json.loads((folder / "edit.json").read_text())["psnr"]
     assert psnr["training"] == {"views": 6, "before": None, "after": None} and "faint 1: 1 Gaussian of 901" in said
+
+
+def test_what_a_file_cannot_be_asked_is_said(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("prune", "isolated=6", "refit.steps=5", f"out={tmp_path / 'clean.ply'}")
+    _, said = edit(capsys, file, *words)
+    assert "a file has no photos: min_views= and floaters= are not asked" in said
+    assert "refit.* is not used: only what count= leaves is fitted anew" in said

@@ -11,7 +11,7 @@ from splat.console import info, warn
 from splat.edit.operations.base import Edited, Operation
 from splat.edit.prune import filters
 from splat.edit.prune.evidence import ViewEvidence, gather_evidence
-from splat.edit.prune.options import PruneOptions
+from splat.edit.prune.options import PruneOptions, RefitOptions
 from splat.edit.prune.refit import refit
 from splat.edit.select.selection import Selection
 from splat.errors import SplatError
@@ -76,6 +76,10 @@ class Prune(Operation[PruneOptions]):
     def _filters(self, examined: _Examined) -> list[tuple[str, Tensor]]:
         """Those that are on, by their names for people, in the order in which they are asked."""
         options, scene = self.options, examined.renderer.scene
+        if not self.photographed:
+            info("a file has no photos: min_views= and floaters= are not asked, isolated= finds what stands alone")
+        if options.count is None and options.refit != RefitOptions():
+            warn("refit.* is not used: only what count= leaves is fitted anew")
         found = []
         if options.min_opacity > 0:
             found.append(("faint", filters.faint(scene, options.min_opacity)))

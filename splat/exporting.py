@@ -11,7 +11,7 @@ import torch
 
 from splat.console import count, info, progress, warn
 from splat.errors import SplatError
-from splat.evaluate.fidelity import Fidelity, fidelity, judging_cameras, lone_renderer
+from splat.evaluate.fidelity import VIEWS, Fidelity, fidelity, judging_cameras
 from splat.files import atomic_path
 from splat.formats.common import drop_unusable
 from splat.formats.losses import losses
@@ -22,6 +22,7 @@ from splat.formats.registry import Format, format_for_writing, read_scene_file, 
 from splat.formats.scene_file import NO_NOTES, Notes
 from splat.frame import SceneFrame
 from splat.gaussians import Gaussians
+from splat.render.around import lone_renderer
 from splat.render.config import MeshOptions, RenderOptions
 from splat.render.mesh import frames_of, fuse, write_mesh
 from splat.run import Run
@@ -58,24 +59,37 @@ def export_scene(
     entry = format_for_writing(output, format)
     entry.version_to_write(version)
     _may_be_written(output, overwrite)
-    if isinstance(source, Gaussians):
-        gaussians = source
-    else:
-        found = read_scene_file(source.scene_path if isinstance(source, Run) else source)
-        gaussians, notes = found.gaussians, found.notes
+    gaussians, notes = _scene_of(source, notes)
     if isinstance(source, Run):
-        notes = source.notes  # what was trained rules, and older scenes have no notes
         for remark in drawn_otherwise(source):
             warn(f"{output.name}: {remark}")
     if frame is not None:
-        gaussians = gaussians.transformed(torch.from_numpy(frame.similarity.matrix))
-        notes = replace(notes, origin=frame.origin, up="z" if frame.up_from else notes.up)
+        gaussians, notes = in_frame(gaussians, notes, frame)
     write_scene(output, gaussians, format=format, notes=notes, version=version)
     for loss in losses(entry.name, gaussians, notes):
         warn(f"{output.name}: {loss}")
     if score and len(gaussians):
         info(f"{output.name}: {_written_again(entry, output, gaussians, source, frame, notes)}")
     return gaussians
+
+
+def _scene_of(source: Run | Path | Gaussians, notes: Notes = NO_NOTES) -> tuple[Gaussians, Notes]:
+    """The Gaussians, and how they are drawn and placed; `notes` are those of bare Gaussians."""
+    if isinstance(source, Gaussians):
+        return source, notes
+    found = read_scene_file(source.scene_path if isinstance(source, Run) else source)
+    # what was trained rules, and older scenes have no notes
+    return found.gaussians, source.notes if isinstance(source, Run) else found.notes
+
+
+def in_frame(gaussians: Gaussians, notes: Notes, frame: SceneFrame) -> tuple[Gaussians, Notes]:
+    """A scene moved into the frame that `splat align` has found for it, and what its notes say there."""
+    return gaussians.transformed(torch.from_numpy(frame.similarity.matrix)), notes_in_frame(notes, frame)
+
+
+def notes_in_frame(notes: Notes, frame: SceneFrame) -> Notes:
+    """The notes of what was moved into a frame."""
+    return replace(notes, origin=frame.origin, up="z" if frame.up_from else notes.up)
 
 
 def _written_again(
@@ -111,7 +125,7 @@ def kept(
         notes: how it is drawn.
     """
     if not isinstance(source, Run):
-        alone = lone_renderer(written, bool(notes.antialiased))
+        alone = lone_renderer(written, VIEWS, bool(notes.antialiased))
         return fidelity(alone, read, alone.cameras, "side")
     if frame is not None:  # back to where the cameras are
         read = read.transformed(torch.from_numpy(np.linalg.inv(frame.similarity.matrix)))
@@ -164,7 +178,7 @@ def export_mesh(
     if frame is not None:
         mesh.transform(frame.similarity.matrix)
         mesh.normalize_normals()
-        notes = replace(notes, origin=frame.origin, up="z" if frame.up_from else notes.up)
+        notes = notes_in_frame(notes, frame)
     write_mesh(output, mesh, notes)
     if any(notes.origin):
         listed = ", ".join(f"{value:.12g}" for value in notes.origin)
@@ -193,18 +207,11 @@ def export_points(
     """
     entry = format_for_writing(output, "points", ("points",))
     _may_be_written(output, overwrite)
-    notes, viewers = NO_NOTES, None
-    if isinstance(source, Gaussians):
-        gaussians = source
-    else:
-        found = read_scene_file(source.scene_path if isinstance(source, Run) else source)
-        gaussians, notes = found.gaussians, found.notes
+    (gaussians, notes), viewers = _scene_of(source), None
     if isinstance(source, Run):
-        notes = source.notes
         viewers = torch.stack([camera.position for camera in source.cameras("train")]).numpy()
     if frame is not None:
-        gaussians = gaussians.transformed(torch.from_numpy(frame.similarity.matrix))
-        notes = replace(notes, origin=frame.origin)
+        gaussians, notes = in_frame(gaussians, notes, frame)
         viewers = None if viewers is None else frame.similarity.apply(viewers)
     cloud, left_out = point_cloud(gaussians, viewers)
     with atomic_path(output) as temporary:

@@ -16,14 +16,15 @@ from splat.alignment.overlap import find_overlap
 from splat.console import count, info, warn
 from splat.edit.history import say_without_edits
 from splat.errors import SplatError
-from splat.evaluate.fidelity import judging_cameras, lone_renderer
-from splat.exporting import aligned_frame, drawn_otherwise
+from splat.evaluate.fidelity import judging_cameras
+from splat.exporting import aligned_frame, drawn_otherwise, notes_in_frame
 from splat.files import read_json
 from splat.formats.positions import near_zero
 from splat.formats.registry import is_run_folder, read_scene_file
 from splat.formats.scene_file import NO_ORIGIN, Notes
 from splat.frame import FILE, SceneFrame, read_frame
 from splat.gaussians import Gaussians
+from splat.render.around import lone_renderer
 from splat.render.scene import SceneRenderer
 from splat.run import Run, open_run
 
@@ -74,14 +75,13 @@ class ScenePart:
 
     def in_frame(self, frame: SceneFrame) -> ScenePart:
         """The part in the frame that `splat align` has found for it."""
-        notes = replace(self.notes, origin=frame.origin, up="z" if frame.up_from else self.notes.up)
-        return replace(self.moved(frame.similarity.matrix), notes=notes, run=None)
+        return replace(self.moved(frame.similarity.matrix), notes=notes_in_frame(self.notes, frame), run=None)
 
     def renderer(self) -> SceneRenderer:
         """To draw it with; its cameras are the training cameras of a run, else some that stand around it."""
         if self.run is not None:
             return self.run.renderer()
-        return lone_renderer(self.gaussians, bool(self.notes.antialiased), LOOKS)
+        return lone_renderer(self.gaussians, LOOKS, bool(self.notes.antialiased))
 
 
 def merge(parts: Sequence[ScenePart]) -> tuple[Gaussians, Notes]:

@@ -31,6 +31,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tools.marked import write_between  # noqa: E402
+
 
 @dataclass(frozen=True)
 class Case:
@@ -302,11 +304,7 @@ def write_readme(results: dict[str, Any], path: Path) -> None:
     when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
     head = f"{results['machine']}; {when}, commit {', '.join(commits)}:"
     table = "\n".join((head, "", *HEAD, *(row(name, found) for name, found in cases.items())))
-    before, start, rest = path.read_text(encoding="utf-8").partition(START)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise SystemExit(f"{path} lacks the lines {START} and {END}")
-    path.write_text(f"{before}{start}\n{table}\n{end}{after}", encoding="utf-8")
+    write_between(path, START, END, table)
 
 
 START = "<!-- cpu table: written by tools/bench.py --write-readme -->"

@@ -28,6 +28,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tools.marked import write_between  # noqa: E402
+
 CAPTURES = {
     "fox": "fox",
     "lego": "lego",
@@ -181,15 +183,6 @@ def page_text(runs: list[BudgetRun]) -> str:
     return f"{'; '.join(parts)}:\n\n{table(rows)}"
 
 
-def write_page(path: Path, content: str) -> None:
-    """Put the table between its marks in a page."""
-    before, start, rest = path.read_text(encoding="utf-8").partition(START)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise SystemExit(f"{path} lacks the lines {START} and {END}")
-    path.write_text(f"{before}{start}\n{content}\n{end}{after}", encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--captures", nargs="+", choices=list(CAPTURES), default=list(CAPTURES))
@@ -210,7 +203,7 @@ def main() -> None:
     if runs := [done[job] for job in jobs if job in done]:
         print(page_text(runs))
         for page in arguments.write:
-            write_page(page, page_text(runs))
+            write_between(page, START, END, page_text(runs))
 
 
 if __name__ == "__main__":

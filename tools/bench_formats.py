@@ -32,6 +32,7 @@ from splat.evaluate.metrics import MAX_PSNR  # noqa: E402
 from splat.exporting import kept  # noqa: E402
 from splat.formats.registry import FORMATS, Format, read_scene, write_scene  # noqa: E402
 from splat.run import Run, open_run  # noqa: E402
+from tools.marked import write_between  # noqa: E402
 
 START = "<!-- formats table: written by tools/bench_formats.py --write -->"
 END = "<!-- end of the formats table -->"
@@ -128,15 +129,6 @@ def table(run: Run, rows: list[Row]) -> str:
     return "\n".join([title, "", head, "| --- | --- | --- | --- | --- | --- |", *map(line, rows)])
 
 
-def write_page(path: Path, content: str) -> None:
-    """Put the tables between their marks in a page."""
-    before, start, rest = path.read_text(encoding="utf-8").partition(START)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise SystemExit(f"{path} lacks the lines {START} and {END}")
-    path.write_text(f"{before}{start}\n\n{content}\n\n{end}{after}", encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path)
@@ -151,7 +143,7 @@ def main() -> None:
             tables.append(table(run, rows_of(run, command, Path(folder))))
     print("\n\n".join(tables))
     if given.write:
-        write_page(given.write, "\n\n".join(tables))
+        write_between(given.write, START, END, "\n" + "\n\n".join(tables) + "\n")
 
 
 if __name__ == "__main__":

@@ -93,14 +93,14 @@ def render_file(config: RenderConfig, source: Path) -> None:
         console.info("a scene file has no photos: path=orbit")
     if config.appearance != "mean":
         raise SplatError("appearance=own is for runs; a scene file knows no photos")
-    from splat.evaluate.fidelity import lone_renderer
+    from splat.render.around import lone_renderer
     from splat.render.film import render_path
-    from splat.rendering import frames_per_second, path_cameras
+    from splat.rendering import AROUND, frames_per_second, path_cameras
 
     found = read_scene_file(source)
     if not len(found.gaussians):
         raise SplatError(f"{source} holds no Gaussian that can be drawn")
-    renderer = lone_renderer(found.gaussians, bool(found.notes.antialiased), backend=config.backend)
+    renderer = lone_renderer(found.gaussians, AROUND, bool(found.notes.antialiased), config.backend)
     cameras = path_cameras(None, renderer.scene, config.path, config.frames, config.degrees, config.width)
     folder = output_folder(source, config)
     console.info(f"renderer: {renderer.backend.name} ({renderer.backend.reason})")

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from splat.cameras import radius
 from splat.console import info, warn
 from splat.edit.apply import apply
 from splat.edit.operations import OPERATIONS
@@ -23,8 +20,7 @@ from splat.formats.losses import losses
 from splat.formats.registry import format_for_writing, read_scene_file, write_scene
 from splat.formats.scene_file import Notes
 from splat.language.field import scene_digest
-from splat.render.around import cameras_around
-from splat.render.config import RenderOptions
+from splat.render.around import lone_renderer
 from splat.render.scene import SceneRenderer
 
 VIEWS = 16  # around the scene, that take the place of a run's
@@ -58,9 +54,7 @@ def prepare_file(path: Path, request: Request) -> PreparedFileEdit:
     found = read_scene_file(path)
     if len(found.gaussians) == 0:
         raise SplatError(f"{path} holds no Gaussians")
-    cameras = cameras_around(found.gaussians, VIEWS)
-    options = RenderOptions(backend=request.backend, antialiased=bool(found.notes.antialiased)).scaled(radius(cameras))
-    renderer = SceneRenderer(found.gaussians, options, torch.zeros(3), cameras)
+    renderer = lone_renderer(found.gaussians, VIEWS, bool(found.notes.antialiased), request.backend)
     digest = scene_digest(path)
     candidates, selection = choose(operation, renderer, request, digest, [])
     return PreparedFileEdit(path, found.notes, renderer, operation, candidates, selection, digest)

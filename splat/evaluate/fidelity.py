@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from splat.cameras import Camera
 from splat.console import count
 from splat.errors import SplatError
 from splat.evaluate.metrics import MAX_PSNR, psnr
 from splat.gaussians import Gaussians
 from splat.images import evenly
-from splat.render.around import cameras_around
-from splat.render.config import RenderOptions
 from splat.render.scene import SceneRenderer
 
 VIEWS = 8
@@ -66,13 +62,3 @@ def fidelity(renderer: SceneRenderer, other: Gaussians, cameras: Sequence[Camera
 def judging_cameras(cameras: Sequence[Camera], views: int = VIEWS, width: int = WIDTH) -> list[Camera]:
     """So many of the cameras, evenly spread, and none wider than that."""
     return [camera.scaled(min(1.0, width / max(camera.width, camera.height))) for camera in evenly(cameras, views)]
-
-
-def lone_renderer(
-    scene: Gaussians, antialiased: bool = False, views: int = VIEWS, backend: str = "auto"
-) -> SceneRenderer:
-    """A renderer for a scene that comes without cameras, with some that stand around it."""
-    cameras = cameras_around(scene, views, WIDTH, round(0.75 * WIDTH))
-    away = float(torch.stack([camera.position for camera in cameras]).std(dim=0).max())
-    options = RenderOptions(backend=backend, antialiased=antialiased).scaled(max(away, 1e-12))
-    return SceneRenderer(scene, options, cameras=cameras)

@@ -9,11 +9,13 @@ import torch
 
 from splat.console import count
 from splat.gaussians import Gaussians
+from splat.sh import sh0_to_rgb
 
 # Bytes 0 and 255 mean fully transparent and opaque; a logit cannot say so, this is as near as is useful in float32.
 ALPHA_EPS = 1e-6
 MAX_LOGIT = math.log((1 - ALPHA_EPS) / ALPHA_EPS)
 LONGEST_QUAT = 1e6  # and the inverse: lengths beyond come near to what squares and epsilons of float32 get wrong
+_HALF_A_BYTE = 0.5 / 255  # of colours in [0, 1]
 MIN_LOG_SCALE = math.log(1e-9)  # for scales stored as exactly zero: flat Gaussians
 
 
@@ -83,6 +85,15 @@ def drop_unusable(gaussians: Gaussians) -> tuple[Gaussians, int]:
     rows = usable_rows(gaussians)
     dropped = int((~rows).sum())
     return (gaussians[rows], dropped) if dropped else (gaussians, 0)
+
+
+def colors_beyond_bytes(gaussians: Gaussians) -> list[str]:
+    """What a writer of bytes says of base colours under 0 or over 255; nothing where there are none."""
+    colors = sh0_to_rgb(gaussians.sh0)
+    clipped = int(((colors < -_HALF_A_BYTE) | (colors > 1 + _HALF_A_BYTE)).any(dim=-1).sum())
+    if not clipped:
+        return []
+    return [f"{clipped:,} of {len(gaussians):,} Gaussians have colours beyond 0 to 255, which are cut off"]
 
 
 def unusable_line(dropped: int) -> list[str]:

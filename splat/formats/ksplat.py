@@ -19,11 +19,19 @@ import numpy.typing as npt
 import torch
 
 from splat.errors import SplatError
-from splat.formats.common import drop_unusable, gaussians_from_numpy, logit, sigmoid, to_numpy, unusable_line
+from splat.formats.common import (
+    colors_beyond_bytes,
+    drop_unusable,
+    gaussians_from_numpy,
+    logit,
+    sigmoid,
+    to_numpy,
+    unusable_line,
+)
 from splat.formats.positions import near_zero
 from splat.formats.scene_file import NO_NOTES, Notes, SceneFile
 from splat.gaussians import Gaussians
-from splat.sh import SH_C0, sh0_to_rgb
+from splat.sh import SH_C0
 
 Array = npt.NDArray[Any]
 
@@ -36,7 +44,6 @@ _BUCKET_SIZE = 256
 _STEPS_A_GAUSSIAN = 100  # steps of a position in the median Gaussian's standard deviation
 _MOST_BLOCKS = 1 << 20  # along an axis, so that three indices fit 64 bits
 _LARGEST_HALF = float(np.finfo(np.float16).max)
-_HALF_A_BYTE = 0.5 / 255
 
 
 def _fields(size: int, **fields: tuple[Any, int]) -> np.dtype[Any]:
@@ -317,10 +324,7 @@ def lost(gaussians: Gaussians) -> list[str]:
         found.append(
             f"directional colour of degree {gaussians.sh_degree} is cut to degree 2: a KSPLAT file has no more"
         )
-    colors = sh0_to_rgb(usable.sh0)
-    clipped = int(((colors < -_HALF_A_BYTE) | (colors > 1 + _HALF_A_BYTE)).any(dim=-1).sum())
-    if clipped:
-        found.append(f"{clipped:,} of {len(usable):,} Gaussians have colours beyond 0 to 255, which are cut off")
+    found += colors_beyond_bytes(usable)
     scales = usable.scales.double().exp()
     thin = int((scales < float(np.finfo(np.float16).tiny)).any(dim=-1).sum())
     large = int((scales > _LARGEST_HALF).any(dim=-1).sum())

@@ -12,13 +12,20 @@ from pathlib import Path
 import numpy as np
 
 from splat.errors import SplatError
-from splat.formats.common import drop_unusable, gaussians_from_numpy, logit, sigmoid, to_numpy, unusable_line
+from splat.formats.common import (
+    colors_beyond_bytes,
+    drop_unusable,
+    gaussians_from_numpy,
+    logit,
+    sigmoid,
+    to_numpy,
+    unusable_line,
+)
 from splat.formats.positions import near_zero
 from splat.formats.scene_file import NO_NOTES, Notes, SceneFile
 from splat.gaussians import Gaussians
-from splat.sh import SH_C0, sh0_to_rgb
+from splat.sh import SH_C0
 
-_HALF_A_BYTE = 0.5 / 255
 RECORD = np.dtype([("means", "<f4", 3), ("scales", "<f4", 3), ("rgba", "u1", 4), ("quats", "u1", 4)])
 
 
@@ -87,8 +94,5 @@ def lost(gaussians: Gaussians) -> list[str]:
         found.append(
             f"directional colour is lost: a .splat file has none (the scene has SH degree {gaussians.sh_degree})"
         )
-    colors = sh0_to_rgb(gaussians.sh0)
-    clipped = int(((colors < -_HALF_A_BYTE) | (colors > 1 + _HALF_A_BYTE)).any(dim=-1).sum())
-    if clipped:
-        found.append(f"{clipped:,} of {len(gaussians):,} Gaussians have colours beyond 0 to 255, which are cut off")
+    found += colors_beyond_bytes(gaussians)
     return found

@@ -7,15 +7,34 @@ import math
 import numpy as np
 import torch
 
-from splat.cameras import Camera
+from splat.cameras import Camera, radius
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
+from splat.render.config import RenderOptions
+from splat.render.scene import SceneRenderer
 
 SOLID = 0.5  # opacity from which a Gaussian counts as part of something
 MOST = 0.95  # share of them that a picture must hold
 ELEVATIONS = (10.0, 35.0)  # degrees above the middle, in turn
 FIELD = 50.0  # degrees across the shorter side
 SAMPLE = 200_000
+
+
+def lone_renderer(scene: Gaussians, views: int, antialiased: bool = False, backend: str = "auto") -> SceneRenderer:
+    """A renderer for a scene that comes without cameras, with so many that stand around it, before black.
+
+    Args:
+        scene: N Gaussians.
+        views: cameras.
+        antialiased: how it is drawn.
+        backend: auto, gsplat or cpu.
+
+    Raises:
+        SplatError: a scene without Gaussians, or the backend is not there.
+    """
+    cameras = cameras_around(scene, views)
+    options = RenderOptions(backend=backend, antialiased=antialiased).scaled(radius(cameras))
+    return SceneRenderer(scene, options, cameras=cameras)
 
 
 def cameras_around(scene: Gaussians, count: int, width: int = 480, height: int = 360) -> list[Camera]:

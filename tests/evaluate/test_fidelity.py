@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from splat.errors import SplatError
-from splat.evaluate.fidelity import VIEWS, WIDTH, fidelity, judging_cameras, lone_renderer
+from splat.evaluate.fidelity import VIEWS, WIDTH, fidelity, judging_cameras
 from splat.evaluate.metrics import MAX_PSNR
-from splat.render.around import cameras_around
+from splat.render.around import cameras_around, lone_renderer
 from tests.render.test_around import cloud
 
 
 def test_a_scene_looks_as_itself() -> None:
-    renderer = lone_renderer(cloud())
+    renderer = lone_renderer(cloud(), VIEWS)
     found = fidelity(renderer, cloud(), renderer.cameras, "side")
     assert (found.psnr, found.worst, found.views) == (MAX_PSNR, MAX_PSNR, VIEWS)
     assert found.describe() == "drawn from 8 sides it looks the same"
@@ -25,7 +25,7 @@ def test_a_change_of_colour_is_that_many_decibels() -> None:
     """A solid ball that fills the pictures, a tenth brighter everywhere: 20 dB."""
     scene = cloud(400).replace(scales=torch.full((400, 3), 1.0), opacities=torch.full((400,), 20.0))
     brighter = scene.replace(sh0=scene.sh0 + 0.1 * math.sqrt(4 * math.pi))
-    renderer = lone_renderer(scene)
+    renderer = lone_renderer(scene, VIEWS)
     close = [camera.resized(64, 48) for camera in renderer.cameras]
     found = fidelity(renderer, brighter, close, "side")
     assert found.psnr == pytest.approx(20.0, abs=0.1)
@@ -35,7 +35,7 @@ def test_a_change_of_colour_is_that_many_decibels() -> None:
 
 def test_the_worst_view_is_named() -> None:
     scene = cloud()
-    renderer = lone_renderer(scene)
+    renderer = lone_renderer(scene, VIEWS)
     nearest = min(renderer.cameras, key=lambda camera: float((camera.position - scene.means[0].double()).norm()))
     spot = scene.replace(
         means=torch.cat(
@@ -59,4 +59,4 @@ def test_cameras_are_few_and_small() -> None:
 
 def test_no_camera_is_said() -> None:
     with pytest.raises(SplatError, match="no camera to compare from"):
-        fidelity(lone_renderer(cloud()), cloud(), [], "test view")
+        fidelity(lone_renderer(cloud(), VIEWS), cloud(), [], "test view")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,23 +15,11 @@ from splat.gaussians import Gaussians
 NAMES = [name for name, entry in FORMATS.items() if entry.writable and entry.readable and entry.content == "scene"]
 
 
-def scene(count: int = 40) -> Gaussians:
-    generator = torch.Generator().manual_seed(1)
-    return Gaussians(
-        means=torch.randn(count, 3, generator=generator),
-        quats=torch.randn(count, 4, generator=generator),
-        scales=torch.randn(count, 3, generator=generator) - 3,
-        opacities=torch.randn(count, generator=generator),
-        sh0=torch.rand(count, 1, 3, generator=generator),
-        shN=0.1 * torch.randn(count, 3, 3, generator=generator),
-    )
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_they_are_left_out_and_counted(name: str, tmp_path: Path) -> None:
+def test_they_are_left_out_and_counted(name: str, tmp_path: Path, random_scene: Callable[..., Gaussians]) -> None:
     if name == "usd":
         pytest.importorskip("pxr")
-    broken = scene()
+    broken = random_scene(40, 1)
     broken.means[3, 1] = float("nan")
     broken.scales[7, 0] = float("inf")
     path = tmp_path / f"x{FORMATS[name].suffixes[0]}"
@@ -43,10 +32,12 @@ def test_they_are_left_out_and_counted(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_but_them_is_an_empty_scene_or_one_line(name: str, tmp_path: Path) -> None:
+def test_nothing_but_them_is_an_empty_scene_or_one_line(
+    name: str, tmp_path: Path, random_scene: Callable[..., Gaussians]
+) -> None:
     if name == "usd":
         pytest.importorskip("pxr")
-    broken = scene(3)
+    broken = random_scene(3, 1)
     broken.means[:] = float("nan")
     path = tmp_path / f"x{FORMATS[name].suffixes[0]}"
     try:

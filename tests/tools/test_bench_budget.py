@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tools import bench_budget
-from tools.bench_budget import END, START, BudgetJob, BudgetRun, cell, page_text, read_runs, run_all, table, write_page
+from tools.bench_budget import END, START, BudgetJob, BudgetRun, cell, page_text, read_runs, run_all, table
+from tools.marked import write_between
 
 RUN = BudgetRun(
     BudgetJob("fox", 30.0), psnr=30.127, train_psnr=31.0, trained_seconds=29.4, steps=1234, gaussians=20_000,
@@ -63,10 +64,10 @@ def test_what_was_measured_is_not_measured_again(
 def test_the_table_goes_between_its_marks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{START}\nold\n{END}\nafter\n")
-    write_page(page, page_text([RUN]))
+    write_between(page, START, END, page_text([RUN]))
     text = page.read_text()
     assert text.startswith(f"before\n{START}\ntwo cores; 2026-11-27; commit abc:\n\n| capture") and "old" not in text
     assert text.endswith(f"{END}\nafter\n")
     page.write_text("no marks")
     with pytest.raises(SystemExit, match="lacks the lines"):
-        write_page(page, "x")
+        write_between(page, START, END, "x")

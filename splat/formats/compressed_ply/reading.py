@@ -14,6 +14,7 @@ from splat.formats.compressed_ply.layout import CHUNK, chunk_properties, vertex_
 from splat.formats.ply_file import read_elements, read_header, unused_parts
 from splat.formats.positions import near_zero
 from splat.formats.scene_file import Notes, SceneFile
+from splat.formats.smallest_three import restored
 from splat.sh import SH_C0
 
 
@@ -44,13 +45,7 @@ def _quats(words: np.ndarray) -> np.ndarray:
     """
     fields = np.stack([_fraction(words, shift, 10) for shift in (20, 10, 0)], axis=-1)
     small = (fields - 0.5) * math.sqrt(2)
-    largest = (words >> np.uint32(30)).astype(np.int64)
-    rows = np.arange(len(words))
-    quats = np.empty((len(words), 4))
-    others = np.arange(3)[None] + (np.arange(3)[None] >= largest[:, None])  # [N, 3] the components that were stored
-    quats[rows[:, None], others] = small
-    quats[rows, largest] = np.sqrt(np.clip(1 - (small * small).sum(axis=1), 0, None))
-    return quats
+    return restored(small, (words >> np.uint32(30)).astype(np.int64))
 
 
 def _directional(elements: dict[str, np.ndarray], count: int, path: Path) -> np.ndarray | None:

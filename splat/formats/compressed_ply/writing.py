@@ -13,6 +13,7 @@ from splat.formats.common import drop_unusable, sigmoid, to_numpy, unusable_line
 from splat.formats.compressed_ply.layout import CHUNK, chunk_properties, vertex_properties
 from splat.formats.morton import morton_order
 from splat.formats.scene_file import NO_NOTES, Notes
+from splat.formats.smallest_three import smallest
 from splat.gaussians import Gaussians
 from splat.sh import SH_C0
 
@@ -55,15 +56,9 @@ def _vectors(fractions: np.ndarray) -> np.ndarray:
 
 def _rotations(quats: np.ndarray) -> np.ndarray:
     """[N] words of quaternions wxyz of any length: two bits name the largest component, ten for each of the others."""
-    unit = quats.astype(np.float64)
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    largest = np.argmax(np.abs(unit), axis=1)[:, None]
-    unit *= np.where(np.take_along_axis(unit, largest, axis=1) < 0, -1, 1)
-    others = np.arange(3)[None] + (np.arange(3)[None] >= largest)  # [N, 3]
-    a, b, c = _fields(np.take_along_axis(unit, others, axis=1) * math.sqrt(0.5) + 0.5, 1023).T
-    words: np.ndarray = (
-        (largest[:, 0].astype(np.uint32) << np.uint32(30)) | (a << np.uint32(20)) | (b << np.uint32(10)) | c
-    )
+    largest, small = smallest(quats)
+    a, b, c = _fields(small * math.sqrt(0.5) + 0.5, 1023).T
+    words: np.ndarray = (largest.astype(np.uint32) << np.uint32(30)) | (a << np.uint32(20)) | (b << np.uint32(10)) | c
     return words
 
 

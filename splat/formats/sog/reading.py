@@ -12,6 +12,7 @@ from splat.errors import SplatError
 from splat.formats.common import gaussians_from_numpy, logit
 from splat.formats.positions import near_zero
 from splat.formats.scene_file import Notes, SceneFile
+from splat.formats.smallest_three import restored
 from splat.formats.sog.container import LOD_META, Files, open_files
 from splat.formats.sog.meta import COEFFICIENTS, Bytes, Meta, Palette, parse
 
@@ -118,12 +119,7 @@ def _quats(pixels: Array) -> tuple[Array, int]:
     small = (pixels[:, :3] / 127.5 - 1) / np.sqrt(2)
     largest = pixels[:, 3].astype(np.int64) - LARGEST_TAG
     unknown = largest < 0
-    largest = np.maximum(largest, 0)
-    rows = np.arange(len(pixels))
-    quats = np.empty((len(pixels), 4))
-    others = np.arange(3)[None] + (np.arange(3)[None] >= largest[:, None])  # [N, 3] the components that were stored
-    quats[rows[:, None], others] = small
-    quats[rows, largest] = np.sqrt(np.clip(1 - (small * small).sum(axis=1), 0, None))
+    quats = restored(small, np.maximum(largest, 0))
     quats[unknown] = (1, 0, 0, 0)
     return quats, int(unknown.sum())
 

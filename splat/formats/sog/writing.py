@@ -17,6 +17,7 @@ from splat.errors import SplatError
 from splat.formats.common import drop_unusable, sigmoid, to_numpy, unusable_line
 from splat.formats.morton import morton_order
 from splat.formats.scene_file import NO_NOTES, Notes
+from splat.formats.smallest_three import smallest
 from splat.formats.sog.container import META
 from splat.formats.sog.meta import COEFFICIENTS, MOST_PALETTE, MOST_SIDE
 from splat.formats.sog.palette import codebook, nearest_codes, palette
@@ -112,13 +113,10 @@ def _pictures(arrays: dict[str, Array], fractions: Array) -> tuple[dict[str, Arr
 
 def packed_quats(quats: Array) -> Array:
     """[N, 4] uint8 of quaternions [N, 4] wxyz of any length: the three smallest, and which is the largest."""
-    unit = quats.astype(np.float64)
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    largest = np.abs(unit).argmax(axis=1)
-    unit *= np.where(unit[np.arange(len(unit)), largest] < 0, -1.0, 1.0)[:, None]
-    others = np.arange(3)[None] + (np.arange(3)[None] >= largest[:, None])
-    small = np.take_along_axis(unit, others, axis=1) * math.sqrt(2)
-    return np.concatenate([np.rint((small + 1) * 127.5), largest[:, None] + LARGEST_TAG], axis=1).astype(np.uint8)
+    largest, small = smallest(quats)
+    return np.concatenate([np.rint((small * math.sqrt(2) + 1) * 127.5), largest[:, None] + LARGEST_TAG], axis=1).astype(
+        np.uint8
+    )
 
 
 def _directional(shN: Array) -> tuple[Array, Array, dict[str, Any]]:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from splat.formats.smallest_three import restored
 from splat.formats.spz.layout import SMALLEST_THREE, SpzHeader
 
 COLOR_SCALE = 0.15  # SPZ keeps the SH coefficient itself, over a wider range than colours in [0, 1]
@@ -39,11 +40,7 @@ def smallest_three(data: bytes) -> np.ndarray:
     fields = np.stack([(words >> shift) & 0x3FF for shift in (20, 10, 0)], axis=-1).astype(np.int64)
     small = (fields & 0x1FF) / 511 * math.sqrt(0.5) * np.where(fields >> 9, -1.0, 1.0)
     largest = (words >> 30).astype(np.int64)
-    rows = np.arange(len(words))
-    xyzw = np.empty((len(words), 4))
-    xyzw[rows[:, None], np.arange(3)[None] + (np.arange(3)[None] >= largest[:, None])] = small
-    xyzw[rows, largest] = np.sqrt(np.clip(1 - (small * small).sum(axis=1), 0, None))
-    return xyzw[:, [3, 0, 1, 2]]
+    return restored(small, largest)[:, [3, 0, 1, 2]]
 
 
 def scales(data: bytes) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from splat.formats.smallest_three import others
 from splat.formats.spz.decoding import COLOR_SCALE
 
 MOST_FRACTIONAL_BITS = 12  # what the library always writes: steps of 1/4096 in +-2048
@@ -75,8 +76,7 @@ def smallest_three(quats: np.ndarray) -> bytes:
     negated = np.take_along_axis(xyzw, largest[:, None], axis=1) < 0  # q and -q are one rotation
     signs = ((xyzw < 0) ^ negated).astype(np.uint32)
     sizes = np.minimum(magnitudes / _SQRT_HALF * np.float32(511) + np.float32(0.5), 511).astype(np.uint32)
-    others = np.arange(3)[None] + (np.arange(3)[None] >= largest[:, None])  # [N, 3]
-    fields = np.take_along_axis((signs << 9) | sizes, others, axis=1)
+    fields = np.take_along_axis((signs << 9) | sizes, others(largest), axis=1)
     words = (largest.astype(np.uint32) << 30) | (fields[:, 0] << 20) | (fields[:, 1] << 10) | fields[:, 2]
     return bytes(words.astype("<u4").data)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from splat.alignment.overlap import find_overlap
+from splat.alignment.overlap import _steady, find_overlap
 from splat.cameras import Camera
 from splat.errors import SplatError
 from splat.frame import Similarity
@@ -58,19 +58,30 @@ def placed(scene: Gaussians) -> SceneRenderer:
     return SceneRenderer(scene, RenderOptions(backend="cpu"))
 
 
-def test_a_moved_turned_and_scaled_part_is_found() -> None:
-    whole = room()
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_moved_turned_and_scaled_part_is_found(seed: int) -> None:
+    whole = room(seed)
     turn = Rotation.from_euler("xyz", [20, 130, -40], degrees=True).as_matrix()
     moved = Similarity(1.7, turn, np.array([3.0, -2.0, 5.0]))
     part = whole[whole.means[:, 0] < 2.5].transformed(torch.from_numpy(moved.matrix))
     own = move_cameras(cameras([28, 46, 60]), torch.from_numpy(moved.matrix))
     found = find_overlap(placed(part), placed(whole), own, cameras([35, 55]))
     error = found.similarity.after(moved)  # there and back again
-    assert error.scale == pytest.approx(1, abs=2e-3)
-    assert np.degrees(Rotation.from_matrix(error.rotation).magnitude()) < 0.15
+    # what is found from other places alone misses by 1.7e-4, 0.011° and 1.1e-3 at least; drawn from the same by a tenth
+    assert error.scale == pytest.approx(1, abs=3e-5)
+    assert np.degrees(Rotation.from_matrix(error.rotation).magnitude()) < 4e-3
     points = whole.means.double().numpy()
-    assert np.linalg.norm(error.apply(points) - points, axis=1).max() < 0.02
+    assert np.linalg.norm(error.apply(points) - points, axis=1).max() < 4e-4
     assert found.fit.inliers > 100
+
+
+def test_depths_at_edges_are_not_used() -> None:
+    """There they are a mean of front and back."""
+    depth = np.full((20, 30), 2.0, np.float32)
+    depth[:, 15:] = 3.0
+    steady = _steady(depth)
+    assert steady[:, :13].all() and steady[:, 17:].all() and not steady[:, 13:17].any()
+    assert _steady(depth[:, :15] + np.linspace(0, 0.1, 15, dtype=np.float32)).all()  # a slope is no edge
 
 
 def test_scenes_of_different_places_are_refused() -> None:

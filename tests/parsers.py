@@ -1,4 +1,4 @@
-"""The parsers of captures, by name."""
+"""The parsers of captures and of scene files, by name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from splat.capture.photo import photo_header, read_mask, read_photo
 from splat.capture.ply import read_ply_points
 from tests.parser import BIN_WORDS, JSON_WORDS, NAMES, POSE, TEXT_WORDS, H, Parser, W, load, photos, picture
 from tests.parsers_programs import PROGRAMS
+from tests.scene_files import SCENE_PARSERS
 
 
 def _cameras_bin() -> bytes:
@@ -141,6 +142,7 @@ PARSERS = {
             words=PLY_WORDS,
         ),
         *PROGRAMS,
+        *SCENE_PARSERS,
         Parser("photo_jpeg", "a.jpg", (picture("JPEG"),), _read_photo, words=BIN_WORDS),
         Parser("photo_png", "a.png", (picture("PNG"),), _read_photo, words=(*BIN_WORDS, b"IHDR", b"IEND", b"tRNS")),
         Parser("photo_tiff", "a.tif", (picture("TIFF"),), _read_photo, words=BIN_WORDS),

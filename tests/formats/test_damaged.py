@@ -7,53 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-import plyfile
 import pytest
-import torch
 
 from splat.errors import SplatError
-from splat.formats import read_scene, write_scene
+from splat.formats import read_scene
 from splat.formats.ply import property_names
 from splat.gaussians import Gaussians
 from tests.fuzz import damaged, survives
+from tests.scene_files import FEW, check_drawable, scene_files, spz_contents, spz_header, spz_v4
 
 RandomScene = Callable[..., Gaussians]
-FEW = 6
-
-
-def compressed(path: Path, seed: int = 0) -> None:
-    rng = np.random.default_rng(seed)
-    names = [f"{end}_{axis}" for end in ("min", "max") for axis in ("x", "y", "z", "scale_x", "scale_y", "scale_z")]
-    chunk = np.zeros(1, [(name, "f4") for name in names])
-    for name in names:
-        chunk[name] = rng.normal() + 2 * name.startswith("max")
-    vertex = np.zeros(FEW, [(f"packed_{name}", "u4") for name in ("position", "rotation", "scale", "color")])
-    for name in vertex.dtype.names:
-        vertex[name] = rng.integers(0, 1 << 32, FEW)
-    sh = np.zeros(FEW, [(f"f_rest_{i}", "u1") for i in range(9)])
-    parts = {"chunk": chunk, "vertex": vertex, "sh": sh}
-    data = [plyfile.PlyElement.describe(table, name) for name, table in parts.items()]
-    plyfile.PlyData(data).write(str(path))
-
-
-def spz_header(version: int, count: int, streams: int = 0, table: int = 0) -> bytes:
-    return struct.pack("<4sIIBBBB", b"NGSP", version, count, 0, 12, 0, streams) + struct.pack("<I12x", table) * bool(
-        table
-    )
-
-
-def spz_v4(count: int, contents: list[bytes], sizes: list[int] | None = None) -> bytes:
-    zstandard = pytest.importorskip("zstandard")
-    packed = [zstandard.ZstdCompressor().compress(content) for content in contents]
-    sizes = sizes or [len(content) for content in contents]
-    table = b"".join(struct.pack("<QQ", len(data), size) for data, size in zip(packed, sizes))
-    return spz_header(4, count, len(contents), 32) + table + b"".join(packed)
-
-
-def spz_contents(count: int, seed: int = 0, version: int = 3) -> list[bytes]:
-    rng = np.random.default_rng(seed)
-    return [rng.bytes(count * width) for width in (9, 1, 3, 3, 3 if version == 2 else 4)] + [b""]
 
 
 @contextmanager
@@ -69,27 +32,8 @@ def at_most(megabytes: float) -> Iterator[None]:
 
 
 @pytest.fixture
-def whole_files(tmp_path: Path, random_scene: RandomScene) -> dict[str, bytes]:
-    scene = random_scene(FEW, 1)
-    write_scene(tmp_path / "scene.ply", scene)
-    data = plyfile.PlyData.read(str(tmp_path / "scene.ply"))
-    plyfile.PlyData([data["vertex"]], text=True).write(str(tmp_path / "ascii.ply"))
-    plyfile.PlyData([data["vertex"]], byte_order=">").write(str(tmp_path / "big.ply"))
-    for suffix in ("splat", "glb", "ksplat", "sog"):
-        write_scene(tmp_path / f"scene.{suffix}", scene)
-    compressed(tmp_path / "scene.compressed.ply")
-    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    files["v4.spz"] = spz_v4(FEW, spz_contents(FEW))
-    extensions = struct.pack("<IIIII", 0xADBE0003, 4, 10, 0x12340001, 0)
-    data = bytearray(files["v4.spz"])
-    data[14], data[16:20] = 2, struct.pack("<I", 32 + len(extensions))
-    files["extended4.spz"] = bytes(data[:32]) + extensions + bytes(data[32:])
-    raw1 = spz_header(1, FEW) + bytes(6 * FEW) + b"".join(spz_contents(FEW, version=2)[1:])
-    files["v1.spz"] = gzip.compress(raw1[:14] + b"\2" + raw1[15:] + extensions)
-    for version in (2, 3):
-        files[f"raw{version}.spz"] = spz_header(version, FEW) + b"".join(spz_contents(FEW, version=version))
-        files[f"v{version}.spz"] = gzip.compress(files[f"raw{version}.spz"])
-    return files
+def whole_files() -> dict[str, bytes]:
+    return scene_files()
 
 
 def test_damaged_files_are_scenes_or_one_line(tmp_path: Path, whole_files: dict[str, bytes]) -> None:
@@ -102,10 +46,6 @@ def test_damaged_files_are_scenes_or_one_line(tmp_path: Path, whole_files: dict[
             path.write_bytes(piece)
             outcomes.add(survives(lambda path=path: check_drawable(read_scene(path)), piece))
         assert False in outcomes, name
-
-
-def check_drawable(scene: Gaussians) -> None:
-    assert all(bool(torch.isfinite(tensor).all()) for tensor in scene.as_dict().values())
 
 
 @pytest.mark.parametrize("bits", [65, 255])

@@ -478,3 +478,16 @@ def test_an_encrypted_entry_is_refused(tmp_path: Path) -> None:
     (tmp_path / "scene.sog").write_bytes(data)
     with pytest.raises(SplatError, match="encrypted"):
         read_scene(tmp_path / "scene.sog")
+
+
+def test_an_entry_without_a_name_is_no_file(tmp_path: Path) -> None:
+    by_hand(tmp_path / "scene")
+    path = bundle_of(tmp_path / "scene")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("nothing", b"nothing")
+    data = bytearray(path.read_bytes())
+    place = data.rindex(b"nothing") - 46
+    data[place + 28 : place + 34] = struct.pack("<HHH", 0, 0, len("nothing"))  # its name becomes its comment
+    path.write_bytes(data)
+    assert [entry.filename for entry in zipfile.ZipFile(path).infolist()][-1] == ""
+    assert len(read_scene(path)) > 0

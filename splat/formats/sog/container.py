@@ -147,7 +147,8 @@ def _folder(path: Path) -> Files:
 
 
 def _bundle(path: Path, archive: zipfile.ZipFile) -> Files:
-    entries = {entry.filename: entry for entry in archive.infolist() if not entry.is_dir()}
+    named = (entry for entry in archive.infolist() if entry.filename)  # is_dir() of one without a name raises
+    entries = {entry.filename: entry for entry in named if not entry.is_dir()}
 
     def load(name: str, most: int) -> bytes:
         entry = entries.get(name)

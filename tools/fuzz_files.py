@@ -1,6 +1,6 @@
-"""Millions of damaged files for the parsers of captures: each must be read, or refused in one line.
+"""Millions of damaged files for the readers of captures and of scene files: each must be read, or refused in one line.
 
-    python -m tools.fuzz_captures OUT [PARSER ...] [--inputs 100000] [--seconds 20]
+    python -m tools.fuzz_files OUT [PARSER ...] [--inputs 100000] [--seconds 20]
 
 Inputs follow the parsers' branches where atheris is installed (`pip install atheris`), else they are blind mutations.
 Each parser runs in a process of its own. What raises anything but one line of SplatError, takes longer than
@@ -104,7 +104,7 @@ def mutator(parser: Parser) -> Callable[[bytes, int, int], bytes]:
 
     def mutated(data: bytes, most: int, seed: int) -> bytes:
         changed = b""
-        if parser.file.endswith(".json") and seed % 5:
+        if parser.file.endswith((".json", ".gltf")) and seed % 5:
             with contextlib.suppress(ValueError, RecursionError, StopIteration):
                 changed = json.dumps(next(odd_records(json.loads(data), seed, 1))).encode()
         elif seed % 3 == 0:
@@ -118,7 +118,7 @@ def run_guided(name: str, out: Path, inputs: int, seconds: int) -> None:
     """Inputs that follow the parser's branches; does not return."""
     import atheris
 
-    with atheris.instrument_imports(include=["splat.capture", "plyfile"]):
+    with atheris.instrument_imports(include=["splat.capture", "splat.formats", "plyfile"]):
         importlib.import_module("splat.capture.readers.registry")
         importlib.import_module("tests.parsers")
     trial = Trial(name, out, inputs)
@@ -132,7 +132,7 @@ def run_guided(name: str, out: Path, inputs: int, seconds: int) -> None:
     options += [
         f"-dict={words}",
         f"-artifact_prefix={out}/{name}-killed-",
-        "-max_len=4096",
+        f"-max_len={max(4096, 2 * max(map(len, trial.parser.seeds)))}",
         "-mutate_depth=1",
         str(corpus),
     ]
@@ -182,7 +182,7 @@ def main() -> int:
         ask.error(f"no such parser: {', '.join(sorted(unknown))}")
     results = {}
     for name in given.parsers or PARSERS:
-        command = [sys.executable, "-W", "ignore", "-m", "tools.fuzz_captures", str(given.out), name, "--child"]
+        command = [sys.executable, "-W", "ignore", "-m", "tools.fuzz_files", str(given.out), name, "--child"]
         command += [f"--inputs={given.inputs}", f"--seconds={given.seconds}"]
         rc = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
         file = given.out / f"{name}.json"

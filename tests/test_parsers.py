@@ -1,4 +1,4 @@
-"""Whatever bytes a file of a capture holds: it is read, or refused in one line; nothing is written."""
+"""Whatever bytes a file of a capture or a scene file holds: it is read, or refused in one line; nothing is written."""
 
 import tracemalloc
 from pathlib import Path

@@ -48,7 +48,8 @@ class Run:
 
     @property
     def name(self) -> str:
-        return f"{self.path.parent.name}/{self.path.name}"
+        path = self.path.absolute()
+        return f"{path.parent.name}/{path.name}"
 
     @property
     def scene_path(self) -> Path:

@@ -121,7 +121,7 @@ def test_a_run_and_the_same_scene_as_a_strange_file_score_the_same(run: Run, tmp
         splat.evaluate(run, capture=capture)
 
 
-def test_words_find_and_edit(run: Run) -> None:
+def test_words_find_and_edit(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     field = splat.distill(run, options={"max_size": 160, "lift.views": 8})
     assert field == run.path / "language" / "demo"
     found = splat.query(run, "red mug | floor", top=1)
@@ -129,6 +129,10 @@ def test_words_find_and_edit(run: Run) -> None:
     named = next(answer for answer in found if answer["found"])
     edited = splat.edit(run, "recolor", select={"file": named["selection"]}, color="blue", force=True)
     assert edited.path.parent == run.path / "edits"
+    assert f"words are still asked of what was there before: splat distill {edited.path}" in capsys.readouterr().err
+    splat.edit(edited, "move", select={"where": "all"}, offset="0,0,0.1", force=True)
+    assert "words are still" not in capsys.readouterr().err
+    assert splat.edit(run, "undo").path == edited.path
     assert not torch.equal(edited.scene().sh0, run.scene().sh0)
     assert splat.edit(run, "undo").path == run.path
     assert splat.edit(run.path, "redo").path == edited.path

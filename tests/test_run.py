@@ -179,3 +179,11 @@ def test_captures_without_test_views_train(tmp_path: Path, own: bool, capsys: py
     metrics = read_json(out / "metrics.json")
     assert metrics["psnr"] is None and metrics["train"]["psnr"] > 10
     assert len(open_run(out).capture().indices("train")) == 12
+
+
+def test_a_run_is_called_after_its_folders_from_wherever_it_is_named(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = place / "run"
+    monkeypatch.chdir(run.parent)
+    assert open_run(Path(run.name)).name == open_run(run).name == f"{run.parent.name}/{run.name}"

@@ -22,7 +22,7 @@ from splat.edit.select.selection import Selection, save_selection
 from splat.edit.select.selector import Selector
 from splat.edit.select.text import TextQuery, select_by_text
 from splat.files import slug
-from splat.language.field import scene_digest
+from splat.language.field import field_folders, scene_digest
 from splat.options import flat
 from splat.render.scene import SceneRenderer
 from splat.run import Run
@@ -147,6 +147,8 @@ def edit(prepared: PreparedEdit, request: Request) -> Path:
         prepared.history, prepared.run, _name(prepared, request), record, edited, selection, prepared.digest
     )
     info(f"{request.operation}: {record['gaussians_before']:,} Gaussians before, {record['gaussians_after']:,} after")
+    if prepared.operation.repaints and field_folders(folder):
+        info(f"words are still asked of what was there before: splat distill {folder} learns what is there now")
     return folder
 
 

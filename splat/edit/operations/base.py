@@ -66,6 +66,7 @@ class Operation(Generic[Options]):
 
     keeps: ClassVar[bool] = False  # what is selected is what stays
     blends: ClassVar[bool] = False  # weights below one half count too
+    repaints: ClassVar[bool] = False  # words that were learned before may no longer fit
     scored: ClassVar[bool] = False  # what it costs is measured: pictures should stay as they were
     photographed: bool = True  # whether the renderer's cameras are those of photos; a scene file has none
     photos: RunPhotos = NO_PHOTOS  # of the run, for operations that are scored

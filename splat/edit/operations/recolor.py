@@ -131,6 +131,7 @@ class Recolor(Operation[RecolorOptions]):
     """`recolor`."""
 
     blends = True
+    repaints = True
 
     def edited(self, renderer: SceneRenderer, chosen: Selection, candidates: Selection) -> Edited:
         """See `Operation.edited`."""

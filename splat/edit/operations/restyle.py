@@ -27,6 +27,8 @@ from splat.render.scene import SceneRenderer
 class Restyle(Operation[RestyleOptions]):
     """`restyle`: toward the user's pictures, a filter's, or what a model wants; a model also finds where."""
 
+    repaints = True
+
     def __init__(self, options: RestyleOptions, force: bool = False) -> None:
         """Check the options, and load the model if there is one.
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-import torch
 from torch import Tensor
 
 from splat.cameras import Camera
-from splat.capture.types import Capture
+from splat.capture.over import photo_over
 from splat.errors import SplatError
-from splat.images import over
 from splat.run import Run
 
 Truth = Callable[[], tuple[Tensor, Tensor | None]]  # a picture [H, W, 3] in 0..1 and what of it counts, [H, W] bool
@@ -46,18 +45,5 @@ def photos_of(run: Run, background: Tensor) -> RunPhotos:
         return RunPhotos(missing=str(gone))
     views: dict[str, list[TrueView]] = {"train": [], "test": []}
     for index, frame in enumerate(capture.frames):
-        views[frame.split].append(TrueView(frame.camera, _truth(capture, index, background)))
+        views[frame.split].append(TrueView(frame.camera, partial(photo_over, capture, index, background)))
     return RunPhotos(views["train"], views["test"])
-
-
-def _truth(capture: Capture, index: int, background: Tensor) -> Truth:
-    def truth() -> tuple[Tensor, Tensor | None]:
-        image = torch.tensor(capture.images.image(index), device=background.device)
-        alpha, mask = capture.images.alpha(index), capture.images.mask(index)
-        if alpha is None:
-            picture = image.float() / 255
-        else:
-            picture = over(image, torch.tensor(alpha, device=image.device)[..., None], background)
-        return picture, None if mask is None else torch.tensor(mask, device=image.device)
-
-    return truth

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from splat.cameras import Camera, radius
+from splat.capture.over import photo_over
 from splat.capture.types import Capture
 from splat.console import progress
 from splat.evaluate import metrics, pictures
@@ -21,7 +22,7 @@ from splat.evaluate.flip_metric import PPD, flip, why_no_flip
 from splat.evaluate.lpips_metric import LpipsChoice, choose_net, lpips
 from splat.evaluate.protocols import Protocol, get_protocol, protocol_record
 from splat.gaussians import Gaussians
-from splat.images import over, to_bytes, write_image
+from splat.images import to_bytes, write_image
 from splat.render.config import RenderOptions
 from splat.render.scene import SceneRenderer
 
@@ -81,17 +82,6 @@ def background_color(capture: Capture, name: str | Color = "auto") -> Color:
     if not isinstance(name, str):
         return name
     return capture.background() if name == "auto" else COLORS[name]
-
-
-def photo(capture: Capture, index: int, background: Tensor) -> tuple[Tensor, Tensor | None]:
-    """The photo over the background [3], as [H, W, 3] float32 in [0, 1], and its mask [H, W] bool or None."""
-    image = torch.tensor(capture.images.image(index), device=background.device)
-    alpha, mask = capture.images.alpha(index), capture.images.mask(index)
-    if alpha is None:
-        image = image.float() / 255
-    else:
-        image = over(image, torch.tensor(alpha, device=image.device)[..., None], background)
-    return image, None if mask is None else torch.tensor(mask, device=image.device)
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -171,7 +161,7 @@ def score_views(
     views = []
     with progress(f"scoring {split} views", len(indices), unit="view") as bar:
         for index, camera, stem in zip(indices, cameras, stems):
-            target, mask = photo(capture, index, background)
+            target, mask = photo_over(capture, index, background)
             pair = _Pair(render(camera).to(target), target, mask)
             image = None
             if run_folder is not None:

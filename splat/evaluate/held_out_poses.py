@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
+from splat.capture.over import photo_over
 from splat.capture.types import Capture
 from splat.console import progress
-from splat.evaluate.evaluate import EvaluationResult, photo
+from splat.evaluate.evaluate import EvaluationResult
 from splat.evaluate.results import means_dict
 from splat.poses.held_out import refined_camera
 from splat.render.scene import SceneRenderer
@@ -28,7 +29,7 @@ def with_refined(capture: Capture, indices: list[int], renderer: SceneRenderer) 
     with progress("refining test poses", len(indices), unit="view") as bar:
         for index in indices:
             with torch.no_grad():
-                target, mask = photo(capture, index, renderer.background)
+                target, mask = photo_over(capture, index, renderer.background)
             camera = refined_camera(renderer, frames[index].camera, target, mask)
             frames[index] = replace(frames[index], camera=camera)
             bar.advance()

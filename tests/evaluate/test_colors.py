@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from splat.capture.over import photo_over
 from splat.capture.types import Capture
 from splat.evaluate.colors import corrected_affine, fitted_on_the_left
-from splat.evaluate.evaluate import EvaluationResult, photo, score_views
+from splat.evaluate.evaluate import EvaluationResult, score_views
 from splat.evaluate.lpips_metric import LpipsChoice
 from splat.evaluate.protocols import PROTOCOLS
 
@@ -53,7 +54,7 @@ def test_a_photo_of_one_colour_and_one_without_pixels() -> None:
 
 def test_scores_with_and_without_correction(memory_capture: MakeCapture) -> None:
     capture = memory_capture([(255 * picture().numpy()).astype(np.uint8)])
-    seen = photo(capture, 0, torch.zeros(3))[0]
+    seen = photo_over(capture, 0, torch.zeros(3))[0]
     result = score(capture, seen * 0.8 + 0.02)
     assert result.psnr is not None and result.cc_psnr is not None
     assert result.psnr < 22 and result.cc_psnr > 80
@@ -64,14 +65,14 @@ def test_masked_pixels_do_not_choose_the_correction(memory_capture: MakeCapture)
     mask = np.ones((24, 30), bool)
     mask[:, :10] = False
     capture = memory_capture([(255 * picture().numpy()).astype(np.uint8)], masks=[mask])
-    image = photo(capture, 0, torch.zeros(3))[0] * 0.8
+    image = photo_over(capture, 0, torch.zeros(3))[0] * 0.8
     image[:, :10] = 1 - image[:, :10]
     assert (score(capture, image).cc_psnr or 0) > 80
 
 
 def test_halves_take_colours_from_the_left_and_score_the_right(memory_capture: MakeCapture) -> None:
     capture = memory_capture([(255 * picture().numpy()).astype(np.uint8)])
-    seen = photo(capture, 0, torch.zeros(3))[0]
+    seen = photo_over(capture, 0, torch.zeros(3))[0]
     mixed = seen @ torch.tensor([[0.8, 0.1, 0.0], [0.0, 0.7, 0.1], [0.05, 0.0, 0.9]]) + 0.02
     assert (score(capture, mixed, "half").psnr or 0) > 55
     wrong = mixed.clone()

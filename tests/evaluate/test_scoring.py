@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from splat.cameras import Camera
+from splat.capture.over import photo_over
 from splat.capture.types import Capture
 from splat.errors import SplatError
-from splat.evaluate.evaluate import EvaluationResult, background_color, photo, score_views
+from splat.evaluate.evaluate import EvaluationResult, background_color, score_views
 from splat.evaluate.lpips_metric import LpipsChoice, choose_net
 from splat.evaluate.pictures import unique_stems
 from splat.evaluate.protocols import PROTOCOLS, get_protocol
@@ -34,7 +35,7 @@ def off_by(capture: Capture, *errors: float) -> Callable[[Camera], torch.Tensor]
 
     def render(camera: Camera) -> torch.Tensor:
         index = [frame.camera.name for frame in capture.frames].index(camera.name)
-        return photo(capture, index, torch.zeros(3))[0] + errors[index]
+        return photo_over(capture, index, torch.zeros(3))[0] + errors[index]
 
     return render
 
@@ -76,7 +77,7 @@ def test_masked_pixels_count_on_neither_side(memory_capture: MakeCapture) -> Non
     capture = memory_capture([grey(100)], masks=[mask])
 
     def render(camera: Camera) -> torch.Tensor:
-        image = photo(capture, 0, torch.zeros(3))[0] + 0.1
+        image = photo_over(capture, 0, torch.zeros(3))[0] + 0.1
         image[:, :15] = 0.9  # a passer-by whom nobody scores
         return image
 
@@ -102,7 +103,7 @@ def test_a_mask_moves_no_metric_of_a_view_that_is_equally_wrong_everywhere(
     whole, masked = memory_capture([image]), memory_capture([image], masks=[mask])
 
     def render(hidden: float) -> Callable[[Camera], torch.Tensor]:
-        wrong = photo(whole, 0, torch.zeros(3))[0] + noise
+        wrong = photo_over(whole, 0, torch.zeros(3))[0] + noise
         wrong[:, 48:] += hidden
         return lambda camera: wrong
 
@@ -132,7 +133,7 @@ def test_transparent_photos_lie_on_white(memory_capture: MakeCapture) -> None:
     capture = memory_capture([grey(0)], alphas=[alpha])
     assert background_color(capture) == (1, 1, 1)
     assert background_color(capture, "black") == (0, 0, 0)
-    image, _ = photo(capture, 0, torch.ones(3))
+    image, _ = photo_over(capture, 0, torch.ones(3))
     assert float(image[0, 0, 0]) == pytest.approx(0.8)
     assert float(image[20, 0, 0]) == 1.0
     assert background_color(memory_capture([grey(0)])) == (0, 0, 0)

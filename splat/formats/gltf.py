@@ -19,6 +19,7 @@ import torch
 
 from splat.console import count
 from splat.errors import SplatError
+from splat.formats import gltf_spz
 from splat.formats.common import drop_unusable, logit, sigmoid, to_numpy, unusable_line
 from splat.formats.gltf_file import Gltf, linear_light, read_gltf, write_glb
 from splat.formats.placed import HALF_TURN, Part, assemble, to_y_up, turned_origin
@@ -32,7 +33,7 @@ _PREFIX = f"{EXTENSION}:"
 _POINTS = 0
 _KINDS = {0: "a point cloud", 1: "lines", 2: "lines", 3: "lines"}  # by a primitive's mode; the others are triangles
 _FALLBACK = "COLOR_0"  # for programs without the extension
-_UNDERSTOOD = {EXTENSION, "KHR_mesh_quantization"}
+_UNDERSTOOD = {EXTENSION, "KHR_mesh_quantization", *gltf_spz.NAMES}
 _OF_SURFACES = ("KHR_materials_", "KHR_texture_", "KHR_lights_")  # extensions without a meaning for Gaussians
 _STANDARD = {"kernel": "ellipse", "projection": "perspective", "sortingMethod": "cameraDistance"}
 _SRGB, _LINEAR = "srgb_rec709_display", "lin_rec709_display"
@@ -50,6 +51,7 @@ class _Stored:
 
     part: Part
     signed: bool  # scales are signed integers
+    remarks: tuple[str, ...] = ()
 
 
 def read(path: Path) -> SceneFile:
@@ -70,6 +72,7 @@ def read(path: Path) -> SceneFile:
         raise SplatError(f"{path} has its Gaussians in {len(ours):,} parts; at most {_MOST_PARTS:,} are read")
     stored = _parts(gltf, ours)
     remarks = list(_remarks([primitive for _, primitive in ours]))
+    remarks += dict.fromkeys(remark for found in stored for remark in found.remarks)
     logarithms = any(found.signed or (found.part.scales < 0).any() for found in stored)
     if logarithms:
         remarks.append("its scales are logarithms, as in drafts of the extension before 2026")
@@ -190,6 +193,10 @@ def _part(gltf: Gltf, matrix: np.ndarray, primitive: Record) -> _Stored:
         raise primitive.wrong("mode", "0 (points) for Gaussians")
     attributes = primitive.part("attributes")
     rows = _count(gltf, primitive)
+    extension = primitive.part("extensions").part(EXTENSION)
+    if packed := gltf_spz.spz_name(extension):
+        part, remarks = gltf_spz.spz_part(gltf, extension, packed, HALF_TURN @ matrix, rows)
+        return _Stored(part, False, remarks)
 
     def values(name: str, width: int) -> tuple[np.ndarray, bool]:
         if not attributes.has(name):

@@ -103,6 +103,14 @@ class Gltf:
             values = np.maximum(values / np.float32(np.iinfo(kind).max), np.float32(-1))
         return values, kind.kind == "i"
 
+    def view(self, index: int) -> bytes:
+        """The bytes of a buffer view.
+
+        Raises:
+            SplatError: when it is damaged, compressed, or leaves its buffer.
+        """
+        return bytes(self._view(index, 1)[0])
+
     def _view(self, index: int, element: int) -> tuple[memoryview, int]:
         """The bytes of a buffer view, and how far apart its elements are."""
         view = self.item("bufferViews", index)

@@ -6,7 +6,7 @@ rotations; version 4 has one zstd stream an attribute.
 SPZ axes are right, up, back; the PLY of the same scene has right, down, front: a half turn about x.
 """
 
-from splat.formats.spz.reading import read
+from splat.formats.spz.reading import read, read_bytes
 from splat.formats.spz.writing import lost, write
 
-__all__ = ["lost", "read", "write"]
+__all__ = ["lost", "read", "read_bytes", "write"]

@@ -27,7 +27,20 @@ def read(path: Path) -> SceneFile:
         SplatError: when the file is damaged, of another version, or needs zstd and none is installed.
     """
     try:
-        found = unpack(path, Path(path).read_bytes())
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise SplatError(f"{path} is a damaged SPZ file: {error}") from error
+    return read_bytes(path, data)
+
+
+def read_bytes(path: Path, data: bytes) -> SceneFile:
+    """`read` of bytes that `path`, which messages name, holds.
+
+    Raises:
+        SplatError: see `read`.
+    """
+    try:
+        found = unpack(path, data)
     except (EOFError, OSError, zlib.error, struct.error) as error:
         raise SplatError(f"{path} is a damaged SPZ file: {error}") from error
     header, (positions, alphas, colors, scales, rotations, directional) = found.header, found.streams

@@ -6,9 +6,9 @@
     python tools/bench_budget.py --tables --write docs/plan.md README.md     the table, into pages that have its marks
 
 Every training is one of all defaults but `max_seconds`, in a process of its own on a machine that should have nothing
-else to do: what other work was going on is kept as the load when it began, and shown where it was over a half for each
-core. Budgets do not change the photos' size, so a capture's scores are of the same pixels in all columns. What was
-found is one line of OUT/runs.jsonl (runs/bench_budget), so that an interrupted measurement goes on where it stopped.
+else to do: how much of the processors other work took meanwhile is kept, and shown where it was over a quarter. Budgets
+do not change the photos' size, so a capture's scores are of the same pixels in all columns. What was found is one line
+of OUT/runs.jsonl (runs/bench_budget), so that an interrupted measurement goes on where it stopped.
 Photos are looked for in $SPLAT_TEST_DATA, else in ../shared/data.
 """
 
@@ -40,7 +40,7 @@ CAPTURES = {
 SECONDS = (30.0, 60.0, 180.0, 360.0)
 START = "<!-- budget table: written by tools/bench_budget.py --write -->"
 END = "<!-- end of the budget table -->"
-BUSY = 0.5  # load for each core, before a training begins, from which the machine was not quiet
+BUSY = 0.25  # part of the processors that other work took, from which the machine was not quiet
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class BudgetRun:
     steps: int
     gaussians: int
     size: str  # of the photos, WxH
-    load: float  # for each core, over the minute before
+    others: float  # processors that other work took meanwhile, as a part of all
     machine: str
     date: str
     commit: str
@@ -125,6 +125,14 @@ def read_runs(path: Path) -> dict[BudgetJob, BudgetRun]:
     return found
 
 
+def _busy() -> float:
+    """Seconds of all processors that were used by all but what this process began and saw the end of."""
+    import psutil
+
+    used, own = psutil.cpu_times(), os.times()
+    return sum(used) - used.idle - getattr(used, "iowait", 0.0) - own.children_user - own.children_system
+
+
 def run_all(jobs: list[BudgetJob], path: Path) -> None:
     """Train what is missing."""
     from tools.bench import commit, machine
@@ -134,17 +142,25 @@ def run_all(jobs: list[BudgetJob], path: Path) -> None:
     print(f"{len(jobs)} trainings, {len(jobs) - len(missing)} of them done before", flush=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     for number, job in enumerate(missing, 1):
-        load = os.getloadavg()[0] / len(os.sched_getaffinity(0))
+        begin, before = time.monotonic(), _busy()
         found = in_own_process(job)
+        others = (_busy() - before) / (time.monotonic() - begin) / (os.cpu_count() or 1)
         label = f"[{number}/{len(missing)}] {job.capture} {job.seconds:g} s"
         if "error" in found:
             print(f"{label}: failed: {found['error']}", flush=True)
             continue
-        run = BudgetRun(job, **found, load=round(load, 2), machine=machine(), date=time.strftime("%F"), commit=commit())
+        run = BudgetRun(
+            job,
+            **found,
+            others=round(max(0.0, others), 2),
+            machine=machine(),
+            date=time.strftime("%F"),
+            commit=commit(),
+        )
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(run)) + "\n")
         took = f"{run.trained_seconds:.1f} s, {run.steps:,} steps, {run.gaussians:,} Gaussians"
-        print(f"{label}: {run.psnr:.2f} dB, {took}, load {run.load:.2f} a core", flush=True)
+        print(f"{label}: {run.psnr:.2f} dB, {took}, {run.others:.0%} of the processors taken by others", flush=True)
 
 
 def table(runs: list[BudgetRun]) -> str:
@@ -168,7 +184,7 @@ def cell(run: BudgetRun | None) -> str:
         return "–"
     off = abs(run.trained_seconds / run.job.seconds - 1) > 0.1
     notes = [f"{run.steps:,} steps", *([f"took {run.trained_seconds:.0f} s"] if off else [])]
-    notes += [f"load {run.load:.1f}"] if run.load > BUSY else []
+    notes += [f"others took {run.others:.0%}"] if run.others > BUSY else []
     return f"{run.psnr:.2f} dB ({', '.join(notes)})"
 
 

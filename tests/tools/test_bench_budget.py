@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tools import bench_budget
@@ -15,7 +19,7 @@ from tools.marked import write_between
 
 RUN = BudgetRun(
     BudgetJob("fox", 30.0), psnr=30.127, train_psnr=31.0, trained_seconds=29.4, steps=1234, gaussians=20_000,
-    size="288x512", load=0.1, machine="two cores", date="2026-11-27", commit="abc",
+    size="288x512", others=0.1, machine="two cores", date="2026-11-27", commit="abc",
 )  # fmt: skip
 
 
@@ -31,7 +35,7 @@ def test_rows_are_captures_and_columns_are_budgets() -> None:
 
 def test_what_spoils_a_figure_stands_beside_it() -> None:
     assert cell(replace(RUN, trained_seconds=34.0)) == "30.13 dB (1,234 steps, took 34 s)"
-    assert cell(replace(RUN, load=3.21)) == "30.13 dB (1,234 steps, load 3.2)"
+    assert cell(replace(RUN, others=0.421)) == "30.13 dB (1,234 steps, others took 42%)"
 
 
 def test_what_was_measured_is_not_measured_again(
@@ -71,3 +75,15 @@ def test_the_table_goes_between_its_marks(tmp_path: Path) -> None:
     page.write_text("no marks")
     with pytest.raises(SystemExit, match="lacks the lines"):
         write_between(page, START, END, "x")
+
+
+def test_the_training_itself_is_not_others() -> None:
+    """A child that uses two seconds of a processor adds them to what is used, and not to what others use."""
+    burn = "import time\nwhile time.process_time() < 2: pass"
+    used, others = sum(os.times()[2:4]), bench_budget._busy()
+    whole = psutil.cpu_times()
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    after = psutil.cpu_times()
+    own = sum(os.times()[2:4]) - used
+    rest = sum(after) - after.idle - (sum(whole) - whole.idle) - own
+    assert own > 1.9 and bench_budget._busy() - others == pytest.approx(rest, abs=0.5)

@@ -23,6 +23,7 @@ SAME_PLACE = 0.005  # of the cameras' spread, and radians
 MOST_NEIGHBOURS = 4  # training photos that a held-out one is compared with
 THUMBNAIL = 32  # pixels
 LARGE = 4_000_000  # pixels
+CUT_UP = "cut them into perspective views first"  # what to do with panoramas
 SAME_LEVELS = 1.0  # mean difference of 256 grey levels below which two thumbnails show the same
 
 
@@ -123,17 +124,22 @@ def twins_in_place(frames: Sequence[Frame]) -> list[str]:
     return [note]
 
 
-def panoramas(paths: Sequence[Path]) -> list[str]:
-    """One warning that counts photos twice as wide as high, as equirectangular panoramas are.
+def shaped_like_panoramas(paths: Iterable[Path]) -> list[Path]:
+    """Photos twice as wide as high, as equirectangular panoramas are and no ordinary camera's photos.
 
-    Nothing in the pixels says for sure that one is a panorama; no ordinary camera has this shape.
+    Nothing in the pixels says for sure that one is a panorama.
     """
-    found = [path for path in paths if (header := photo_header(path)).width == 2 * header.height]
+    return [path for path in paths if (header := photo_header(path)).width == 2 * header.height]
+
+
+def panoramas(paths: Sequence[Path]) -> list[str]:
+    """One warning that counts what is shaped like panoramas."""
+    found = shaped_like_panoramas(paths)
     if not found:
         return []
     note = (
         f"{len(found):,} of {console.count(len(paths), 'photo')} are twice as wide as high, as 360° panoramas are"
-        f" (first: {found[0].name}); cameras of panoramas are not found: cut them into perspective views first"
+        f" (first: {found[0].name}); cameras of panoramas are not found: {CUT_UP}"
     )
     console.warn(note)
     return [note]

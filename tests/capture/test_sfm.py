@@ -167,6 +167,15 @@ def test_photos_that_do_not_fit_together_say_what_to_do(tmp_path):
         load_capture(tmp_path)
 
 
+def test_panoramas_that_cannot_be_placed_are_not_asked_for_more_photos(tmp_path):
+    for index in range(3):
+        write_photo(tmp_path / f"{index}.png", np.resize(smooth_photo(index), (64, 128, 3)))
+    with pytest.raises(
+        SplatError, match=r"none of the 3 photos could be placed; they are shaped like 360° panoramas: cut"
+    ):
+        load_capture(tmp_path)
+
+
 def test_a_full_disk_is_an_error_of_one_line_and_leaves_nothing(tmp_path, fresh, monkeypatch):
     import shutil
 

@@ -17,6 +17,7 @@ from splat.capture.cache import cache_folder, cache_key, kept_points, require_sp
 from splat.capture.colmap.files import read_model
 from splat.capture.config import CaptureOptions
 from splat.capture.masks import aligned_mask
+from splat.capture.oddities import CUT_UP, shaped_like_panoramas
 from splat.capture.photo import camera_identity, photo_header
 from splat.capture.reader_result import PosedPhoto
 from splat.capture.sfm.colmap import quiet_colmap
@@ -164,7 +165,7 @@ def _reconstruct(photos: Sequence[UnposedPhoto], matcher: str, options: CaptureO
             match_pairs(database, choose_pairs(names, "exhaustive"), options)
             found = place_cameras(database, images, work, len(photos), FEWEST_PHOTOS, options.mapper)
             matcher = "exhaustive"
-        _check_placed(found.photos, len(photos), matcher)
+        _check_placed(found.photos, [photo.path for photo in photos], matcher)
         model = quiet_colmap().Reconstruction(str(found.model))
         placed = {image.name for image in model.images.values() if image.has_pose}
         keep_reasons(folder, unplaced_reasons(database, placed))
@@ -218,9 +219,13 @@ def camera_groups(photos: Sequence[UnposedPhoto]) -> list[CameraGroup]:
     return [CameraGroup(tuple(names), "OPENCV" if len(names) >= 10 else "SIMPLE_RADIAL") for names in groups.values()]
 
 
-def _check_placed(placed: int, count: int, matcher: str) -> None:
+def _check_placed(placed: int, paths: list[Path], matcher: str) -> None:
     """Warn, or give up, when many photos could not be placed."""
-    hint = ADVICE if matcher == "exhaustive" else f"try capture.matcher=exhaustive, or {ADVICE}"
+    count = len(paths)
+    if 2 * len(shaped_like_panoramas(paths)) > count:
+        hint = f"they are shaped like 360° panoramas: {CUT_UP}"
+    else:
+        hint = ADVICE if matcher == "exhaustive" else f"try capture.matcher=exhaustive, or {ADVICE}"
     if placed < FEWEST_PHOTOS:
         raise SplatError(f"{'none' if not placed else f'only {placed}'} of the {count} photos could be placed; {hint}")
     if placed < ENOUGH * count:

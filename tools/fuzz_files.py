@@ -1,10 +1,11 @@
 """Millions of damaged files for the readers of captures and of scene files: each must be read, or refused in one line.
 
-    python -m tools.fuzz_files OUT [PARSER ...] [--inputs 100000] [--seconds 20]
+    python -m tools.fuzz_files OUT [PARSER ...] [--inputs 100000] [--seconds 20] [--seed 1]
 
 Inputs follow the parsers' branches where atheris is installed (`pip install atheris`), else they are blind mutations.
 Each parser runs in a process of its own. What raises anything but one line of SplatError, takes longer than
 `--seconds`, more than the memory allowed or leaves a file behind is kept in OUT; OUT/report.json has counts and times.
+The same seed makes the same inputs again: what is to be added to an earlier run takes another one.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def mutator(parser: Parser) -> Callable[[bytes, int, int], bytes]:
     return mutated
 
 
-def run_guided(name: str, out: Path, inputs: int, seconds: int) -> None:
+def run_guided(name: str, out: Path, inputs: int, seconds: int, start: int) -> None:
     """Inputs that follow the parser's branches; does not return."""
     import atheris
 
@@ -128,7 +129,7 @@ def run_guided(name: str, out: Path, inputs: int, seconds: int) -> None:
         (corpus / str(number)).write_bytes(seed)
     lines = ['"' + "".join(f"\\x{byte:02x}" for byte in word) + '"' for word in trial.parser.words]
     words.write_text("\n".join(lines))
-    options = [f"-runs={inputs}", "-seed=1", f"-timeout={seconds}", f"-rss_limit_mb={MEMORY}"]
+    options = [f"-runs={inputs}", f"-seed={start}", f"-timeout={seconds}", f"-rss_limit_mb={MEMORY}"]
     options += [
         f"-dict={words}",
         f"-artifact_prefix={out}/{name}-killed-",
@@ -140,7 +141,7 @@ def run_guided(name: str, out: Path, inputs: int, seconds: int) -> None:
     atheris.Fuzz()
 
 
-def run_blind(name: str, out: Path, inputs: int, seconds: int) -> None:
+def run_blind(name: str, out: Path, inputs: int, seconds: int, start: int) -> None:
     """Blind mutations of the whole inputs."""
     import signal
 
@@ -155,7 +156,7 @@ def run_blind(name: str, out: Path, inputs: int, seconds: int) -> None:
     signal.signal(signal.SIGALRM, late)
     share = -(-inputs // len(trial.parser.seeds))
     for number, seed in enumerate(trial.parser.seeds):
-        for content in damaged(seed, number, share):
+        for content in damaged(seed, 1000 * start + number, share):
             signal.alarm(seconds)
             trial(content)
     signal.alarm(0)
@@ -168,13 +169,14 @@ def main() -> int:
     ask.add_argument("parsers", nargs="*", metavar="PARSER", help="all of tests/parsers.py where none is given")
     ask.add_argument("--inputs", type=int, default=100_000)
     ask.add_argument("--seconds", type=int, default=20)
+    ask.add_argument("--seed", type=int, default=1)
     ask.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     given = ask.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     guided = importlib.util.find_spec("atheris") is not None
     if given.child:  # which must not import what is to be followed before it is prepared for that
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 (warnings about the damage)
-        (run_guided if guided else run_blind)(given.parsers[0], given.out, given.inputs, given.seconds)
+        (run_guided if guided else run_blind)(given.parsers[0], given.out, given.inputs, given.seconds, given.seed)
         return 0
     from tests.parsers import PARSERS
 
@@ -183,7 +185,7 @@ def main() -> int:
     results = {}
     for name in given.parsers or PARSERS:
         command = [sys.executable, "-W", "ignore", "-m", "tools.fuzz_files", str(given.out), name, "--child"]
-        command += [f"--inputs={given.inputs}", f"--seconds={given.seconds}"]
+        command += [f"--inputs={given.inputs}", f"--seconds={given.seconds}", f"--seed={given.seed}"]
         rc = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
         file = given.out / f"{name}.json"
         results[name] = {**(json.loads(file.read_text()) if file.is_file() else {"inputs": 0}), "exit": rc}

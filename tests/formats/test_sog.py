@@ -315,6 +315,7 @@ REFUSED: dict[str, tuple[str, Any]] = {
     "is no    name of a file": ("quats.files", ["a\\quats.webp"]),
     "is no     name of a file": ("quats.files", [".."]),
     "is no      name of a file": ("quats.files", [None]),
+    "is no       name of a file": ("quats.files", ["\ud800.webp"]),
     "no WebP or PNG": ("quats.files", ["meta.json"]),
     "is 192 pixels wide, not 960": ("shN.bands", 3),
     "misstates bands": ("shN.bands", 4),

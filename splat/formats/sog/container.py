@@ -25,7 +25,7 @@ META = "meta.json"
 LOD_META = "lod-meta.json"
 MOST_META_BYTES = 1 << 24  # codebooks take some kilobytes; there may be data of an application
 _ENCRYPTED = 1
-_SURROGATES = re.compile("[\ud800-\udfff]")
+_NO_NAME = re.compile("[/\\\\:\0\ud800-\udfff]")  # and no file is called half a character
 _PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -106,8 +106,7 @@ def plain_name(path: Path, name: Any) -> str:
     Raises:
         SplatError: when it is none, or leads anywhere else.
     """
-    named = isinstance(name, str) and name not in ("", ".", "..") and len(name) <= 255
-    if not named or set(name) & set("/\\:\0") or _SURROGATES.search(name):  # no file is called half a character
+    if not isinstance(name, str) or name in ("", ".", "..") or len(name) > 255 or _NO_NAME.search(name):
         raise SplatError(f"{path} is a damaged SOG scene: {str(name)[:60]!a} is no name of a file beside {META}")
     return name
 

@@ -51,7 +51,7 @@ class _Stored:
 
     part: Part
     signed: bool  # scales are signed integers
-    remarks: tuple[str, ...] = ()
+    packed: SceneFile | None = None  # the SPZ file that held it
 
 
 def read(path: Path) -> SceneFile:
@@ -72,7 +72,8 @@ def read(path: Path) -> SceneFile:
         raise SplatError(f"{path} has its Gaussians in {len(ours):,} parts; at most {_MOST_PARTS:,} are read")
     stored = _parts(gltf, ours)
     remarks = list(_remarks([primitive for _, primitive in ours]))
-    remarks += dict.fromkeys(remark for found in stored for remark in found.remarks)
+    packed = [found.packed for found in stored if found.packed is not None]
+    remarks += dict.fromkeys(remark for file in packed for remark in file.remarks)
     logarithms = any(found.signed or (found.part.scales < 0).any() for found in stored)
     if logarithms:
         remarks.append("its scales are logarithms, as in drafts of the extension before 2026")
@@ -82,8 +83,12 @@ def read(path: Path) -> SceneFile:
     whole, moved, said = assemble([_activated(found.part, logarithms) for found in stored])
     notes, wrong = _notes(gltf.root.part("asset"))
     x, y, z = (noted + more for noted, more in zip(notes.origin, moved))
-    unused = _unused(gltf, placed)
-    return SceneFile(whole, Notes(notes.antialiased, (x, y, z)), unused, (*remarks, *wrong, *said))
+    unused = [*_unused(gltf, placed), *dict.fromkeys(one for file in packed for one in file.unused)]
+    looks = {file.notes.antialiased for file in packed}
+    if len(looks) > 1:
+        remarks.append("parts of it were trained antialiased and others not; drawn as not")
+    antialiased = notes.antialiased if notes.antialiased is not None or not looks else looks == {True}
+    return SceneFile(whole, Notes(antialiased, (x, y, z)), tuple(unused), (*remarks, *wrong, *said))
 
 
 def _primitives(mesh: Record) -> list[Record]:
@@ -195,8 +200,8 @@ def _part(gltf: Gltf, matrix: np.ndarray, primitive: Record) -> _Stored:
     rows = _count(gltf, primitive)
     extension = primitive.part("extensions").part(EXTENSION)
     if packed := gltf_spz.spz_name(extension):
-        part, remarks = gltf_spz.spz_part(gltf, extension, packed, HALF_TURN @ matrix, rows)
-        return _Stored(part, False, remarks)
+        part, file = gltf_spz.spz_part(gltf, extension, packed, HALF_TURN @ matrix, rows)
+        return _Stored(part, False, file)
 
     def values(name: str, width: int) -> tuple[np.ndarray, bool]:
         if not attributes.has(name):

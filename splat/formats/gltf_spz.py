@@ -14,6 +14,7 @@ from splat.formats import spz
 from splat.formats.common import sigmoid, to_numpy
 from splat.formats.gltf_file import Gltf
 from splat.formats.placed import HALF_TURN, Part
+from splat.formats.scene_file import SceneFile
 from splat.records import Record
 
 NAMES = ("KHR_gaussian_splatting_compression_spz_2", "KHR_gaussian_splatting_compression_spz")
@@ -25,8 +26,8 @@ def spz_name(extension: Record) -> str | None:
     return next((name for name in NAMES if inner.has(name)), None)
 
 
-def spz_part(gltf: Gltf, extension: Record, name: str, matrix: np.ndarray, rows: int) -> tuple[Part, tuple[str, ...]]:
-    """The Gaussians of a primitive, opacities 0..1 and scales as standard deviations, and remarks for people.
+def spz_part(gltf: Gltf, extension: Record, name: str, matrix: np.ndarray, rows: int) -> tuple[Part, SceneFile]:
+    """The Gaussians of a primitive, opacities 0..1 and scales as standard deviations, and the SPZ file as it was read.
 
     Args:
         gltf: the file.
@@ -53,4 +54,4 @@ def spz_part(gltf: Gltf, extension: Record, name: str, matrix: np.ndarray, rows:
         arrays["sh0"].reshape(rows, 3),
         arrays["shN"],
     )
-    return part, found.remarks
+    return part, found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pkgutil
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from splat.cameras import Camera
 from splat.colors import lab_to_rgb, parse_color, rgb_to_lab
-from splat.edit.operations import remove, transform
+from splat.edit.operations import OPERATIONS, remove, transform
 from splat.edit.operations.recolor import recolor
 from splat.edit.select.geometry import everything, sphere
 from splat.edit.select.selection import Selection
@@ -157,6 +158,12 @@ def test_lab_is_that_of_the_standard() -> None:
 
 def lab_of(scene: Gaussians) -> Tensor:
     return rgb_to_lab(sh0_to_rgb(scene.sh0[:, 0]).double())
+
+
+def test_what_changes_colours_is_known_to_outdate_words() -> None:
+    classes = {name: pkgutil.resolve_name(row.place) for name, row in OPERATIONS.items()}
+    repainting = {name for name, made in classes.items() if made.repaints}
+    assert repainting == {"recolor", "restyle"}
 
 
 def test_recoloring_takes_the_hue_and_keeps_the_shading() -> None:

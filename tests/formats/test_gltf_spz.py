@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from splat.errors import SplatError
-from splat.formats import detect_format, read_scene, read_scene_file, write_scene
+from splat.formats import Notes, detect_format, read_scene, read_scene_file, write_scene
 from splat.formats.gltf_spz import NAMES
 from splat.gaussians import Gaussians, quat_to_matrix
 from tests.scene_files import FEW, make_random_scene, spz_contents, spz_files, spz_header
@@ -114,6 +114,20 @@ def test_damage_is_one_line(tmp_path: Path, damage: Callable[[bytes], bytes], me
     with pytest.raises(SplatError, match=message) as refused:
         read_scene(tmp_path / "a.glb")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("antialiased", [False, True])
+def test_antialiasing_travels(tmp_path: Path, antialiased: bool) -> None:
+    write_scene(tmp_path / "a.spz", make_random_scene(), notes=Notes(antialiased))
+    (tmp_path / "a.glb").write_bytes(holding((tmp_path / "a.spz").read_bytes()))
+    assert read_scene_file(tmp_path / "a.glb").notes.antialiased is antialiased
+
+
+def test_what_is_not_read_of_the_spz_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.glb").write_bytes(holding(spz_files()["v1.spz"]))
+    (tmp_path / "a.spz").write_bytes(spz_files()["v1.spz"])
+    unused = read_scene_file(tmp_path / "a.spz").unused
+    assert unused and set(unused) <= set(read_scene_file(tmp_path / "a.glb").unused)
 
 
 def test_what_the_spz_lacks_is_said(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
+from splat.images import write_image
 from tools.check_captures import EXPECTED, Outcome, wrong
 
 
@@ -23,3 +25,14 @@ def test_what_differs_is_said(tmp_path, shared_data):
     ]
     assert "should be refused" in wrong(path, Outcome(refused=True), cameras=False)[0]
     assert wrong(tmp_path, EXPECTED["mouse"], cameras=False)[0].startswith("refused: ")
+
+
+def test_panoramas_must_be_called_that(tmp_path):
+    panoramas = dataclasses.replace(EXPECTED["pano_house"], photos=3)
+    draw = np.random.default_rng(0)
+    for width, differs in ((128, False), (127, True)):
+        folder = tmp_path / str(width)
+        folder.mkdir()
+        for number in range(3):
+            write_image(folder / f"{number}.png", draw.integers(0, 256, (64, width, 3), dtype=np.uint8))
+        assert bool(wrong(folder, panoramas, cameras=True)) == differs

@@ -10,10 +10,11 @@ import torch
 
 from splat.appearance.record import read_looks
 from splat.cameras import Camera
+from splat.capture.over import photo_over
 from splat.console import warn
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
-from splat.images import over, to_bytes
+from splat.images import to_bytes
 from splat.options import nearest
 from splat.render import paths
 from splat.render.around import cameras_around
@@ -122,9 +123,6 @@ def photos_of(run: Run, path: str) -> Callable[[str], np.ndarray | None]:
     def photo(name: str) -> np.ndarray | None:
         if name not in numbers:
             return None
-        image, alpha = capture.images.image(numbers[name]), capture.images.alpha(numbers[name])
-        if alpha is None:
-            return image
-        return to_bytes(over(torch.tensor(image), torch.tensor(alpha)[..., None], background))
+        return to_bytes(photo_over(capture, numbers[name], background)[0])
 
     return photo

@@ -19,6 +19,7 @@ import zstandard
 
 from splat.formats import read_scene, write_scene
 from splat.gaussians import Gaussians
+from tests.glb import pieces
 from tests.parser import BIN_WORDS, Parser
 
 FEW = 6
@@ -108,9 +109,8 @@ def scene_files() -> dict[str, bytes]:
 
 def gltf_of(glb: bytes) -> bytes:
     """The document of a `.glb` with its buffer as a data URI."""
-    length = struct.unpack_from("<I", glb, 12)[0]
-    document = json.loads(glb[20 : 20 + length])
-    data = base64.b64encode(glb[28 + length :]).decode()
+    document, binary = pieces(glb)
+    data = base64.b64encode(binary).decode()
     document["buffers"][0]["uri"] = f"data:application/octet-stream;base64,{data}"
     return json.dumps(document).encode()
 

@@ -24,24 +24,11 @@ from splat.formats.mesh import write as write_mesh
 from splat.gaussians import Gaussians, quat_to_matrix
 from splat.sh import SH_C0, sh_basis
 from tests.fuzz import odd_records, survives
+from tests.glb import glb, pieces
 
 RandomScene = Callable[..., Gaussians]
 NAME = "KHR_gaussian_splatting"
 CODES = {"f4": 5126, "i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125}
-
-
-def pieces(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """The JSON and the binary chunk of a GLB."""
-    size = struct.unpack_from("<I", data, 12)[0]
-    return json.loads(data[20 : 20 + size]), data[28 + size :]
-
-
-def glb(document: dict[str, Any], binary: bytes) -> bytes:
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    binary += bytes(-len(binary) % 4)
-    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
 def document_of(arrays: dict[str, np.ndarray]) -> tuple[dict[str, Any], bytes]:

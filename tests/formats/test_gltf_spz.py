@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from splat.errors import SplatError
 from splat.formats import Notes, detect_format, read_scene, read_scene_file, write_scene
 from splat.formats.gltf_spz import NAMES
 from splat.gaussians import Gaussians, quat_to_matrix
+from tests.glb import glb
 from tests.scene_files import FEW, make_random_scene, spz_contents, spz_files, spz_header
 
 EXTENSION = "KHR_gaussian_splatting"
@@ -43,11 +42,7 @@ def holding(spz: bytes, count: int = FEW, name: str = NAMES[0], **node: Any) -> 
         "bufferViews": [{"buffer": 0, "byteLength": len(spz)}],
         "buffers": [{"byteLength": len(spz)}],
     }
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    binary = spz + bytes(-len(spz) % 4)
-    chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+    return glb(document, spz)
 
 
 def assert_alike(found: Gaussians, expected: Gaussians) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import time
@@ -27,6 +28,7 @@ else:  # only terminals need it
 PLAIN_SECONDS = 10.0  # a piped log gets a line at least this often …
 PLAIN_FRACTION = 0.1  # … or whenever this much more is done,
 PLAIN_PAUSE = 5.0  # but never more often than this
+PROGRESS_SECONDS = "SPLAT_PROGRESS_SECONDS"  # variable: seconds between lines for whoever reads them all, a program
 LABELS = {
     "psnr": "PSNR",
     "test_psnr": "test PSNR",
@@ -161,7 +163,8 @@ class Progress:
         elapsed = time.monotonic() - then
         share = (self.completed - before) / self.total if self.total else 0.0
         unfinished = self.total is None or self.completed < self.total
-        if unfinished and (elapsed >= PLAIN_SECONDS or (share >= PLAIN_FRACTION and elapsed >= PLAIN_PAUSE)):
+        often = share >= PLAIN_FRACTION and elapsed >= PLAIN_PAUSE
+        if unfinished and (elapsed >= min(PLAIN_SECONDS, _asked_pause()) or often):
             self.print_line()
 
 
@@ -203,6 +206,14 @@ def quiet_libraries() -> None:
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     }.items():
         os.environ.setdefault(name, value)
+
+
+def _asked_pause() -> float:
+    """Seconds between lines that the environment asks for; infinity where it does not."""
+    try:
+        return float(os.environ.get(PROGRESS_SECONDS, "inf"))
+    except ValueError:
+        return math.inf
 
 
 def _value_text(value: Any) -> str:

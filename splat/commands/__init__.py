@@ -6,6 +6,7 @@ SUMMARIES = {
     "evaluate": "PSNR, SSIM, LPIPS and FLIP of a run under a named protocol",
     "distill": "what a teacher knows about the photos, onto the Gaussians",
     "query": "find what a text names, in 3D and in the views",
+    "view": "a scene in the browser: walk, ask, select, edit, clean up",
     "render": "pictures and a video of a scene along a camera path",
     "export": "a run or scene file in another format",
     "convert": "scene files into another format, several into one",

@@ -1,0 +1,154 @@
+"""The viewer as a whole: the server, the scenes that are open, and the tabs that look at them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from splat.console import count, error, info
+from splat.edit.history import load_history
+from splat.errors import SplatError
+from splat.lazy import lazy
+from splat.view.address import HOST, check_host, check_port, own_pages_only
+from splat.view.opened import OpenedScene, open_scene
+from splat.view.page import Page
+from splat.view.painter import Painter
+from splat.view.placing import Placing
+from splat.view.walking import WalkingSplats, walking_splats
+
+if TYPE_CHECKING:
+    import rich
+    import viser
+else:
+    rich, viser = lazy("rich"), lazy("viser")
+
+LOOK_SECONDS = 1.0  # between looks at what the command line has done to the run
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """What can be chosen when the viewer starts."""
+
+    host: str = HOST
+    port: int = 8080  # 0: any that is free
+    splats: int = 500_000  # most that a browser draws while one walks
+    backend: str = "auto"
+
+
+@dataclass
+class App:
+    """Everything that tabs share."""
+
+    server: viser.ViserServer
+    options: ViewOptions
+    scenes: list[OpenedScene]  # one or two, the first is what is edited
+    placing: Placing  # of the first scene, for the whole life of the page: nobody's camera jumps after an edit
+    walking: WalkingSplats
+    scratch: Path  # a folder for files of the moment, such as selections that a command takes
+    painter: Painter = field(default_factory=Painter)
+    pages: dict[int, Page] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def scene(self) -> OpenedScene:
+        """The first scene."""
+        return self.scenes[0]
+
+    def show(self, scene: OpenedScene) -> None:
+        """Another state of the first scene: all tabs see it."""
+        with self.lock:
+            self.scenes[0] = scene
+            self.walking = walking_splats(scene.renderer.scene, self.placing, self.options.splats)
+        for page in self.all_pages():
+            page.scene_changed()
+
+    def reload(self) -> None:
+        """Show the edit that is in force now, if it is another one than is shown.
+
+        Raises:
+            SplatError: the run went away or is damaged.
+        """
+        with self.lock:
+            shown = self.scene
+            if shown.run is None or load_history(shown.source).place.resolve() == shown.place.resolve():
+                return
+            scene = open_scene(shown.source, self.options.backend)
+        self.show(scene)
+
+    def all_pages(self) -> list[Page]:
+        """The tabs that are open."""
+        with self.lock:
+            return list(self.pages.values())
+
+    def connect(self, client: viser.ClientHandle) -> None:
+        """A tab opens."""
+        page = Page(self, client)
+        with self.lock:
+            self.pages[client.client_id] = page
+        page.start()
+
+    def disconnect(self, client: viser.ClientHandle) -> None:
+        """A tab was closed: its work stops."""
+        with self.lock:
+            page = self.pages.pop(client.client_id, None)
+        if page is not None:
+            page.close()
+
+    def wait(self) -> None:
+        """Follow the run until `stop` or Ctrl-C."""
+        said = ""
+        while not self.stopped.wait(LOOK_SECONDS):
+            try:
+                self.reload()
+                said = ""
+            except SplatError as problem:  # in the middle of an undo, or for good
+                if str(problem) != said:
+                    error(str(problem))
+                said = str(problem)
+
+    def stop(self) -> None:
+        """Cancel all work and close the port; may be called twice."""
+        self.stopped.set()
+        for page in self.all_pages():
+            page.close()
+        self.painter.stop()
+        self.server.stop()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def open_app(sources: Sequence[Path], options: ViewOptions) -> App:
+    """Open scenes and a port; tabs may come from now on.
+
+    Args:
+        sources: one or two runs, edits or scene files.
+        options: of the viewer.
+
+    Raises:
+        SplatError: no scene there, or an address that is refused or taken.
+    """
+    check_host(options.host, options.port)
+    check_port(options.port)
+    scenes = [open_scene(source, options.backend) for source in sources]
+    placing = scenes[0].placing
+    walking = walking_splats(scenes[0].renderer.scene, placing, options.splats)
+    for scene in scenes:
+        info(f"{scene.title}: {count(len(scene.renderer.scene), 'Gaussian')}, {count(len(scene.cameras), 'camera')}")
+    if note := walking.in_words():
+        info(note)
+    rich.get_console().quiet = True  # viser's banners; what we say goes through a console of our own
+    with own_pages_only():
+        server = viser.ViserServer(host=HOST, port=options.port, label="splat", verbose=False)
+    app = App(server, options, scenes, placing, walking, Path(tempfile.mkdtemp(prefix="splat-view-")))
+    server.gui.configure_theme(
+        control_width="large", dark_mode=True, show_logo=False, show_share_button=False, brand_color=(120, 90, 220)
+    )
+    server.scene.set_up_direction(tuple(placing.up.tolist()))
+    server.on_client_connect(app.connect)
+    server.on_client_disconnect(app.disconnect)
+    return app

@@ -1,0 +1,269 @@
+"""One tab of the browser: where it looks, what it shows and has selected, and the work that it has asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import numpy as np
+
+from splat.cameras import Camera
+from splat.edit.select.selection import Selection, save_selection
+from splat.errors import SplatError
+from splat.view.jobs import Ended
+from splat.view.opened import OpenedScene
+from splat.view.placing import Pose, page_pose, scene_camera
+from splat.view.schedule import Schedule
+from splat.view.shown import Shown, compared, draw
+from splat.view.work import WorkBar
+
+if TYPE_CHECKING:
+    import viser
+
+    from splat.view.app import App
+
+Event = TypeVar("Event")
+Change = Literal["scene", "selection", "shown"]
+LINES = 720  # of a whole picture, at most, before the tab says otherwise
+LONGEST_TEXT = 1000  # characters that a field of the page may hold
+
+
+class Page:
+    """What belongs to one tab; panels (`splat.view.panels`) put the controls into it."""
+
+    def __init__(self, app: App, client: viser.ClientHandle) -> None:
+        self.app, self.client, self.gui = app, client, client.gui
+        self.schedule = Schedule()
+        self.shown = Shown()
+        self.lines = LINES
+        self.browser_walks = True  # whether the browser draws while the camera moves
+        self.last_seconds = 0.0  # that the last whole picture took
+        self.lock = threading.RLock()  # one thing at a time happens to a tab
+        self.work = WorkBar(self)
+        self._splats: viser.GaussianSplatHandle | None = None
+        self._pictured = False  # whether an exact picture is on the page
+        self._listeners: dict[Change, list[Callable[[], None]]] = {"scene": [], "selection": [], "shown": []}
+        self._closed = False
+
+    # -- start and end
+
+    def start(self) -> None:
+        """Fill the tab."""
+        from splat.view.panels import build_panels
+
+        self.send_walking()
+        build_panels(self)
+        self.stand_at(self.app.scene.cameras[0])
+        self.client.camera.on_update(lambda camera: self.moved())
+        self.app.painter.add(self)
+        self.redraw()
+
+    def close(self) -> None:
+        """The tab is gone: nothing is drawn for it, and its work is cancelled."""
+        if not self._closed:
+            self._closed = True
+            self.app.painter.remove(self)
+            self.work.close()
+
+    # -- what is seen
+
+    @property
+    def scene(self) -> OpenedScene:
+        """The scene that is asked and edited."""
+        return self.app.scene
+
+    def pose(self) -> Pose:
+        """Where the tab's camera is, in the page's frame."""
+        camera = self.client.camera
+        w, x, y, z = map(float, camera.wxyz)
+        position = tuple(map(float, camera.position))
+        return Pose((w, x, y, z), position, float(camera.fov), float(camera.aspect))  # type: ignore[arg-type]
+
+    def camera(self, scale: float = 1.0) -> Camera:
+        """The tab's camera in the scene, for exact pictures at a share of the sides."""
+        lines = min(self.lines, int(self.client.camera.image_height) or self.lines)
+        return scene_camera(self.pose(), self.app.placing, round(lines * scale))
+
+    def stand_at(self, camera: Camera) -> None:
+        """Look from a camera of the scene."""
+        pose = page_pose(camera, self.app.placing)
+        rotation = camera.viewmat[:3, :3].double().cpu().numpy()
+        depth = self.app.placing.scale * self.scene.depth
+        position = np.array(pose.position)
+        with self.client.atomic():
+            self.client.camera.position = pose.position
+            self.client.camera.up_direction = tuple(self._up(-rotation[1]).tolist())
+            self.client.camera.look_at = tuple((position + depth * rotation[2]).tolist())
+            self.client.camera.fov = pose.fov
+        self.moved()
+
+    def _up(self, own: np.ndarray) -> np.ndarray:
+        """The scene's up where the camera is held about so, since orbiting is about it; else the camera's own."""
+        up = self.app.placing.up
+        return up if float(own @ up) > 0.2 else own
+
+    def show(self, **changes: Any) -> None:
+        """Show something else, by the fields of `Shown`."""
+        with self.lock:
+            self.shown = dataclasses.replace(self.shown, **changes)
+        self._call("shown")
+        self.redraw()
+
+    def on(self, change: Change, listener: Callable[[], None]) -> None:
+        """Call this when the scene is another one, after an edit or an undo, or something else is selected or shown."""
+        self._listeners[change].append(listener)
+
+    def _call(self, *changes: Change) -> None:
+        for change in changes:
+            for listener in self._listeners[change]:
+                listener()
+
+    def redraw(self) -> None:
+        """What is seen is another thing, or looks otherwise."""
+        self.schedule.moving = not (self.browser_walks and self.shown.plain)
+        self.app.painter.touch(self)
+
+    def moved(self) -> None:
+        """The camera moved."""
+        self.schedule.moving = not (self.browser_walks and self.shown.plain)
+        if not self.schedule.moving:
+            self._walk(True)
+        self.app.painter.touch(self, moved=True)
+
+    def paint(self, scale: float) -> None:
+        """Draw the exact picture at a share of the sides and send it; see `Canvas`."""
+        try:
+            began = time.monotonic()
+            picture = self.picture(self.camera(scale))
+            if self._closed:
+                return
+            self.client.scene.set_background_image(picture, format="jpeg", jpeg_quality=90 if scale >= 1 else 60)
+            self._walk(False)
+            if scale >= 1:
+                self.last_seconds = time.monotonic() - began
+        except SplatError as problem:
+            self.tell(str(problem))
+            raise
+        except Exception as problem:
+            self._defect(problem)
+            raise
+
+    def picture(self, camera: Camera) -> np.ndarray:
+        """[H, W, 3] uint8 RGB of what is shown, from a camera of the scene."""
+        shown, scenes = self.shown, list(self.app.scenes)
+        if len(scenes) == 1 or shown.compared == "first":
+            return draw(scenes[0], camera, shown)
+        other = dataclasses.replace(shown, selection=None, relevancy=None)
+        if shown.picture == "relevancy":
+            other = dataclasses.replace(other, picture="colours")
+        second = draw(scenes[1], camera, other)
+        return second if shown.compared == "second" else compared(draw(scenes[0], camera, shown), second, shown)
+
+    def send_walking(self) -> None:
+        """Give the browser what it draws while one walks."""
+        splats = self.app.walking
+        self._splats = self.client.scene.add_gaussian_splats(
+            "/walking", splats.centers, splats.covariances, splats.rgbs, splats.opacities
+        )
+        self._pictured = False
+
+    def _walk(self, walks: bool) -> None:
+        """Let the browser's own drawing be seen, or the exact picture behind everything."""
+        if walks and self._pictured:
+            self.client.scene.set_background_image(None)
+        if self._splats is not None and self._splats.visible != walks:
+            self._splats.visible = walks
+        self._pictured = not walks
+
+    # -- what is selected
+
+    @property
+    def selection(self) -> Selection | None:
+        """What is selected of the first scene."""
+        return self.shown.selection
+
+    def select(self, selection: Selection | None) -> None:
+        """Select these Gaussians, which then glow; None for nothing."""
+        if selection is not None and not selection.count:
+            raise SplatError(f"{selection.source} selects nothing; the selection stays as it is")
+        self.show(selection=selection)
+        self._call("selection")
+
+    def selection_file(self) -> Path:
+        """What is selected as a file that `select.file=` takes.
+
+        Raises:
+            SplatError: nothing is selected.
+        """
+        if self.selection is None:
+            raise SplatError("nothing is selected; select something first")
+        path = self.app.scratch / f"selection-{self.client.client_id}.safetensors"
+        save_selection(path, self.selection, self.scene.digest or None)
+        return path
+
+    def scene_changed(self) -> None:
+        """The scene is another one: what was selected of the old one is not of this one."""
+        had = self.selection is not None
+        with self.lock:
+            self.shown = dataclasses.replace(self.shown, selection=None, relevancy=None, colours=None)
+            if self.shown.picture == "relevancy":
+                self.shown = dataclasses.replace(self.shown, picture="colours")
+        self.send_walking()
+        self._call("scene", *(("selection",) if had else ()))
+        self.redraw()
+
+    # -- what is said and done
+
+    def tell(self, sentence: str, title: str = "", good: bool = False, seconds: float | None = 12.0) -> None:
+        """Say something in the tab."""
+        color = (60, 160, 90) if good else (200, 120, 40)
+        self.client.add_notification(title, sentence, auto_close_seconds=seconds, color=color)
+
+    def answering(self, function: Callable[[Event], None]) -> Callable[[Event], None]:
+        """A callback of viser that does one thing at a time and says in the tab what goes wrong.
+
+        viser prints exceptions of callbacks where the user of the page does not see them.
+        """
+
+        @functools.wraps(function)
+        def answered(event: Event) -> None:
+            try:
+                with self.lock:
+                    function(event)
+            except SplatError as problem:
+                self.tell(str(problem))
+            except Exception as problem:
+                self._defect(problem)
+
+        return answered
+
+    def do(self, words: Sequence[str], then: Callable[[Ended], None] | None = None) -> None:
+        """Run a command of splat beside the page; `then` is called when it succeeded, the scene having been reloaded.
+
+        Raises:
+            SplatError: something of this tab is running already.
+        """
+        self.work.run(words, then)
+
+    def text(self, value: str) -> str:
+        """What somebody typed.
+
+        Raises:
+            SplatError: more than anybody types.
+        """
+        if len(value) > LONGEST_TEXT:
+            raise SplatError(f"that are {len(value):,} characters; {LONGEST_TEXT:,} are the most")
+        return value.strip()
+
+    def _defect(self, problem: Exception) -> None:
+        if os.environ.get("SPLAT_DEBUG", "") not in ("", "0"):
+            traceback.print_exception(problem)
+        first = (str(problem).strip().splitlines() or [""])[0]
+        self.tell(f"{type(problem).__name__}: {first} (a defect of splat; please report)")

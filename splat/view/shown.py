@@ -1,0 +1,124 @@
+"""What a tab shows, and the exact picture of it: colours, depth, normals, opacity, features or relevancy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from splat.cameras import Camera
+from splat.edit.preview import glowing
+from splat.edit.select.selection import Selection
+from splat.errors import SplatError
+from splat.images import luma, to_bytes
+from splat.render.pictures import depth_picture
+from splat.render.scene import SceneRenderer
+from splat.view.opened import OpenedScene
+
+PICTURES = ("colours", "depth", "normals", "opacity", "features", "relevancy")
+COMPARED = ("first", "second", "split", "side by side")
+NEAR, FAR = 0.4, 4.0  # of the usual depth: where the colours of depth begin and end
+
+Colours = Callable[[SceneRenderer, Camera], Tensor]  # [H, W, 3] float of a scene, such as that in rain
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is drawn of the scene."""
+
+    picture: str = "colours"  # of PICTURES
+    compared: str = "first"  # of COMPARED, where two scenes are open
+    split: float = 0.5  # of the width, from where on the second scene is seen
+    selection: Selection | None = None  # glows
+    relevancy: Tensor | None = None  # [N] 0..1, of the last answer
+    colours: Colours | None = None  # in the place of the scene's own
+
+    @property
+    def plain(self) -> bool:
+        """Whether the browser's own drawing shows about the same."""
+        walked = self.picture == "colours" and self.compared == "first" and self.colours is None
+        return walked and self.selection is None
+
+
+@torch.no_grad()
+def draw(opened: OpenedScene, camera: Camera, shown: Shown) -> np.ndarray:
+    """[H, W, 3] uint8 RGB of one scene.
+
+    Raises:
+        SplatError: features or relevancy that are not there.
+    """
+    renderer = opened.renderer
+    if shown.picture == "depth":
+        return depth_picture(renderer.depth(camera).cpu().numpy(), NEAR * opened.depth, FAR * opened.depth)
+    if shown.picture == "normals":
+        return normals_picture(renderer.depth(camera), camera)
+    if shown.picture == "opacity":
+        alpha = renderer.render(camera).alpha
+        return to_bytes(alpha[..., None].expand(-1, -1, 3))
+    if shown.picture == "features":
+        return to_bytes(renderer.features(camera, opened.feature_colors).clamp(0, 1))
+    image = (shown.colours or SceneRenderer.image)(renderer, camera).clamp(0, 1)
+    if shown.picture == "relevancy":
+        if shown.relevancy is None:
+            raise SplatError("relevancy is of an answer; ask something first")
+        return heat(image, renderer.features(camera, shown.relevancy[:, None])[..., 0])
+    if shown.selection is not None:
+        image = glowing(image, renderer.features(camera, shown.selection.weights[:, None]).clamp(0, 1))
+    return to_bytes(image)
+
+
+def compared(first: np.ndarray, second: np.ndarray, shown: Shown) -> np.ndarray:
+    """Two pictures of one camera as one, [H, W, 3] uint8 RGB: split at a line, or the middles of both."""
+    width = first.shape[1]
+    if shown.compared == "split":
+        line = round(shown.split * width)
+        joined = np.concatenate([first[:, :line], second[:, line:]], axis=1)
+        joined[:, max(0, line - 1) : line + 1] = 255
+        return joined
+    half, start = width // 2, width // 4
+    joined = np.concatenate([first[:, start : start + half], second[:, start : start + width - half]], axis=1)
+    joined[:, half - 1 : half + 1] = 255
+    return joined
+
+
+def heat(image: Tensor, relevancy: Tensor) -> np.ndarray:
+    """Relevancy [H, W] 0..1 as colours, blue to red, over the picture [H, W, 3] in grey; [H, W, 3] uint8 RGB."""
+    levels = (relevancy.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    warm = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB)
+    grey = to_bytes(luma(image)[..., None].expand(-1, -1, 3))
+    mixed: np.ndarray = cv2.addWeighted(grey, 0.45, warm, 0.55, 0)
+    return mixed
+
+
+def normals_picture(depth: Tensor, camera: Camera) -> np.ndarray:
+    """Normals of the surface that a depth [H, W] shows, x right, y up, z to the camera, as (n + 1) / 2; uint8 RGB.
+
+    Black where no surface is seen, or where one ends.
+    """
+    height, width = depth.shape
+    K = camera.K.to(depth)
+    y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
+    rays = torch.stack(
+        [(x.to(depth) - K[0, 2]) / K[0, 0], (y.to(depth) - K[1, 2]) / K[1, 1], torch.ones_like(depth)], -1
+    )
+    points = rays * depth[..., None]
+    right, down = torch.zeros_like(points), torch.zeros_like(points)
+    right[:, 1:-1], down[1:-1] = points[:, 2:] - points[:, :-2], points[2:] - points[:-2]
+    normals = torch.nn.functional.normalize(torch.cross(down, right, dim=-1), dim=-1)
+    normals = normals * torch.where((normals * rays).sum(-1, keepdim=True) > 0, -1.0, 1.0)
+    seen = (depth > 0) & (right.norm(dim=-1) < 0.2 * depth) & (down.norm(dim=-1) < 0.2 * depth)
+    seen &= (normals.norm(dim=-1) > 0.5) & _inner(depth)
+    colors = (normals * normals.new_tensor([1.0, -1.0, -1.0]) + 1) / 2
+    return to_bytes(torch.where(seen[..., None], colors, 0.0))
+
+
+def _inner(depth: Tensor) -> Tensor:
+    """[H, W] bool: all four neighbours show a surface."""
+    known = depth > 0
+    inner = torch.zeros_like(known)
+    inner[1:-1, 1:-1] = known[:-2, 1:-1] & known[2:, 1:-1] & known[1:-1, :-2] & known[1:-1, 2:]
+    return inner

@@ -1,0 +1,76 @@
+"""The bar of a tab that shows what runs for it: the command, how far it is, and a button that cancels it."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from splat.errors import SplatError, harmless
+from splat.view.controls import put
+from splat.view.jobs import Ended, Job
+
+if TYPE_CHECKING:
+    from splat.view.page import Page
+
+
+class WorkBar:
+    """At most one command at a time for a tab."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self._lock = page, threading.Lock()
+        self._job: Job | None = None
+        self._folder = page.gui.add_folder("Working", visible=False)
+        with self._folder:
+            self._said = page.gui.add_markdown("")
+            self._bar = page.gui.add_progress_bar(0.0, animated=True)
+            cancel = page.gui.add_button("Cancel", color="red")
+        cancel.on_click(lambda event: self.cancel())  # without the tab's lock: it must work while something waits
+
+    def run(self, words: Sequence[str], then: Callable[[Ended], None] | None) -> None:
+        """Start a command.
+
+        Raises:
+            SplatError: another one runs.
+        """
+        with self._lock:
+            if self._job is not None and self._job.running:
+                raise SplatError("something runs already; wait for it, or cancel it")
+            self._said.content = f"`{shlex.join(['splat', *words])}`"
+            put(self._bar, 0.0)
+            self._folder.visible = True
+            self._job = Job(words, self._line, lambda ended: self._ended(ended, then))
+
+    @property
+    def running(self) -> bool:
+        """Whether a command runs."""
+        return self._job is not None and self._job.running
+
+    def cancel(self) -> None:
+        """Stop the command that runs."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def close(self) -> None:
+        """The tab is gone."""
+        self.cancel()
+
+    def _line(self, line: str, share: float | None) -> None:
+        self._said.content = f"```\n{harmless(line).replace('`', chr(39))}\n```"
+        if share is not None:
+            put(self._bar, 100 * share)
+
+    def _ended(self, ended: Ended, then: Callable[[Ended], None] | None) -> None:
+        self._folder.visible = False
+        for warning in ended.warnings[:3]:
+            self.page.tell(warning, "warning")
+        if ended.sentence:
+            self.page.tell(ended.sentence)
+            return
+        self.page.answering(lambda event: self._finish(ended, then))(None)
+
+    def _finish(self, ended: Ended, then: Callable[[Ended], None] | None) -> None:
+        self.page.app.reload()
+        if then is not None:
+            then(ended)

@@ -19,6 +19,7 @@ from splat.edit.select.selection import Selection, save_selection
 from splat.errors import SplatError
 from splat.view.jobs import Ended
 from splat.view.opened import OpenedScene
+from splat.view.picking import Hand
 from splat.view.placing import Pose, page_pose, scene_camera
 from splat.view.schedule import Schedule
 from splat.view.shown import Shown, compared, draw
@@ -47,6 +48,7 @@ class Page:
         self.last_seconds = 0.0  # that the last whole picture took
         self.lock = threading.RLock()  # one thing at a time happens to a tab
         self.work = WorkBar(self)
+        self.hand = Hand(self)
         self._splats: viser.GaussianSplatHandle | None = None
         self._pictured = False  # whether an exact picture is on the page
         self._listeners: dict[Change, list[Callable[[], None]]] = {"scene": [], "selection": [], "shown": []}

@@ -1,0 +1,87 @@
+"""What lies under the pointer: the click of a tab as a point of the scene, and tools that wait for clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from splat.cameras import Camera
+from splat.errors import SplatError
+from splat.render.scene import SceneRenderer
+
+if TYPE_CHECKING:
+    from splat.view.page import Page
+
+Place = tuple[float, float]  # of a picture, 0 to 1 from the left and from the top
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What clicks and drawn rectangles mean while a tool is in the hand."""
+
+    name: str
+    click: Callable[[Place], None] | None = None
+    rectangle: Callable[[Place, Place], None] | None = None  # its upper left and lower right corner
+    dropped: Callable[[], None] | None = None  # called when it is put down, by itself or for another one
+
+
+class Hand:
+    """The one tool that a tab has in the hand; a drag moves the camera again once it is put down."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.tool: Tool | None = None
+
+    def take(self, tool: Tool) -> None:
+        """Put down what is in the hand and take this."""
+        self.drop()
+        self.tool = tool
+        scene = self.page.client.scene
+        if tool.click is not None:
+            scene.on_click()(self.page.answering(self._clicked))
+        if tool.rectangle is not None:
+            scene.on_rect_select()(self.page.answering(self._drawn))
+
+    def drop(self, name: str | None = None) -> None:
+        """Put down the tool of that name, or whichever it is."""
+        tool = self.tool
+        if tool is None or (name is not None and tool.name != name):
+            return
+        self.tool = None
+        self.page.client.scene.remove_click_callback()
+        self.page.client.scene.remove_rect_select_callback()
+        if tool.dropped is not None:
+            tool.dropped()
+
+    def _clicked(self, event: Any) -> None:
+        if self.tool is not None and self.tool.click is not None:
+            self.tool.click(tuple(event.screen_pos))
+
+    def _drawn(self, event: Any) -> None:
+        if self.tool is not None and self.tool.rectangle is not None:
+            self.tool.rectangle(tuple(event.screen_min), tuple(event.screen_max))
+
+
+def surface_point(renderer: SceneRenderer, camera: Camera, place: Place) -> np.ndarray:
+    """[3] float64: the point of the surface that a place of the picture shows, in the scene's frame.
+
+    Raises:
+        SplatError: no surface is seen there.
+    """
+    depth = renderer.depth(camera)
+    x, y = place[0] * camera.width, place[1] * camera.height
+    column, row = (int(np.clip(value, 0, size - 1)) for value, size in ((x, camera.width), (y, camera.height)))
+    near = depth[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
+    seen = near[near > 0]
+    if not len(seen):
+        raise SplatError("nothing is seen there; click on a surface")
+    z = float(seen.median())
+    ray = torch.linalg.solve(camera.K.double(), torch.tensor([x, y, 1.0], dtype=torch.float64))
+    point: np.ndarray = (camera.camtoworld.double() @ torch.cat([z * ray, torch.ones(1, dtype=torch.float64)]))[
+        :3
+    ].numpy()
+    return point

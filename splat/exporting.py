@@ -22,6 +22,7 @@ from splat.formats.registry import Format, format_for_writing, read_scene_file, 
 from splat.formats.scene_file import NO_NOTES, Notes
 from splat.frame import SceneFrame
 from splat.gaussians import Gaussians
+from splat.pages import lone_notes, moved, page_frame, run_notes
 from splat.render.around import lone_renderer
 from splat.render.config import MeshOptions, RenderOptions
 from splat.render.mesh import frames_of, fuse, write_mesh
@@ -45,7 +46,8 @@ def export_scene(
         output: the file.
         format: a name in `splat.formats.FORMATS`; None for the one of the file's suffix.
         overwrite: whether the file may exist already.
-        frame: what the scene is moved into, see `aligned_frame`; None: it stays in its own coordinates.
+        frame: what the scene is moved into, see `aligned_frame`; None: it stays in its own coordinates, but a page
+            of a run always stands upright, see `page_frame`.
         notes: of Gaussians; runs and files have their own.
         score: whether to read the file again and compare its pictures with the scene's.
         version: of the format, where it has several; None for the usual one.
@@ -61,8 +63,14 @@ def export_scene(
     _may_be_written(output, overwrite)
     gaussians, notes = _scene_of(source, notes)
     if isinstance(source, Run):
-        for remark in drawn_otherwise(source):
+        for remark in drawn_otherwise(source, entry.shows):
             warn(f"{output.name}: {remark}")
+    if entry.shows:
+        if isinstance(source, Run):
+            notes = run_notes(source, gaussians)
+            frame = page_frame(source, gaussians, frame or source.frame())
+        else:
+            notes = lone_notes(notes, gaussians, output.stem)
     if frame is not None:
         gaussians, notes = in_frame(gaussians, notes, frame)
     write_scene(output, gaussians, format=format, notes=notes, version=version)
@@ -89,7 +97,8 @@ def in_frame(gaussians: Gaussians, notes: Notes, frame: SceneFrame) -> tuple[Gau
 
 def notes_in_frame(notes: Notes, frame: SceneFrame) -> Notes:
     """The notes of what was moved into a frame."""
-    return replace(notes, origin=frame.origin, up="z" if frame.up_from else notes.up)
+    view = None if notes.first_view is None else moved(notes.first_view, frame.similarity)
+    return replace(notes, origin=frame.origin, up="z" if frame.up_from else notes.up, first_view=view)
 
 
 def _written_again(
@@ -244,13 +253,13 @@ def _may_be_written(output: Path, overwrite: bool) -> None:
         raise SplatError(f"{output} exists already; overwrite=true replaces it, output=FILE writes another one")
 
 
-def drawn_otherwise(run: Run) -> list[str]:
-    """What a scene file cannot say about how the run is drawn."""
+def drawn_otherwise(run: Run, shown: bool = False) -> list[str]:
+    """What a scene file cannot say about how the run is drawn; less where it is `shown` by the file itself."""
     blur, usual = run.render_options().eps2d, RenderOptions().eps2d
     found = []
     if blur != usual:
         found.append(f"the run is drawn with render.eps2d={blur:g}, other viewers blur Gaussians by {usual:g}")
-    if any(run.background):
+    if any(run.background) and not shown:
         listed = ", ".join(f"{value:g}" for value in run.background)
         found.append(f"the scene was trained before the background ({listed}); viewers show another one, mostly black")
     return found

@@ -6,14 +6,17 @@ A module of such tests imports `chromium` and `needs_browser`, and sets `pytestm
 from __future__ import annotations
 
 import importlib.util
+import io
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from PIL import Image
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 FLAGS = [
     "--no-sandbox",
@@ -45,3 +48,15 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=PROGRAM, args=FLAGS)
         yield browser
         browser.close()
+
+
+def picture(page: Page, pause: int = 250, most: int = 120) -> np.ndarray:
+    """[H, W, 3] float64 RGB 0..1 of a page, once it stays the same for `pause` milliseconds."""
+    last = b""
+    for _ in range(most):
+        now = page.screenshot()
+        if now == last:
+            return np.asarray(Image.open(io.BytesIO(now)).convert("RGB")) / 255
+        last = now
+        page.wait_for_timeout(pause)
+    raise AssertionError(f"the page still moves after {most * pause / 1000:g} seconds")

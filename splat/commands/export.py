@@ -126,5 +126,6 @@ COMMAND = Command(
         "splat export runs/demo/default format=mesh output=room.glb",
         "splat export runs/demo/default format=points output=room.ply",
         "splat export runs/demo/default format=spz version=3 frame=aligned",
+        "splat export runs/demo/default format=html",
     ),
 )

@@ -18,7 +18,7 @@ def losses(format: str, gaussians: Gaussians, notes: Notes) -> list[str]:
     """
     found = []
     entry = FORMATS[format]
-    if notes.antialiased:
+    if notes.antialiased and not entry.shows:
         said = entry.says_antialiased or f"a {entry.suffixes[0]} file cannot say so"
         found.append(f"the scene is drawn antialiased; {said}; other viewers draw its small Gaussians too thick")
     if any(notes.origin):

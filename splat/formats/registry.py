@@ -90,8 +90,9 @@ class Format:
     name: str
     suffixes: tuple[str, ...]  # with the dot, lower case
     description: str
-    # Has read(path) -> SceneFile, where `readable`; where `writable` write(path, content, notes), and the version where
-    # there are `versions`, and of a scene lost(gaussians) -> list[str], what the file cannot say of them.
+    # Has read(path) -> SceneFile, where `readable` and of all scenes that are written, to see what is left of them;
+    # where `writable` write(path, content, notes), and the version where there are `versions`, and of a scene
+    # lost(gaussians) -> list[str], what the file cannot say of them.
     module: str
     recognises: Callable[[bytes, Path], bool] = _never  # whether a file is of this kind, by its first four bytes
     recognises_folder: Callable[[Path], bool] = _no_folder
@@ -100,6 +101,7 @@ class Format:
     says_antialiased: str = ""  # how the file says that the scene is drawn antialiased; empty where it cannot
     names_origin: str = ""  # how it names an origin; empty where it cannot
     y_up: bool = False  # the file's axes; what is read comes y down, whichever way was up before
+    shows: bool = False  # the file shows the scene itself, drawn as its notes say and upright
     versions: tuple[int, ...] = ()  # that are written, the usual one first
     content: Content = "scene"
 
@@ -240,6 +242,17 @@ FORMATS: dict[str, Format] = {
             says_antialiased="customLayerData say so",
             names_origin="customLayerData name it",
             y_up=True,
+        ),
+        Format(
+            "html",
+            (".html",),
+            "one page that opens from disk and lets people walk through the scene: SOG and a viewer",
+            "splat.formats.html",
+            readable=False,
+            writable=True,
+            names_origin="the scene inside names it",
+            y_up=True,
+            shows=True,
         ),
         Format(
             "mesh",

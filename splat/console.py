@@ -40,6 +40,7 @@ LABELS = {
 
 _console: Console | None = None
 _warned: set[str] = set()
+_records: list[list[str]] = []  # of those who write down what is warned of
 _active: list[Progress] = []  # nested bars, the outermost first
 _live: Live | None = None  # draws all of them
 
@@ -51,6 +52,9 @@ def info(message: str) -> None:
 
 def warn(message: str) -> None:
     """Say what the user should know but need not act on at once; the same words are said once only."""
+    for kept in _records:
+        if message not in kept:
+            kept.append(message)
     if message in _warned:
         return
     _warned.add(message)
@@ -60,6 +64,17 @@ def warn(message: str) -> None:
 def has_warned(beginning: str) -> bool:
     """Whether a warning with this beginning was given."""
     return any(message.startswith(beginning) for message in _warned)
+
+
+@contextlib.contextmanager
+def recorded_warnings() -> Iterator[list[str]]:
+    """The warnings that are given meanwhile, in order, each once; also those that were said before already."""
+    kept: list[str] = []
+    _records.append(kept)
+    try:
+        yield kept
+    finally:
+        _records[:] = [other for other in _records if other is not kept]
 
 
 def error(message: str) -> None:

@@ -38,9 +38,10 @@ def write_image(path: Path, image: np.ndarray) -> None:
 
 def read_image(path: Path) -> np.ndarray | None:
     """[H, W, 3] uint8 RGB, or None where there is no readable picture."""
-    if not path.is_file():
+    try:
+        image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    except (OSError, ValueError, cv2.error):  # also an empty file, and one of more pixels than OpenCV takes
         return None
-    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 

@@ -1,17 +1,61 @@
-"""What config.yaml and metrics.json of a run may hold: anybody may have written or edited them."""
+"""What the records in a run folder may hold: anybody may have written or edited them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from splat.files import write_json
 from splat.records import Record, json_record, record, yaml_record
 
 SCORES = ("psnr", "cc_psnr", "ssim", "lpips", "flip")
 NUMBERS = (*SCORES, "train_seconds", "steps_per_second")
 COUNTS = ("num_gaussians", "max_steps", "train_photos")
 TEXTS = ("lpips_net", "lpips_reason", "flip_reason", "backend", "strategy")
+TRAINING = "training.json"
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """RUN/training.json: what a training said of its capture and of itself, and how long its stages took."""
+
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # on the capture: what was chosen, guessed or left out
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage: load, train, write
+
+    def after(self, earlier: TrainingRecord) -> TrainingRecord:
+        """Both sessions of one training; the seconds of training itself count earlier sessions already."""
+        spent = {stage: earlier.seconds.get(stage, 0.0) + seconds for stage, seconds in self.seconds.items()}
+        if "train" in self.seconds:
+            spent["train"] = self.seconds["train"]
+        warnings = tuple(dict.fromkeys((*earlier.warnings, *self.warnings)))
+        return TrainingRecord(warnings, tuple(dict.fromkeys((*earlier.notes, *self.notes))), spent)
+
+    def write(self, folder: Path) -> None:
+        """Write RUN/training.json.
+
+        Raises:
+            SplatError: when the disk refuses.
+        """
+        seconds = {stage: round(value, 2) for stage, value in self.seconds.items()}
+        write_json(folder / TRAINING, {**asdict(self), "seconds": seconds})
+
+
+def read_training(folder: Path) -> TrainingRecord:
+    """RUN/training.json; empty where there is none, as in runs of earlier versions.
+
+    Raises:
+        SplatError: when it cannot be read or holds something else.
+    """
+    if not (folder / TRAINING).is_file():
+        return TrainingRecord()
+    found = json_record(folder / TRAINING)
+    seconds = found.part("seconds")
+    return TrainingRecord(
+        found.texts("warnings"), found.texts("notes"), {stage: seconds.number(stage) for stage in seconds.values}
+    )
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -102,14 +146,14 @@ def _block(found: Record) -> dict[str, Any]:
         for key in SCORES:
             if view.has(key):
                 view.number(key)
-        if view.has("image") and not _is_inside(view.text("image")):
+        if view.has("image") and not is_inside(view.text("image")):
             raise view.wrong("image", "a file in the run folder")
     if not found.has("per_view"):
         return dict(found.values)
     return {**found.values, "per_view": [{**dict.fromkeys(SCORES), **view.values} for view in views]}
 
 
-def _is_inside(name: str) -> bool:
+def is_inside(name: str) -> bool:
     """Whether a path with slashes of any kind stays below where it begins."""
     windows = PureWindowsPath(name)
     return not (PurePosixPath(name).is_absolute() or windows.anchor or ".." in windows.parts)

@@ -89,3 +89,17 @@ def test_library_chatter_keeps_what_the_user_set(monkeypatch: pytest.MonkeyPatch
 def test_counts_in_words() -> None:
     said = [console.count(number, "photo") for number in (0, 1, 2, 1200)]
     assert said == ["no photos", "1 photo", "2 photos", "1,200 photos"]
+
+
+def test_warnings_are_recorded_though_they_were_said_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "_warned", set())
+    console.warn("a")
+    with console.recorded_warnings() as outer:
+        console.warn("a")
+        with console.recorded_warnings() as inner:
+            console.warn("b")
+            console.warn("a")
+            console.warn("b")
+        console.warn("c")
+    console.warn("d")
+    assert outer == ["a", "b", "c"] and inner == ["b", "a"]

@@ -22,7 +22,7 @@ from splat.files import write_json
 from splat.formats import write_scene
 from splat.render.config import RenderOptions
 from splat.run import how_to_finish, open_run, write_cameras
-from splat.run_records import read_config, read_metrics
+from splat.run_records import TrainingRecord, read_config, read_metrics, read_training
 from splat.train.config import TrainConfig
 from tests.fuzz import damaged, odd_records, survives
 from tests.train.blobs import blob_scene, write_blob_capture
@@ -159,3 +159,16 @@ def test_planes_are_those_that_config_yaml_names_or_older_runs_counted_in_the_fr
     finally:
         del config["render"]
         (run / "config.yaml").write_text(yaml.safe_dump({**CONFIG, "capture": config["capture"]}))
+
+
+def test_sessions_of_a_training_are_one_record(tmp_path: Path) -> None:
+    assert read_training(tmp_path) == TrainingRecord()
+    first = TrainingRecord(("a", "b"), ("n",), {"load": 2.0, "train": 10.0})
+    first.write(tmp_path)
+    assert read_training(tmp_path) == first
+    second = TrainingRecord(("b", "c"), ("n",), {"load": 1.5, "train": 25.0, "write": 0.5})
+    both = second.after(read_training(tmp_path))
+    assert both == TrainingRecord(("a", "b", "c"), ("n",), {"load": 3.5, "train": 25.0, "write": 0.5})
+    write_json(tmp_path / "training.json", {"warnings": ["a"], "notes": [], "seconds": {"load": "long"}})
+    with pytest.raises(SplatError, match=r"training\.json: seconds: load is"):
+        read_training(tmp_path)

@@ -34,6 +34,7 @@ VOLATILE = {  # keys of JSON files that may differ between two runs of one progr
     *("created", "started", "run", "scene", "data", "root", "path", "folder", "machine", "host", "device", "out"),
 }
 UNCOMPARED = {"config.yaml", "metrics.csv", "report.html", "report.json"}
+UNCOMPARED |= {"loss.png", "psnr.png", "gaussians.png"}  # plots: over seconds too
 UNREPEATABLE = {".mp4", ".obj", ".html"}  # other bytes at every run: encoder, Open3D's fusion; pages tell the minutes
 
 

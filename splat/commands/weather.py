@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +75,7 @@ def run(config: WeatherConfig) -> None:
     from splat.rendering import frames_per_second
     from splat.weather.effects.film import camera_velocities, film
 
+    started = time.perf_counter()
     request = read_request(config)
     folder = output_folder(opened.path, config)
     file = None if export is None else export_file(folder, export)
@@ -94,7 +96,9 @@ def run(config: WeatherConfig) -> None:
     if file is not None:
         write_export(prepared, path[0], config.time, file, opened.notes)
     if file is None or config.video or config.pictures or file.parent == folder:
-        write_json(folder / "weather.json", {"path": config.path, "time": config.time, "fps": fps, **prepared.settled})
+        words = {"path": config.path, "time": config.time, "fps": fps}
+        spent = {"seconds": round(time.perf_counter() - started, 2)}
+        write_json(folder / "weather.json", {**words, **prepared.settled, **spent})
         print(folder)
     if file is not None:
         print(file)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from splat.errors import SplatError
 from splat.evaluate.page import text
 
 _WIDTH, _HEIGHT = 340, 200
@@ -16,19 +17,33 @@ _MAX_POINTS = 400
 
 Series = list[tuple[float, float]]
 
+# What is drawn of a training: names of files, titles, and columns of metrics.csv, older names among them.
+CURVES = {
+    "loss": ("loss", ("loss",)),
+    "psnr": ("PSNR (dB)", ("train_psnr", "test_psnr", "psnr")),
+    "gaussians": ("Gaussians", ("num_gaussians", "num_GS", "gaussians")),
+}
+
 
 def read_csv(path: Path) -> dict[str, Series]:
-    """Columns of a metrics.csv as (step, value) pairs; cells that are empty or no finite numbers are left out."""
+    """Columns of a metrics.csv as (step, value) pairs; cells that are empty or no finite numbers are left out.
+
+    Raises:
+        SplatError: when it is no table.
+    """
     columns: dict[str, Series] = {}
     if not path.is_file():
         return columns
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            step = _finite(row.get("step"))
-            for name, cell in row.items():
-                value = _finite(cell)
-                if name and name != "step" and step is not None and value is not None:
-                    columns.setdefault(name, []).append((step, value))
+    try:
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+            for row in csv.DictReader(line.replace("\0", "") for line in file):
+                step = _finite(row.get("step"))
+                for name, cell in row.items():
+                    value = _finite(cell)
+                    if name and name != "step" and step is not None and value is not None:
+                        columns.setdefault(name, []).append((step, value))
+    except (OSError, csv.Error) as error:
+        raise SplatError(f"cannot read {path}: {error}") from error
     return columns
 
 
@@ -106,14 +121,13 @@ def _curve(points: Sequence[tuple[float, float]], color: str) -> str:
 
 
 def training_charts(path: Path) -> str:
-    """Charts of loss, PSNR and number of Gaussians from a metrics.csv, as far as it has them."""
+    """Charts of loss, PSNR and number of Gaussians from a metrics.csv, as far as it has them.
+
+    Raises:
+        SplatError: when it is no table.
+    """
     columns = read_csv(path)
-    losses = {name: points for name, points in columns.items() if name == "loss"}
-    psnrs = {name: points for name, points in columns.items() if "psnr" in name.lower()}
-    counts = {name: points for name, points in columns.items() if name in ("num_gaussians", "num_GS", "gaussians")}
-    charts = [
-        line_chart("loss over steps", losses),
-        line_chart("PSNR (dB) over steps", psnrs),
-        line_chart("Gaussians over steps", counts),
-    ]
-    return "".join(charts)
+    return "".join(
+        line_chart(f"{title} over steps", {name: columns[name] for name in names if name in columns})
+        for title, names in CURVES.values()
+    )

@@ -1,4 +1,4 @@
-"""Runs side by side: a table of their numbers and pictures of the views they share."""
+"""Runs side by side: their numbers and times, and pictures of the views they share with a slider between them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from splat.console import duration
 from splat.errors import SplatError
-from splat.evaluate.page import lpips_number, number, page, picture_link, table, text
+from splat.evaluate.page import left_out, lpips_number, number, page, picture_link, table, text
+from splat.evaluate.sections.guard import guarded
+from splat.evaluate.sections.timings import stage_seconds
+from splat.evaluate.sliders import SliderPicture, slider
 from splat.files import write_text
+from splat.records import record
 from splat.run_records import read_metrics
 
 # Differences that make PSNR, SSIM or LPIPS of two runs incomparable.
@@ -117,7 +122,7 @@ def _shown(value: Any) -> str:
     return "unknown" if value is None else str(value)
 
 
-def shared_views(rows: list[RunRow], limit: int = MAX_VIEWS) -> list[str]:
+def shared_views(rows: list[RunRow]) -> list[str]:
     """Views that all runs have pictures of, those first on which the runs differ most in PSNR."""
     if not rows:
         return []
@@ -127,7 +132,7 @@ def shared_views(rows: list[RunRow], limit: int = MAX_VIEWS) -> list[str]:
         scores = [row.views[name].get("psnr") or 0.0 for row in rows]
         return max(scores) - min(scores)
 
-    return sorted(names, key=spread, reverse=True)[:limit]
+    return sorted(names, key=spread, reverse=True)
 
 
 def _photo_of(row: RunRow, name: str) -> str:
@@ -171,8 +176,38 @@ def _number_table(rows: list[RunRow]) -> str:
     return table(header, cells, numeric=(1, 2, 3, 4, 5, 6, 7, 8, 9))
 
 
+def _time_table(rows: list[RunRow]) -> list[str]:
+    """How long the stages of each run took, as far as they were measured."""
+    spent = [stage_seconds(row.folder, record(read_metrics(row.folder), str(row.folder))) for row in rows]
+    stages = list(dict.fromkeys(stage for seconds in spent for stage in seconds))
+    cells = [
+        [text(stage), *(duration(seconds[stage]) if stage in seconds else "–" for seconds in spent)] for stage in stages
+    ]
+    names = [text(row.name) for row in rows]
+    return [table(["stage", *names], cells, numeric=range(1, len(rows) + 1))] if cells else []
+
+
+def _view_slider(rows: list[RunRow], name: str) -> str:
+    """The photo and the renders of all runs of one view; the first two runs are beside each other at first."""
+    photo = SliderPicture("photo", rows[0].folder / _photo_of(rows[0], name))
+    renders = [SliderPicture(row.name, row.folder / row.views[name]["image"]) for row in rows]
+    scores = ", ".join(f"{row.name}: {number(row.views[name].get('psnr'), 2)} dB" for row in rows)
+    return slider(name, [photo, *renders], scores, sides=(1, 2))
+
+
+def _view_row(rows: list[RunRow], name: str, page_folder: Path) -> list[str]:
+    """Thumbnails of one view that lead to the files: the photo, and the render of each run."""
+    photo = rows[0].folder / _photo_of(rows[0], name)
+    cells = [text(name), picture_link(photo, _relative(photo, page_folder), f"photo {name}")]
+    for row in rows:
+        image = row.folder / row.views[name]["image"]
+        link = picture_link(image, _relative(image, page_folder), f"{row.name} {name}")
+        cells.append(f"{link}{number(row.views[name].get('psnr'), 2)} dB")
+    return cells
+
+
 def write_comparison(paths: list[str | Path], out: str | Path) -> list[RunRow]:
-    """Write the comparison as a page: numbers, a warning where they do not compare, pictures of shared views.
+    """Write the comparison as a page: numbers, a warning where they do not compare, times, pictures of shared views.
 
     Args:
         paths: run folders.
@@ -185,18 +220,14 @@ def write_comparison(paths: list[str | Path], out: str | Path) -> list[RunRow]:
     body = ["<h1>Comparison</h1>", _number_table(rows)]
     for sentence in rule_differences(rows):
         body.append(f'<p class="warn">Not comparable: {text(sentence)}</p>')
+    body += guarded("Time", lambda: _time_table(rows))
     names = shared_views(rows)
     if names:
-        lines = []
-        for name in names:
-            photo = rows[0].folder / _photo_of(rows[0], name)
-            cells = [text(name), picture_link(photo, _relative(photo, out.parent), f"photo {name}")]
-            for row in rows:
-                image = row.folder / row.views[name]["image"]
-                link = picture_link(image, _relative(image, out.parent), f"{row.name} {name}")
-                cells.append(f"{link}{number(row.views[name].get('psnr'), 2)} dB")
-            lines.append(cells)
-        body += ["<h2>Views, largest difference first</h2>"]
+        shown = names[:MAX_VIEWS]
+        figures = "".join(_view_slider(rows, name) for name in shown)
+        lines = [_view_row(rows, name, out.parent) for name in shown]
+        body += ["<h2>Views, largest difference first</h2>", f'<div class="slides">{figures}</div>']
         body += [table(["view", "photo", *(text(row.name) for row in rows)], lines)]
+        body += left_out(len(names) - len(shown), "views that all runs have")
     write_text(out, page("Comparison of runs", body))
     return rows

@@ -50,5 +50,11 @@ class EvaluateConfig:
     )
     flip: bool = option(True, "FLIP beside LPIPS; takes seconds of processor time for a megapixel")
     save_images: bool = option(True, "write renders, photos and error pictures to RUN/renders")
-    report: bool = option(True, "write RUN/report.html")
+    report: bool = option(True, "write RUN/report.html, and RUN/plots/*.png beside it")
+    turntable: int = option(
+        24,
+        "pictures of a turn around the scene in the report (0: none; also none without save_images)",
+        minimum=0,
+        maximum=240,
+    )
     backend: str = option("auto", "renderer", choices=("auto", "gsplat", "cpu"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,10 @@ from splat.errors import SplatError
 from splat.evaluate.config import EvaluateConfig
 from splat.evaluate.evaluate import Color, EvaluationResult, background_color, evaluate_views, usual_options
 from splat.evaluate.held_out_poses import REFINED, unrefined_block, wants_refining, with_refined
+from splat.evaluate.plots import write_plots
+from splat.evaluate.report import write_report
 from splat.evaluate.results import metrics_dict
+from splat.evaluate.turntable import write_turntable
 from splat.files import write_json
 from splat.gaussians import Gaussians
 from splat.options import check
@@ -44,7 +48,7 @@ def evaluate_scene(
     background: Color | None = None,
     facts: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Score the held-out views and some training views; write metrics.json, renders/ and report.html.
+    """Score the held-out views and some training views; write metrics.json, renders/, plots/ and report.html.
 
     Args:
         gaussians: the scene in the capture's frame.
@@ -61,6 +65,7 @@ def evaluate_scene(
     Raises:
         SplatError: no views to score, unknown protocol, or the disk refuses.
     """
+    started = time.perf_counter()
     config = config or EvaluateConfig()
     check(config)
     render = dataclasses.replace(options or usual_options(capture))
@@ -94,10 +99,16 @@ def evaluate_scene(
         content.pop("unrefined", None)  # an earlier one
     if unrefined is not None:
         content["unrefined"] = unrefined_block(unrefined)
+    content["seconds"] = {"evaluation": round(time.perf_counter() - started, 2)}
+    if config.report and config.save_images:
+        content["turntable"] = None
+        if config.turntable:
+            renderer = SceneRenderer(gaussians.detach(), render, torch.tensor(background_color(capture, color)))
+            cameras = capture.cameras("train") or capture.cameras()
+            content["turntable"] = write_turntable(folder, renderer, cameras, config.turntable)
     write_json(path, content)
     if config.report:
-        from splat.evaluate.report import write_report
-
+        write_plots(folder)
         write_report(folder)
     return content
 

@@ -21,7 +21,7 @@ from splat.errors import SplatError
 from splat.files import LONGEST_NAME, first_free, is_name, write_text
 from splat.lazy import lazy
 from splat.run import POINTS, how_to_finish
-from splat.run_records import read_config
+from splat.run_records import TRAINING, read_config
 from splat.running import Held, held, refuse_running
 from splat.temporary import is_temporary
 from splat.train.config import TrainConfig
@@ -74,7 +74,7 @@ def _is_bare(folder: Path) -> bool:
 
 def _remove(folder: Path, missing: list[Path]) -> None:
     """Take away what training wrote before its first step, and the folders that it made."""
-    for name in ("config.yaml", "cameras.json", POINTS, "metrics.csv"):
+    for name in ("config.yaml", "cameras.json", POINTS, "metrics.csv", TRAINING):
         (folder / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # the user may have put something there meanwhile
         (folder / "checkpoints").rmdir()

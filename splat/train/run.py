@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from splat.capture.examine.examination import examine
 from splat.capture.inventory import inventory
 from splat.capture.ply import write_ply_points
 from splat.capture.types import Capture, Split
-from splat.console import count, has_warned, info, warn
+from splat.console import count, has_warned, info, recorded_warnings, warn
 from splat.errors import Interrupted, SplatError
 from splat.formats import Notes, write_scene
 from splat.gaussians import Gaussians
@@ -28,6 +29,7 @@ from splat.render import select_backend
 from splat.render.backends import Backend
 from splat.render.config import RenderOptions
 from splat.run import POINTS, resume_command, write_cameras
+from splat.run_records import TrainingRecord, read_training
 from splat.train.budget import planned
 from splat.train.coarse import CoarseViews
 from splat.train.config import TrainConfig
@@ -98,22 +100,46 @@ def train(config: TrainConfig, hooks: Sequence[HookMaker] = ()) -> TrainResult:
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
     check_config(config)
-    loaded = load(config)
-    with run_folder(config, loaded.capture.name) as folder:
-        describe(loaded)
-        seed_everything(config.seed)
-        training = begin(loaded, folder, hooks)
-        if training.state.step == 0:
-            write_beginning(folder, loaded, training)
-        files = RunFiles(folder)
-        give_back()
-        run(training, files)
-        result = finish(training, loaded, files.path)
-        del training  # not needed beside what writing takes
-        give_back()
-        notes = Notes(config.render.antialiased, loaded.capture.origin)
-        write_scene(result.folder / "scene.ply", result.gaussians, notes=notes)
+    with recorded_warnings() as warnings:
+        started = time.perf_counter()
+        loaded = load(config)
+        seconds = {"load": time.perf_counter() - started}
+        with run_folder(config, loaded.capture.name) as folder:
+            describe(loaded)
+            seed_everything(config.seed)
+            training = begin(loaded, folder, hooks)
+            if training.state.step == 0:
+                write_beginning(folder, loaded, training)
+            before = read_training(folder) if config.resume else TrainingRecord()
+            files = RunFiles(folder)
+            give_back()
+            try:
+                run(training, files)
+            except Interrupted:
+                seconds["train"] = training.state.seconds
+                record_training(files.path, loaded, warnings, seconds, before)
+                raise
+            ended = time.perf_counter()
+            result = finish(training, loaded, files.path)
+            del training  # not needed beside what writing takes
+            give_back()
+            notes = Notes(config.render.antialiased, loaded.capture.origin)
+            write_scene(result.folder / "scene.ply", result.gaussians, notes=notes)
+            seconds |= {"train": result.train_seconds, "write": time.perf_counter() - ended}
+            record_training(result.folder, loaded, warnings, seconds, before)
     return result
+
+
+def record_training(
+    folder: Path, loaded: Loaded, warnings: list[str], seconds: dict[str, float], before: TrainingRecord
+) -> None:
+    """Write RUN/training.json: what was said, for the report, and how long the stages took.
+
+    Args:
+        before: of the sessions before this one.
+    """
+    notes = tuple(note for note in loaded.capture.notes if not any(said.startswith(note) for said in warnings))
+    TrainingRecord(tuple(warnings), notes, seconds).after(before).write(folder)
 
 
 def check_config(config: TrainConfig) -> None:

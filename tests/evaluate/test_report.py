@@ -10,7 +10,8 @@ import pytest
 from splat.errors import SplatError
 from splat.evaluate.charts import line_chart, read_csv, ticks
 from splat.evaluate.compare import compare_runs, rule_differences, write_comparison
-from splat.evaluate.report import build_report, gap_sentence, write_report
+from splat.evaluate.page import SCRIPT
+from splat.evaluate.report import MAX_PICTURES, build_report, gap_sentence, write_report
 from splat.files import read_json, write_json, write_text
 from splat.images import write_image
 
@@ -20,16 +21,23 @@ NASTY = '<script>alert("1")</script>&.png'
 class Checker(HTMLParser):
     """Collects tags and addresses, and that tags close in order."""
 
-    VOID = ("meta", "img", "path", "circle", "polyline")
+    VOID = ("meta", "img", "path", "circle", "polyline", "input")
 
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
         self.tags: set[str] = set()
         self.addresses: list[str] = []
+        self.scripts: list[str] = []
+        self.handlers: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
 
     def handle_starttag(self, tag: str, attrs: list) -> None:
         self.tags.add(tag)
+        self.handlers += [key for key, _ in attrs if key.startswith("on")]
         self.addresses += [value for key, value in attrs if key in ("href", "src")]
         if tag not in self.VOID:
             self.open.append(tag)
@@ -42,7 +50,8 @@ class Checker(HTMLParser):
 def check(page: str) -> Checker:
     checker = Checker()
     checker.feed(page)
-    assert checker.open == []
+    assert checker.open == [] and checker.handlers == []
+    assert "".join(checker.scripts) in ("", SCRIPT)
     return checker
 
 
@@ -51,7 +60,7 @@ def make_run(folder: Path, psnrs: dict[str, float], train: float | None = None, 
     for index, (name, psnr) in enumerate(psnrs.items()):
         image = f"renders/test/{index:03d}.png"
         views.append({"name": name, "psnr": psnr, "ssim": 0.9, "lpips": None, "image": image})
-        color = np.full((30, 40, 3), 10 * index, np.uint8)
+        color = np.full((30, 40, 3), 9 * index, np.uint8)
         for file in (image, image.replace(".png", "_photo.png"), image.replace(".png", "_error.jpg")):
             write_image(folder / file, color)
     metrics = {
@@ -78,11 +87,11 @@ def test_report_stands_alone_and_escapes(tmp_path: Path) -> None:
     write_text(run / "metrics.csv", "step,loss,psnr,num_gaussians\n0,0.5,,100\n100,0.2,20.5,200\n200,nan,22,300\n")
     page = write_report(run).read_text()
     checker = check(page)
-    assert "script" not in checker.tags
+    assert "".join(checker.scripts) == SCRIPT  # and the page allows no other
     assert "b" in checker.tags  # the cards' own
     assert "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;.png" in page
     assert not [a for a in checker.addresses if not a.startswith(("data:image/jpeg;base64,", "renders/"))]
-    assert len([a for a in checker.addresses if a.startswith("data:")]) == 6
+    assert len([a for a in checker.addresses if a.startswith("data:")]) == 6 + 4  # in the table and with sliders
     for needed in ("12,345", "1.5 min", "25.50", "the alex weights are not on this machine", "polyline"):
         assert needed in page
     for address in checker.addresses:
@@ -109,6 +118,7 @@ def test_lpips_never_stands_without_its_network(tmp_path: Path) -> None:
 
 def test_worst_views_come_first(tmp_path: Path) -> None:
     page = build_report(make_run(tmp_path, {"fair": 25.0, "worst": 11.0, "best": 33.0}))
+    assert page.index("worst 11.00 dB") < page.index("fair 25.00 dB") < page.index("best 33.00 dB")
     assert page.index("worst</td>") < page.index("fair</td>") < page.index("best</td>")
 
 
@@ -125,6 +135,15 @@ def test_report_of_a_run_without_test_views_or_pictures(tmp_path: Path) -> None:
     check(build_report(tmp_path))
 
 
+def test_views_beyond_the_pages_bounds_are_counted(tmp_path: Path) -> None:
+    run = make_run(tmp_path, {f"{index:02d}": 20.0 + index for index in range(MAX_PICTURES + 3)})
+    (run / "renders/test/001_photo.png").write_bytes(b"")  # cannot be read, so the next worst has a slider too
+    page = build_report(run)
+    check(page)
+    assert page.count('class="slide"') == MAX_PICTURES and "01 21.00 dB" not in page
+    assert "2 more views with pictures, not shown here" in page
+
+
 def test_report_needs_metrics(tmp_path: Path) -> None:
     with pytest.raises(SplatError, match=re.escape("metrics.json")):
         write_report(tmp_path)
@@ -134,6 +153,11 @@ def test_csv_gaps_and_words_are_left_out(tmp_path: Path) -> None:
     write_text(tmp_path / "m.csv", "step,loss,psnr\n1,0.5,\n2,nan,20\nlast,1,1\n3,0.25,x\n")
     assert read_csv(tmp_path / "m.csv") == {"loss": [(1, 0.5), (3, 0.25)], "psnr": [(2, 20)]}
     assert read_csv(tmp_path / "absent.csv") == {}
+    (tmp_path / "n.csv").write_bytes(b"step,loss\n1,0.5\n\0\0\xff\n2,0.25\n")
+    assert read_csv(tmp_path / "n.csv") == {"loss": [(1, 0.5), (2, 0.25)]}
+    write_text(tmp_path / "long.csv", f"step,loss\n1,{'1' * 200_000}\n")
+    with pytest.raises(SplatError, match=r"cannot read .*long\.csv"):
+        read_csv(tmp_path / "long.csv")
 
 
 def test_chart_ticks_are_round() -> None:
@@ -166,6 +190,13 @@ def test_comparison_names_the_runs_and_what_differs(tmp_path: Path) -> None:
     assert page.index("<td>x</td>") < page.index("<td>y</td>")  # the larger difference first
     links = [address for address in checker.addresses if not address.startswith("data:")]
     assert len(links) == 6
+    assert len(checker.addresses) - len(links) == 6 + 6  # a photo and two renders of two views, twice
+    assert "x default: 20.00 dB, long: 29.00 dB" in page
+    assert [re.findall("(photo|default|long)</option>", side) for side in page.split("<select")[1:3]] == [
+        ["photo", "default", "long"]
+    ] * 2
+    assert page.count("<option selected>default") == page.count("<option selected>long") == 2
+    assert "<td>training</td><td>" not in page and page.count("1:30</td>") == 2  # 90 s of each, to the right
     assert all((tmp_path / "out" / link).is_file() for link in links)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from splat import console
 from splat.errors import SplatError
+from splat.run_records import read_training
 from splat.train.config import TrainConfig
 from splat.train.strategies import STRATEGIES, NoneStrategy
 from splat.training import train
@@ -70,3 +71,14 @@ def test_a_training_says_from_where_more_photos_would_help(
     assert f"{first} (58° apart)" in line and f"{second} (58° apart)" in line  # 60 degrees times cos 16
     assert line.count("between") == 2 and line.endswith("from higher and lower")
     assert "3 steps come to each of the 10 training photos 0.3 times only" in said
+
+
+def test_what_a_training_said_is_kept_for_its_report(capture: Path, tmp_path: Path) -> None:
+    """Also by the second training of a process, which says it no more."""
+    for _ in range(2):
+        config = settings(capture, tmp_path)
+        config.overwrite = True
+        train(config)
+        kept = read_training(tmp_path / "runs" / "run")
+        assert [line for line in kept.warnings if "10 training photos are few" in line]
+        assert kept.seconds["load"] > 0 and kept.seconds["train"] > 0 and kept.seconds["write"] > 0

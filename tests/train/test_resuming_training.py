@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from splat.errors import Interrupted, SplatError
+from splat.run_records import read_training
 from splat.train import loop
 from splat.train.config import TrainConfig
 from splat.train.run import TrainResult
@@ -151,6 +152,20 @@ def test_a_crash_costs_only_the_steps_since_the_checkpoint(
     settings = dataclasses.replace(settings, resume=True)
     stopped(settings, 45, monkeypatch, crash=True)  # at step 50 + 45
     assert_same(whole(name), train(settings))
+
+
+def test_both_sessions_keep_what_they_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_blob_capture(tmp_path / "blobs", views=5)
+    settings = config(tmp_path / "blobs", tmp_path / "run", MCMCStrategy(**EARLY))
+    settings.max_steps = 20
+    stopped(settings, 7, monkeypatch)
+    first = read_training(tmp_path / "run")
+    assert [line for line in first.warnings if "training photos are few" in line] and "write" not in first.seconds
+    train(dataclasses.replace(settings, resume=True))
+    both = read_training(tmp_path / "run")
+    assert both.warnings[: len(first.warnings)] == first.warnings
+    assert both.seconds["load"] > first.seconds["load"] and both.seconds["train"] > first.seconds["train"]
+    assert both.seconds["write"] > 0
 
 
 def test_depth_maps_that_were_changed_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

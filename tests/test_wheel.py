@@ -74,6 +74,8 @@ def test_the_wheel_holds_weights_configuration_and_demo_and_nothing_of_the_repos
         "splat/weights/restorer/model.safetensors",
         "splat/conf/train.yaml",
         "splat/data/demo/images/0000.jpg",
+        "splat/formats/html/viewer/index.js",
+        "splat/formats/html/viewer/LICENSE",
         "splat/data/demo/truth/objects.json",
         "splat/py.typed",
         "splat/__init__.pyi",

@@ -23,6 +23,7 @@ from splat.render.scene import SceneRenderer
 from splat.rendering import AROUND, photos_of
 from splat.run import Run, open_run
 from splat.view.placing import Placing, placing_of
+from splat.weather.effects.surfaces import surface_normals
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ class OpenedScene:
     def depth(self) -> float:
         """Usual distance of what the cameras see, in the scene's units."""
         return typical_depth(self.renderer.scene, self.cameras) or 1.0
+
+    @cached_property
+    def normals(self) -> Tensor:
+        """[N, 3] unit normals of the surfaces that the Gaussians lie on."""
+        middle = torch.stack([camera.position for camera in self.cameras]).mean(dim=0)
+        return surface_normals(self.renderer.scene, middle)
 
     @cached_property
     def photo(self) -> Callable[[str], np.ndarray | None]:

@@ -11,7 +11,7 @@ import torch
 
 from splat.cameras import Camera
 from splat.errors import SplatError
-from splat.render.scene import SceneRenderer
+from splat.render.scene import SURFACE, SceneRenderer
 
 if TYPE_CHECKING:
     from splat.view.page import Page
@@ -66,22 +66,39 @@ class Hand:
             self.tool.rectangle(tuple(event.screen_min), tuple(event.screen_max))
 
 
+@torch.no_grad()
 def surface_point(renderer: SceneRenderer, camera: Camera, place: Place) -> np.ndarray:
     """[3] float64: the point of the surface that a place of the picture shows, in the scene's frame.
+
+    The surface is where half of the light of the ray has been absorbed (the median depth of 2DGS): the mean depth of a
+    ray lies behind a surface that lets some light through.
 
     Raises:
         SplatError: no surface is seen there.
     """
-    depth = renderer.depth(camera)
-    x, y = place[0] * camera.width, place[1] * camera.height
-    column, row = (int(np.clip(value, 0, size - 1)) for value, size in ((x, camera.width), (y, camera.height)))
-    near = depth[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
-    seen = near[near > 0]
-    if not len(seen):
+    pixel = torch.tensor([place[0] * camera.width, place[1] * camera.height], dtype=torch.float64)
+    depth = median_depth(renderer, camera, pixel)
+    if depth is None:
         raise SplatError("nothing is seen there; click on a surface")
-    z = float(seen.median())
-    ray = torch.linalg.solve(camera.K.double(), torch.tensor([x, y, 1.0], dtype=torch.float64))
-    point: np.ndarray = (camera.camtoworld.double() @ torch.cat([z * ray, torch.ones(1, dtype=torch.float64)]))[
-        :3
-    ].numpy()
-    return point
+    ray = torch.linalg.solve(camera.K.double(), torch.cat([pixel, torch.ones(1, dtype=torch.float64)]))
+    point = camera.camtoworld.double() @ torch.cat([depth * ray, torch.ones(1, dtype=torch.float64)])
+    found: np.ndarray = point[:3].numpy()
+    return found
+
+
+def median_depth(renderer: SceneRenderer, camera: Camera, pixel: torch.Tensor) -> float | None:
+    """Depth along the optical axis at which the ray through a pixel [2] has lost half of its light; None if never."""
+    meta = renderer.render(camera).meta
+    means, conics, opacities, depths = (
+        meta[name].reshape(-1, *shape).double().cpu()
+        for name, shape in (("means2d", (2,)), ("conics", (3,)), ("opacities", ()), ("depths", ()))
+    )
+    seen = (meta["radii"].reshape(len(means), -1) > 0).all(dim=1).cpu()
+    x, y = (pixel - means).unbind(dim=1)
+    power = 0.5 * (conics[:, 0] * x * x + conics[:, 2] * y * y) + conics[:, 1] * x * y
+    alpha = torch.where(seen & (power >= 0), opacities * torch.exp(-power), 0.0).clamp(max=0.999)
+    hit = (alpha > 1 / 255).nonzero()[:, 0]
+    order = hit[depths[hit].argsort()]
+    passed = torch.cumprod(1 - alpha[order], dim=0)
+    ends = (passed <= SURFACE).nonzero()
+    return float(depths[order[ends[0, 0]]]) if len(ends) else None

@@ -16,7 +16,7 @@ from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.images import luma, to_bytes
 from splat.render.pictures import depth_picture
-from splat.render.scene import SceneRenderer
+from splat.render.scene import SURFACE, SceneRenderer
 from splat.view.opened import OpenedScene
 
 PICTURES = ("colours", "depth", "normals", "opacity", "features", "relevancy")
@@ -55,7 +55,7 @@ def draw(opened: OpenedScene, camera: Camera, shown: Shown) -> np.ndarray:
     if shown.picture == "depth":
         return depth_picture(renderer.depth(camera).cpu().numpy(), NEAR * opened.depth, FAR * opened.depth)
     if shown.picture == "normals":
-        return normals_picture(renderer.depth(camera), camera)
+        return normals_picture(renderer, camera, opened.normals)
     if shown.picture == "opacity":
         alpha = renderer.render(camera).alpha
         return to_bytes(alpha[..., None].expand(-1, -1, 3))
@@ -94,31 +94,16 @@ def heat(image: Tensor, relevancy: Tensor) -> np.ndarray:
     return mixed
 
 
-def normals_picture(depth: Tensor, camera: Camera) -> np.ndarray:
-    """Normals of the surface that a depth [H, W] shows, x right, y up, z to the camera, as (n + 1) / 2; uint8 RGB.
+def normals_picture(renderer: SceneRenderer, camera: Camera, normals: Tensor) -> np.ndarray:
+    """Normals of surfaces, x right, y up, z to the camera, as (n + 1) / 2, [H, W, 3] uint8 RGB; black behind them.
 
-    Black where no surface is seen, or where one ends.
+    Args:
+        normals: [N, 3] unit vectors of the Gaussians, whichever side they are on.
     """
-    height, width = depth.shape
-    K = camera.K.to(depth)
-    y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
-    rays = torch.stack(
-        [(x.to(depth) - K[0, 2]) / K[0, 0], (y.to(depth) - K[1, 2]) / K[1, 1], torch.ones_like(depth)], -1
-    )
-    points = rays * depth[..., None]
-    right, down = torch.zeros_like(points), torch.zeros_like(points)
-    right[:, 1:-1], down[1:-1] = points[:, 2:] - points[:, :-2], points[2:] - points[:-2]
-    normals = torch.nn.functional.normalize(torch.cross(down, right, dim=-1), dim=-1)
-    normals = normals * torch.where((normals * rays).sum(-1, keepdim=True) > 0, -1.0, 1.0)
-    seen = (depth > 0) & (right.norm(dim=-1) < 0.2 * depth) & (down.norm(dim=-1) < 0.2 * depth)
-    seen &= (normals.norm(dim=-1) > 0.5) & _inner(depth)
-    colors = (normals * normals.new_tensor([1.0, -1.0, -1.0]) + 1) / 2
-    return to_bytes(torch.where(seen[..., None], colors, 0.0))
-
-
-def _inner(depth: Tensor) -> Tensor:
-    """[H, W] bool: all four neighbours show a surface."""
-    known = depth > 0
-    inner = torch.zeros_like(known)
-    inner[1:-1, 1:-1] = known[:-2, 1:-1] & known[2:, 1:-1] & known[1:-1, :-2] & known[1:-1, 2:]
-    return inner
+    normals = normals.to(renderer.scene.means)
+    towards = camera.position.to(normals) - renderer.scene.means
+    facing = torch.where((normals * towards).sum(dim=1, keepdim=True) < 0, -normals, normals)
+    axes = camera.viewmat[:3, :3].to(normals) * normals.new_tensor([[1.0], [-1.0], [-1.0]])
+    seen, alpha = renderer.blended(camera, facing @ axes.T)
+    colors = (torch.nn.functional.normalize(seen, dim=-1) + 1) / 2
+    return to_bytes(torch.where(alpha[..., None] > SURFACE, colors, 0.0))

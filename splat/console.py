@@ -9,7 +9,8 @@ import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from splat.errors import harmless
@@ -43,6 +44,7 @@ _warned: set[str] = set()
 _records: list[list[str]] = []  # of those who write down what is warned of
 _active: list[Progress] = []  # nested bars, the outermost first
 _live: Live | None = None  # draws all of them
+_follower: ContextVar[Callable[[str, float], None] | None] = ContextVar("follower", default=None)
 
 
 def info(message: str) -> None:
@@ -108,6 +110,19 @@ def progress(description: str, total: int | None, unit: str = "step", completed:
         _active.remove(bar)
 
 
+@contextlib.contextmanager
+def followed(follower: Callable[[str, float], None]) -> Iterator[None]:
+    """Whatever of this thread shows how far it is meanwhile also tells `follower`: what it does, and its share 0 to 1.
+
+    What the follower raises ends that work.
+    """
+    token = _follower.set(follower)
+    try:
+        yield
+    finally:
+        _follower.reset(token)
+
+
 class Progress:
     """One piece of work; made by `progress`."""
 
@@ -130,6 +145,8 @@ class Progress:
             while now - self._recent[0][0] > 20 and len(self._recent) > 2:
                 self._recent.popleft()
         self.update(**fields)
+        if (follower := _follower.get()) is not None and self.total:
+            follower(self.description, min(1.0, self.completed / self.total))
 
     def update(self, **fields: Any) -> None:
         """Show named values beside the bar, such as loss=0.03, psnr=25.1, gaussians=120000."""

@@ -15,6 +15,7 @@ from splat.edit.history import load_history
 from splat.errors import SplatError
 from splat.lazy import lazy
 from splat.view.address import HOST, check_host, check_port, own_pages_only
+from splat.view.editing import FileTrail
 from splat.view.opened import OpenedScene, open_scene
 from splat.view.page import Page
 from splat.view.painter import Painter
@@ -50,6 +51,7 @@ class App:
     placing: Placing  # of the first scene, for the whole life of the page: nobody's camera jumps after an edit
     walking: WalkingSplats
     scratch: Path  # a folder for files of the moment, such as selections that a command takes
+    trail: FileTrail = field(default_factory=FileTrail)  # of scene files
     painter: Painter = field(default_factory=Painter)
     pages: dict[int, Page] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)

@@ -162,7 +162,7 @@ class Page:
         shown, scenes = self.shown, list(self.app.scenes)
         if len(scenes) == 1 or shown.compared == "first":
             return draw(scenes[0], camera, shown)
-        other = dataclasses.replace(shown, selection=None, relevancy=None)
+        other = dataclasses.replace(shown, selection=None, relevancy=None, preview=None)
         if shown.picture == "relevancy":
             other = dataclasses.replace(other, picture="colours")
         second = draw(scenes[1], camera, other)
@@ -206,15 +206,19 @@ class Page:
         """
         if self.selection is None:
             raise SplatError("nothing is selected; select something first")
-        path = self.app.scratch / f"selection-{self.client.client_id}.safetensors"
-        save_selection(path, self.selection, self.scene.digest or None)
-        return path
+        save_selection(self.selection_path, self.selection, self.scene.digest or None)
+        return self.selection_path
+
+    @property
+    def selection_path(self) -> Path:
+        """Where `selection_file` writes."""
+        return self.app.scratch / f"selection-{self.client.client_id}.safetensors"
 
     def scene_changed(self) -> None:
         """The scene is another one: what was selected of the old one is not of this one."""
         had = self.selection is not None
         with self.lock:
-            self.shown = dataclasses.replace(self.shown, selection=None, relevancy=None, colours=None)
+            self.shown = dataclasses.replace(self.shown, selection=None, relevancy=None, colours=None, preview=None)
             if self.shown.picture == "relevancy":
                 self.shown = dataclasses.replace(self.shown, picture="colours")
         self.send_walking()

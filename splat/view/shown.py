@@ -36,12 +36,13 @@ class Shown:
     selection: Selection | None = None  # glows
     relevancy: Tensor | None = None  # [N] 0..1, of the last answer
     colours: Colours | None = None  # in the place of the scene's own
+    preview: SceneRenderer | None = None  # in the place of the scene: what an edit would make of it
 
     @property
     def plain(self) -> bool:
         """Whether the browser's own drawing shows about the same."""
         walked = self.picture == "colours" and self.compared == "first" and self.colours is None
-        return walked and self.selection is None
+        return walked and self.selection is None and self.preview is None
 
 
 @torch.no_grad()
@@ -51,7 +52,9 @@ def draw(opened: OpenedScene, camera: Camera, shown: Shown) -> np.ndarray:
     Raises:
         SplatError: features or relevancy that are not there.
     """
-    renderer = opened.renderer
+    renderer = opened.renderer if shown.preview is None else shown.preview
+    if shown.preview is not None and shown.picture in ("features", "relevancy"):
+        raise SplatError(f"{shown.picture} are of the scene as it is; apply the edit, or discard it")
     if shown.picture == "depth":
         return depth_picture(renderer.depth(camera).cpu().numpy(), NEAR * opened.depth, FAR * opened.depth)
     if shown.picture == "normals":
@@ -66,7 +69,7 @@ def draw(opened: OpenedScene, camera: Camera, shown: Shown) -> np.ndarray:
         if shown.relevancy is None:
             raise SplatError("relevancy is of an answer; ask something first")
         return heat(image, renderer.features(camera, shown.relevancy[:, None])[..., 0])
-    if shown.selection is not None:
+    if shown.selection is not None and shown.preview is None:  # whose Gaussians are other ones
         image = glowing(image, renderer.features(camera, shown.selection.weights[:, None]).clamp(0, 1))
     return to_bytes(image)
 

@@ -50,7 +50,7 @@ def alone(gaussians: Gaussians, times: float) -> Tensor:
 
     The usual one is the median over the scene.
     """
-    return _apartness(gaussians) > times
+    return apartness(gaussians) > times
 
 
 def free_now_and_then(evidence: ViewEvidence) -> Tensor:
@@ -60,8 +60,8 @@ def free_now_and_then(evidence: ViewEvidence) -> Tensor:
 
 def free_and_apart(gaussians: Gaussians, evidence: ViewEvidence) -> Tensor:
     """What stands in free space, away from others. Views look past a surface only at its edges, among neighbours."""
-    apartness, share = _apartness(gaussians), evidence.free_share
-    found = ((apartness > APART) & (share > FREE)) | ((apartness > ALONE) & (share > FREE_ALONE))
+    apart, share = apartness(gaussians), evidence.free_share
+    found = ((apart > APART) & (share > FREE)) | ((apart > ALONE) & (share > FREE_ALONE))
     return found & (evidence.shown >= JUDGES)
 
 
@@ -84,7 +84,7 @@ def floating(renderer: SceneRenderer, evidence: ViewEvidence, views: list[TrueVi
     return (sure & (worse <= VISIBLE)) | (perhaps & (worse <= -PLAIN))
 
 
-def _apartness(gaussians: Gaussians) -> Tensor:
+def apartness(gaussians: Gaussians) -> Tensor:
     """[N] mean distance to the nearest solid others over the median one; 0 where they are near for its size.
 
     0 for all in a scene of too few to say what is usual.
@@ -97,8 +97,8 @@ def _apartness(gaussians: Gaussians) -> Tensor:
     # the nearest to a solid one is itself
     distance = np.where(solid, nearest[:, 1:].mean(axis=1), nearest[:, :-1].mean(axis=1))
     near = distance <= OWN * np.exp(gaussians.scales.amax(dim=1).double().cpu().numpy())
-    apartness = np.where(near, 0.0, distance / max(float(np.median(distance)), 1e-30))
-    return torch.from_numpy(apartness).to(gaussians.means.device)
+    apart = np.where(near, 0.0, distance / max(float(np.median(distance)), 1e-30))
+    return torch.from_numpy(apart).to(gaussians.means.device)
 
 
 def mass(gaussians: Gaussians) -> Tensor:

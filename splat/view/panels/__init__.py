@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 # tab: its panels, from top to bottom; each is a folder of the page
 TABS: dict[str, tuple[str, ...]] = {
     "Look": ("picture", "photos"),
+    "Edit": ("edit", "clean", "history"),
 }
 
 

@@ -22,8 +22,8 @@ def queries_section(folder: Path) -> list[str]:
     if not files:
         return []
     rows = [_row(folder, file.parent.name, json_record(file)) for file in files[:MOST]]
-    header = ["words", "found", "relevancy", "Gaussians", "objects", "field", "level", *["view"] * VIEWS]
-    return [table(header, rows, numeric=(2, 3, 4)), *left_out(len(files) - MOST, "answers")]
+    header = ["words", "found", "relevancy", "Gaussians", "objects", "field", "level", "views", *["view"] * VIEWS]
+    return [table(header, rows, numeric=(2, 3, 4, 7)), *left_out(len(files) - MOST, "answers")]
 
 
 def _row(folder: Path, name: str, summary: Record) -> list[str]:
@@ -31,7 +31,8 @@ def _row(folder: Path, name: str, summary: Record) -> list[str]:
     if without := summary.texts("without"):
         words += f" without {', '.join(without)}"
     pictures = []
-    for view in summary.parts("views")[:VIEWS]:
+    views = summary.parts("views")
+    for view in views[:VIEWS]:
         file = view.text("overlay")
         if not is_inside(file):
             raise view.wrong("overlay", "a file in the folder of the answer")
@@ -47,5 +48,6 @@ def _row(folder: Path, name: str, summary: Record) -> list[str]:
         f"{len(summary.parts('objects')):,}",
         text(summary.text("field")),
         text(summary.text("level") if summary.has("level") else "–"),
+        f"{len(views):,}",
         *(pictures + [""] * VIEWS)[:VIEWS],
     ]

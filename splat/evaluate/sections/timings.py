@@ -10,8 +10,6 @@ from splat.evaluate.sections.distillation import distill_seconds
 from splat.records import Record, json_record
 from splat.run_records import read_training
 
-MOST = 1000  # records of one kind that are summed up
-
 
 def stage_seconds(folder: Path, metrics: Record) -> dict[str, float]:
     """Seconds by stage, in the order of the work; what nobody measured is left out.
@@ -47,7 +45,7 @@ def timings_section(folder: Path, metrics: Record) -> list[str]:
 
 
 def _records(folder: Path, pattern: str) -> list[Record]:
-    return [json_record(file) for file in sorted(folder.glob(pattern))[:MOST]]
+    return [json_record(file) for file in sorted(folder.glob(pattern))]
 
 
 def _sum(seconds: list[float]) -> float | None:

@@ -8,6 +8,8 @@ import re
 import socket
 from collections.abc import Iterator
 
+from websockets.asyncio import server
+
 from splat.errors import SplatError
 
 HOST = "127.0.0.1"
@@ -58,8 +60,6 @@ def own_pages_only() -> Iterator[None]:
     A browser lets every page that it shows connect to 127.0.0.1; without this any of them could edit the scene. viser
     does not ask from where a connection comes, and has no setting for it.
     """
-    from websockets.asyncio import server
-
     usual = server.serve
     server.serve = functools.partial(usual, origins=[None, ORIGINS])  # type: ignore[assignment,misc]
     try:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Event = TypeVar("Event")
 Change = Literal["scene", "selection", "shown"]
 LINES = 720  # of a whole picture, at most, before the tab says otherwise
+MOST_WARNINGS = 3  # of a command, that a tab shows
 LONGEST_TEXT = 1000  # characters that a field of the page may hold
 
 
@@ -47,8 +48,8 @@ class Page:
         self.browser_walks = True  # whether the browser draws while the camera moves
         self.last_seconds = 0.0  # that the last whole picture took
         self.lock = threading.RLock()  # one thing at a time happens to a tab
-        self.work = WorkBar(self)
-        self.hand = Hand(self)
+        self.work = WorkBar(self.gui, self._ended)
+        self.hand = Hand(client.scene, self.answering)
         self._splats: viser.GaussianSplatHandle | None = None
         self._pictured = False  # whether an exact picture is on the page
         self._listeners: dict[Change, list[Callable[[], None]]] = {"scene": [], "selection": [], "shown": []}
@@ -257,6 +258,22 @@ class Page:
             SplatError: something of this tab is running already.
         """
         self.work.run(words, then)
+
+    def _ended(self, ended: Ended, then: Callable[[Ended], None] | None) -> None:
+        for warning in ended.warnings[:MOST_WARNINGS]:
+            self.tell(warning, "warning")
+        if len(ended.warnings) > MOST_WARNINGS:
+            self.tell(f"and {len(ended.warnings) - MOST_WARNINGS} more warnings")
+        if ended.sentence:
+            self.tell(ended.sentence)
+            return
+
+        def finish(event: None) -> None:
+            self.app.reload()
+            if then is not None:
+                then(ended)
+
+        self.answering(finish)(None)
 
     def text(self, value: str) -> str:
         """What somebody typed.

@@ -14,7 +14,7 @@ from splat.errors import SplatError
 from splat.render.scene import SURFACE, SceneRenderer
 
 if TYPE_CHECKING:
-    from splat.view.page import Page
+    import viser
 
 Place = tuple[float, float]  # of a picture, 0 to 1 from the left and from the top
 
@@ -32,19 +32,25 @@ class Tool:
 class Hand:
     """The one tool that a tab has in the hand; a drag moves the camera again once it is put down."""
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
+    def __init__(
+        self, scene: viser.SceneApi, answering: Callable[[Callable[[Any], None]], Callable[[Any], None]]
+    ) -> None:
+        """
+        Args:
+            scene: of the tab.
+            answering: makes a callback of viser of a function, as `Page.answering` does.
+        """
+        self.scene, self.answering = scene, answering
         self.tool: Tool | None = None
 
     def take(self, tool: Tool) -> None:
         """Put down what is in the hand and take this."""
         self.drop()
         self.tool = tool
-        scene = self.page.client.scene
         if tool.click is not None:
-            scene.on_click()(self.page.answering(self._clicked))
+            self.scene.on_click()(self.answering(self._clicked))
         if tool.rectangle is not None:
-            scene.on_rect_select()(self.page.answering(self._drawn))
+            self.scene.on_rect_select()(self.answering(self._drawn))
 
     def drop(self, name: str | None = None) -> None:
         """Put down the tool of that name, or whichever it is."""
@@ -52,8 +58,8 @@ class Hand:
         if tool is None or (name is not None and tool.name != name):
             return
         self.tool = None
-        self.page.client.scene.remove_click_callback()
-        self.page.client.scene.remove_rect_select_callback()
+        self.scene.remove_click_callback()
+        self.scene.remove_rect_select_callback()
         if tool.dropped is not None:
             tool.dropped()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.spatial import transform
 
 from splat.cameras import Camera
 from splat.gaussians import Gaussians
@@ -83,15 +84,11 @@ def page_pose(camera: Camera, placing: Placing) -> Pose:
 
 
 def _matrix(wxyz: Sequence[float]) -> np.ndarray:
-    from scipy.spatial.transform import Rotation
-
     w, x, y, z = wxyz
-    matrix: np.ndarray = Rotation.from_quat([x, y, z, w]).as_matrix()
+    matrix: np.ndarray = transform.Rotation.from_quat([x, y, z, w]).as_matrix()
     return matrix
 
 
 def _quat(matrix: np.ndarray) -> tuple[float, float, float, float]:
-    from scipy.spatial.transform import Rotation
-
-    x, y, z, w = Rotation.from_matrix(matrix).as_quat().tolist()
+    x, y, z, w = transform.Rotation.from_matrix(matrix).as_quat().tolist()
     return w, x, y, z

@@ -12,23 +12,30 @@ from splat.view.controls import put
 from splat.view.jobs import Ended, Job
 
 if TYPE_CHECKING:
-    from splat.view.page import Page
+    import viser
+
+Then = Callable[[Ended], None]
 
 
 class WorkBar:
     """At most one command at a time for a tab."""
 
-    def __init__(self, page: Page) -> None:
-        self.page, self._lock = page, threading.Lock()
+    def __init__(self, gui: viser.GuiApi, ended: Callable[[Ended, Then | None], None]) -> None:
+        """
+        Args:
+            gui: of the tab.
+            ended: called with how a command ended, and with what its `run` was given.
+        """
+        self._ended_with, self._lock = ended, threading.Lock()
         self._job: Job | None = None
-        self._folder = page.gui.add_folder("Working", visible=False)
+        self._folder = gui.add_folder("Working", visible=False)
         with self._folder:
-            self._said = page.gui.add_markdown("")
-            self._bar = page.gui.add_progress_bar(0.0, animated=True)
-            cancel = page.gui.add_button("Cancel", color="red")
+            self._said = gui.add_markdown("")
+            self._bar = gui.add_progress_bar(0.0, animated=True)
+            cancel = gui.add_button("Cancel", color="red")
         cancel.on_click(lambda event: self.cancel())  # without the tab's lock: it must work while something waits
 
-    def run(self, words: Sequence[str], then: Callable[[Ended], None] | None) -> None:
+    def run(self, words: Sequence[str], then: Then | None) -> None:
         """Start a command.
 
         Raises:
@@ -61,16 +68,6 @@ class WorkBar:
         if share is not None:
             put(self._bar, 100 * share)
 
-    def _ended(self, ended: Ended, then: Callable[[Ended], None] | None) -> None:
+    def _ended(self, ended: Ended, then: Then | None) -> None:
         self._folder.visible = False
-        for warning in ended.warnings[:3]:
-            self.page.tell(warning, "warning")
-        if ended.sentence:
-            self.page.tell(ended.sentence)
-            return
-        self.page.answering(lambda event: self._finish(ended, then))(None)
-
-    def _finish(self, ended: Ended, then: Callable[[Ended], None] | None) -> None:
-        self.page.app.reload()
-        if then is not None:
-            then(ended)
+        self._ended_with(ended, then)

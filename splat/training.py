@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -44,16 +45,20 @@ class HookedTrainConfig(TrainConfig):
     poses: PosesOptions = option(PosesOptions, "cameras that are a little wrong, refined with the scene")
 
 
-def train(config: TrainConfig) -> TrainResult:
+def train(config: TrainConfig, more: Sequence[HookMaker] = ()) -> TrainResult:
     """Train a scene and write its run folder, as `splat.train.run.train` does, with the hooks that are asked for.
 
     Photos with GPS also give the frame of the scene, RUN/frame.json.
+
+    Args:
+        config: what is asked for.
+        more: hooks that no configuration asks for, called after the others.
 
     Raises:
         SplatError: for anything the user can fix.
         Interrupted: after Ctrl-C, with a checkpoint written.
     """
-    result = run.train(config, hooks_of(config))
+    result = run.train(config, [*hooks_of(config), *more])
     align.place_by_gps(runs.open_run(result.folder))
     return result
 

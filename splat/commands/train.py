@@ -2,33 +2,63 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from splat import console
 from splat.commands import SUMMARIES
-from splat.commands.app import Command, user_path
+from splat.commands.app import Command, is_multirun, user_path
 from splat.commands.resume import continued, guessed_folder
 from splat.commands.tables import metrics_table
 from splat.errors import Interrupted, SplatError
+from splat.options import option
 from splat.train.folder import check_folder
 from splat.train.pace import contradicting_lengths
 from splat.train.plan import asked_cap, contradicting_caps
 from splat.train.strategies import STRATEGIES
 from splat.training import HookedTrainConfig, train
 
+if TYPE_CHECKING:
+    from splat.view.live.watch import Watch
 
-def run(config: HookedTrainConfig) -> None:
+
+@dataclass
+class WatchedTrainConfig(HookedTrainConfig):
+    """`splat train`: photos in, a scene and its metrics out."""
+
+    view: bool = option(False, "a page in the browser shows the scene growing, with curves, pause and stop")
+    view_port: int = option(8080, "of this machine where that page is (0: any that is free)", minimum=0, maximum=65_535)
+
+
+def run(watched: WatchedTrainConfig) -> None:
     """Train and evaluate; prints the metrics and, as the last line, the run folder."""
+    fields = dataclasses.fields(HookedTrainConfig)  # training itself knows of no page
+    config = HookedTrainConfig(**{field.name: getattr(watched, field.name) for field in fields})
     config.data = str(user_path(config.data)) if config.data else ""
     if config.out is not None:
         config.out = str(user_path(config.out))
     config = settled(config)
+    if watched.view and is_multirun():
+        raise SplatError("view=true watches one training; leave it out with --multirun")
+    with watching(watched.view_port) if watched.view else contextlib.nullcontext() as watch:
+        train_and_score(config, watch)
+
+
+def train_and_score(config: HookedTrainConfig, watch: Watch | None) -> None:
+    """What the command does, shown by a page where there is one."""
     # everything that can be refused without torch has been: importing it takes seconds
     from splat.evaluate.advice import gap_sentence
     from splat.evaluate.run_evaluation import evaluate_scene
 
-    result = train(config)
+    result = train(config, [] if watch is None else [watch.hook])
+    folder = shlex.quote(str(result.folder))
+    if watch is not None:
+        watch.over(f"Training is over, and the scene is being scored. To see all of it: `splat view {folder}`")
     facts = {
         "max_steps": result.max_steps,
         "train_seconds": round(result.train_seconds, 2),
@@ -36,16 +66,37 @@ def run(config: HookedTrainConfig) -> None:
         "backend": result.backend,
         "strategy": result.strategy,
     }
-    folder = shlex.quote(str(result.folder))
     try:
         metrics = evaluate_scene(result.gaussians, result.capture, result.folder, options=result.render, facts=facts)
     except KeyboardInterrupt as stop:
         raise Interrupted(f"the scene is trained, but not scored; score it with: splat evaluate {folder}") from stop
+    if watch is not None:
+        watch.over(f"Training is over, and the scene is scored. To see all of it: `splat view {folder}`")
     if sentence := gap_sentence(metrics):
         console.warn(sentence)
     console.info(f"pictures and curves: {result.folder / 'report.html'}; a video: splat render {folder} path=orbit")
     print(metrics_table({result.folder.name: metrics}))
     print(result.folder)
+
+
+@contextlib.contextmanager
+def watching(port: int) -> Iterator[Watch]:
+    """A page that shows a training; how that ends is said there before the page's port closes.
+
+    Raises:
+        SplatError: the port is taken.
+    """
+    from splat.view.live.watch import Watch
+
+    watch = Watch(port, "view_port")
+    try:
+        console.info(f"watch it in a browser: {watch.address}")
+        yield watch
+    except BaseException as problem:
+        watch.over(f"Training has ended: {problem}" if isinstance(problem, SplatError) else "Training has ended.")
+        raise
+    finally:
+        watch.close()
 
 
 def settled(config: HookedTrainConfig) -> HookedTrainConfig:
@@ -110,7 +161,7 @@ def given_keys() -> set[str]:
 COMMAND = Command(
     name="train",
     summary=SUMMARIES["train"],
-    config=HookedTrainConfig,
+    config=WatchedTrainConfig,
     run=run,
     words=("data",),
     schemas={"strategy": STRATEGIES},
@@ -121,6 +172,7 @@ COMMAND = Command(
         "splat train data/demo max_steps=3000 name=quick",
         "splat train video.mp4 preset=fast strategy=mcmc",
         "splat train photos/ max_seconds=60",
+        "splat train photos/ view=true",
         "splat train data/demo seed=1,2,3 --multirun",
     ),
 )

@@ -7,8 +7,9 @@ asks for.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,12 +41,21 @@ class HookContext:
     seed: int
 
 
+@dataclass
+class Reins:
+    """What a hook may do with the training itself, between two steps."""
+
+    stopping: threading.Event = field(default_factory=threading.Event)  # set: it ends here, resumable, as by Ctrl-C
+    save: Callable[[], None] = lambda: None  # writes a checkpoint; raises a SplatError where the disk refuses
+
+
 class TrainingHook:
     """What can be added to a training; every method here does nothing, a hook overrides those that it needs.
 
     A step is, in this order: `before_render`, the rendering in `render_mode`, `compared`, `counted`, the strategy's
     `step_pre_backward`, `gradients`, the loss's backward pass, the optimizers, the strategy's `step_post_backward`,
-    `after_step`. Several hooks are called in the order in which they are given.
+    `after_step`. `between_steps` comes once the step is recorded. Several hooks are called in the order in which they
+    are given.
     """
 
     name: ClassVar[str] = ""  # under which a checkpoint keeps the state; one name a hook
@@ -119,6 +129,16 @@ class TrainingHook:
 
     def after_step(self, step: int, state: TrainState) -> None:
         """Look at what the step has made of the scene, or change it, once the strategy is done too."""
+
+    def between_steps(self, state: TrainState, reins: Reins) -> float:
+        """Look at a training whose step is done, and stop it, save it or keep it waiting; `state` must stay as it is.
+
+        On a GPU a step may still be under way; `train.loop.waited` waits for it.
+
+        Returns:
+            seconds that are not to count as training: neither in what is recorded nor for `max_seconds`.
+        """
+        return 0.0
 
     def state(self) -> dict[str, Any]:
         """All that changes while training, as `train.checkpoint.save_checkpoint` takes it; {} where nothing does."""

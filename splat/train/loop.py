@@ -22,7 +22,7 @@ from splat.render import render_gaussians
 from splat.render.config import RenderOptions
 from splat.train.coarse import CoarseViews
 from splat.train.config import LossOptions, TrainConfig
-from splat.train.hooks import TrainingHook, render_mode
+from splat.train.hooks import Reins, TrainingHook, render_mode
 from splat.train.losses import l1_ssim, psnr
 from splat.train.optimizers import set_active_sh_degree
 from splat.train.state import TrainState
@@ -232,8 +232,9 @@ def run_steps(
     until: int | None = None,
     coarse_until: float = 0.0,
     coarse: CoarseViews | None = None,
+    reins: Reins | None = None,
 ) -> bool:
-    """Train until `max_steps` are done; returns False when the user stopped it with Ctrl-C between two steps.
+    """Train until `max_steps` are done; returns False when the user, or a hook, stopped it between two steps.
 
     Args:
         state: is changed in place.
@@ -245,9 +246,11 @@ def run_steps(
         until: stop after this step instead, for now.
         coarse_until: share of the length in which photos are at half their size.
         coarse: these photos, where they are kept from one call to the next.
+        reins: what hooks may do between steps.
     """
+    reins = Reins() if reins is None else reins
     until = max_steps if until is None else until
-    with _stop_request() as stopped, one_torch_thread(views.device):
+    with _stop_request(reins.stopping), one_torch_thread(views.device):
         last = time.perf_counter()
         coarse = CoarseViews(views) if coarse is None else coarse
         while state.step < until:
@@ -259,7 +262,8 @@ def run_steps(
             state.seconds += now - last
             last = now
             on_step(report)
-            if stopped.is_set():
+            last += sum(hook.between_steps(state, reins) for hook in hooks)
+            if reins.stopping.is_set():
                 return False
         state.seconds += waited(views.device)
     return True
@@ -274,11 +278,10 @@ def waited(device: torch.device) -> float:
 
 
 @contextmanager
-def _stop_request() -> Iterator[threading.Event]:
+def _stop_request(event: threading.Event) -> Iterator[None]:
     """Ctrl-C sets the event, so that a step is never left half done; a second Ctrl-C interrupts at once."""
-    event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield event
+        yield
         return
 
     def request(signum: int, frame: Any) -> None:
@@ -288,7 +291,7 @@ def _stop_request() -> Iterator[threading.Event]:
 
     previous = signal.signal(signal.SIGINT, request)
     try:
-        yield event
+        yield
     finally:
         signal.signal(signal.SIGINT, previous)
 

@@ -35,7 +35,7 @@ from splat.train.coarse import CoarseViews
 from splat.train.config import TrainConfig
 from splat.train.estimate import announce
 from splat.train.folder import record_plan, run_folder, write_config
-from splat.train.hooks import HookContext, HookMaker, TrainingHook, made_hooks
+from splat.train.hooks import HookContext, HookMaker, Reins, TrainingHook, made_hooks
 from splat.train.initial import Beginning, beginning, first_gaussians, scene_scale
 from splat.train.journal import Training, journal
 from splat.train.kept import RunFiles
@@ -284,7 +284,7 @@ def run(training: Training, files: RunFiles) -> None:
     """
     config, state, coarse = training.config, training.state, CoarseViews(training.views)
     with journal(training, files) as kept:
-        finished = True
+        finished, reins = True, Reins(save=kept.save)
         while finished and state.step < training.plan.max_steps:
             if training.plan.pace is not None and training.plan.pace.is_due(state.step, training.plan.max_steps):
                 replan(training)
@@ -293,7 +293,7 @@ def run(training: Training, files: RunFiles) -> None:
             until = plan.max_steps if plan.pace is None else next_check(state.step, plan.max_steps)
             finished = run_steps(
                 state, training.views, config, plan.max_steps, kept.after_step, training.hooks,
-                until=until, coarse_until=plan.coarse_until(config), coarse=coarse,
+                until=until, coarse_until=plan.coarse_until(config), coarse=coarse, reins=reins,
             )  # fmt: skip
     if training.plan.pace is not None:
         record_plan(files.path, training.plan)

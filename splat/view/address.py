@@ -31,7 +31,7 @@ def check_host(host: str, port: int) -> None:
         )
 
 
-def check_port(port: int) -> None:
+def check_port(port: int, key: str = "port") -> None:
     """Refuse a port that is taken; another one than was asked for would be hard to find.
 
     Raises:
@@ -45,12 +45,12 @@ def check_port(port: int) -> None:
             probe.bind((HOST, port))
             return
         except PermissionError:
-            raise SplatError(f"port={port} is not for everybody on this machine; choose one above 1023") from None
+            raise SplatError(f"{key}={port} is not for everybody on this machine; choose one above 1023") from None
         except OSError:
             pass
     with socket.socket() as probe:
         probe.bind((HOST, 0))
-        raise SplatError(f"port={port} is taken, by another viewer perhaps; port={probe.getsockname()[1]} is free")
+        raise SplatError(f"{key}={port} is taken, by another viewer perhaps; {key}={probe.getsockname()[1]} is free")
 
 
 @contextlib.contextmanager

@@ -13,20 +13,17 @@ from typing import TYPE_CHECKING
 from splat.console import count, error, info
 from splat.edit.history import load_history
 from splat.errors import SplatError
-from splat.lazy import lazy
-from splat.view.address import HOST, check_host, check_port, own_pages_only
+from splat.view.address import HOST, check_host, check_port
 from splat.view.editing import FileTrail
 from splat.view.opened import OpenedScene, open_scene
 from splat.view.page import Page
 from splat.view.painter import Painter
 from splat.view.placing import Placing
+from splat.view.server import open_server
 from splat.view.walking import WalkingSplats, walking_splats
 
 if TYPE_CHECKING:
-    import rich
     import viser
-else:
-    rich, viser = lazy("rich"), lazy("viser")
 
 LOOK_SECONDS = 1.0  # between looks at what the command line has done to the run
 
@@ -143,13 +140,8 @@ def open_app(sources: Sequence[Path], options: ViewOptions) -> App:
         info(f"{scene.title}: {count(len(scene.renderer.scene), 'Gaussian')}, {count(len(scene.cameras), 'camera')}")
     if note := walking.in_words():
         info(note)
-    rich.get_console().quiet = True  # viser's banners; what we say goes through a console of our own
-    with own_pages_only():
-        server = viser.ViserServer(host=HOST, port=options.port, label="splat", verbose=False)
+    server = open_server(options.port)
     app = App(server, options, scenes, placing, walking, Path(tempfile.mkdtemp(prefix="splat-view-")))
-    server.gui.configure_theme(
-        control_width="large", dark_mode=True, show_logo=False, show_share_button=False, brand_color=(120, 90, 220)
-    )
     server.scene.set_up_direction(tuple(placing.up.tolist()))
     server.on_client_connect(app.connect)
     server.on_client_disconnect(app.disconnect)

@@ -20,9 +20,10 @@ from splat.errors import SplatError
 from splat.view.jobs import Ended
 from splat.view.opened import OpenedScene
 from splat.view.picking import Hand
-from splat.view.placing import Pose, page_pose, scene_camera
+from splat.view.placing import Pose, scene_camera
 from splat.view.schedule import Schedule
 from splat.view.shown import Shown, compared, draw
+from splat.view.standing import pose_of, stand
 from splat.view.work import WorkBar
 
 if TYPE_CHECKING:
@@ -84,10 +85,7 @@ class Page:
 
     def pose(self) -> Pose:
         """Where the tab's camera is, in the page's frame."""
-        camera = self.client.camera
-        w, x, y, z = map(float, camera.wxyz)
-        position = tuple(map(float, camera.position))
-        return Pose((w, x, y, z), position, float(camera.fov), float(camera.aspect))  # type: ignore[arg-type]
+        return pose_of(self.client)
 
     def camera(self, scale: float = 1.0) -> Camera:
         """The tab's camera in the scene, for exact pictures at a share of the sides."""
@@ -96,21 +94,8 @@ class Page:
 
     def stand_at(self, camera: Camera) -> None:
         """Look from a camera of the scene."""
-        pose = page_pose(camera, self.app.placing)
-        rotation = camera.viewmat[:3, :3].double().cpu().numpy()
-        depth = self.app.placing.scale * self.scene.depth
-        position = np.array(pose.position)
-        with self.client.atomic():
-            self.client.camera.position = pose.position
-            self.client.camera.up_direction = tuple(self._up(-rotation[1]).tolist())
-            self.client.camera.look_at = tuple((position + depth * rotation[2]).tolist())
-            self.client.camera.fov = pose.fov
+        stand(self.client, camera, self.app.placing, self.scene.depth)
         self.moved()
-
-    def _up(self, own: np.ndarray) -> np.ndarray:
-        """The scene's up where the camera is held about so, since orbiting is about it; else the camera's own."""
-        up = self.app.placing.up
-        return up if float(own @ up) > 0.2 else own
 
     def show(self, **changes: Any) -> None:
         """Show something else, by the fields of `Shown`."""

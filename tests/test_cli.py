@@ -96,7 +96,7 @@ def test_help_of_training_shows_one_strategy(capsys: pytest.CaptureFixture[str])
 def test_help_offers_sweeps_where_they_make_sense(capsys: pytest.CaptureFixture[str]) -> None:
     for name in SUMMARIES:
         assert main([name, "--help"]) == 0
-        assert ("--multirun" in capsys.readouterr().out) == (name not in ("doctor", "demo", "clean"))
+        assert ("--multirun" in capsys.readouterr().out) == (name not in ("doctor", "demo", "clean", "view"))
 
 
 def test_help_imports_nothing_heavy() -> None:

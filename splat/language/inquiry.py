@@ -27,13 +27,14 @@ class Inquiry:
     question: Question
     mask: MaskOptions
 
-    def answers(self, renderer: SceneRenderer) -> tuple[Asker, list[Answer3D]]:
+    def answers(self, renderer: SceneRenderer, asker: Asker | None = None) -> tuple[Asker, list[Answer3D]]:
         """What is ready for more questions, and the answer to each text that says something, in order.
 
         Args:
             renderer: of the run's scene.
+            asker: from an earlier question to the same field.
         """
-        asker = Asker(renderer, self.field)
+        asker = asker or Asker(renderer, self.field)
         scores = asker.gaussians(self.question.vectors, self.question.negatives, self.mask)
         return asker, [asker.answer(row, self.level, self.mask) for row in scores]
 
@@ -59,10 +60,21 @@ def read_inquiry(
     Raises:
         SplatError: no field, a level or field that is not there, or words that the teacher does not know.
     """
-    folder, found = open_field(run.path, field)
-    number = level_index(found.levels, level)
-    teacher = word_teacher(found.teacher)
-    return Inquiry(folder, found, teacher, number, read_question(text, without, teacher), mask or MaskOptions())
+    return inquire(*open_field(run.path, field), text, without, level, mask)
+
+
+def inquire(
+    folder: Path,
+    field: LanguageField,
+    text: str,
+    without: str = "",
+    level: str | None = None,
+    mask: MaskOptions | None = None,
+) -> Inquiry:
+    """A question to a field that is open already; see `read_inquiry`."""
+    number = level_index(field.levels, level)
+    teacher = word_teacher(field.teacher)
+    return Inquiry(folder, field, teacher, number, read_question(text, without, teacher), mask or MaskOptions())
 
 
 def level_index(levels: tuple[str, ...], name: str | None) -> int | None:

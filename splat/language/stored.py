@@ -40,6 +40,15 @@ def read_stored(folder: Path) -> dict[str, Any]:
         raise SplatError(f"{problem}; distill again") from problem
 
 
+def read_levels(folder: Path) -> tuple[str, ...]:
+    """The levels of a field, without the rest of it.
+
+    Raises:
+        SplatError: when its record is missing or damaged.
+    """
+    return _levels(json_record(folder / "field.json"))
+
+
 @dataclasses.dataclass(frozen=True)
 class Tensors:
     """The tensors of a file; what is asked for must be there with its shape."""

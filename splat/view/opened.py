@@ -22,6 +22,7 @@ from splat.render.pictures import typical_depth
 from splat.render.scene import SceneRenderer
 from splat.rendering import AROUND, photos_of
 from splat.run import Run, open_run
+from splat.view.asking import Fields
 from splat.view.placing import Placing, placing_of
 from splat.weather.effects.surfaces import surface_normals
 
@@ -73,6 +74,11 @@ class OpenedScene:
     def photo(self) -> Callable[[str], np.ndarray | None]:
         """Gives the photo [H, W, 3] uint8 RGB of a camera by its name, or None."""
         return photos_of(self.run, "test") if self.run is not None else lambda name: None
+
+    @cached_property
+    def fields(self) -> Fields | None:
+        """Its language fields, ready for questions; None for a scene file, which has none."""
+        return None if self.run is None else Fields(self.run, self.renderer)
 
     @cached_property
     def feature_colors(self) -> Tensor:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 # tab: its panels, from top to bottom; each is a folder of the page
 TABS: dict[str, tuple[str, ...]] = {
     "Look": ("picture", "photos"),
-    "Edit": ("edit", "clean", "history"),
+    "Ask": ("ask",),
+    "Edit": ("select", "edit", "clean", "history"),
 }
 
 

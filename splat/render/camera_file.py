@@ -21,11 +21,7 @@ _ROTATION_ERROR = 1e-3  # files keep four digits at least
 
 
 def from_file(path: Path, template: Camera) -> list[Camera]:
-    """Cameras from a JSON file.
-
-    Understood are a run's cameras.json ({frames: [{viewmat, K, width, height}]}), the list that 3DGS writes
-    ([{position, rotation, fx, fy, width, height}]) and nerfstudio's camera path ({camera_path: [{camera_to_world,
-    fov}]}), which has OpenGL axes (y up, z back).
+    """Cameras from a JSON file; see `cameras_of`.
 
     Args:
         path: the file.
@@ -34,7 +30,24 @@ def from_file(path: Path, template: Camera) -> list[Camera]:
     Raises:
         SplatError: for any other file, one without cameras, or one with cameras that nothing can be drawn with.
     """
-    content = read_json(path)
+    return cameras_of(read_json(path), path, template)
+
+
+def cameras_of(content: Any, path: Path, template: Camera) -> list[Camera]:
+    """Cameras from what a JSON file holds.
+
+    Understood are a run's cameras.json ({frames: [{viewmat, K, width, height}]}), the list that 3DGS writes
+    ([{position, rotation, fx, fy, width, height}]) and nerfstudio's camera path ({camera_path: [{camera_to_world,
+    fov}]}), which has OpenGL axes (y up, z back).
+
+    Args:
+        content: of the file.
+        path: its name, for messages.
+        template: size and intrinsics of cameras that have none.
+
+    Raises:
+        SplatError: for any other content, without cameras, or with cameras that nothing can be drawn with.
+    """
     try:
         if isinstance(content, list):
             cameras = [_from_3dgs(entry) for entry in content]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import tempfile
 import threading
@@ -9,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from splat.console import count, error, info
 from splat.edit.history import load_history
@@ -79,6 +82,15 @@ class App:
                 return
             scene = open_scene(shown.source, self.options.backend)
         self.show(scene)
+
+    def set_up(self, up: np.ndarray) -> None:
+        """Walk with another direction up, [3] in the scene's axes, from now on and in all tabs."""
+        with self.lock:
+            self.placing = dataclasses.replace(self.placing, up=up / np.linalg.norm(up))
+        direction = tuple(self.placing.up.tolist())
+        self.server.scene.set_up_direction(direction)
+        for page in self.all_pages():
+            page.client.camera.up_direction = direction
 
     def all_pages(self) -> list[Page]:
         """The tabs that are open."""

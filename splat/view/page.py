@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from splat.view.app import App
 
 Event = TypeVar("Event")
-Change = Literal["scene", "selection", "shown"]
+Change = Literal["scene", "selection", "shown", "frame"]
 LINES = 720  # of a whole picture, at most, before the tab says otherwise
 MOST_WARNINGS = 3  # of a command, that a tab shows
 LONGEST_TEXT = 1000  # characters that a field of the page may hold
@@ -53,7 +53,7 @@ class Page:
         self.hand = Hand(client.scene, self.answering)
         self._splats: viser.GaussianSplatHandle | None = None
         self._pictured = False  # whether an exact picture is on the page
-        self._listeners: dict[Change, list[Callable[[], None]]] = {"scene": [], "selection": [], "shown": []}
+        self._listeners: dict[Change, list[Callable[[], None]]] = {name: [] for name in get_args(Change)}
         self._closed = False
 
     # -- start and end
@@ -75,6 +75,11 @@ class Page:
             self._closed = True
             self.app.painter.remove(self)
             self.work.close()
+
+    @property
+    def open(self) -> bool:
+        """Whether the tab is there still."""
+        return not self._closed
 
     # -- what is seen
 
@@ -105,7 +110,10 @@ class Page:
         self.redraw()
 
     def on(self, change: Change, listener: Callable[[], None]) -> None:
-        """Call this when the scene is another one, after an edit or an undo, or something else is selected or shown."""
+        """Call this when the scene is another one, after an edit or an undo, or something else is selected or shown.
+
+        Or when another frame is known of it: its scale or its up.
+        """
         self._listeners[change].append(listener)
 
     def _call(self, *changes: Change) -> None:
@@ -210,6 +218,10 @@ class Page:
         self.send_walking()
         self._call("scene", *(("selection",) if had else ()))
         self.redraw()
+
+    def frame_changed(self) -> None:
+        """Another scale or direction up is known of the scene."""
+        self._call("frame")
 
     # -- what is said and done
 

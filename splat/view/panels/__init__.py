@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 # tab: its panels, from top to bottom; each is a folder of the page
 TABS: dict[str, tuple[str, ...]] = {
-    "Look": ("picture", "photos"),
+    "Look": ("picture", "photos", "measure"),
     "Ask": ("ask",),
     "Edit": ("select", "edit", "clean", "history"),
+    "Make": ("weather", "path", "export"),
 }
 
 

@@ -85,6 +85,7 @@ def prepare(
     cameras: list[Camera],
     path: list[Camera],
     frame: SceneFrame | None = None,
+    sky: SkyMap | None = None,
 ) -> PreparedWeather:
     """Weather for a scene.
 
@@ -94,6 +95,7 @@ def prepare(
         cameras: those that took the photos, or others that stand as they stood.
         path: the cameras that will be rendered.
         frame: what is known of the scene's up and scale; what the request says goes before it.
+        sky: of the scene, along straight down, where it was made before: it takes most of the time.
 
     Raises:
         SplatError: options that do not fit.
@@ -108,7 +110,7 @@ def prepare(
     if options.effect != "fog":
         # Straight down, whatever the wind: it turns in all directions while snow gathers, and flows around walls, which
         # a slanting fall would take for the shelter of a whole room.
-        sky = sky_map(scene, -where.up)
+        sky = sky_map(scene, -where.up) if sky is None else sky
         scene = _fallen_on(scene, options, sky, where, cameras, light)
         weather = _falling(weather, options, wind, path, clear.options)
         if options.shelter:

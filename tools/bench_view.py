@@ -92,6 +92,8 @@ class TakingTurns(TrainingHook):
             self.end += self.live.between_steps(state, reins)
             return 0.0
         self.live.gallery.tabs = self.watch.tabs if self.turns.mode == "open" else list
+        if self.turns.mode != "open":
+            self.live.gallery.skip()  # or the open turns would have the other ones' share too
         if self.turns.mode != "without":
             self.live.between_steps(state, reins)
         now = time.monotonic()
@@ -135,7 +137,7 @@ def main() -> None:
     parser.add_argument("--capture", type=Path, default=ROOT / "data" / "demo")
     parser.add_argument("--factor", type=float, default=2.0, help="the photos' sides are divided by this")
     parser.add_argument("--seconds", type=float, default=240.0, help="of training, all turns together")
-    parser.add_argument("--turn", type=float, default=8.0, help="seconds of a turn")
+    parser.add_argument("--turn", type=float, default=2.0, help="seconds of a turn")
     options = parser.parse_args()
     turns, pictures = measured(options.capture, options.factor, options.seconds, options.turn)
     for mode in MODES[1:]:

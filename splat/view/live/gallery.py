@@ -71,6 +71,11 @@ class Gallery:
                 return functools.partial(self._draw, tab, scale, account)
         return None
 
+    def skip(self) -> None:
+        """The time since the last look was no training, of which pictures could have a share."""
+        self.renewals.skip()
+        self.answers.skip()
+
     def settle(self, state: TrainState) -> None:
         """Give every tab the last state whole."""
         tabs = self.tabs()

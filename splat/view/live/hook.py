@@ -79,6 +79,7 @@ class LiveHook(TrainingHook):
             elif not self._turn(state, reins, time.monotonic(), free=True):
                 time.sleep(LOOK)
         self._waited += time.monotonic() - began
+        self.gallery.skip()
         self._say_news(state)
 
     def _turn(self, state: TrainState, reins: Reins, now: float, free: bool = False) -> bool:
@@ -108,6 +109,7 @@ class LiveHook(TrainingHook):
         self._news = time.monotonic()
         count = len(state.params["means"])
         self._safely(lambda: self.board.show(state.step, self.max_steps, state.measured, count, self.curves))
+        self.gallery.renewals.spend(time.monotonic() - self._news)
 
     def _safely(self, show: Callable[[], None]) -> None:
         """What goes wrong with a page ends the pictures, not the training."""

@@ -36,6 +36,10 @@ class TimeShare:
         """Something took so long."""
         self._held -= seconds
 
+    def skip(self) -> None:
+        """The time since the last look brings nothing: nothing was trained in it."""
+        self._then = None
+
 
 @dataclass
 class TabTurns:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KEY, CHOSEN, LINE = (240, 200, 60), (255, 90, 60), (240, 200, 60)
 STEPS = 24  # of the line between two keyframes
+NEAR = 0.45  # units of the page: a keyframe in which one stands would hide what is looked at
 FRAME = 1 / 15  # seconds between movements of the camera while a path is played
 NOTHING = "none yet"
 
@@ -62,10 +63,13 @@ class PathPanel:
         self._setting = False  # controls are set, which is nobody's wish
         self._playing = threading.Event()
         self._nodes: list[Any] = []
+        self._placed: list[tuple[np.ndarray, Any]] = []  # those of keyframes, and where they stand in the page
+        self._drawing = threading.Lock()
         self._build_keyframes()
         self._build_timing()
         self._build_files()
         self._show()
+        page.client.camera.on_update(lambda camera: self._see())
 
     # -- keyframes
 
@@ -143,8 +147,10 @@ class PathPanel:
         self.smooth = gui.add_slider("Smoothness", 0.0, 1.0, 0.05, 1.0, hint="0: straight lines; 1: a curve")
         self.loop = gui.add_checkbox("Loop", False, hint="from the last keyframe back to the first")
         self.fps = gui.add_slider("Frames a second", 1, 60, 1, 30)
+        self.drawn = gui.add_checkbox("Path in the scene", True)
         self.said = gui.add_markdown("")
         self.needing += [self.play, even]
+        self.drawn.on_update(answering(lambda event: self._see()))
         self.scrub.on_update(answering(lambda event: self._scrubbed()))
         self.play.on_click(answering(lambda event: self._play()))
         even.on_click(answering(lambda event: self._set(self.track.with_even_speed())))
@@ -198,6 +204,7 @@ class PathPanel:
             time.sleep(FRAME)
         self._playing.clear()
         self.play.label = "Play path"
+        self._see()
 
     def _played(self, moment: float) -> None:
         self._stand(moment)
@@ -246,25 +253,40 @@ class PathPanel:
     def _draw(self) -> None:
         """Frusta and line in the scene of this tab."""
         scene, placing, track = self.page.client.scene, self.page.app.placing, self.track
-        with self.page.client.atomic():
+        with self._drawing, self.page.client.atomic():
             for node in self._nodes:
                 node.remove()
-            self._nodes = []
+            self._nodes, self._placed = [], []
             for number, frame in enumerate(track.keyframes):
                 pose = page_pose(frame.camera(160, 90), placing)
                 color = CHOSEN if number == self.chosen else KEY
                 frustum = scene.add_camera_frustum(
                     f"/path/keyframe/{number}", pose.fov, pose.aspect, scale=0.15, color=color,
+                    thickness=2.0, thickness_units="screen",
                     wxyz=pose.wxyz, position=pose.position,
                 )  # fmt: skip
                 frustum.on_click(self.page.answering(lambda event, number=number: self._choose(number)))  # type: ignore[misc]
                 label = scene.add_label(f"/path/number/{number}", str(number + 1), position=pose.position)
                 self._nodes += [frustum, label]
+                self._placed += [(np.array(pose.position), node) for node in (frustum, label)]
             if len(track.keyframes) > 1:
                 points = line_points(track, placing).astype(np.float32)
                 self._nodes.append(
                     scene.add_line_segments("/path/line", points, LINE, thickness=2.0, thickness_units="screen")
                 )
+
+        self._see()
+
+    def _see(self) -> None:
+        """Hide keyframes in which the tab's camera stands, and all while the path is played."""
+        wanted = self.drawn.value and not self._playing.is_set()
+        here = np.array(self.page.client.camera.position)
+        with self._drawing:
+            near = {id(node): bool(np.linalg.norm(place - here) < NEAR) for place, node in self._placed}
+            for node in self._nodes:
+                visible = wanted and not near.get(id(node), False)
+                if node.visible != visible:
+                    node.visible = visible
 
     # -- files
 

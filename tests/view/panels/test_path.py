@@ -12,6 +12,7 @@ import pytest
 from splat.render.track import Keyframe, Track, load_track
 from splat.view.app import App
 from splat.view.opened import open_scene
+from splat.view.page import Page
 from splat.view.panels.path import entries, line_points, picture_size
 from tests.browser import needs_browser
 from tests.edit.scenes import camera
@@ -47,6 +48,11 @@ def test_videos_have_even_sides() -> None:
     assert picture_size(321, 1.51) == (320, 212)
 
 
+def keyframes_seen(page: Page) -> list[bool]:
+    nodes = page.client.scene._handle_from_node_name
+    return [nodes[f"/path/keyframe/{number}"].visible for number in range(2)]
+
+
 @pytest.mark.browser
 class TestInTheBrowser:
     pytestmark = needs_browser
@@ -59,6 +65,7 @@ class TestInTheBrowser:
             tab.wait_for_timeout(1500)  # the page says where it stands
             press(tab, "Add keyframe here")
             tab.get_by_text(f"{number} keyframe").first.wait_for()
+        assert keyframes_seen(page) == [True, False]  # the one in which one stands would hide the scene
         fill(tab, "Total seconds", "0.5")
         tab.get_by_text("2 keyframes, 0.5 s").first.wait_for()
         press(tab, "Render the path to a video")

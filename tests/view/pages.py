@@ -14,7 +14,7 @@ from splat.view.app import App
 from splat.view.page import Page
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator
     from playwright.sync_api import Page as Tab
 
 PATIENCE = 90.0  # seconds; WebGL by software is slow
@@ -63,3 +63,20 @@ def settled(tab: Tab, like: Callable[[np.ndarray], bool], what: str) -> np.ndarr
             return seen
         assert time.monotonic() < end, f"waited {PATIENCE:g} s to see {what}"
         time.sleep(0.2)
+
+
+def control(tab: Tab, label: str) -> Locator:
+    """The input beside a label of the controls."""
+    beside = tab.get_by_text(label, exact=True).locator("xpath=ancestor::div[.//input][1]")
+    return beside.locator("input").first
+
+
+def choose(tab: Tab, label: str, option: str) -> None:
+    """Choose from a dropdown."""
+    control(tab, label).click()
+    tab.get_by_role("option", name=option, exact=True).click()
+
+
+def press(tab: Tab, button: str) -> None:
+    """Press a button of the controls."""
+    tab.get_by_role("button", name=button, exact=True).click()

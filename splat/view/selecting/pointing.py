@@ -139,7 +139,6 @@ class _Pointing:
         page = self.page
         if page.hand.tool is not None and page.hand.tool.name in TOOLS:
             page.hand.drop()
-        self.help.content = HELP[name]
         self.click_radius.visible = name == CLICK
         self.brush_radius.visible = name == BRUSH
         for control in (self.corners, self.close, self.again):
@@ -149,6 +148,7 @@ class _Pointing:
             page.hand.take(Tool(name, rectangle=self.drawn, dropped=lambda: self.dropped(name)))
         elif name != NONE:
             page.hand.take(Tool(name, click=self.clicked, dropped=lambda: self.dropped(name)))
+        self.help.content = HELP[name]  # at last: when it is read, the tool works
 
     def dropped(self, name: str) -> None:
         """This tool was put down: for another one of this panel, or of another panel."""

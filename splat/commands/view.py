@@ -28,7 +28,8 @@ def run(config: ViewConfig) -> None:
     """Serve the page until Ctrl-C; prints its address."""
     if not 1 <= len(config.scenes) <= 2:
         raise SplatError("which one? splat view RUN, or splat view RUN RUN to compare two")
-    from splat.view.app import ViewOptions, open_app
+    from splat.view.app import ViewOptions
+    from splat.view.serving import open_app
 
     sources = [user_path(text) for text in config.scenes]
     app = open_app(sources, ViewOptions(config.host, config.port, config.splats, config.backend))

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import tempfile
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from splat.console import count, error, info
+from splat.console import error
 from splat.edit.history import load_history
 from splat.errors import SplatError
-from splat.view.address import HOST, check_host, check_port
-from splat.view.editing import FileTrail
+from splat.view.address import HOST
 from splat.view.opened import OpenedScene, open_scene
-from splat.view.page import Page
 from splat.view.painter import Painter
 from splat.view.placing import Placing
-from splat.view.server import open_server
+from splat.view.trail import FileTrail
 from splat.view.walking import WalkingSplats, walking_splats
 
 if TYPE_CHECKING:
@@ -41,6 +37,21 @@ class ViewOptions:
     backend: str = "auto"
 
 
+class Watcher(Protocol):
+    """A tab, as the viewer as a whole sees it: something to be told."""
+
+    client: viser.ClientHandle
+
+    def scene_changed(self) -> None:
+        """The first scene is another one."""
+
+    def frame_changed(self) -> None:
+        """The run has another scale or direction up."""
+
+    def close(self) -> None:
+        """The tab is gone, or the viewer ends."""
+
+
 @dataclass
 class App:
     """Everything that tabs share."""
@@ -53,7 +64,7 @@ class App:
     scratch: Path  # a folder for files of the moment, such as selections that a command takes
     trail: FileTrail = field(default_factory=FileTrail)  # of scene files
     painter: Painter = field(default_factory=Painter)
-    pages: dict[int, Page] = field(default_factory=dict)
+    pages: dict[int, Watcher] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -92,24 +103,10 @@ class App:
         for page in self.all_pages():
             page.client.camera.up_direction = direction
 
-    def all_pages(self) -> list[Page]:
+    def all_pages(self) -> list[Watcher]:
         """The tabs that are open."""
         with self.lock:
             return list(self.pages.values())
-
-    def connect(self, client: viser.ClientHandle) -> None:
-        """A tab opens."""
-        page = Page(self, client)
-        with self.lock:
-            self.pages[client.client_id] = page
-        page.start()
-
-    def disconnect(self, client: viser.ClientHandle) -> None:
-        """A tab was closed: its work stops."""
-        with self.lock:
-            page = self.pages.pop(client.client_id, None)
-        if page is not None:
-            page.close()
 
     def wait(self) -> None:
         """Follow the run until `stop` or Ctrl-C."""
@@ -131,30 +128,3 @@ class App:
         self.painter.stop()
         self.server.stop()
         shutil.rmtree(self.scratch, ignore_errors=True)
-
-
-def open_app(sources: Sequence[Path], options: ViewOptions) -> App:
-    """Open scenes and a port; tabs may come from now on.
-
-    Args:
-        sources: one or two runs, edits or scene files.
-        options: of the viewer.
-
-    Raises:
-        SplatError: no scene there, or an address that is refused or taken.
-    """
-    check_host(options.host, options.port)
-    check_port(options.port)
-    scenes = [open_scene(source, options.backend) for source in sources]
-    placing = scenes[0].placing
-    walking = walking_splats(scenes[0].renderer.scene, placing, options.splats)
-    for scene in scenes:
-        info(f"{scene.title}: {count(len(scene.renderer.scene), 'Gaussian')}, {count(len(scene.cameras), 'camera')}")
-    if note := walking.in_words():
-        info(note)
-    server = open_server(options.port)
-    app = App(server, options, scenes, placing, walking, Path(tempfile.mkdtemp(prefix="splat-view-")))
-    server.scene.set_up_direction(tuple(placing.up.tolist()))
-    server.on_client_connect(app.connect)
-    server.on_client_disconnect(app.disconnect)
-    return app

@@ -58,12 +58,10 @@ class Page:
 
     # -- start and end
 
-    def start(self) -> None:
-        """Fill the tab."""
-        from splat.view.panels import build_panels
-
+    def start(self, build: Callable[[Page], None]) -> None:
+        """Fill the tab with what `build` puts into it."""
         self.send_walking()
-        build_panels(self)
+        build(self)
         self.stand_at(self.app.scene.cameras[0])
         self.client.camera.on_update(lambda camera: self.moved())
         self.app.painter.add(self)

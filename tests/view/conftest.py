@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from splat.view.app import App, ViewOptions, open_app
+from splat.view.app import App, ViewOptions
+from splat.view.serving import open_app
 from tests.browser import chromium  # noqa: F401 - a fixture for the tests beside
 from tests.edit.scenes import write_run
 

@@ -10,8 +10,9 @@ from splat.edit.select.geometry import sphere
 from splat.edit.select.selection import Selection, save_selection
 from splat.errors import SplatError
 from splat.formats import read_scene, write_scene
-from splat.view.editing import FileTrail, Wish, as_code, free_file, in_words, unusual
+from splat.view.editing import Wish, as_code, free_file, in_words, unusual
 from splat.view.opened import open_scene
+from splat.view.trail import FileTrail
 from tests.edit.scenes import three_balls
 
 

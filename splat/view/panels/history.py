@@ -8,8 +8,9 @@ from splat.edit import history as histories
 from splat.edit.history import EditHistory, load_history
 from splat.errors import SplatError, harmless
 from splat.running import Held, held
-from splat.view.editing import FileTrail, show_in_force
+from splat.view.editing import show_in_force
 from splat.view.opened import open_scene
+from splat.view.trail import FileTrail
 
 if TYPE_CHECKING:
     from splat.view.page import Page

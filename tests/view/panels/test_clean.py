@@ -3,7 +3,8 @@ from typing import TYPE_CHECKING
 
 from splat.edit.history import edit_record, load_history
 from splat.edit.select.selection import load_selection
-from splat.view.app import App, ViewOptions, open_app
+from splat.view.app import App, ViewOptions
+from splat.view.serving import open_app
 from tests.browser import chromium, needs_browser  # noqa: F401
 from tests.edit.scenes import write_run
 from tests.view.pages import open_tab, wait_until

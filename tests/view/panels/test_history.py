@@ -5,9 +5,11 @@ import pytest
 from splat.cli import main
 from splat.edit.history import load_history
 from splat.errors import SplatError
-from splat.view.app import App, ViewOptions, open_app
-from splat.view.editing import FileTrail, show_in_force
+from splat.view.app import App, ViewOptions
+from splat.view.editing import show_in_force
 from splat.view.panels.history import gone, history_in_words, trail_in_words
+from splat.view.serving import open_app
+from splat.view.trail import FileTrail
 
 
 def edited(run: Path, x: float) -> Path:

@@ -15,10 +15,11 @@ from splat.errors import SplatError
 from splat.frame import SceneFrame, Similarity, read_frame
 from splat.gaussians import Gaussians
 from splat.sh import rgb_to_sh0
-from splat.view.app import ViewOptions, open_app
+from splat.view.app import ViewOptions
 from splat.view.measuring import Length, direction, floor_words, scale_words, up_words, zero_of
 from splat.view.opened import open_scene
 from splat.view.picking import surface_point
+from splat.view.serving import open_app
 from tests.browser import needs_browser
 from tests.edit.scenes import camera, write_run
 from tests.view.pages import open_tab, wait_until

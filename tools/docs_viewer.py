@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Makes the viewer's pictures of the docs, from a finished run of the demo with a language field.
+
+    splat train data/demo name=docs && splat distill runs/demo/docs
+    python -m tools.docs_viewer runs/demo/docs [--only look depth ask …] [--out docs/images]
+
+The run stays as it is: everything happens to a copy. Needs Chromium and playwright.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.viewer_page import Tab, browser
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def look(tab: Tab) -> None:
+    """The scene as it opens."""
+
+
+def photos(tab: Tab) -> None:
+    """A held-out photo beside its render."""
+    tab.open("Look", "Photos")
+    tab.tick("Cameras in the scene")
+    tab.press("Stand there and compare")
+
+
+def depth(tab: Tab) -> None:
+    """Depth."""
+    tab.choose("Shows", "depth")
+
+
+def ask(tab: Tab) -> None:
+    """A question."""
+    tab.ask("orange cushion")
+
+
+def edit(tab: Tab) -> None:
+    """A selection in another colour, not yet applied."""
+    tab.ask("orange cushion")
+    tab.open("Look")
+    tab.choose("Shows", "colours")
+    tab.open("Edit")
+    tab.choose("Do", "recolor")
+    tab.press("Preview")
+
+
+def clean(tab: Tab) -> None:
+    """What a clean-up would take."""
+    tab.open("Edit", "Clean up")
+    tab.fill("Large: times usual", "6")
+
+
+def weather(tab: Tab) -> None:
+    """Snow."""
+    tab.open("Make", "Weather")
+    tab.choose("Effect", "snow")
+
+
+def path(tab: Tab) -> None:
+    """Keyframes of a camera path."""
+    tab.open("Make", "Camera path")
+    for _ in range(3):
+        tab.press("Add keyframe here")
+        tab.walk()
+
+
+PICTURES: dict[str, Callable[[Tab], None]] = {
+    function.__name__: function for function in (look, photos, depth, ask, edit, clean, weather, path)
+}
+
+
+def main() -> int:
+    """Make them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--only", nargs="+", choices=PICTURES, default=list(PICTURES))
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch, browser() as chromium:
+        copy = Path(scratch) / chosen.run.name
+        shutil.copytree(chosen.run, copy, ignore=shutil.ignore_patterns("edits", "checkpoints"))
+        command = [sys.executable, "-m", "splat", "view", str(copy), "port=0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as viewer:
+            assert viewer.stdout is not None
+            address = viewer.stdout.readline().strip()
+            try:
+                for name in chosen.only:
+                    tab = Tab(chromium, address)
+                    PICTURES[name](tab)
+                    tab.picture(chosen.out / f"viewer_{name}.jpg")
+                    tab.close()
+                    print(chosen.out / f"viewer_{name}.jpg", flush=True)
+            finally:
+                viewer.send_signal(2)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

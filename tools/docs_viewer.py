@@ -30,6 +30,7 @@ def photos(tab: Tab) -> None:
     """A held-out photo beside its render."""
     tab.open("Look", "Photos")
     tab.tick("Cameras in the scene")
+    tab.choose("Photo", "0008.jpg")
     tab.press("Stand there and compare")
 
 
@@ -40,7 +41,7 @@ def depth(tab: Tab) -> None:
 
 def ask(tab: Tab) -> None:
     """A question."""
-    tab.ask("orange cushion")
+    tab.ask("orange cushion", select=False)
 
 
 def edit(tab: Tab) -> None:

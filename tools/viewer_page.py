@@ -78,10 +78,10 @@ class Tab:
         """Press a button."""
         self.page.get_by_role("button", name=button, exact=True).last.click()
 
-    def control(self, label: str) -> Locator:
-        """The last input beside a label of the panel; some of viser's labels name no element of the page."""
+    def control(self, label: str, which: int = -1) -> Locator:
+        """An input beside a label of the panel; some of viser's labels name no element of the page."""
         row = self.page.get_by_text(label, exact=True).last.locator("xpath=ancestor::div[.//input][1]")
-        return row.locator("input").last
+        return row.locator("input").nth(which)
 
     def fill(self, label: str, value: str) -> None:
         """Type into a field, or the value of a slider."""
@@ -90,12 +90,12 @@ class Tab:
 
     def choose(self, label: str, option: str) -> None:
         """Choose from a list."""
-        self.control(label).click()
+        self.control(label, 0).click()
         self.page.get_by_role("option", name=option, exact=True).click()
 
     def tick(self, label: str) -> None:
         """Turn a tick box."""
-        self.control(label).click()
+        self.control(label, 0).click()
 
     def walk(self) -> None:
         """Turn the camera a little."""
@@ -106,13 +106,14 @@ class Tab:
         mouse.up()
         time.sleep(SETTLE)
 
-    def ask(self, word: str) -> None:
-        """Ask for a word and select what answers."""
+    def ask(self, word: str, select: bool = True) -> None:
+        """Ask for a word, and select what answers."""
         self.open("Ask")
         self.fill("Words", word)
         self.press("Ask")
         self.page.get_by_role("button", name="Select these").wait_for()
-        self.press("Select these")
+        if select:
+            self.press("Select these")
 
     def fade(self) -> None:
         """Make what is selected fainter, as an edit."""

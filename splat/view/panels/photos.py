@@ -45,6 +45,7 @@ def build(page: Page) -> None:
     def visit(name: str) -> None:
         camera = scene_camera_named(page.scene, name)
         page.stand_at(camera)
+        reveal(name)
         photo, render, difference, psnr = comparison(page.scene, camera)
         kind = "held out" if name in page.scene.held_out else "trained on"
         said.content = f"**{name}**, {kind}: PSNR {psnr:.2f} dB"
@@ -59,15 +60,18 @@ def build(page: Page) -> None:
         put(choice, name)
         visit(name)
 
-    shown: list[Any] = []
+    shown: dict[str, Any] = {}
+
+    def reveal(but: str | None = None) -> None:
+        for name, handle in shown.items():
+            handle.visible = frusta.value and name != but  # one in which somebody stands hides everything
 
     @frusta.on_update
     @page.answering
     def _(event: object) -> None:
         if frusta.value and not shown:
-            shown.extend(add_frusta(page, clicked))
-        for handle in shown:
-            handle.visible = frusta.value
+            shown.update(add_frusta(page, clicked))
+        reveal()
 
     before.on_click(page.answering(lambda event: step(-1)))
     after.on_click(page.answering(lambda event: step(1)))
@@ -95,13 +99,13 @@ def comparison(scene: OpenedScene, camera: Camera) -> tuple[np.ndarray, np.ndarr
     return photo, render, difference, psnr
 
 
-def add_frusta(page: Page, clicked: Callable[[str], None]) -> list[Any]:
-    """Cameras with their photos in the tab; a click calls `clicked` with the name."""
+def add_frusta(page: Page, clicked: Callable[[str], None]) -> dict[str, Any]:
+    """Cameras with their photos in the tab, by name; a click calls `clicked` with it."""
     scene = page.scene
     step = -(-len(scene.cameras) // MOST)
     if step > 1:
         page.tell(f"every {step}th of {len(scene.cameras):,} cameras is shown")
-    handles = []
+    handles: dict[str, Any] = {}
     with page.client.atomic():
         for number, camera in enumerate(scene.cameras[::step]):
             pose = page_pose(camera, page.app.placing)
@@ -116,7 +120,7 @@ def add_frusta(page: Page, clicked: Callable[[str], None]) -> list[Any]:
                 position=pose.position,
             )
             handle.on_click(page.answering(functools.partial(_clicked, clicked, camera.name)))
-            handles.append(handle)
+            handles[camera.name] = handle
     return handles
 
 

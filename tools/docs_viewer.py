@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,18 +53,21 @@ def edit(tab: Tab) -> None:
     tab.open("Edit")
     tab.choose("Do", "recolor")
     tab.press("Preview")
+    tab.page.get_by_text("nothing is written").wait_for()
 
 
 def clean(tab: Tab) -> None:
     """What a clean-up would take."""
     tab.open("Edit", "Clean up")
     tab.fill("Large: times usual", "6")
+    tab.page.get_by_text("Gaussians would go").wait_for()
 
 
 def weather(tab: Tab) -> None:
     """Snow."""
     tab.open("Make", "Weather")
     tab.choose("Effect", "snow")
+    time.sleep(30.0)  # the first preparation looks at the scene from above
 
 
 def path(tab: Tab) -> None:

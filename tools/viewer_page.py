@@ -66,13 +66,13 @@ class Tab:
         """Take away what was said so far."""
         for button in self.page.locator(".mantine-Notification-closeButton").all():
             with contextlib.suppress(Exception):  # it went by itself meanwhile
-                button.click(timeout=1000)
+                button.click(timeout=10_000)
 
     def open(self, tab: str, folder: str | None = None) -> None:
         """Go to a tab of the panel, and unfold a folder there."""
         self.page.get_by_role("tab", name=tab).click()
         if folder is not None:
-            self.page.get_by_text(folder, exact=True).last.click()
+            self.page.get_by_text(folder, exact=True).first.click()  # the title, before a button of that name
 
     def press(self, button: str) -> None:
         """Press a button."""
@@ -134,5 +134,6 @@ class Tab:
         """Write what the tab shows as a JPEG, once the exact picture is there."""
         time.sleep(SETTLE)
         self.quiet()
+        time.sleep(0.5)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=path, type="jpeg", quality=82)

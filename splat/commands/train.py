@@ -58,7 +58,7 @@ def train_and_score(config: HookedTrainConfig, watch: Watch | None) -> None:
     result = train(config, [] if watch is None else [watch.hook])
     folder = shlex.quote(str(result.folder))
     if watch is not None:
-        watch.over(f"Training is over, and the scene is being scored. To see all of it: `splat view {folder}`")
+        watch.over("Training is over, and the scene is being scored. To see all of it:", f"splat view {folder}")
     facts = {
         "max_steps": result.max_steps,
         "train_seconds": round(result.train_seconds, 2),
@@ -71,7 +71,7 @@ def train_and_score(config: HookedTrainConfig, watch: Watch | None) -> None:
     except KeyboardInterrupt as stop:
         raise Interrupted(f"the scene is trained, but not scored; score it with: splat evaluate {folder}") from stop
     if watch is not None:
-        watch.over(f"Training is over, and the scene is scored. To see all of it: `splat view {folder}`")
+        watch.over("Training is over, and the scene is scored. To see all of it:", f"splat view {folder}")
     if sentence := gap_sentence(metrics):
         console.warn(sentence)
     console.info(f"pictures and curves: {result.folder / 'report.html'}; a video: splat render {folder} path=orbit")

@@ -13,10 +13,11 @@ from splat.edit.history import root_of
 from splat.edit.operations import OPERATIONS, operation_options
 from splat.edit.operations.base import Edited, Operation
 from splat.edit.select.selection import Selection
-from splat.errors import SplatError, harmless
+from splat.errors import SplatError
 from splat.files import first_free
 from splat.formats.registry import format_for_writing
 from splat.options import check, flat
+from splat.view.marked import code
 from splat.view.opened import OpenedScene, open_scene
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ def in_words(values: Sequence[float]) -> str:
 
 def as_code(words: Sequence[str]) -> str:
     """A command as Markdown, for people to learn it."""
-    said = harmless(shlex.join(["splat", *words])).replace("`", "'")
-    return f"`{said}`"
+    return code(shlex.join(["splat", *words]))
 
 
 def free_file(path: Path, operation: str) -> Path:
@@ -113,8 +113,9 @@ def show_edited(app: App, output: Sequence[str]) -> None:
         return
     made = Path(output[-1])
     before = app.scene.place
-    app.show(open_scene(made, app.options.backend))
-    app.trail.add(before, made)
+    scene = open_scene(made, app.options.backend)
+    app.trail.add(before, made)  # first: pages that are told of the scene look at the trail
+    app.show(scene)
 
 
 def show_in_force(app: App) -> None:

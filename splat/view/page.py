@@ -17,6 +17,7 @@ import numpy as np
 from splat.cameras import Camera
 from splat.edit.select.selection import Selection, save_selection
 from splat.errors import SplatError
+from splat.lazy import lazy
 from splat.view.jobs import Ended
 from splat.view.opened import OpenedScene
 from splat.view.picking import Hand
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
     import viser
 
     from splat.view.app import App
+else:
+    viser = lazy("viser")
 
 Event = TypeVar("Event")
 Change = Literal["scene", "selection", "shown", "frame"]
 LINES = 720  # of a whole picture, at most, before the tab says otherwise
+_SERVED = threading.local()  # .page: the tab for which a thread does something now
 MOST_WARNINGS = 3  # of a command, that a tab shows
 LONGEST_TEXT = 1000  # characters that a field of the page may hold
 
@@ -44,7 +48,7 @@ class Page:
     def __init__(self, app: App, client: viser.ClientHandle) -> None:
         self.app, self.client, self.gui = app, client, client.gui
         self.schedule = Schedule()
-        self.shown = Shown()
+        self._shown, self._about = Shown(), app.scene  # what is shown, and the scene that it is about
         self.lines = LINES
         self.browser_walks = True  # whether the browser draws while the camera moves
         self.last_seconds = 0.0  # that the last whole picture took
@@ -60,11 +64,15 @@ class Page:
 
     def start(self, build: Callable[[Page], None]) -> None:
         """Fill the tab with what `build` puts into it."""
-        self.send_walking()
-        build(self)
-        self.stand_at(self.app.scene.cameras[0])
+        with self.lock:
+            self._about = self.app.scene  # of another one it is told from now on, once it is filled
+            self.send_walking()
+            build(self)
+            self.stand_at(self.app.scene.cameras[0])
         self.client.camera.on_update(lambda camera: self.moved())
         self.app.painter.add(self)
+        if self._closed:  # meanwhile
+            self.app.painter.remove(self)
         self.redraw()
 
     def close(self) -> None:
@@ -86,6 +94,14 @@ class Page:
         """The scene that is asked and edited."""
         return self.app.scene
 
+    @property
+    def shown(self) -> Shown:
+        """What the tab shows; nothing that is about another state of the scene than the one in force now."""
+        return self._shown_of(self.app.scene)
+
+    def _shown_of(self, scene: OpenedScene) -> Shown:
+        return self._shown if self._about is scene else self._shown.elsewhere()
+
     def pose(self) -> Pose:
         """Where the tab's camera is, in the page's frame."""
         return pose_of(self.client)
@@ -103,7 +119,7 @@ class Page:
     def show(self, **changes: Any) -> None:
         """Show something else, by the fields of `Shown`."""
         with self.lock:
-            self.shown = dataclasses.replace(self.shown, **changes)
+            self._shown = dataclasses.replace(self.shown, **changes)
         self._call("shown")
         self.redraw()
 
@@ -116,8 +132,8 @@ class Page:
 
     def _call(self, *changes: Change) -> None:
         for change in changes:
-            for listener in self._listeners[change]:
-                listener()
+            for listener in self._listeners[change]:  # what goes wrong with one is said, and the others are told too
+                self.answering(lambda event, listener=listener: listener())(None)  # type: ignore[misc]
 
     def redraw(self) -> None:
         """What is seen is another thing, or looks otherwise."""
@@ -151,7 +167,8 @@ class Page:
 
     def picture(self, camera: Camera) -> np.ndarray:
         """[H, W, 3] uint8 RGB of what is shown, from a camera of the scene."""
-        shown, scenes = self.shown, list(self.app.scenes)
+        scenes = list(self.app.scenes)
+        shown = self._shown_of(scenes[0])
         if len(scenes) == 1 or shown.compared == "first":
             return draw(scenes[0], camera, shown)
         other = dataclasses.replace(shown, selection=None, relevancy=None, preview=None)
@@ -194,8 +211,9 @@ class Page:
         """What is selected as a file that `select.file=` takes.
 
         Raises:
-            SplatError: nothing is selected.
+            SplatError: nothing is selected, or a command runs that may have yet to read the file.
         """
+        self.work.check_free()
         if self.selection is None:
             raise SplatError("nothing is selected; select something first")
         save_selection(self.selection_path, self.selection, self.scene.digest or None)
@@ -208,18 +226,35 @@ class Page:
 
     def scene_changed(self) -> None:
         """The scene is another one: what was selected of the old one is not of this one."""
-        had = self.selection is not None
-        with self.lock:
-            self.shown = dataclasses.replace(self.shown, selection=None, relevancy=None, colours=None, preview=None)
-            if self.shown.picture == "relevancy":
-                self.shown = dataclasses.replace(self.shown, picture="colours")
+        self._in_turn(self._show_scene)
+
+    def _show_scene(self) -> None:
+        had, scene = self._shown.selection is not None, self.app.scene
+        self._shown = self._shown_of(scene)
+        self._about = scene
         self.send_walking()
         self._call("scene", *(("selection",) if had else ()))
         self.redraw()
 
     def frame_changed(self) -> None:
         """Another scale or direction up is known of the scene."""
-        self._call("frame")
+        self._in_turn(lambda: self._call("frame"))
+
+    def _in_turn(self, told: Callable[[], None]) -> None:
+        """Let the tab do something once it is free: in a thread of its own if this one holds another tab's lock.
+
+        Two tabs that wait for each other would wait for ever.
+        """
+
+        def tell() -> None:
+            with self.lock:
+                if self.open:
+                    told()
+
+        if getattr(_SERVED, "page", None) in (None, self):
+            tell()
+        else:
+            threading.Thread(target=tell, daemon=True).start()
 
     # -- what is said and done
 
@@ -231,18 +266,30 @@ class Page:
     def answering(self, function: Callable[[Event], None]) -> Callable[[Event], None]:
         """A callback of viser that does one thing at a time and says in the tab what goes wrong.
 
-        viser prints exceptions of callbacks where the user of the page does not see them.
+        viser prints exceptions of callbacks where the user of the page does not see them. While something else is
+        done, of many movements of a control one waits, which then finds the newest value: all tabs share the threads
+        that could wait.
         """
+        waits = threading.Lock()
 
         @functools.wraps(function)
         def answered(event: Event) -> None:
+            moved = _is_movement(event)
+            if moved and not waits.acquire(blocking=False):
+                return
+            before = getattr(_SERVED, "page", None)
             try:
                 with self.lock:
+                    if moved:
+                        waits.release()
+                    _SERVED.page = self
                     function(event)
             except SplatError as problem:
                 self.tell(str(problem))
             except Exception as problem:
                 self._defect(problem)
+            finally:
+                _SERVED.page = before
 
         return answered
 
@@ -285,3 +332,12 @@ class Page:
             traceback.print_exception(problem)
         first = (str(problem).strip().splitlines() or [""])[0]
         self.tell(f"{type(problem).__name__}: {first} (a defect of splat; please report)")
+
+
+def _is_movement(event: object) -> bool:
+    """Whether somebody moves a control or a handle, which he then moves on: not a press, a click or a program."""
+    if getattr(event, "client", None) is None:
+        return False
+    if isinstance(event, viser.GuiEvent):
+        return not isinstance(event.target, (viser.GuiButtonHandle, viser.GuiButtonGroupHandle))
+    return isinstance(event, viser.TransformControlsEvent) and event.phase == "update"

@@ -54,6 +54,8 @@ def connect(app: App, client: viser.ClientHandle) -> None:
     with app.lock:
         app.pages[client.client_id] = page
     page.start(build_panels)
+    if client.client_id not in app.server.get_clients():  # it was closed before this knew of it
+        disconnect(app, client)
 
 
 def disconnect(app: App, client: viser.ClientHandle) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -43,6 +43,11 @@ class Shown:
         """Whether the browser's own drawing shows about the same."""
         walked = self.picture == "colours" and self.compared == "first" and self.colours is None
         return walked and self.selection is None and self.preview is None
+
+    def elsewhere(self) -> Shown:
+        """The same of another scene, or of another state of it: without what is of these Gaussians alone."""
+        picture = "colours" if self.picture == "relevancy" else self.picture
+        return replace(self, picture=picture, selection=None, relevancy=None, colours=None, preview=None)
 
 
 @torch.no_grad()

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from splat.errors import SplatError, harmless
+from splat.errors import SplatError
 from splat.view.controls import put
 from splat.view.jobs import Ended, Job
+from splat.view.marked import block, code
 
 if TYPE_CHECKING:
     import viser
@@ -42,12 +43,19 @@ class WorkBar:
             SplatError: another one runs.
         """
         with self._lock:
-            if self._job is not None and self._job.running:
-                raise SplatError("something runs already; wait for it, or cancel it")
-            self._said.content = f"`{shlex.join(['splat', *words])}`"
+            self.check_free()
+            self._said.content = code(shlex.join(["splat", *words]))
             put(self._bar, 0.0)
             self._folder.visible = True
             self._job = Job(words, self._line, lambda ended: self._ended(ended, then))
+
+    def check_free(self) -> None:
+        """
+        Raises:
+            SplatError: a command runs.
+        """
+        if self.running:
+            raise SplatError("something runs already; wait for it, or cancel it")
 
     @property
     def running(self) -> bool:
@@ -64,7 +72,7 @@ class WorkBar:
         self.cancel()
 
     def _line(self, line: str, share: float | None) -> None:
-        self._said.content = f"```\n{harmless(line).replace('`', chr(39))}\n```"
+        self._said.content = block(line)
         if share is not None:
             put(self._bar, 100 * share)
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from splat.console import count, duration
-from splat.errors import harmless
 from splat.view.controls import put
 from splat.view.live.curves import CURVES, Curves
+from splat.view.marked import code, plain
 
 if TYPE_CHECKING:
     import viser
@@ -100,11 +100,11 @@ class Board:
 
     def say(self, sentence: str) -> None:
         """Say what came of something."""
-        self._said.content = harmless(sentence)
+        self._said.content = plain(sentence)
 
-    def over(self, sentence: str) -> None:
-        """Nothing more can be asked of the training."""
-        self._state.content = harmless(sentence)
+    def over(self, sentence: str, command: str = "") -> None:
+        """Nothing more can be asked of the training; how to go on stands behind the sentence."""
+        self._state.content = f"{plain(sentence)} {code(command)}" if command else plain(sentence)
         controls: list[Any] = [self._pause, self._go_on, self._save, self._stop, self._share, self._lines]
         for control in controls:
             control.disabled = True

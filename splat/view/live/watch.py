@@ -52,9 +52,9 @@ class Watch:
         with self._lock:
             return list(self._tabs.values())
 
-    def over(self, sentence: str) -> None:
-        """Say in the page that the training has ended, and how to go on."""
-        self.board.over(sentence)
+    def over(self, sentence: str, command: str = "") -> None:
+        """Say in the page that the training has ended, and by which command to go on."""
+        self.board.over(sentence, command)
         self.server.flush()
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from splat.errors import SplatError
 from splat.view.asking import Fields, Replies, Reply, answer_in_words, object_in_words
 from splat.view.controls import put
 from splat.view.lines import box_lines
+from splat.view.marked import plain
 from splat.view.selecting.combining import combined
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class _Ask:
         self.replies, self.reply = replies, None
         lines = [answer_in_words(reply) for reply in replies.replies]
         lines += [f"{text!r} is left out: {why}" for text, why in replies.nothing.items()]
-        self.said.content = "\n\n".join([*lines, f"{replies.seconds:.2f} s, field {replies.field}"])
+        self.said.content = "\n\n".join([*map(plain, lines), f"{replies.seconds:.2f} s, field {plain(replies.field)}"])
         if not replies.replies:
             self.reply, self.about.visible = None, False
             self.remove_boxes()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from splat.console import followed
 from splat.edit.prune.finding import Examined
 from splat.edit.select.selection import Selection
-from splat.errors import SplatError, harmless
+from splat.errors import SplatError
 from splat.view.cleaning import Cleaning, Stopped, as_selection, counts_in_words, examine, found_by
 from splat.view.controls import put
 from splat.view.editing import as_code, show_edited
+from splat.view.marked import plain
 
 if TYPE_CHECKING:
     from splat.view.jobs import Ended
@@ -91,7 +92,7 @@ class CleanPanel:
         self.counted = cleaning
         self._select(as_selection(found))
         missing = self.examined.photos.missing if cleaning.floaters else ""
-        self.said.content = counts_in_words(found) + (f"\n\nno floaters: {harmless(missing)}" if missing else "")
+        self.said.content = counts_in_words(found) + (f"\n\nno floaters: {plain(missing)}" if missing else "")
 
     def _select(self, selection: Selection | None) -> None:
         """Select what goes; what was selected in another way stays where nothing goes."""
@@ -132,8 +133,8 @@ class CleanPanel:
             put_off = False
         self.asking = None
         self.bar.visible = self.stop.visible = False
-        if self.examined is examined:
-            self.page.answering(lambda event: self._without_views() if put_off else self.count())(None)
+        off = put_off and self.examined is examined  # else another scene is shown, of which nothing was asked yet
+        self.page.answering(lambda event: self._without_views() if off else self.count())(None)
 
     def _progress(self, what: str, share: float) -> None:
         if self.stopped.is_set() or self.page.client.client_id not in self.page.app.pages:

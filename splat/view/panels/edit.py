@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from splat.edit.restyle.options import FILTERS, STEPS
-from splat.errors import SplatError, harmless
+from splat.errors import SplatError
 from splat.view.controls import put
 from splat.view.editing import Wish, as_code, in_words, show_edited, unusual
 from splat.view.gizmo import Gizmo, Movement
+from splat.view.marked import plain
 
 if TYPE_CHECKING:
     from splat.view.jobs import Ended
@@ -208,9 +209,12 @@ class EditPanel:
     # -- what changes
 
     def _dragged(self, movement: Movement) -> None:
-        put(self.controls["offset"], tuple(round(value, 5) for value in movement.offset))
-        put(self.controls["axis"], tuple(round(value, 5) for value in movement.axis))
-        put(self.controls["degrees"], round(movement.degrees, 3))
+        has = CONTROLS[self.operation.value]
+        if "offset" in has:
+            put(self.controls["offset"], tuple(round(value, 5) for value in movement.offset))
+        if "degrees" in has:
+            put(self.controls["axis"], tuple(round(value, 5) for value in movement.axis))
+            put(self.controls["degrees"], round(movement.degrees, 3))
 
     def _typed(self, event: Any) -> None:
         if event.client is not None:  # else it was set from here
@@ -224,8 +228,9 @@ class EditPanel:
         self._say()
 
     def _place(self) -> None:
-        values = self.controls
-        self.gizmo.place(values["offset"].value, values["axis"].value, values["degrees"].value)
+        values, has = self.controls, CONTROLS[self.operation.value]
+        offset = values["offset"].value if "offset" in has else (0.0, 0.0, 0.0)
+        self.gizmo.place(offset, values["axis"].value, values["degrees"].value if "degrees" in has else 0.0)
 
     def _recolor_by(self) -> None:
         if self.operation.value == "recolor":
@@ -248,7 +253,7 @@ class EditPanel:
         try:
             words = self.wish().words(self.page.scene, self.page.selection_path)
         except SplatError as missing:
-            self.command.content = harmless(str(missing))
+            self.command.content = plain(missing)
             return
         self.command.content = as_code(words)
 

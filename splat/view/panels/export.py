@@ -12,6 +12,7 @@ import numpy as np
 from splat.errors import SplatError
 from splat.files import atomic_path
 from splat.formats.registry import FORMATS, Format
+from splat.view.marked import block, code, plain
 from splat.view.opened import OpenedScene
 from splat.view.placing import scene_camera
 from splat.view.written import Download, file_written, free_file, size_in_words
@@ -113,15 +114,15 @@ def build_export(page: Page) -> None:
         output = output_of(scene, page.text(name.value) or "scene", ending.value)
         number = None if version.value == USUAL else int(version.value)
         words = export_words(scene, kind.value, output, number, aligned.value)
-        said.content = f"```\n{shlex.join(['splat', *words])}\n```"
+        said.content = block(shlex.join(["splat", *words]))
 
         def done(ended: Any) -> None:
             path = file_written(ended, [ending.value]) or output
             about_file = [line for line in ended.said if line.startswith((path.name, f"warning: {path.name}"))]
-            lines = [f"`{path}`, {size_in_words(path.stat().st_size)}", *about_file]
-            said.content = "\n\n".join(lines)
+            size = size_in_words(path.stat().st_size)
+            said.content = "\n\n".join([f"{code(path)}, {size}", *map(plain, about_file)])
             download.offer(path)
-            page.tell(lines[0].replace("`", ""), "exported", good=True)
+            page.tell(f"{path}, {size}", "exported", good=True)
 
         page.do(words, done)
 
@@ -155,7 +156,7 @@ def build_screenshot(page: Page) -> None:
         except SplatError:
             said.content = ""
             raise
-        where = f"`{path}`, " if keep.value else ""
+        where = f"{code(path)}, " if keep.value else ""
         said.content = f"{where}{camera.width} x {camera.height}, {size_in_words(path.stat().st_size)}"
         if send.value:
             page.client.send_file_download(path.name, path.read_bytes(), save_immediately=True)

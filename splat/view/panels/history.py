@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from splat.edit import history as histories
 from splat.edit.history import EditHistory, load_history
-from splat.errors import SplatError, harmless
+from splat.errors import SplatError
 from splat.running import Held, held
 from splat.view.editing import show_in_force
+from splat.view.marked import code
 from splat.view.opened import open_scene
 from splat.view.trail import FileTrail
 
@@ -53,11 +54,16 @@ def travel(page: Page, word: str) -> None:
         SplatError: nothing to undo or redo, or an edit is being made now.
     """
     app = page.app
-    if page.work.running:
-        raise SplatError("something runs already; wait for it, or cancel it")
+    page.work.check_free()
     if page.scene.run is None:
-        path = app.trail.step({"undo": -1, "redo": 1, "undo all": -app.trail.at}[word])
-        app.show(open_scene(path, app.options.backend))
+        at = app.trail.at
+        path = app.trail.step({"undo": -1, "redo": 1, "undo all": -at}[word])
+        try:
+            scene = open_scene(path, app.options.backend)
+        except SplatError:
+            app.trail.at = at
+            raise
+        app.show(scene)
         return
     try:
         with held(page.scene.root / "edits", "edit"):
@@ -89,9 +95,9 @@ def history_in_words(history: EditHistory) -> str:
         return "No edits yet: this is the scene as it was trained."
     lines = []
     for entry in reversed(edits[-MOST:]):
-        name = harmless(entry["name"]).replace("`", "'")
+        name = code(entry["name"])
         state = "" if entry["name"] in in_force else ", undone" if entry["name"] in history.undone else ", left aside"
-        said = f"`{name}` {entry['gaussians_before']:,} → {entry['gaussians_after']:,}{state}"
+        said = f"{name} {entry['gaussians_before']:,} → {entry['gaussians_after']:,}{state}"
         lines.append(f"- **{said}** ← shown" if entry["name"] == history.current else f"- {said}")
     if len(edits) > MOST:
         lines.append(f"- … and {len(edits) - MOST} more")
@@ -103,6 +109,6 @@ def trail_in_words(trail: FileTrail) -> str:
     """The files that the viewer went through, likewise."""
     if not trail.files:
         return "A file has no history: each edit writes another file beside it, and undo goes back to the one before."
-    names = [harmless(path.name).replace("`", "'") for path in trail.files]
-    lines = [f"- **`{name}`** ← shown" if index == trail.at else f"- `{name}`" for index, name in enumerate(names)]
+    names = [code(path.name) for path in trail.files]
+    lines = [f"- **{name}** ← shown" if index == trail.at else f"- {name}" for index, name in enumerate(names)]
     return "\n".join(reversed(lines))

@@ -10,6 +10,7 @@ import numpy as np
 
 from splat.errors import SplatError
 from splat.frame import SceneFrame
+from splat.view.marked import block, plain
 from splat.view.measuring import Length, direction, floor_words, scale_words, up_words
 from splat.view.picking import Place, Tool, surface_point
 from splat.view.placing import scene_camera
@@ -126,13 +127,13 @@ class MeasurePanel:
                 self.page.app.set_up(frame.up)
             for page in self.page.app.all_pages():
                 page.frame_changed()
-            self.frame.content += f"\n\n```\n{shlex.join(['splat', *command])}\n```"
+            self.frame.content += f"\n\n{block(shlex.join(['splat', *command]))}"
 
         self.page.do(command, done)
 
     def _frame_in_words(self) -> str:
         frame = self._known()
-        return "No scale and no up is known." if frame is None else f"{frame.describe()}."
+        return "No scale and no up is known." if frame is None else f"{plain(frame.describe())}."
 
     # -- what is seen
 

@@ -15,6 +15,7 @@ import numpy as np
 from splat.errors import SplatError
 from splat.render.track import LEAST_SECONDS, LONGEST, Keyframe, Track, load_track, save_track
 from splat.view.controls import put
+from splat.view.marked import block, code
 from splat.view.placing import Placing, page_pose, scene_camera
 from splat.view.written import Download, file_written, files_in, free_file
 
@@ -325,7 +326,7 @@ class PathPanel:
         if self.page.scene.run is not None:
             self.files.options = self._saved_names()
             put(self.files, self.saved.name)
-        self.written.content = f"The path is in `{self.saved}`."
+        self.written.content = f"The path is in {code(self.saved)}."
         return self.saved
 
     def _save(self) -> None:
@@ -344,13 +345,13 @@ class PathPanel:
     def _render(self) -> None:
         file = self._saved_file()
         words = ["render", str(self.page.scene.place), f"path={file}", f"width={self.width.value}", "pictures=false"]
-        self.written.content = f"```\n{shlex.join(['splat', *words])}\n```"
+        self.written.content = block(shlex.join(["splat", *words]))
 
         def done(ended: Any) -> None:
             video = file_written(ended, [".mp4"])
             if video is None:
                 raise SplatError("the command named no video; run it by hand to see what it says")
-            self.written.content += f"\n\nThe video is `{video}`."
+            self.written.content += f"\n\nThe video is {code(video)}."
             self.download.offer(video)
             self.page.tell(f"the video is {video}", "path", good=True)
 

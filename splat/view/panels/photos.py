@@ -15,6 +15,7 @@ from splat.errors import SplatError
 from splat.evaluate.pictures import error_picture
 from splat.images import shrunk
 from splat.view.controls import put
+from splat.view.marked import plain
 from splat.view.placing import page_pose
 from splat.view.shown import Shown, draw
 
@@ -48,7 +49,7 @@ def build(page: Page) -> None:
         reveal(name)
         photo, render, difference, psnr = comparison(page.scene, camera)
         kind = "held out" if name in page.scene.held_out else "trained on"
-        said.content = f"**{name}**, {kind}: PSNR {psnr:.2f} dB"
+        said.content = f"**{plain(name)}**, {kind}: PSNR {psnr:.2f} dB"
         for handle, picture in zip(pictures, (photo, render, difference)):
             handle.image, handle.visible = picture, True
 

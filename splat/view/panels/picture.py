@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from splat.view.controls import put
+from splat.view.marked import plain
 from splat.view.shown import COMPARED, PICTURES
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def build_comparison(page: Page) -> None:
     """The part for two scenes."""
     gui = page.gui
     with gui.add_folder("Two scenes"):
-        gui.add_markdown(" — ".join(scene.title for scene in page.app.scenes))
+        gui.add_markdown(" — ".join(plain(scene.title) for scene in page.app.scenes))
         which = gui.add_dropdown("Compare", COMPARED, initial_value="split")
         split = gui.add_slider("Split at", 0.0, 1.0, 0.01, page.shown.split)
     page.show(compared="split")
@@ -79,5 +80,5 @@ def build_comparison(page: Page) -> None:
 def heading(page: Page) -> str:
     """What is open, in words."""
     scene, walking = page.scene, page.app.walking.in_words()
-    said = f"**{scene.title}** · {len(scene.renderer.scene):,} Gaussians"
+    said = f"**{plain(scene.title)}** · {len(scene.renderer.scene):,} Gaussians"
     return f"{said}\n\n{walking}" if walking else said

@@ -20,6 +20,7 @@ from splat.render.config import MOVING, PATHS
 from splat.render.scene import SceneRenderer
 from splat.render.track import Keyframe, Track, save_track
 from splat.view.controls import put
+from splat.view.marked import block, code
 from splat.view.opened import OpenedScene
 from splat.view.placing import scene_camera
 from splat.view.written import Download, files_in, free_file
@@ -336,12 +337,12 @@ class WeatherPanel:
         moment = self.time.value if self.effect.value != "fog" else 0.0
         words = film_words(page.scene.place, self.options(), moment, path, self.seconds.value, int(self.width.value))
         command = shlex.join(["splat", *words])
-        self.written.content = f"```\n{command}\n```"
+        self.written.content = block(command)
 
         def done(ended: Any) -> None:
             folder = ended.output[-1] if ended.output else ""
             video = Path(folder) / "weather.mp4"
-            self.written.content = f"```\n{command}\n```\n{folder}"
+            self.written.content = f"{block(command)}\n{code(folder)}"
             if video.is_file():
                 self.download.offer(video)
             page.tell(f"written to {folder}", "weather", good=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from splat.edit.select.selection import Selection
 from splat.errors import SplatError
+from splat.view.marked import code
 
 MODES = ("replace", "add", "subtract", "intersect")
 STEPS = 20  # that can be undone; each holds four bytes for a Gaussian
@@ -79,4 +80,4 @@ def in_words(selection: Selection | None, total: int) -> str:
     if len(source) > LONGEST:
         source = f"…{source[-LONGEST:]}"
     said = f"**{selection.count:,}** of {total:,} Gaussians ({100 * selection.share:.1f} %)"
-    return f"{said}, `{source.replace('`', chr(39))}`" if source else said
+    return f"{said}, {code(source)}" if source else said

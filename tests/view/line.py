@@ -1,0 +1,50 @@
+"""A tab without a browser: the line that a page of viser's holds open to the viewer."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+import viser
+from viser import _messages
+from websockets.sync.client import ClientConnection, connect
+
+from splat.view.app import App
+from splat.view.page import Page
+from tests.view.pages import wait_until
+
+CAMERA = _messages.ViewerCameraMessage(
+    wxyz=(1.0, 0.0, 0.0, 0.0),
+    position=(0.0, 0.0, -3.0),
+    fov=0.8,
+    near=0.01,
+    far=1000.0,
+    image_height=120,
+    image_width=160,
+    look_at=(0.0, 0.0, 0.0),
+    up_direction=(0.0, -1.0, 0.0),
+)
+
+
+@contextmanager
+def lone_page(app: App) -> Iterator[Page]:
+    """A tab that nobody sees; what the viewer sends to it is read and forgotten."""
+    before = set(app.pages)
+    address = f"ws://127.0.0.1:{app.server.get_port()}"
+    protocol = f"viser-v{viser.__version__}"
+    with connect(address, subprotocols=[protocol], max_size=None, open_timeout=60) as line:  # type: ignore[list-item]
+        content = {"type": type(CAMERA).__name__, **dataclasses.asdict(CAMERA)}
+        threading.Thread(target=_read, args=(line,), daemon=True).start()
+        line.send(msgspec.msgpack.encode(content))
+        wait_until(lambda: bool(set(app.pages) - before), "the tab to connect")
+        page = app.pages[(set(app.pages) - before).pop()]
+        wait_until(lambda: any(canvas is page for canvas in app.painter._canvases), "the controls")
+        yield page
+
+
+def _read(line: ClientConnection) -> None:
+    for _ in line:
+        pass

@@ -56,6 +56,7 @@ class Page:
         self.work = WorkBar(self.gui, self._ended)
         self.hand = Hand(client.scene, self.answering)
         self._splats: viser.GaussianSplatHandle | None = None
+        self._failed = ""  # why the last picture could not be drawn
         self._pictured = False  # whether an exact picture is on the page
         self._listeners: dict[Change, list[Callable[[], None]]] = {name: [] for name in get_args(Change)}
         self._closed = False
@@ -119,7 +120,7 @@ class Page:
     def show(self, **changes: Any) -> None:
         """Show something else, by the fields of `Shown`."""
         with self.lock:
-            self._shown = dataclasses.replace(self.shown, **changes)
+            self._shown, self._failed = dataclasses.replace(self.shown, **changes), ""
         self._call("shown")
         self.redraw()
 
@@ -150,19 +151,20 @@ class Page:
     def paint(self, scale: float) -> None:
         """Draw the exact picture at a share of the sides and send it; see `Canvas`."""
         try:
-            began = time.monotonic()
+            began, stamp = time.monotonic(), self.schedule.stamp
             picture = self.picture(self.camera(scale))
-            if self._closed:
+            walked = self.schedule.stamp != stamp and not self.schedule.moving
+            if self._closed or walked:  # the browser draws now, and this is seen from where the camera was
                 return
             self.client.scene.set_background_image(picture, format="jpeg", jpeg_quality=90 if scale >= 1 else 60)
             self._walk(False)
+            self._failed = ""
             if scale >= 1:
                 self.last_seconds = time.monotonic() - began
-        except SplatError as problem:
-            self.tell(str(problem))
-            raise
         except Exception as problem:
-            self._defect(problem)
+            if str(problem) != self._failed:  # else each movement of the camera would say it
+                self._failed = str(problem)
+                self.tell(str(problem)) if isinstance(problem, SplatError) else self._defect(problem)
             raise
 
     def picture(self, camera: Camera) -> np.ndarray:
@@ -174,7 +176,7 @@ class Page:
         other = dataclasses.replace(shown, selection=None, relevancy=None, preview=None)
         if shown.picture == "relevancy":
             other = dataclasses.replace(other, picture="colours")
-        second = draw(scenes[1], camera, other)
+        second = draw(scenes[1], camera, other, scenes[0].depth)  # whose colours of depth compare
         return second if shown.compared == "second" else compared(draw(scenes[0], camera, shown), second, shown)
 
     def send_walking(self) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from splat.console import count, info
+from splat.console import count, info, warn
 from splat.view.address import check_host, check_port
 from splat.view.app import App, ViewOptions
+from splat.view.comparing import frames_in_words
 from splat.view.opened import open_scene
 from splat.view.page import Page
 from splat.view.panels import build_panels
@@ -40,6 +41,8 @@ def open_app(sources: Sequence[Path], options: ViewOptions) -> App:
         info(f"{scene.title}: {count(len(scene.renderer.scene), 'Gaussian')}, {count(len(scene.cameras), 'camera')}")
     if note := walking.in_words():
         info(note)
+    if len(scenes) == 2 and (warning := frames_in_words(*scenes)):
+        warn(warning)
     server = open_server(options.port)
     app = App(server, options, scenes, placing, walking, Path(tempfile.mkdtemp(prefix="splat-view-")))
     server.scene.set_up_direction(tuple(placing.up.tolist()))

@@ -51,8 +51,14 @@ class Shown:
 
 
 @torch.no_grad()
-def draw(opened: OpenedScene, camera: Camera, shown: Shown) -> np.ndarray:
+def draw(opened: OpenedScene, camera: Camera, shown: Shown, depth: float | None = None) -> np.ndarray:
     """[H, W, 3] uint8 RGB of one scene.
+
+    Args:
+        opened: the scene.
+        camera: in its frame.
+        shown: what of it.
+        depth: the usual one, by which depths get their colours; None for the scene's own.
 
     Raises:
         SplatError: features or relevancy that are not there.
@@ -61,7 +67,8 @@ def draw(opened: OpenedScene, camera: Camera, shown: Shown) -> np.ndarray:
     if shown.preview is not None and shown.picture in ("features", "relevancy"):
         raise SplatError(f"{shown.picture} are of the scene as it is; apply the edit, or discard it")
     if shown.picture == "depth":
-        return depth_picture(renderer.depth(camera).cpu().numpy(), NEAR * opened.depth, FAR * opened.depth)
+        usual = depth or opened.depth
+        return depth_picture(renderer.depth(camera).cpu().numpy(), NEAR * usual, FAR * usual)
     if shown.picture == "normals":
         return normals_picture(renderer, camera, opened.normals)
     if shown.picture == "opacity":

@@ -30,17 +30,24 @@ CAMERA = _messages.ViewerCameraMessage(
 
 
 @contextmanager
-def lone_page(app: App) -> Iterator[Page]:
-    """A tab that nobody sees; what the viewer sends to it is read and forgotten."""
-    before = set(app.pages)
-    address = f"ws://127.0.0.1:{app.server.get_port()}"
+def open_line(server: viser.ViserServer) -> Iterator[None]:
+    """What a browser's tab holds open to a server; what comes over it is read and forgotten."""
+    address = f"ws://127.0.0.1:{server.get_port()}"
     protocol = f"viser-v{viser.__version__}"
     with connect(address, subprotocols=[protocol], max_size=None, open_timeout=60) as line:  # type: ignore[list-item]
-        content = {"type": type(CAMERA).__name__, **dataclasses.asdict(CAMERA)}
         threading.Thread(target=_read, args=(line,), daemon=True).start()
-        line.send(msgspec.msgpack.encode(content))
+        line.send(msgspec.msgpack.encode({"type": type(CAMERA).__name__, **dataclasses.asdict(CAMERA)}))
+        yield
+
+
+@contextmanager
+def lone_page(app: App) -> Iterator[Page]:
+    """A tab of the viewer that nobody sees."""
+    before = set(app.pages)
+    with open_line(app.server):
         wait_until(lambda: bool(set(app.pages) - before), "the tab to connect")
         page = app.pages[(set(app.pages) - before).pop()]
+        assert isinstance(page, Page)
         wait_until(lambda: any(canvas is page for canvas in app.painter._canvases), "the controls")
         yield page
 

@@ -28,6 +28,8 @@ from splat.view.live.turns import SAVED, TabTurns, TimeShare
 from splat.view.live.watch import Watch
 from tests.browser import needs_browser
 from tests.train.blobs import write_blob_capture
+from tests.view.line import open_line
+from tests.view.pages import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -275,3 +277,12 @@ def test_somebody_watches_and_pauses_in_a_browser(
     page.close()
     assert (tmp_path / "run" / "scene.ply").read_bytes() == plain
     assert failures == []
+
+
+def test_a_tab_that_was_closed_before_the_training_knew_of_it_is_not_drawn_for(watch: Watch) -> None:
+    with open_line(watch.server):
+        wait_until(lambda: bool(watch.tabs()), "the tab to connect")
+        client = watch.tabs()[0].client
+    wait_until(lambda: not watch.tabs(), "the tab to go")
+    watch._connect(client)
+    assert not watch.tabs()

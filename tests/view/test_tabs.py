@@ -11,6 +11,7 @@ import pytest
 import torch
 import viser
 
+from splat.cameras import Camera
 from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.formats import write_scene
@@ -18,8 +19,11 @@ from splat.view.app import App, ViewOptions
 from splat.view.editing import show_edited
 from splat.view.opened import OpenedScene
 from splat.view.page import Page
+from splat.view.panels.edit import EditPanel
 from splat.view.panels.history import travel
+from splat.view.panels.weather import InWeather, Stock
 from splat.view.serving import connect, open_app
+from splat.weather.effects.config import EffectOptions
 from tests.edit.scenes import three_balls
 from tests.view.line import lone_page
 from tests.view.pages import wait_for_picture, wait_until
@@ -152,8 +156,6 @@ def test_an_edit_of_a_scene_file_can_be_undone_on_the_page(tmp_path: Path) -> No
 
 
 def test_handles_of_a_turn_stand_in_the_middle_though_a_move_was_tried_before(viewer: App) -> None:
-    from splat.view.panels.edit import EditPanel
-
     with lone_page(viewer) as page:
         panel = EditPanel(page)
         page.select(some_of(viewer.scene))
@@ -164,3 +166,58 @@ def test_handles_of_a_turn_stand_in_the_middle_though_a_move_was_tried_before(vi
         panel.operation.value = "rotate"
         scale = viewer.placing.scale
         np.testing.assert_allclose(moved - np.array(panel.gizmo._handle.position), [0.5 * scale, 0, 0], atol=1e-6)
+
+
+def test_what_cannot_be_drawn_is_said_once_and_not_at_each_movement(
+    viewer: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lone_page(viewer) as page:
+        wait_for_picture(page)
+        said: list[str] = []
+        tell = page.tell
+        monkeypatch.setattr(page, "tell", lambda sentence, **how: (said.append(sentence), tell(sentence, **how)))
+        viewer.painter.remove(page)
+        page.show(picture="features")
+        for _ in range(3):
+            page.moved()
+            with pytest.raises(SplatError, match="there are no features yet"):
+                page.paint(0.25)
+        assert len(said) == 1
+        page.show(picture="colours")
+        page.paint(0.25)
+        page.show(picture="features")
+        with pytest.raises(SplatError):
+            page.paint(0.25)
+        assert len(said) == 2
+
+
+def test_a_picture_from_where_the_camera_was_does_not_take_the_place_of_the_browsers(
+    viewer: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lone_page(viewer) as page:
+        wait_for_picture(page)
+        viewer.painter.remove(page)
+        draw_it = page.picture
+
+        def slow(camera: Camera) -> np.ndarray:
+            picture = draw_it(camera)
+            page.moved()  # as somebody who walks on meanwhile
+            return picture
+
+        page.moved()
+        monkeypatch.setattr(page, "picture", slow)
+        page.paint(1.0)
+        assert page._splats is not None and page._splats.visible and not page._pictured
+        monkeypatch.setattr(page, "picture", draw_it)
+        page.paint(1.0)
+        assert not page._splats.visible and page._pictured
+
+
+def test_a_preview_is_drawn_though_it_rains(viewer: App) -> None:
+    with lone_page(viewer) as page:
+        stock, scene = Stock(), viewer.scene
+        stock.scenes = [scene]
+        preview = smaller(scene).renderer
+        page.show(colours=InWeather(stock, EffectOptions(effect="fog")), preview=preview)
+        wanted = preview.image(page.camera()).detach().clamp(0, 1).numpy()
+        assert np.abs(page.picture(page.camera()) / 255 - wanted).max() < 0.01

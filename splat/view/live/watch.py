@@ -66,6 +66,8 @@ class Watch:
     def _connect(self, client: viser.ClientHandle) -> None:
         with self._lock:
             self._tabs[client.client_id] = LiveTab(client)
+        if client.client_id not in self.server.get_clients():  # it was closed before this knew of it
+            self._disconnect(client)
 
     def _disconnect(self, client: viser.ClientHandle) -> None:
         with self._lock:

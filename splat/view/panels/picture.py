@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from splat.view.comparing import frames_in_words
 from splat.view.controls import put
 from splat.view.marked import plain
 from splat.view.shown import COMPARED, PICTURES
@@ -62,6 +63,8 @@ def build_comparison(page: Page) -> None:
     gui = page.gui
     with gui.add_folder("Two scenes"):
         gui.add_markdown(" — ".join(plain(scene.title) for scene in page.app.scenes))
+        if warning := frames_in_words(*page.app.scenes):
+            gui.add_markdown(warning)
         which = gui.add_dropdown("Compare", COMPARED, initial_value="split")
         split = gui.add_slider("Split at", 0.0, 1.0, 0.01, page.shown.split)
     page.show(compared="split")

@@ -67,7 +67,11 @@ class Stock:
         self._lock = threading.Lock()
 
     def prepared(self, renderer: SceneRenderer, options: EffectOptions, camera: Camera) -> PreparedWeather:
-        """The weather for a scene, ready for pictures from a camera."""
+        """The weather for a scene, ready for pictures from a camera.
+
+        Raises:
+            LookupError: the scene is not among those that are open: it was a moment ago, or is a preview.
+        """
         with self._lock:
             kept = self._of(renderer)
             angle = half_angle(camera)
@@ -98,7 +102,9 @@ class Stock:
         return found
 
     def _prepare(self, kept: Kept, options: EffectOptions, camera: Camera) -> PreparedWeather:
-        scene = next(scene for scene in self.scenes if scene.renderer is kept.renderer)
+        scene = next((scene for scene in self.scenes if scene.renderer is kept.renderer), None)
+        if scene is None:
+            raise LookupError("a scene that is not open")
         cameras = photographed(scene)
         if options.effect != "fog" and kept.sky is None:
             kept.sky = sky_map(kept.renderer.scene, -up_of(scene))
@@ -109,14 +115,17 @@ class Stock:
 
 @dataclass(frozen=True)
 class InWeather:
-    """Gives [H, W, 3] float of a scene in a weather at a moment, as `splat weather` draws it."""
+    """Gives [H, W, 3] float of an open scene in a weather at a moment, as `splat weather` draws it."""
 
     stock: Stock
     options: EffectOptions
     time: float = 0.0  # seconds since it began
 
     def __call__(self, renderer: SceneRenderer, camera: Camera) -> Tensor:
-        weather = self.stock.prepared(renderer, self.options, camera).renderer
+        try:
+            weather = self.stock.prepared(renderer, self.options, camera).renderer
+        except LookupError:
+            return renderer.image(camera)
         return graded(weather.radiance(camera, self.time), weather.weather.grade)
 
 
@@ -269,6 +278,8 @@ class WeatherPanel:
             self.said.content = ""
             if isinstance(page.shown.colours, InWeather):
                 page.show(colours=None)
+            self.stock.scenes = ()  # or what they were before an edit would stay in memory
+            self.stock.forget()
             return
         self.stock.scenes = list(page.app.scenes)
         wanted = InWeather(self.stock, self.options(), self.time.value)

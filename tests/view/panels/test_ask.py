@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from splat.view.app import App, ViewOptions, open_app
+from splat.view.app import App, ViewOptions
 from splat.view.page import Page
+from splat.view.serving import open_app
 from tests.browser import needs_browser
 from tests.language.test_distill_query import CENTRES, distill, write_three_balls
 from tests.view.pages import control, open_tab, press, settled, wait_until

@@ -16,7 +16,7 @@ from splat.console import info
 from splat.edit.history import RECORD, load_history, open_current
 from splat.errors import SplatError
 from splat.formats.registry import detect_format, is_scene_folder, read_scene_file
-from splat.language.field import field_folders, open_field, scene_digest
+from splat.language.field import ROWS, field_folders, open_field, scene_digest
 from splat.render.around import lone_renderer
 from splat.render.pictures import typical_depth
 from splat.render.scene import SceneRenderer
@@ -91,10 +91,12 @@ class OpenedScene:
             raise SplatError(f"there are no features yet; splat distill {self.place} learns them")
         found = open_field(self.run.path, None)[1]
         known = (found.confidence[:, 0] > 0).nonzero()[:, 0]
-        features = found.features(known, 0).float()
-        centred = features - features.mean(dim=0)
-        _, _, directions = torch.pca_lowrank(centred[:: max(1, len(centred) // 20_000)], q=3, niter=4)
-        along = centred @ directions
+        if len(known) < 3:
+            raise SplatError("the field knows too little for colours; distill with more photos")
+        some = found.features(known[:: max(1, len(known) // 20_000)], 0).float()
+        middle = some.mean(dim=0)
+        _, _, directions = torch.pca_lowrank(some - middle, q=3, niter=4)
+        along = torch.cat([(found.features(part, 0).float() - middle) @ directions for part in known.split(ROWS)])
         low, high = torch.quantile(along[:: max(1, len(along) // 100_000)], torch.tensor([0.02, 0.98]), dim=0)
         colors = torch.full((len(found.codes), 3), 0.5)
         colors[known] = ((along - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)

@@ -23,8 +23,8 @@ from splat.view.opened import OpenedScene
 from splat.view.picking import Hand
 from splat.view.placing import Pose, scene_camera
 from splat.view.schedule import Schedule
-from splat.view.shown import Shown, compared, draw
-from splat.view.standing import pose_of, stand
+from splat.view.shown import Shown, compared, draw, place_of_first
+from splat.view.standing import lines_of, pose_of, stand
 from splat.view.work import WorkBar
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Page:
         self.last_seconds = 0.0  # that the last whole picture took
         self.lock = threading.RLock()  # one thing at a time happens to a tab
         self.work = WorkBar(self.gui, self._ended)
-        self.hand = Hand(client.scene, self.answering)
+        self.hand = Hand(client.scene, self.answering, lambda place: place_of_first(place, self.shown))
         self._splats: viser.GaussianSplatHandle | None = None
         self._failed = ""  # why the last picture could not be drawn
         self._pictured = False  # whether an exact picture is on the page
@@ -109,7 +109,7 @@ class Page:
 
     def camera(self, scale: float = 1.0) -> Camera:
         """The tab's camera in the scene, for exact pictures at a share of the sides."""
-        lines = min(self.lines, int(self.client.camera.image_height) or self.lines)
+        lines = min(self.lines, lines_of(self.client))
         return scene_camera(self.pose(), self.app.placing, round(lines * scale))
 
     def stand_at(self, camera: Camera) -> None:

@@ -33,14 +33,18 @@ class Hand:
     """The one tool that a tab has in the hand; a drag moves the camera again once it is put down."""
 
     def __init__(
-        self, scene: viser.SceneApi, answering: Callable[[Callable[[Any], None]], Callable[[Any], None]]
+        self,
+        scene: viser.SceneApi,
+        answering: Callable[[Callable[[Any], None]], Callable[[Any], None]],
+        placed: Callable[[Place], Place],
     ) -> None:
         """
         Args:
             scene: of the tab.
             answering: makes a callback of viser of a function, as `Page.answering` does.
+            placed: a place of what is seen as one of the camera's picture; raises SplatError where it is none.
         """
-        self.scene, self.answering = scene, answering
+        self.scene, self.answering, self.placed = scene, answering, placed
         self.tool: Tool | None = None
 
     def take(self, tool: Tool) -> None:
@@ -65,11 +69,11 @@ class Hand:
 
     def _clicked(self, event: Any) -> None:
         if self.tool is not None and self.tool.click is not None:
-            self.tool.click(tuple(event.screen_pos))
+            self.tool.click(self.placed(tuple(event.screen_pos)))
 
     def _drawn(self, event: Any) -> None:
         if self.tool is not None and self.tool.rectangle is not None:
-            self.tool.rectangle(tuple(event.screen_min), tuple(event.screen_max))
+            self.tool.rectangle(self.placed(tuple(event.screen_min)), self.placed(tuple(event.screen_max)))
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from splat.lazy import lazy
@@ -25,6 +26,7 @@ def open_server(port: int, key: str = "port") -> viser.ViserServer:
         SplatError: the port is taken.
     """
     check_port(port, key)
+    warnings.filterwarnings("ignore", "Queued a .* on a closed connection")  # to tabs that go while they are told
     rich.get_console().quiet = True  # viser's banners; what we say goes through a console of our own
     with own_pages_only():
         server = viser.ViserServer(host=HOST, port=port, label="splat", verbose=False)

@@ -34,7 +34,7 @@ def open_app(sources: Sequence[Path], options: ViewOptions) -> App:
     """
     check_host(options.host, options.port)
     check_port(options.port)
-    scenes = [open_scene(source, options.backend) for source in sources]
+    scenes = [open_scene(typed(source), options.backend) for source in sources]
     placing = scenes[0].placing
     walking = walking_splats(scenes[0].renderer.scene, placing, options.splats)
     for scene in scenes:
@@ -49,6 +49,11 @@ def open_app(sources: Sequence[Path], options: ViewOptions) -> App:
     server.on_client_connect(functools.partial(connect, app))
     server.on_client_disconnect(functools.partial(disconnect, app))
     return app
+
+
+def typed(source: Path) -> Path:
+    """A path that stands for itself in a command: without its folders `a=b` is a key and `-a` an option."""
+    return source.absolute() if "=" in str(source) or str(source).startswith("-") else source
 
 
 def connect(app: App, client: viser.ClientHandle) -> None:

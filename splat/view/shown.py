@@ -100,6 +100,19 @@ def compared(first: np.ndarray, second: np.ndarray, shown: Shown) -> np.ndarray:
     return joined
 
 
+def place_of_first(place: tuple[float, float], shown: Shown) -> tuple[float, float]:
+    """Where a place of what is seen lies in the picture of the first scene; both 0 to 1 from the left and the top.
+
+    Raises:
+        SplatError: the second scene is seen there.
+    """
+    x, y = place
+    first = {"first": True, "second": False, "split": x < shown.split, "side by side": x < 0.5}
+    if not first[shown.compared]:
+        raise SplatError("that is the second scene; what is pointed at, measured and edited is the first one")
+    return (x + 0.25 if shown.compared == "side by side" else x), y
+
+
 def heat(image: Tensor, relevancy: Tensor) -> np.ndarray:
     """Relevancy [H, W] 0..1 as colours, blue to red, over the picture [H, W, 3] in grey; [H, W, 3] uint8 RGB."""
     levels = (relevancy.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()

@@ -18,7 +18,13 @@ def pose_of(client: viser.ClientHandle) -> Pose:
     camera = client.camera
     w, x, y, z = map(float, camera.wxyz)
     position = tuple(map(float, camera.position))
-    return Pose((w, x, y, z), position, float(camera.fov), float(camera.aspect))  # type: ignore[arg-type]
+    aspect = max(1, camera.image_width) / lines_of(client)
+    return Pose((w, x, y, z), position, float(camera.fov), aspect)  # type: ignore[arg-type]
+
+
+def lines_of(client: viser.ClientHandle) -> int:
+    """Height of a tab's picture in pixels; 1 where its window is so small that nothing is left for it."""
+    return max(1, int(client.camera.image_height))
 
 
 def stand(client: viser.ClientHandle, camera: Camera, placing: Placing, depth: float) -> None:

@@ -30,21 +30,27 @@ CAMERA = _messages.ViewerCameraMessage(
 
 
 @contextmanager
-def open_line(server: viser.ViserServer) -> Iterator[None]:
-    """What a browser's tab holds open to a server; what comes over it is read and forgotten."""
+def open_line(server: viser.ViserServer, size: tuple[int, int] = (160, 120)) -> Iterator[None]:
+    """What a browser's tab holds open to a server; what comes over it is read and forgotten.
+
+    Args:
+        server: of the viewer, or of a training.
+        size: width and height of the tab's picture in pixels.
+    """
     address = f"ws://127.0.0.1:{server.get_port()}"
     protocol = f"viser-v{viser.__version__}"
     with connect(address, subprotocols=[protocol], max_size=None, open_timeout=60) as line:  # type: ignore[list-item]
         threading.Thread(target=_read, args=(line,), daemon=True).start()
-        line.send(msgspec.msgpack.encode({"type": type(CAMERA).__name__, **dataclasses.asdict(CAMERA)}))
+        camera = dataclasses.replace(CAMERA, image_width=size[0], image_height=size[1])
+        line.send(msgspec.msgpack.encode({"type": type(camera).__name__, **dataclasses.asdict(camera)}))
         yield
 
 
 @contextmanager
-def lone_page(app: App) -> Iterator[Page]:
+def lone_page(app: App, size: tuple[int, int] = (160, 120)) -> Iterator[Page]:
     """A tab of the viewer that nobody sees."""
     before = set(app.pages)
-    with open_line(app.server):
+    with open_line(app.server, size):
         wait_until(lambda: bool(set(app.pages) - before), "the tab to connect")
         page = app.pages[(set(app.pages) - before).pop()]
         assert isinstance(page, Page)

@@ -1,13 +1,17 @@
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+from splat.errors import SplatError
 from splat.formats import write_scene
 from splat.view.app import App
 from splat.view.comparing import frames_in_words
 from splat.view.opened import OpenedScene, open_scene
-from splat.view.shown import Shown, draw
+from splat.view.picking import Tool
+from splat.view.shown import Shown, compared, draw, place_of_first
 from tests.edit.scenes import camera, three_balls
 from tests.view.line import lone_page
 
@@ -39,3 +43,26 @@ def test_depths_of_two_scenes_have_the_same_colours(viewer: App) -> None:
         assert np.array_equal(page.picture(page.camera()), wanted)
         page.show(compared="split")
         assert np.array_equal(page.picture(page.camera())[:, :40], wanted[:, :40])
+
+
+def test_a_click_is_about_what_is_seen_of_the_first_scene() -> None:
+    first = np.tile(np.arange(80, dtype=np.uint8)[None, :, None], (2, 1, 3))
+    second = np.full_like(first, 200)
+    for how in ("first", "split", "side by side"):
+        shown = Shown(compared=how, split=0.75)
+        seen = first if how == "first" else compared(first, second, shown)
+        x, y = place_of_first((17.5 / 80, 0.3), shown)
+        assert first[0, int(x * 80), 0] == seen[0, 17, 0] and y == 0.3
+    for how, place in (("second", 0.1), ("split", 0.76), ("side by side", 0.51)):
+        with pytest.raises(SplatError, match="second scene"):
+            place_of_first((place, 0.5), Shown(compared=how, split=0.75))
+
+
+def test_tools_get_the_place_in_the_picture_of_the_first_scene(viewer: App) -> None:
+    viewer.scenes.append(dataclasses.replace(viewer.scene))
+    with lone_page(viewer) as page:
+        places: list[tuple[float, float]] = []
+        page.show(compared="side by side")
+        page.hand.take(Tool("any", click=places.append))
+        page.hand._clicked(SimpleNamespace(screen_pos=(0.25, 0.5)))
+        assert places == [(0.5, 0.5)]

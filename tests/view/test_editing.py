@@ -12,8 +12,9 @@ from splat.errors import SplatError
 from splat.formats import read_scene, write_scene
 from splat.view.editing import Wish, as_code, free_file, in_words, unusual
 from splat.view.opened import open_scene
+from splat.view.serving import typed
 from splat.view.trail import FileTrail
-from tests.edit.scenes import three_balls
+from tests.edit.scenes import three_balls, write_run
 
 
 def green(path: Path) -> tuple[Selection, Path]:
@@ -99,3 +100,15 @@ def test_files_are_gone_through_back_and_forward() -> None:
     assert trail.files == [a, b, d] and trail.at == 2
     with pytest.raises(SplatError, match="nothing to redo"):
         trail.step(1)
+
+
+def test_a_run_whose_name_looks_like_a_key_is_edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path / "text=ball")
+    write_run(tmp_path / "-x")
+    monkeypatch.chdir(tmp_path)
+    for name in ("text=ball", "-x"):
+        opened = open_scene(typed(Path(name)), "cpu")
+        _, file = green(tmp_path)
+        assert main(Wish("opacity", {"factor": 0.5}).words(opened, file)) == 0
+        assert load_history(tmp_path / name).current is not None
+    assert typed(Path("runs/a")) == Path("runs/a")

@@ -221,3 +221,11 @@ def test_a_preview_is_drawn_though_it_rains(viewer: App) -> None:
         page.show(colours=InWeather(stock, EffectOptions(effect="fog")), preview=preview)
         wanted = preview.image(page.camera()).detach().clamp(0, 1).numpy()
         assert np.abs(page.picture(page.camera()) / 255 - wanted).max() < 0.01
+
+
+def test_a_window_in_which_no_room_is_left_for_the_picture_is_no_defect(viewer: App) -> None:
+    for size in ((160, 0), (0, 120), (0, 0)):
+        with lone_page(viewer, size) as page:
+            assert page.picture(page.camera()).size > 0
+            wait_for_picture(page)
+            assert page._failed == ""

@@ -12,7 +12,7 @@ from splat.images import to_bytes
 from splat.render.scene import SceneRenderer
 from splat.view.live.turns import TabTurns
 from splat.view.placing import Placing, scene_camera
-from splat.view.standing import pose_of, stand
+from splat.view.standing import lines_of, pose_of, stand
 from splat.view.walking import WalkingSplats
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class LiveTab:
 
     def picture(self, renderer: SceneRenderer, placing: Placing, lines: int, scale: float) -> np.ndarray:
         """[H, W, 3] uint8 RGB from where the tab looks."""
-        height = min(lines, int(self.client.camera.image_height) or lines)
+        height = min(lines, lines_of(self.client))
         camera = scene_camera(pose_of(self.client), placing, round(height * scale))
         return to_bytes(renderer.image(camera).clamp(0, 1))
 

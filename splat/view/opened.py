@@ -96,7 +96,7 @@ class OpenedScene:
         some = found.features(known[:: max(1, len(known) // 20_000)], 0).float()
         middle = some.mean(dim=0)
         _, _, directions = torch.pca_lowrank(some - middle, q=3, niter=4)
-        along = torch.cat([(found.features(part, 0).float() - middle) @ directions for part in known.split(ROWS)])
+        along = torch.cat([(found.features(part, 0).float() - middle) @ directions for part in torch.split(known, ROWS)])
         low, high = torch.quantile(along[:: max(1, len(along) // 100_000)], torch.tensor([0.02, 0.98]), dim=0)
         colors = torch.full((len(found.codes), 3), 0.5)
         colors[known] = ((along - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)

@@ -15,7 +15,7 @@ from splat.edit.prune.finding import Examined, Found, find
 from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.options import check
-from splat.view.editing import Wish, in_word, in_words, unusual
+from splat.view.editing import Wish, in_word, unusual
 from splat.view.opened import OpenedScene
 
 
@@ -57,7 +57,8 @@ class Cleaning:
     def _box(self, scene: OpenedScene) -> str:
         reach = self.far * max(scene.depth, 1e-9)
         middle = torch.stack([camera.position.double().cpu() for camera in scene.cameras]).mean(dim=0)
-        return in_words([*(middle - reach).tolist(), *(middle + reach).tolist()])
+        corners = [*(middle - reach).tolist(), *(middle + reach).tolist()]
+        return ",".join(f"{value:.12g}" for value in corners)  # of maps' coordinates six digits are nothing
 
 
 def examine(scene: OpenedScene) -> Examined:

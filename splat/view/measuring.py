@@ -101,4 +101,4 @@ def _kept_scale(frame: SceneFrame) -> list[str]:
 
 
 def _point(values: Sequence[float] | np.ndarray) -> str:
-    return ",".join(f"{float(value):.9g}" for value in values)
+    return ",".join(f"{float(value):.12g}" for value in values)

@@ -12,8 +12,10 @@ from splat.edit.prune.finding import Examined
 from splat.edit.select.selection import load_selection
 from splat.formats import write_scene
 from splat.gaussians import Gaussians
+from splat.render.camera_file import placed
 from splat.view.cleaning import Cleaning, as_selection, counts_in_words, examine, found_by
 from splat.view.opened import OpenedScene, open_scene
+from splat.view.placing import Placing
 from tests.edit.scenes import join, three_balls, write_run
 from tests.edit.test_prune import AWAY, front, photos_like, specks, wall
 
@@ -108,3 +110,16 @@ def test_all_off_is_nothing() -> None:
     for item in fields(Cleaning):
         one = Cleaning(**{item.name: 1})
         assert not one.nothing and one.asks_views == (item.name in ("unseen", "floaters", "count"))
+
+
+def test_far_is_far_in_coordinates_of_maps_too(opened: OpenedScene) -> None:
+    far = int(found_by(Cleaning(far=1.0), opened, examine(opened)).gone.sum())
+    assert far == 2
+    away = torch.tensor([4_000_000.0, 5_000_000.0, 100.0], dtype=torch.float64)
+    moved = Placing(-away.numpy(), 1.0, opened.placing.up)
+    cameras = [
+        placed(one, one.camtoworld[:3, :3].numpy(), moved.to_page(one.position.numpy())) for one in opened.cameras
+    ]
+    scene = dataclasses.replace(opened.renderer.scene, means=opened.renderer.scene.means + away.float())
+    there = dataclasses.replace(opened, cameras=cameras, renderer=opened.renderer.of(scene))
+    assert int(found_by(Cleaning(far=1.0), there, examine(there)).gone.sum()) == far

@@ -70,8 +70,8 @@ def test_an_edit_of_the_command_line_is_seen_and_so_is_its_undo(
 ) -> None:
     loop = threading.Thread(target=viewer.wait, daemon=True)
     loop.start()
-    tab, _ = open_tab(chromium, viewer)
-    before = settled(tab, lambda seen: seen[:, FREE].max() > 100, "the scene")
+    tab, page = open_tab(chromium, viewer)
+    before = settled(tab, lambda seen: shows(page, seen), "the scene")
     words = ["edit", str(balls_run), "extract", "select.sphere=0.6,0,0,0.5"]
     Job(words, lambda line, share: None, lambda ended: None)
     wait_until(lambda: len(viewer.scene.renderer.scene) == 300, "the edit")

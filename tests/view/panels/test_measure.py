@@ -100,6 +100,12 @@ def test_scale_and_up_are_kept_one_after_the_other(discs_run: Path) -> None:
     assert (discs_run / "scene.ply").read_bytes() == scene_before
 
 
+def test_points_of_maps_keep_their_places_in_words() -> None:
+    start = np.array([500_000.125, 5_000_000.125, 100.5])
+    words = scale_words(Length(start, start + np.array([0.0, 0.5, 0.0])), 1.0, None)
+    assert words[0] == "between=500000.125,5000000.125,100.5 500000.125,5000000.625,100.5"
+
+
 def test_what_tells_nothing_is_refused() -> None:
     point = np.ones(3)
     for wrong in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,8 +79,14 @@ def in_word(value: Any) -> str:
 
 
 def in_words(values: Sequence[float]) -> str:
-    """Numbers of an option such as offset=."""
-    return ",".join(in_word(round(float(value), 6) + 0.0) for value in values)
+    """Numbers of an option such as offset=; those that are next to nothing beside the largest are 0."""
+    digits = 2 + decimals(max((abs(float(value)) for value in values), default=0.0))
+    return ",".join(in_word(round(float(value), digits) + 0.0) for value in values)
+
+
+def decimals(length: float) -> int:
+    """So many decimals tell a ten-thousandth of a length; four at least."""
+    return 4 + max(0, -math.floor(math.log10(length))) if 0 < length < math.inf else 4
 
 
 def as_code(words: Sequence[str]) -> str:

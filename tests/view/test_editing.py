@@ -10,7 +10,7 @@ from splat.edit.select.geometry import sphere
 from splat.edit.select.selection import Selection, save_selection
 from splat.errors import SplatError
 from splat.formats import read_scene, write_scene
-from splat.view.editing import Wish, as_code, free_file, in_words, unusual
+from splat.view.editing import Wish, as_code, decimals, free_file, in_words, unusual
 from splat.view.opened import open_scene
 from splat.view.serving import typed
 from splat.view.trail import FileTrail
@@ -60,6 +60,9 @@ def test_the_command_is_what_somebody_would_type(balls_run: Path) -> None:
     assert words == ["edit", str(balls_run), "opacity", "factor=0.3", "select.file=a b.safetensors", "force=true"]
     assert as_code(["edit", "a b", "`"]) == "`splat edit 'a b' '''`"
     assert in_words([1e-9, -0.25, 3]) == "0,-0.25,3"
+    assert in_words([2.5e-7, -1e-15, 4e-8]) == "2.5e-07,0,4e-08"  # of a scene that is as small
+    assert in_words([0.0, 0.0]) == "0,0"
+    assert [decimals(length) for length in (4.0, 0.5, 0.02, 4e6, 0.0)] == [4, 5, 6, 4, 4]
 
 
 def test_more_than_half_is_asked_about(balls_run: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from splat.edit.restyle.options import FILTERS, STEPS
 from splat.errors import SplatError
 from splat.view.controls import put
-from splat.view.editing import Wish, as_code, in_words, show_edited, unusual
+from splat.view.editing import Wish, as_code, decimals, in_words, show_edited, unusual
 from splat.view.gizmo import Gizmo, Movement
 from splat.view.marked import plain
 
@@ -211,7 +211,10 @@ class EditPanel:
     def _dragged(self, movement: Movement) -> None:
         has = CONTROLS[self.operation.value]
         if "offset" in has:
-            put(self.controls["offset"], tuple(round(value, 5) for value in movement.offset))
+            put(
+                self.controls["offset"],
+                tuple(round(value, 1 + decimals(self.page.scene.depth)) for value in movement.offset),
+            )
         if "degrees" in has:
             put(self.controls["axis"], tuple(round(value, 5) for value in movement.axis))
             put(self.controls["degrees"], round(movement.degrees, 3))

@@ -12,6 +12,7 @@ from splat.edit.select.selection import Selection
 from splat.errors import SplatError
 from splat.gaussians import Gaussians
 from splat.view.controls import put
+from splat.view.editing import decimals
 from splat.view.lines import box_lines, sphere_lines
 from splat.view.selecting.taking import Taking, usual_reach
 
@@ -81,7 +82,8 @@ class _Shapes:
 
     def looked_at(self) -> Numbers:
         """The point about which the tab's camera turns, in the scene's frame."""
-        x, y, z = self.page.app.placing.to_scene(np.array(self.page.client.camera.look_at)).round(4).tolist()
+        place = self.page.app.placing.to_scene(np.array(self.page.client.camera.look_at))
+        x, y, z = place.round(decimals(self.page.scene.depth)).tolist()
         return x, y, z
 
     def inside(self) -> Selection:

@@ -48,7 +48,18 @@ MACHINE = {
 }
 # Of splat's own requirements no part of the check imports these; the rehearsal of tests/tools shows it.
 LEFT_OUT = {
-    *("torchvision", "open3d", "pycolmap", "transformers", "lpips", "flip-evaluator", "av", "matplotlib", "zstandard")
+    *(
+        "torchvision",
+        "open3d",
+        "pycolmap",
+        "transformers",
+        "lpips",
+        "flip-evaluator",
+        "av",
+        "matplotlib",
+        "zstandard",
+        "viser",
+    )
 }
 
 

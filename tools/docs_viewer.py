@@ -30,9 +30,9 @@ def look(tab: Tab) -> None:
 def photos(tab: Tab) -> None:
     """A held-out photo beside its render."""
     tab.open("Look", "Photos")
-    tab.tick("Cameras in the scene")
     tab.choose("Photo", "0008.jpg")
     tab.press("Stand there and compare")
+    tab.page.get_by_text("PSNR").wait_for()
 
 
 def depth(tab: Tab) -> None:

@@ -34,11 +34,15 @@ class WatchedTrainConfig(HookedTrainConfig):
     view: bool = option(False, "a page in the browser shows the scene growing, with curves, pause and stop")
     view_port: int = option(8080, "of this machine where that page is (0: any that is free)", minimum=0, maximum=65_535)
 
+    def unwatched(self) -> HookedTrainConfig:
+        """What is trained: training itself knows of no page."""
+        fields = dataclasses.fields(HookedTrainConfig)
+        return HookedTrainConfig(**{field.name: getattr(self, field.name) for field in fields})
+
 
 def run(watched: WatchedTrainConfig) -> None:
     """Train and evaluate; prints the metrics and, as the last line, the run folder."""
-    fields = dataclasses.fields(HookedTrainConfig)  # training itself knows of no page
-    config = HookedTrainConfig(**{field.name: getattr(watched, field.name) for field in fields})
+    config = watched.unwatched()
     config.data = str(user_path(config.data)) if config.data else ""
     if config.out is not None:
         config.out = str(user_path(config.out))
